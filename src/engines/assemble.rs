@@ -1,0 +1,128 @@
+//! Puts an environment together from its sources, before any secret is known.
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+
+use crate::pure::environment::{Environment, Inheriting};
+use crate::pure::{dotenv, spec};
+use crate::words::error::{Cause, Error, Fault};
+use crate::words::reference::{self, Value};
+use crate::world::files;
+
+/// An environment file is not larger than this, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// Where an environment comes from; later sources win.
+#[derive(Default)]
+pub struct Sources {
+    /// Whether nothing is inherited but a handful of names.
+    pub clear: bool,
+    /// Names that are passed on although they are doorkey's, or although all is cleared.
+    pub keep: Vec<Vec<u8>>,
+    /// The variables of the chosen store that no workload gets.
+    pub own: Vec<&'static str>,
+    /// Environment files.
+    pub env_files: Vec<PathBuf>,
+    /// A deployment spec, and the place of the list in it.
+    pub spec: Option<(PathBuf, String)>,
+    /// Single assignments.
+    pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Variables whose values are no references, whatever they look like.
+    pub literal: Vec<Vec<u8>>,
+}
+
+/// An environment with what its values refer to.
+pub struct Assembled<'a> {
+    /// The environment as its sources give it.
+    pub environment: Environment<'a>,
+    /// The variables that have a reference or an escape: place, name and what the value says.
+    pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// Everything that is wrong so far.
+    pub errors: Vec<Error>,
+}
+
+/// Reads every source, and every value for references.
+pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> {
+    let mut errors = Vec::new();
+    let inheriting = Inheriting {
+        clear: sources.clear,
+        keep: &sources.keep,
+        own: &sources.own,
+    };
+    let mut environment = Environment::inherit(inherited, &inheriting);
+    let mut assign = |name: &[u8], value: &[u8]| {
+        if !inheriting.strips(name) {
+            environment.assign(name, value);
+        }
+    };
+    for path in &sources.env_files {
+        for assignment in read(path, &mut errors, dotenv::parse) {
+            let value = assignment
+                .value
+                .or_else(|| original(inherited, &assignment.name));
+            if let Some(value) = value {
+                assign(&assignment.name, &value);
+            }
+        }
+    }
+    if let Some((path, place)) = &sources.spec {
+        for variable in read(path, &mut errors, |text| spec::parse(text, place)) {
+            assign(&variable.name, &variable.value);
+        }
+    }
+    for (name, value) in &sources.assignments {
+        assign(name, value);
+    }
+
+    let mut values = Vec::new();
+    for (place, name, value) in environment.variables() {
+        if sources.literal.iter().any(|literal| literal == name) {
+            continue;
+        }
+        match reference::parse(value) {
+            Ok(Value::Plain) => {}
+            Ok(value) => values.push((place, name.to_vec(), value)),
+            Err(at) => errors.push(Fault::of(name, None, Cause::Malformed(at)).into()),
+        }
+    }
+    Assembled {
+        environment,
+        values,
+        errors,
+    }
+}
+
+/// Reads a file of variables; where that fails, the error is kept and there are none.
+fn read<T>(
+    path: &Path,
+    errors: &mut Vec<Error>,
+    parse: impl Fn(&[u8]) -> Result<Vec<T>, crate::words::error::Malformed>,
+) -> Vec<T> {
+    let path = path.to_owned();
+    let read = match files::read(&path, LARGEST) {
+        Ok(text) => parse(&text).map_err(|at| Error::Text { path, at }),
+        Err(why) => Err(Error::File {
+            doing: "read",
+            path,
+            why: why.into(),
+        }),
+    };
+    read.unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    })
+}
+
+/// What a name alone on a line of an environment file stands for: the inherited value.
+fn original(inherited: &[&CStr], name: &[u8]) -> Option<Vec<u8>> {
+    let value = |entry: &&CStr| {
+        Some(
+            entry
+                .to_bytes()
+                .strip_prefix(name)?
+                .strip_prefix(b"=")?
+                .to_vec(),
+        )
+    };
+    inherited.iter().find_map(value)
+}

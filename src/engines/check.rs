@@ -1,0 +1,110 @@
+//! Looks at every reference without launching anything.
+
+use super::fill;
+use super::launch::{Resolved, references};
+use super::resolve::Answer;
+use crate::words::error::{Cause, Error, Fault, Trouble};
+use crate::words::name::Scope;
+
+/// What there is to say of one reference. No value is in it, nor a hash of one.
+pub struct Row {
+    /// The variable.
+    pub variable: Vec<u8>,
+    /// The reference, without what may be secret in it; nothing for a malformed one.
+    pub reference: Option<String>,
+    /// The scope that has it.
+    pub scope: Option<Scope>,
+    /// The wider scopes that have the name too.
+    pub shadows: Vec<Scope>,
+    /// Bytes that the reference gives, where values were read.
+    pub size: Option<usize>,
+    /// One word: `ok`, `default`, `absent`, or what is wrong.
+    pub status: &'static str,
+}
+
+/// A row for each reference, in the environment's order, and everything that is wrong.
+pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for error in &resolved.errors {
+        if let Error::Fault(fault) = error {
+            rows.push(Row {
+                status: status(&fault.cause),
+                ..Row::new(&fault.variable)
+            });
+        }
+    }
+    for (_, variable, value) in &resolved.values {
+        for reference in references(value) {
+            let mut row = Row {
+                reference: Some(reference.to_string()),
+                ..Row::new(variable)
+            };
+            let Some(answers) = &resolved.answers else {
+                rows.push(Row {
+                    status: "unknown",
+                    ..row
+                });
+                continue;
+            };
+            if let Answer::Found(scope, value) = answers.to(reference) {
+                row.scope = Some(scope.clone());
+                row.shadows = answers.shadowed(reference, scope);
+                row.status = if value.is_some() { "ok" } else { "exists" };
+            }
+            match fill::piece(reference, answers) {
+                Ok(Some(fill::Piece::Secret(_, value))) => row.size = Some(value.len()),
+                Ok(Some(fill::Piece::Text(_))) => row.status = "default",
+                Ok(None) if row.scope.is_none() => row.status = "absent",
+                Ok(None) => {}
+                Err(cause) => {
+                    row.status = status(&cause);
+                    resolved
+                        .errors
+                        .push(Fault::of(variable, Some(reference.clone()), cause).into());
+                }
+            }
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+impl Row {
+    fn new(variable: &[u8]) -> Self {
+        Row {
+            variable: variable.to_vec(),
+            reference: None,
+            scope: None,
+            shadows: vec![],
+            size: None,
+            status: "",
+        }
+    }
+}
+
+/// A fault in one word.
+fn status(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Malformed(_) => "malformed",
+        Cause::Missing { .. } => "missing",
+        Cause::NotInForce(_) => "no-scope",
+        Cause::Failed {
+            trouble: Trouble::Denied,
+            ..
+        } => "denied",
+        Cause::Failed {
+            trouble: Trouble::Corrupt(_),
+            ..
+        } => "corrupt",
+        Cause::Failed {
+            trouble: Trouble::Outside,
+            ..
+        } => "refused",
+        Cause::Failed { .. } => "unreadable",
+        Cause::NotJson(_) => "not-json",
+        Cause::NoMember(_) => "no-member",
+        Cause::NotBase64(_) => "not-base64",
+        Cause::Nul => "nul",
+        Cause::TooLong(_) => "too-long",
+    }
+}

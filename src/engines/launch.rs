@@ -1,0 +1,252 @@
+//! From sources and a store to the workload's environment, all or nothing, and to the exec.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{CStr, CString};
+
+use super::assemble::Assembled;
+use super::fill::{self, Filled};
+use super::resolve::{Answers, Depth, Wanted, wanted};
+use crate::pure::environment::{Block, Environment};
+use crate::pure::scope::Scopes;
+use crate::stores::Store;
+use crate::words::error::{Cause, Error, Fault};
+use crate::words::name::Scope;
+use crate::words::reference::{Part, Reference, Value};
+use crate::world::exec;
+use crate::world::memory::{self, Concealed};
+use crate::world::signals::Deadline;
+
+/// An environment, what its values refer to, and the answers.
+pub struct Resolved<'a, 'e> {
+    /// The environment as its sources give it.
+    pub environment: Environment<'e>,
+    /// The variables to fill in.
+    pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// What the store said; `None` where it was not needed, or could not be opened.
+    pub answers: Option<Answers<'a>>,
+    /// Everything that is wrong so far.
+    pub errors: Vec<Error>,
+}
+
+/// How many references were filled in, and how many secrets each scope gave.
+pub struct Summary {
+    /// References in all variables.
+    pub references: usize,
+    /// Secrets by scope, the narrowest first.
+    pub scopes: BTreeMap<Scope, usize>,
+}
+
+/// The references in a value.
+pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
+    let (whole, parts): (_, &[Part]) = match value {
+        Value::Plain => (None, &[]),
+        Value::Whole(reference) => (Some(reference), &[]),
+        Value::Mixed(parts) => (None, parts),
+    };
+    let inside = parts.iter().filter_map(|part| match part {
+        Part::Reference(reference) => Some(reference),
+        Part::Text(_) => None,
+    });
+    whole.into_iter().chain(inside)
+}
+
+/// Adds every secret in force under its own name, where nothing else assigns it.
+fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
+    let mut names = BTreeSet::new();
+    for scope in scopes.in_force() {
+        match store.names(&scope) {
+            Ok(found) => names.extend(found),
+            Err(trouble) => assembled.errors.push(Error::Store {
+                store: format!("{scope} of {}", store.label()),
+                trouble,
+            }),
+        }
+    }
+    for name in names {
+        let variable = name.as_str().as_bytes().to_vec();
+        if assembled.environment.value(&variable).is_none() {
+            let place = assembled.environment.assign(&variable, b"");
+            let reference = Reference {
+                level: None,
+                name,
+                member: None,
+                filters: vec![],
+                fallback: None,
+            };
+            assembled
+                .values
+                .push((place, variable, Value::Whole(reference)));
+        }
+    }
+}
+
+/// Whether anything in an environment refers to a secret.
+pub fn has_references(assembled: &Assembled<'_>) -> bool {
+    assembled
+        .values
+        .iter()
+        .any(|(_, _, value)| references(value).next().is_some())
+}
+
+/// Looks up everything that the environment refers to; `store` is `None` where nothing does.
+/// With `all`, every secret in force is referred to.
+pub fn resolve<'a, 'e>(
+    mut assembled: Assembled<'e>,
+    store: Option<Result<&'a dyn Store, Error>>,
+    scopes: &'a Scopes,
+    all: bool,
+    mut depth: Depth,
+) -> Resolved<'a, 'e> {
+    let mut answers = None;
+    match store {
+        None => {}
+        Some(Err(error)) => assembled.errors.push(error),
+        Some(Ok(store)) => {
+            if depth == Depth::Values
+                && let Err(trouble) = store.prepare()
+            {
+                // What is missing can still be said beside it.
+                assembled.errors.push(Error::Store {
+                    store: store.label().to_owned(),
+                    trouble,
+                });
+                depth = Depth::Names;
+            }
+            if all {
+                add_all(&mut assembled, store, scopes);
+            }
+            let wanted: BTreeSet<Wanted> = assembled
+                .values
+                .iter()
+                .flat_map(|(_, _, value)| references(value))
+                .map(wanted)
+                .collect();
+            answers = Some(Answers::find(store, scopes, wanted, depth));
+        }
+    }
+    let Assembled {
+        environment,
+        values,
+        errors,
+    } = assembled;
+    Resolved {
+        environment,
+        values,
+        answers,
+        errors,
+    }
+}
+
+impl<'e> Resolved<'_, 'e> {
+    /// Fills every value in.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn fill(self) -> Result<(Environment<'e>, Summary), Error> {
+        let Resolved {
+            mut environment,
+            values,
+            answers,
+            mut errors,
+        } = self;
+        let mut filled = Vec::with_capacity(values.len());
+        for (place, name, value) in &values {
+            match fill_one(value, answers.as_ref()) {
+                Ok(pieces) => filled.push((*place, pieces.map(|pieces| fill::join(name, &pieces)))),
+                Err(faults) => {
+                    let fault = |(reference, cause)| Fault::of(name, Some(reference), cause).into();
+                    errors.extend(faults.into_iter().map(fault));
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::all(errors));
+        }
+        environment.fill(filled);
+        let mut summary = Summary {
+            references: values
+                .iter()
+                .map(|(_, _, value)| references(value).count())
+                .sum(),
+            scopes: BTreeMap::new(),
+        };
+        for (_, scope, _) in answers.iter().flat_map(Answers::values) {
+            *summary.scopes.entry(scope.clone()).or_default() += 1;
+        }
+        Ok((environment, summary))
+    }
+}
+
+/// Fills one value in; where no store could be asked, only what needs none.
+///
+/// # Errors
+/// As [`fill::fill`].
+pub fn fill_one<'a>(
+    value: &'a Value,
+    answers: Option<&'a Answers<'_>>,
+) -> Result<Filled<'a>, Vec<(Reference, Cause)>> {
+    match answers {
+        Some(answers) => fill::fill(value, answers),
+        None => Ok(Some(fill::texts(value))),
+    }
+}
+
+/// Seals the environment for the kernel.
+///
+/// # Errors
+/// Every variable that it would not take.
+pub fn seal(environment: Environment<'_>) -> Result<Block<'_>, Error> {
+    environment
+        .seal()
+        .map_err(|faults| Error::all(faults.into_iter().map(Error::from).collect()))
+}
+
+/// Checks that arguments and environment together are no more than the kernel takes.
+///
+/// # Errors
+/// [`Error::TooLargeTogether`].
+pub fn fits(arguments: &[CString], environment: &[Cow<'_, CStr>]) -> Result<(), Error> {
+    let size = |string: &CStr| string.count_bytes() + 1 + size_of::<*const u8>();
+    // The kernel copies the file's name as well; the search of PATH may make it longer.
+    let name = arguments
+        .first()
+        .map_or(0, |command| command.count_bytes() + 1);
+    let total: usize = name
+        + arguments
+            .iter()
+            .map(|argument| size(argument))
+            .sum::<usize>()
+        + environment.iter().map(|entry| size(entry)).sum::<usize>();
+    let limit = exec::room();
+    if total <= limit {
+        return Ok(());
+    }
+    let longest = environment.iter().max_by_key(|entry| entry.count_bytes());
+    let longest = longest.map(|entry| {
+        entry
+            .to_bytes()
+            .split(|&byte| byte == b'=')
+            .next()
+            .unwrap_or_default()
+    });
+    Err(Error::TooLargeTogether {
+        total,
+        limit,
+        longest: longest.unwrap_or_default().to_vec(),
+    })
+}
+
+/// Becomes the workload. Comes back only with the reason why that failed.
+pub fn launch(
+    arguments: &[CString],
+    environment: &[Cow<'_, CStr>],
+    concealed: &Concealed,
+    deadline: Option<Deadline>,
+) -> Error {
+    let path = environment
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
+    memory::wipe_stack();
+    exec::replace(arguments, path, environment, concealed, deadline)
+}

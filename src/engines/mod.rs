@@ -1,0 +1,8 @@
+//! What doorkey does: put the environment together, resolve it, launch.
+
+pub mod assemble;
+pub mod check;
+pub mod fill;
+pub mod launch;
+pub mod resolve;
+pub mod show;

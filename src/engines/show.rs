@@ -1,0 +1,58 @@
+//! Shows the environment that the workload would get, without any secret in it.
+
+use super::fill::Piece;
+use super::launch::{Resolved, fill_one, fits, seal};
+use crate::pure::mask::{masked, placeholder};
+use crate::words::error::Error;
+use crate::words::name::Name;
+
+/// One `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
+/// and wherever else its value appears; of the variables in `credentials` no value is shown.
+///
+/// # Errors
+/// Everything that would keep a launch from its exec.
+pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>, Error> {
+    let answers = resolved.answers.as_ref();
+    let values = answers.iter().flat_map(|answers| answers.values());
+    let values: Vec<(&Name, &[u8])> = values
+        .map(|(name, _, value)| (name, value.expose()))
+        .collect();
+
+    let mut lines: Vec<Option<Vec<u8>>> = resolved
+        .environment
+        .entries()
+        .map(|entry| Some(masked(entry, &values)))
+        .collect();
+    for (place, name, _) in resolved.environment.variables() {
+        let credential = credentials.iter().any(|own| own.as_bytes() == name);
+        if let Some(shown) = Name::new(name).filter(|_| credential) {
+            lines[place] = Some([name, b"=", &placeholder(&shown)].concat());
+        }
+    }
+    for (place, name, value) in &resolved.values {
+        // What can't be filled in is said below.
+        if let Ok(filled) = fill_one(value, answers) {
+            lines[*place] = filled.map(|pieces| {
+                let shown: Vec<u8> = pieces
+                    .iter()
+                    .flat_map(|piece| show_piece(piece, &values))
+                    .collect();
+                [name, b"=".as_slice(), &shown].concat()
+            });
+        }
+    }
+    let (environment, _) = resolved.fill()?;
+    fits(&[], &seal(environment)?)?;
+    Ok(lines
+        .into_iter()
+        .flatten()
+        .flat_map(|line| [line, b"\n".to_vec()].concat())
+        .collect())
+}
+
+fn show_piece(piece: &Piece<'_>, values: &[(&Name, &[u8])]) -> Vec<u8> {
+    match piece {
+        Piece::Text(text) => masked(text, values),
+        Piece::Secret(name, _) => placeholder(name),
+    }
+}

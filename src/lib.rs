@@ -1,0 +1,39 @@
+//! doorkey hands a workload its secrets and becomes it.
+//!
+//! # The layers
+//! Each imports only those above it; `tests/layers.rs` holds that.
+//!
+//! | layer | what is in it |
+//! |---|---|
+//! | [`words`] | names and scopes, references, secrets, errors: what everything else is said in |
+//! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
+//! | [`world`] | the system: the only `unsafe` and the only system calls |
+//! | [`stores`] | where secrets are kept: one short file each, listed in one table |
+//! | [`engines`] | assemble, resolve, fill, launch: what doorkey does |
+//! | [`surface`] | the command line: the only printing |
+//!
+//! # The journey of one value
+//! `DB_PASSWORD=secret:db_password` is in the environment of `doorkey run -- server`.
+//!
+//! 1. [`world::origin`] has kept, from before `main`, what Rust's start-up changes of the process.
+//! 2. [`surface`] reads arguments and environment once ([`world::environ`]), overwriting the
+//!    store's credentials where they stood, and conceals the process ([`world::memory`]).
+//! 3. [`engines::assemble`] puts the environment together from its sources and reads each value
+//!    by the grammar of [`words::reference`].
+//! 4. [`engines::resolve`] asks the store for `db_password`, narrowest scope first
+//!    ([`pure::scope`]): the file `project/ID/db_password.age` is opened in `stores::age`, and
+//!    its bytes become a [`words::secret::Secret`].
+//! 5. [`engines::fill`] copies them once more, into the `NAME=value` that the kernel will read;
+//!    the secret, the key and every buffer on the way are wiped as they are dropped.
+//! 6. [`engines::launch`] wipes the stack, puts back what was kept in step 1, and `execve` takes
+//!    the block with it. Nothing else of doorkey is left.
+
+pub mod engines;
+pub mod pure;
+pub mod stores;
+pub mod surface;
+pub mod words;
+pub mod world;
+
+#[global_allocator]
+static ALLOCATOR: world::memory::Wiping = world::memory::Wiping;

@@ -1,0 +1,29 @@
+//! The existing name that a missing one was probably meant to be.
+
+/// The candidate that is most like `wanted`, if any is like enough to be a typing error: no more
+/// than a third of it differs, letter case aside.
+pub fn nearest<'a, T>(
+    wanted: &str,
+    candidates: &'a [T],
+    text: impl Fn(&T) -> &str,
+) -> Option<&'a T> {
+    let wanted = wanted.to_lowercase();
+    let distance = |candidate: &T| strsim::osa_distance(&wanted, &text(candidate).to_lowercase());
+    let limit = wanted.chars().count().div_ceil(3);
+    let best = candidates
+        .iter()
+        .min_by_key(|candidate| distance(candidate))?;
+    (distance(best) <= limit).then_some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn only_what_is_like_it() {
+        let names = ["db_password", "api_key"];
+        let nearest = |wanted| super::nearest(wanted, &names, |name| name).copied();
+        assert_eq!(nearest("db_pasword"), Some("db_password"));
+        assert_eq!(nearest("DB_PASSWORD"), Some("db_password"));
+        assert_eq!(nearest("smtp_token"), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! A folder of plain files, as Docker and Kubernetes mount secrets.
+
+use super::folder::Tree;
+use super::{Access, Opened, Store};
+use crate::words::error::Trouble;
+use crate::words::name::{Name, Scope};
+use crate::words::secret::Secret;
+
+struct Dir {
+    label: String,
+    tree: Tree,
+    trim_newline: bool,
+}
+
+/// Opens `dir:PLACE`.
+///
+/// # Errors
+/// [`Trouble::NoStore`] where there is no such folder.
+pub fn open(place: &str, access: Access) -> Opened {
+    let tree = Tree::open(&access.base.join(place), "")?.flat_without_scopes();
+    Ok(Box::new(Dir {
+        label: format!("dir:{place}"),
+        tree,
+        trim_newline: access.trim_newline,
+    }))
+}
+
+impl Store for Dir {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn prepare(&self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble> {
+        let mut value = self.tree.read(scope, name)?;
+        if let Some(bytes) = &mut value
+            && self.trim_newline
+            && bytes.ends_with(b"\n")
+        {
+            bytes.truncate(bytes.len() - if bytes.ends_with(b"\r\n") { 2 } else { 1 });
+        }
+        Ok(value.map(Secret::new))
+    }
+
+    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+        self.tree.has(scope, name)
+    }
+
+    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+        self.tree.names(scope)
+    }
+
+    fn write(&self, _: &Scope, _: &Name, _: &Secret) -> Result<(), Trouble> {
+        Err(Trouble::ReadOnly)
+    }
+}

@@ -1,0 +1,149 @@
+//! What the two stores that are folders share: where a secret lies, and what a failure means.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::words::error::Trouble;
+use crate::words::name::{Level, Name, Scope};
+use crate::world::files::{self, Folder};
+
+/// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
+/// more may be asked for as the base64 or JSON around what is needed.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// A folder of secrets, one file each: `team/NAME`, `cluster/ID/NAME`, `project/ID/NAME`, with
+/// a suffix.
+pub struct Tree {
+    folder: Folder,
+    suffix: &'static str,
+    /// Whether every name is the team's and lies directly in the folder.
+    flat: bool,
+}
+
+impl Tree {
+    /// Opens the folder at `place`.
+    ///
+    /// # Errors
+    /// [`Trouble::NoStore`] where it does not exist.
+    pub fn open(place: &Path, suffix: &'static str) -> Result<Self, Trouble> {
+        let folder = Folder::open(place).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Trouble::NoStore,
+            _ => Trouble::Unreadable(error.into()),
+        })?;
+        Ok(Tree {
+            folder,
+            suffix,
+            flat: false,
+        })
+    }
+
+    /// Takes all names as the team's, unless there are folders of scopes.
+    pub fn flat_without_scopes(mut self) -> Self {
+        self.flat = !self.has_scopes();
+        self
+    }
+
+    /// Whether there is a folder of any kind of scope.
+    pub fn has_scopes(&self) -> bool {
+        [Level::Team, Level::Cluster, Level::Project]
+            .iter()
+            .any(|level| self.folder.has_folder(Path::new(level.as_str())))
+    }
+
+    /// The bytes of a secret's file; `None` where there is none.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, Trouble> {
+        let Some(folder) = self.folder_of(scope) else {
+            return Ok(None);
+        };
+        self.read_file(&folder.join(self.file(name)), LARGEST)
+    }
+
+    /// The bytes of any file in the store; `None` where there is none.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub fn read_file(&self, inside: &Path, limit: usize) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.folder.read(inside, limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if files::is_absent(&error) => Ok(None),
+            Err(error) => Err(trouble(error)),
+        }
+    }
+
+    /// Whether a secret has a file.
+    ///
+    /// # Errors
+    /// Why that can't be said.
+    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+        let Some(folder) = self.folder_of(scope) else {
+            return Ok(false);
+        };
+        self.folder
+            .has(&folder.join(self.file(name)))
+            .map_err(trouble)
+    }
+
+    /// The names that have a file in a scope, sorted. Files with other names are passed over.
+    ///
+    /// # Errors
+    /// Why they can't be listed.
+    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+        let Some(folder) = self.folder_of(scope) else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for file in self.folder.list(&folder).map_err(trouble)? {
+            let stem = file.as_encoded_bytes().strip_suffix(self.suffix.as_bytes());
+            if let Some(name) = stem.and_then(Name::new)
+                && self.folder.has(&folder.join(&file)).unwrap_or(true)
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Writes a secret's file, whole and lastingly.
+    ///
+    /// # Errors
+    /// Why it is not written.
+    pub fn write(&self, scope: &Scope, name: &Name, contents: &[u8]) -> Result<(), Trouble> {
+        self.folder
+            .replace(&scope_folder(scope), &self.file(name), contents)
+            .map_err(|error| match trouble(error) {
+                Trouble::Unreadable(why) => Trouble::Unwritable(why),
+                other => other,
+            })
+    }
+
+    fn file(&self, name: &Name) -> String {
+        format!("{name}{}", self.suffix)
+    }
+
+    fn folder_of(&self, scope: &Scope) -> Option<PathBuf> {
+        match (self.flat, scope) {
+            (true, Scope::Team) => Some(PathBuf::new()),
+            (true, _) => None,
+            (false, scope) => Some(scope_folder(scope)),
+        }
+    }
+}
+
+/// Where a scope lies in the store. An id is a [`Name`], so it is one step and leads nowhere else.
+pub fn scope_folder(scope: &Scope) -> PathBuf {
+    PathBuf::from(scope.to_string())
+}
+
+/// What a failure of the file system means to a person.
+fn trouble(error: io::Error) -> Trouble {
+    match error.raw_os_error() {
+        Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
+        Some(libc::EINVAL) => Trouble::Corrupt("it is no regular file"),
+        Some(libc::EFBIG) => Trouble::TooLarge(LARGEST),
+        _ => Trouble::Unreadable(error.into()),
+    }
+}

@@ -1,0 +1,146 @@
+//! The stores. A new one is one file here and one line of [`KINDS`].
+
+mod age;
+mod dir;
+mod folder;
+
+use std::path::PathBuf;
+
+use crate::words::error::{Error, Trouble};
+use crate::words::name::{Name, Scope};
+use crate::words::secret::Secret;
+
+pub use age::init as init_age;
+
+/// What every store can do. One name in one scope is asked for at a time; precedence between
+/// scopes is not a store's business.
+pub trait Store: Sync {
+    /// The store as messages name it.
+    fn label(&self) -> &str;
+
+    /// Makes ready for reading: finds the key, say. Called once, before the first `read`.
+    ///
+    /// # Errors
+    /// What keeps every read from working.
+    fn prepare(&self) -> Result<(), Trouble>;
+
+    /// The value of a name in a scope; `None` where the scope does not have it. Called from
+    /// several threads at once.
+    ///
+    /// # Errors
+    /// Why the scope could not answer.
+    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble>;
+
+    /// Whether a scope has a name. Needs no key.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble>;
+
+    /// The names in a scope, sorted. Needs no key.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble>;
+
+    /// Stores a value, lastingly, in place of what was there.
+    ///
+    /// # Errors
+    /// Why it is not stored.
+    fn write(&self, scope: &Scope, name: &Name, value: &Secret) -> Result<(), Trouble>;
+}
+
+/// All that a store may need to be opened.
+#[derive(Default)]
+pub struct Access {
+    /// The folder that a relative path starts from.
+    pub base: PathBuf,
+    /// The credentials that were taken out of the environment.
+    pub credentials: Vec<(&'static str, Secret)>,
+    /// The key's file, where one was named.
+    pub key_file: Option<PathBuf>,
+    /// The key's file in the user's configuration folder, where there is such a folder.
+    pub own_key_file: Option<PathBuf>,
+    /// Whether one newline at the end of a plain file is dropped.
+    pub trim_newline: bool,
+}
+
+impl Access {
+    /// The value of a credential's variable; an empty one is none.
+    pub fn credential(&self, name: &str) -> Option<&Secret> {
+        let found = self.credentials.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+/// An open store, or why it can't be opened.
+pub type Opened = Result<Box<dyn Store>, Trouble>;
+
+/// A kind of store.
+pub struct Kind {
+    /// What stands before the colon.
+    pub scheme: &'static str,
+    /// Opens the store at the place after the colon.
+    pub open: fn(&str, Access) -> Opened,
+    /// The variables that hold its credentials. They are overwritten where they stand as soon
+    /// as they are read, and no workload gets them.
+    pub credentials: &'static [&'static str],
+    /// Its other variables that no workload gets, beside all that begin with `DOORKEY_`.
+    pub variables: &'static [&'static str],
+}
+
+/// Every kind of store.
+pub const KINDS: &[Kind] = &[
+    Kind {
+        scheme: "age",
+        open: age::open,
+        credentials: &[age::KEY],
+        variables: &[],
+    },
+    Kind {
+        scheme: "dir",
+        open: dir::open,
+        credentials: &[],
+        variables: &[],
+    },
+];
+
+/// The kind of the store at `location`, and the place after the colon.
+fn kind(location: &str) -> Option<(&'static Kind, &str)> {
+    let (scheme, place) = location.split_once(':')?;
+    Some((KINDS.iter().find(|kind| kind.scheme == scheme)?, place))
+}
+
+/// The variables that hold the credentials of the store at `location`.
+pub fn credentials(location: &str) -> &'static [&'static str] {
+    kind(location).map_or(&[], |(kind, _)| kind.credentials)
+}
+
+/// All variables of the store at `location` that no workload gets.
+pub fn own_variables(location: &str) -> Vec<&'static str> {
+    let all = |(kind, _): (&'static Kind, _)| [kind.credentials, kind.variables].concat();
+    kind(location).map(all).unwrap_or_default()
+}
+
+/// Opens the store that `location` names, as `SCHEME:PLACE`.
+///
+/// # Errors
+/// A usage error for an unknown scheme; whatever keeps the store from being opened.
+pub fn open(location: &str, access: Access) -> Result<Box<dyn Store>, Error> {
+    let Some((kind, place)) = kind(location) else {
+        let known: Vec<_> = KINDS
+            .iter()
+            .map(|kind| format!("{}:DIR", kind.scheme))
+            .collect();
+        return Err(Error::Usage(format!(
+            "the store must be one of {}",
+            known.join(", ")
+        )));
+    };
+    (kind.open)(place, access).map_err(|trouble| Error::Store {
+        store: location.to_owned(),
+        trouble,
+    })
+}

@@ -1,0 +1,25 @@
+//! `doorkey env`: the environment that the workload would get, secrets masked.
+
+use std::process::ExitCode;
+
+use super::options::Options;
+use crate::engines::resolve::Depth;
+use crate::engines::show::show;
+use crate::stores;
+use crate::words::error::Error;
+use crate::world::environ::Started;
+use crate::world::memory;
+
+/// Prints one `NAME=value` a line.
+///
+/// # Errors
+/// As `run`.
+pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
+    let _deadline = super::run::start_deadline(options)?;
+    let own = stores::credentials(options.place()?.store.as_deref().unwrap_or_default());
+    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, _| {
+        show(resolved, own)
+    })?;
+    super::print(&shown)
+}

@@ -1,0 +1,153 @@
+//! The command line: the only place that prints.
+
+mod check;
+pub mod cli;
+mod env;
+mod log;
+mod options;
+mod run;
+mod secret;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use self::cli::Leaf;
+use self::options::Options;
+use crate::words::error::Error;
+use crate::world::environ::{self, Started};
+use crate::world::{exec, signals, stdio};
+
+/// The program. Arguments and environment are read here, once.
+pub fn main() -> ExitCode {
+    signals::end_on_signals();
+    std::panic::set_hook(Box::new(|panic| {
+        // The panic's own message may quote anything.
+        let place = panic
+            .location()
+            .map(|at| format!(" at {}:{}", at.file(), at.line()));
+        stdio::say(
+            format!(
+                "doorkey: error: internal error{}\n",
+                place.unwrap_or_default()
+            )
+            .as_bytes(),
+        );
+        exec::quit(125);
+    }));
+    let mut started = environ::read();
+    let arguments = started.arguments.split_off(1.min(started.arguments.len()));
+    let leaf = Leaf::of(&arguments);
+    let launching = leaf.is_some_and(|leaf| leaf.words == ["run"]);
+    let result = match leaf {
+        Some(leaf) => Options::parse(leaf, &arguments, &started.environment)
+            .and_then(|options| dispatch(leaf, options, started)),
+        None => tree(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            for line in error.lines() {
+                ::log::error!("{line}");
+            }
+            ExitCode::from(error.exit_code(launching))
+        }
+    }
+}
+
+/// Where each subcommand is.
+fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
+    match leaf.words {
+        ["run"] => run::run(options, started),
+        ["check"] => check::check(&options, started),
+        ["env"] => env::env(&options, started),
+        ["secret", "set"] => secret::set(&options, started),
+        ["store", "init"] => store::init(&options, started),
+        ["completions"] => completions(&options),
+        _ => print(&manual()?),
+    }
+}
+
+/// What is no subcommand that does something: help, the version, or a usage error.
+fn tree(arguments: &[std::ffi::OsString]) -> Result<ExitCode, Error> {
+    log::start(::log::LevelFilter::Info, log::Format::Text);
+    match cli::tree()
+        .no_binary_name(true)
+        .try_get_matches_from(arguments)
+    {
+        Ok(_) => Err(Error::Usage(
+            "this does nothing; see doorkey --help".to_owned(),
+        )),
+        Err(error) => help_or_usage(&error, "doorkey"),
+    }
+}
+
+/// Prints help that was asked for; puts a usage error into one line without any of the text that
+/// was given, which may be a value: only names of options are said.
+fn help_or_usage(error: &clap::Error, program: &str) -> Result<ExitCode, Error> {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let text = error.render().to_string();
+        return print(format!("{}\n", text.trim_end()).as_bytes());
+    }
+    let option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) => text.split(['=', ' ']).next().unwrap_or_default(),
+        Some(ContextValue::Strings(texts)) => texts.first().map_or("", String::as_str),
+        _ => "",
+    };
+    let is_option = option.starts_with('-')
+        && option
+            .trim_start_matches('-')
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c == '-');
+    let what = match error.kind() {
+        ErrorKind::UnknownArgument if is_option => format!("there is no option {option}"),
+        ErrorKind::UnknownArgument => "there is an argument too many".to_owned(),
+        ErrorKind::InvalidSubcommand => "there is no such subcommand".to_owned(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "a subcommand is missing".to_owned()
+        }
+        ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
+        ErrorKind::ArgumentConflict => {
+            format!("{option} can't be used with another option that is given")
+        }
+        _ if is_option => format!("{option} is given without a value, or with one too many"),
+        _ => "this can't be understood".to_owned(),
+    };
+    Err(Error::Usage(format!("{what}; see {program} --help")))
+}
+
+fn completions(options: &Options) -> Result<ExitCode, Error> {
+    use clap_complete::{Shell, generate};
+    let shell = options.text("shell")?.unwrap_or_default();
+    let shell: Shell = shell.parse().map_err(|_| {
+        Error::Usage("the shell must be bash, elvish, fish, powershell or zsh".to_owned())
+    })?;
+    let mut script = Vec::new();
+    generate(shell, &mut cli::tree(), "doorkey", &mut script);
+    print(&script)
+}
+
+fn manual() -> Result<Vec<u8>, Error> {
+    let mut page = Vec::new();
+    let written = clap_mangen::Man::new(cli::tree()).render(&mut page);
+    written.map_err(unprintable)?;
+    Ok(page)
+}
+
+/// Prints what the user asked for.
+fn print(text: &[u8]) -> Result<ExitCode, Error> {
+    stdio::print(text).map_err(unprintable)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unprintable(error: std::io::Error) -> Error {
+    Error::File {
+        doing: "write",
+        path: "standard output".into(),
+        why: error.into(),
+    }
+}

@@ -1,0 +1,389 @@
+//! What the user said: options, then `DOORKEY_…` variables, then `doorkey.toml`.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::log::LevelFilter;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Command};
+
+use super::cli::Leaf;
+use super::log::{self, Format};
+use crate::engines::assemble::Sources;
+use crate::pure::config::{self, Config};
+use crate::pure::scope::Scopes;
+use crate::stores::{self, Access};
+use crate::words::error::Error;
+use crate::words::name::Name;
+use crate::world::environ::Started;
+use crate::world::files;
+
+/// `doorkey.toml` is not larger than this, in bytes.
+const LARGEST_CONFIG: usize = 64 * 1024;
+
+/// The options of one subcommand.
+pub struct Options {
+    matches: ArgMatches,
+    home: Option<PathBuf>,
+}
+
+impl Options {
+    /// Parses the arguments, with the environment's variables where an option is not given, and
+    /// starts the log.
+    ///
+    /// # Errors
+    /// A usage error. Help that was asked for is printed, and ends the process.
+    pub fn parse(
+        leaf: &Leaf,
+        arguments: &[OsString],
+        environment: &[&'static CStr],
+    ) -> Result<Self, Error> {
+        let command = with_variables(leaf.command(), environment).no_binary_name(true);
+        let program = format!("doorkey {}", leaf.words.join(" "));
+        let matches = match command.try_get_matches_from(&arguments[leaf.words.len()..]) {
+            Ok(matches) => matches,
+            Err(error) => {
+                log::start(LevelFilter::Info, Format::Text);
+                super::help_or_usage(&error, &program)?;
+                std::process::exit(0);
+            }
+        };
+        let options = Options {
+            matches,
+            home: home(environment),
+        };
+        let started = options.start_log();
+        log::start(LevelFilter::Info, Format::Text);
+        started?;
+        Ok(options)
+    }
+
+    fn start_log(&self) -> Result<(), Error> {
+        let level = match self.text("log-level")?.unwrap_or("info") {
+            "trace" => LevelFilter::Trace,
+            "debug" => LevelFilter::Debug,
+            "info" => LevelFilter::Info,
+            "warn" | "warning" => LevelFilter::Warn,
+            "error" | "critical" => LevelFilter::Error,
+            _ => return Err(self.usage("log-level", "must be trace, debug, info, warn or error")),
+        };
+        let format = match self.text("log-format")?.unwrap_or("text") {
+            "text" => Format::Text,
+            "json" => Format::Json,
+            _ => return Err(self.usage("log-format", "must be text or json")),
+        };
+        let level = if self.flag("quiet") {
+            LevelFilter::Error
+        } else {
+            level
+        };
+        log::start(level, format);
+        Ok(())
+    }
+
+    /// Whether a flag is given.
+    pub fn flag(&self, id: &str) -> bool {
+        self.matches
+            .try_get_one::<bool>(id)
+            .ok()
+            .flatten()
+            .copied()
+            .unwrap_or(false)
+    }
+
+    /// An option's value.
+    pub fn value(&self, id: &str) -> Option<&OsStr> {
+        self.matches
+            .try_get_one::<OsString>(id)
+            .ok()
+            .flatten()
+            .map(OsString::as_os_str)
+    }
+
+    /// All values of a repeatable option or argument. In a variable each stands on its own line.
+    pub fn values(&self, id: &str) -> Vec<&OsStr> {
+        let values = self
+            .matches
+            .try_get_many::<OsString>(id)
+            .ok()
+            .flatten()
+            .into_iter()
+            .flatten();
+        if self.is_given(id) {
+            return values.map(OsString::as_os_str).collect();
+        }
+        let lines = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b'\n'));
+        lines
+            .filter(|line| !line.is_empty())
+            .map(OsStr::from_bytes)
+            .collect()
+    }
+
+    /// An option's value as text.
+    ///
+    /// # Errors
+    /// A usage error where it is not UTF-8.
+    pub fn text(&self, id: &str) -> Result<Option<&str>, Error> {
+        self.value(id)
+            .map(|value| value.to_str().ok_or_else(|| self.usage(id, "is not UTF-8")))
+            .transpose()
+    }
+
+    /// Whether an option stands on the command line itself.
+    pub fn is_given(&self, id: &str) -> bool {
+        self.matches.value_source(id) == Some(ValueSource::CommandLine)
+    }
+
+    /// A usage error about an option, under the name by which it was given.
+    pub fn usage(&self, id: &str, what: &str) -> Error {
+        let name = if self.is_given(id) {
+            format!("--{id}")
+        } else {
+            variable(id)
+        };
+        Error::Usage(format!("{name} {what}"))
+    }
+
+    fn name(&self, id: &str) -> Result<Option<Name>, Error> {
+        let Some(value) = self.value(id) else {
+            return Ok(None);
+        };
+        let name = Name::new(value.as_bytes());
+        name.map(Some).ok_or_else(|| self.usage(id, NOT_AN_ID))
+    }
+
+    /// How long a launch may take.
+    ///
+    /// # Errors
+    /// A usage error where it is no duration.
+    pub fn timeout(&self) -> Result<Duration, Error> {
+        let Some(text) = self.text("timeout")? else {
+            return Ok(Duration::from_secs(30));
+        };
+        let seconds = text.parse().map(Duration::from_secs).ok();
+        let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
+        duration
+            .filter(|duration| !duration.is_zero())
+            .ok_or_else(|| {
+                self.usage(
+                    "timeout",
+                    "must be a duration above zero, such as 30s or 500ms",
+                )
+            })
+    }
+
+    /// Where the environment comes from.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn sources(&self, place: &Place) -> Result<Sources, Error> {
+        let bytes = |id| {
+            self.values(id)
+                .into_iter()
+                .map(|value| value.as_bytes().to_vec())
+                .collect()
+        };
+        let mut assignments = Vec::new();
+        for value in self.values("env") {
+            let value = value.as_bytes();
+            let equals = value
+                .iter()
+                .position(|&byte| byte == b'=')
+                .filter(|&at| at > 0);
+            let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
+            assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
+        }
+        let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
+        Ok(Sources {
+            clear: self.flag("clear-env"),
+            keep: bytes("keep-env"),
+            own: place
+                .store
+                .as_deref()
+                .map(stores::own_variables)
+                .unwrap_or_default(),
+            env_files: self
+                .values("env-file")
+                .into_iter()
+                .map(PathBuf::from)
+                .collect(),
+            spec: self
+                .value("spec")
+                .map(|file| (PathBuf::from(file), spec_path)),
+            assignments,
+            literal: bytes("literal"),
+        })
+    }
+
+    /// The store and the scopes: options and variables first, then `doorkey.toml`.
+    ///
+    /// # Errors
+    /// A usage error, or a configuration file that can't be read.
+    pub fn place(&self) -> Result<Place, Error> {
+        let (config, base) = self.config()?;
+        let of_config = |value: &Option<String>, id: &str| match value {
+            None => Ok(None),
+            Some(id_text) => Name::new(id_text.as_bytes())
+                .map(Some)
+                .ok_or_else(|| Error::Usage(format!("{id} in doorkey.toml {NOT_AN_ID}"))),
+        };
+        let (store, base) = match self.text("store")? {
+            Some(store) => (Some(store.to_owned()), PathBuf::new()),
+            None => (config.store.clone(), base),
+        };
+        let project = self.name("project")?;
+        let cluster = self.name("cluster")?;
+        Ok(Place {
+            store,
+            base,
+            scopes: Scopes {
+                project: if project.is_some() {
+                    project
+                } else {
+                    of_config(&config.project, "project")?
+                },
+                cluster: if cluster.is_some() {
+                    cluster
+                } else {
+                    of_config(&config.cluster, "cluster")?
+                },
+            },
+        })
+    }
+
+    /// What a store needs to be opened.
+    pub fn access(&self, place: &Place, started: &mut Started) -> Access {
+        let keep = self.values("keep-env");
+        let own = place
+            .store
+            .as_deref()
+            .map(stores::credentials)
+            .unwrap_or_default();
+        Access {
+            base: place.base.clone(),
+            credentials: started.take(own, |name| keep.contains(&OsStr::new(name))),
+            key_file: self.value("key-file").map(PathBuf::from),
+            own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
+            trim_newline: self.flag("trim-newline"),
+        }
+    }
+
+    /// The configuration, and the folder that its store starts from.
+    fn config(&self) -> Result<(Config, PathBuf), Error> {
+        let read = |path: &Path| match files::read(path, LARGEST_CONFIG) {
+            Ok(text) => config::parse(&text).map_err(|at| Error::Text {
+                path: path.to_owned(),
+                at,
+            }),
+            Err(error) => Err(Error::File {
+                doing: "read",
+                path: path.to_owned(),
+                why: error.into(),
+            }),
+        };
+        let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_owned();
+        if let Some(file) = self.value("config") {
+            let file = Path::new(file);
+            return Ok((read(file)?, folder(file)));
+        }
+        let Some(start) = self.start_folder()? else {
+            return Ok(Default::default());
+        };
+        for above in start.ancestors() {
+            let file = above.join("doorkey.toml");
+            if files::exists(&file) {
+                return Ok((read(&file)?, folder(&file)));
+            }
+        }
+        Ok(Default::default())
+    }
+
+    fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
+        match self.value("cwd") {
+            // A working directory that was removed has no configuration above it.
+            None => Ok(std::env::current_dir().ok()),
+            Some(folder) => {
+                let folder = Path::new(folder);
+                let found = folder.canonicalize();
+                found.map(Some).map_err(|error| Error::File {
+                    doing: "read",
+                    path: folder.to_owned(),
+                    why: error.into(),
+                })
+            }
+        }
+    }
+}
+
+const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+
+/// Where secrets are looked for.
+pub struct Place {
+    /// The store, as `SCHEME:PLACE`.
+    pub store: Option<String>,
+    /// The folder that a relative place starts from.
+    pub base: PathBuf,
+    /// The scopes in force.
+    pub scopes: Scopes,
+}
+
+/// The variable that stands for an option.
+fn variable(id: &str) -> String {
+    format!("DOORKEY_{}", id.to_uppercase().replace('-', "_"))
+}
+
+/// Takes the variables of a command's options as their defaults, so that the command line wins.
+/// An empty variable counts as none: that is what compose makes of an unset one.
+fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
+    let ours = |entry: &&'static CStr| {
+        let entry = entry.to_bytes().strip_prefix(b"DOORKEY_")?;
+        let equals = entry.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (&entry[..equals], &entry[equals + 1..]);
+        (!value.is_empty()).then_some((name, value))
+    };
+    let variables: Vec<(&[u8], &'static [u8])> = environment.iter().filter_map(ours).collect();
+    if variables.is_empty() {
+        return command;
+    }
+    command.mut_args(|arg| {
+        let Some(id) = arg.get_long() else { return arg };
+        let name = variable(id);
+        let given = variables
+            .iter()
+            .find(|(given, _)| name.as_bytes().ends_with(given) && name.len() == given.len() + 8);
+        let Some((_, value)) = given else { return arg };
+        match arg.get_action() {
+            ArgAction::SetTrue if is_no(value) => arg,
+            ArgAction::SetTrue => arg.default_value("true").hide_default_value(true),
+            _ => arg
+                .default_value(OsStr::from_bytes(value))
+                .hide_default_value(true),
+        }
+    })
+}
+
+fn is_no(value: &[u8]) -> bool {
+    ["0", "false", "no", "off", "n", "f"]
+        .iter()
+        .any(|no| value.eq_ignore_ascii_case(no.as_bytes()))
+}
+
+/// The user's configuration folder.
+fn home(environment: &[&'static CStr]) -> Option<PathBuf> {
+    let value = |name: &str| {
+        let value = |entry: &&'static CStr| {
+            entry
+                .to_bytes()
+                .strip_prefix(name.as_bytes())?
+                .strip_prefix(b"=")
+        };
+        let value = environment
+            .iter()
+            .find_map(value)
+            .filter(|value| value.starts_with(b"/"))?;
+        Some(PathBuf::from(OsStr::from_bytes(value)))
+    };
+    value("XDG_CONFIG_HOME").or_else(|| Some(value("HOME")?.join(".config")))
+}

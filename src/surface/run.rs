@@ -1,0 +1,109 @@
+//! `doorkey run`: resolve everything, then become the command.
+
+use std::ffi::CString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use ::log::Level;
+
+use super::log;
+use super::options::Options;
+use crate::engines::assemble::assemble;
+use crate::engines::launch::{self, Resolved, Summary};
+use crate::engines::resolve::Depth;
+use crate::stores;
+use crate::words::error::Error;
+use crate::world::environ::{self, Started};
+use crate::world::memory;
+use crate::world::signals::{self, Deadline};
+
+/// Runs the command. Comes back only with the reason why not.
+///
+/// # Errors
+/// Everything that keeps the workload from starting.
+pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
+    let began = Instant::now();
+    let concealed = memory::conceal();
+    let deadline = start_deadline(&options)?;
+    let command: Vec<CString> = options
+        .values("command")
+        .into_iter()
+        .map(|word| environ::c_string(word.to_owned()))
+        .collect();
+    let environment = resolved(&options, &mut started, Depth::Values, |resolved, store| {
+        let (environment, summary) = resolved.fill()?;
+        say(&summary, store, began);
+        Ok(environment)
+    })?;
+    let environment = launch::seal(environment)?;
+    launch::fits(&command, &environment)?;
+    drop(options);
+    Err(launch::launch(&command, &environment, &concealed, deadline))
+}
+
+/// What `run`, `check` and `env` have in common: everything up to the answers of the store, which
+/// is closed, and its key wiped, when `then` has made of them what it needs.
+pub fn resolved<T>(
+    options: &Options,
+    started: &mut Started,
+    depth: Depth,
+    then: impl FnOnce(Resolved<'_, 'static>, Option<&str>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let place = options.place()?;
+    let access = options.access(&place, started);
+    let assembled = assemble(&started.environment, &options.sources(&place)?);
+    let all = options.flag("all");
+    let store = (all || launch::has_references(&assembled)).then(|| match &place.store {
+        Some(location) => stores::open(location, access),
+        None => Err(Error::NoStore),
+    });
+    let (opened, error) = match store {
+        None => (None, None),
+        Some(Ok(store)) => (Some(store), None),
+        Some(Err(error)) => (None, Some(Err(error))),
+    };
+    let answering = error.or(opened.as_deref().map(Ok));
+    let resolved = launch::resolve(assembled, answering, &place.scopes, all, depth);
+    then(resolved, opened.as_ref().map(|store| store.label()))
+}
+
+/// Starts the clock for everything before the exec.
+///
+/// # Errors
+/// A usage error, or that there is no timer.
+pub fn start_deadline(options: &Options) -> Result<Option<Deadline>, Error> {
+    let timeout = options.timeout()?;
+    let message = format!(
+        "gave up after {} (--timeout); nothing was executed: the store, or a file that was named, did not answer",
+        humantime::format_duration(timeout)
+    );
+    let message = log::line(log::format(), Level::Error, &message);
+    let deadline = signals::deadline(timeout, message, 125);
+    deadline.map(Some).map_err(|error| Error::File {
+        doing: "start",
+        path: "a timer".into(),
+        why: error.into(),
+    })
+}
+
+/// One line: how many references, from which scopes and store, in what time. Without references
+/// there is nothing to tell, and doorkey stays silent.
+fn say(summary: &Summary, store: Option<&str>, began: Instant) {
+    let Some(store) = store else {
+        return ::log::debug!("no references");
+    };
+    let scopes: Vec<_> = summary
+        .scopes
+        .iter()
+        .map(|(scope, secrets)| format!("{secrets} from {scope}"))
+        .collect();
+    let scopes = if scopes.is_empty() {
+        "nothing found".to_owned()
+    } else {
+        scopes.join(", ")
+    };
+    let references = summary.references;
+    let plural = if references == 1 { "" } else { "s" };
+    let time = began.elapsed().as_secs_f64() * 1000.0;
+    ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {time:.1} ms");
+}

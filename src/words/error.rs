@@ -1,0 +1,361 @@
+//! What can go wrong. Errors are facts; their wording is in `Display`, one line each, without a
+//! value, a token or any text that could be one.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use super::name::{Level, Name, Scope};
+use super::reference::Reference;
+use super::shown::Shown;
+
+/// Where and why a text is not what it should be: never the text itself, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in bytes from 1.
+    pub column: usize,
+    /// The reason, in lower case.
+    pub reason: &'static str,
+}
+
+/// An error of the operating system, by number, shown in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Os(pub i32);
+
+/// "Input/output error", for the few errors that the system gave no number.
+const EIO: i32 = 5;
+
+impl From<io::Error> for Os {
+    fn from(error: io::Error) -> Self {
+        Os(error.raw_os_error().unwrap_or(EIO))
+    }
+}
+
+impl fmt::Display for Os {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = io::Error::from_raw_os_error(self.0).to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        f.write_str(&text.to_lowercase())
+    }
+}
+
+/// Everything that stops doorkey.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line, or a variable that stands for a part of it, is not right.
+    Usage(String),
+    /// Several faults, all of which are said.
+    All(Vec<Error>),
+    /// A variable can't be given its value.
+    Fault(Box<Fault>),
+    /// A file can't be read or written.
+    File {
+        /// What was tried: `read`, `write`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: Os,
+    },
+    /// A file's text is not what it should be.
+    Text {
+        /// The file.
+        path: PathBuf,
+        /// Where, and why.
+        at: Malformed,
+    },
+    /// There are references, but no store was named.
+    NoStore,
+    /// The store as a whole can't be used.
+    Store {
+        /// The store, as it was named.
+        store: String,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// The command is in no folder of the workload's PATH, or is a path to nothing.
+    NotFound(Vec<u8>),
+    /// The command is there, but can't be executed.
+    NotExecutable {
+        /// The command, as it was given.
+        command: Vec<u8>,
+        /// Why not.
+        why: String,
+    },
+    /// Arguments and environment together are more than the kernel takes.
+    TooLargeTogether {
+        /// Bytes of all strings and pointers.
+        total: usize,
+        /// What the kernel takes, in bytes.
+        limit: usize,
+        /// The variable with the longest string.
+        longest: Vec<u8>,
+    },
+}
+
+/// Why a variable can't be given its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The variable's name.
+    pub variable: Vec<u8>,
+    /// The reference, where there is a well-formed one.
+    pub reference: Option<Reference>,
+    /// What is wrong.
+    pub cause: Cause,
+}
+
+impl Fault {
+    /// A fault of a variable, and of the reference where there is a well-formed one.
+    pub fn of(variable: &[u8], reference: Option<Reference>, cause: Cause) -> Self {
+        Fault {
+            variable: variable.to_vec(),
+            reference,
+            cause,
+        }
+    }
+}
+
+/// What is wrong with a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cause {
+    /// It starts as a reference and is none.
+    Malformed(Malformed),
+    /// No scope that was looked in has the name.
+    Missing {
+        /// Where it was looked for.
+        searched: Vec<Scope>,
+        /// In which store.
+        store: String,
+        /// The existing name that is most like it.
+        nearest: Option<(Name, Scope)>,
+    },
+    /// The reference asks for a scope that this launch has none of.
+    NotInForce(Level),
+    /// A scope that was asked for the name could not answer.
+    Failed {
+        /// The scope.
+        scope: Scope,
+        /// The store.
+        store: String,
+        /// Why.
+        trouble: Trouble,
+    },
+    /// A member was asked for, but the secret is not JSON.
+    NotJson(Scope),
+    /// The secret is JSON without that member.
+    NoMember(Scope),
+    /// `base64decode` met something else.
+    NotBase64(Scope),
+    /// The value contains a NUL byte.
+    Nul,
+    /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
+    TooLong(usize),
+}
+
+/// Why a store, or one scope of it, could not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The key is no recipient of it.
+    Denied,
+    /// The system did not let it be read.
+    Unreadable(Os),
+    /// The system did not let it be written.
+    Unwritable(Os),
+    /// It is not what it should be.
+    Corrupt(&'static str),
+    /// A link or path leads out of the store.
+    Outside,
+    /// It is larger than the number of bytes that doorkey reads.
+    TooLarge(usize),
+    /// There is nothing there.
+    NoStore,
+    /// The store can't be written by doorkey.
+    ReadOnly,
+    /// No key was found; where it was looked for.
+    NoKey(String),
+    /// The key can't be used; where it came from, and why.
+    BadKey(String, &'static str),
+    /// The key's file can be read by others; its path and mode.
+    KeyExposed(String, u32),
+    /// A list of recipients is not what it should be.
+    BadRecipients(String, Malformed),
+    /// There is a store already.
+    Exists,
+    /// The key's file would lie inside the store; its path.
+    KeyInside(String),
+    /// Nobody is named as a recipient.
+    NoRecipients(String),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Error::Fault(Box::new(fault))
+    }
+}
+
+impl Error {
+    /// The exit code for it. `run` keeps 125 for all that is doorkey's own, since any other code
+    /// could be the workload's (the convention of `env`, `timeout` and `docker run`).
+    pub fn exit_code(&self, launching: bool) -> u8 {
+        match self {
+            Error::NotFound(_) => 127,
+            Error::NotExecutable { .. } => 126,
+            _ if launching => 125,
+            Error::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// One error of several; the one itself where there is only one.
+    pub fn all(mut errors: Vec<Error>) -> Self {
+        if errors.len() == 1 {
+            errors.remove(0)
+        } else {
+            Error::All(errors)
+        }
+    }
+
+    /// The lines to say, each one error.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Error::All(errors) => errors.iter().flat_map(Error::lines).collect(),
+            one => vec![one.to_string()],
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(what) => f.write_str(what),
+            Error::All(errors) => write!(f, "{} faults", errors.len()),
+            Error::Fault(fault) => fault.fmt(f),
+            Error::File { doing, path, why } => write!(f, "can't {doing} {}: {why}", shown(path)),
+            Error::Text { path, at } => {
+                write!(f, "{}:{}:{}: {}", shown(path), at.line, at.column, at.reason)
+            }
+            Error::NoStore => f.write_str(
+                "no store is named: give --store age:DIR or dir:DIR, DOORKEY_STORE, or store = in doorkey.toml",
+            ),
+            Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
+            Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
+            Error::NotExecutable { command, why } => {
+                write!(f, "{}: can't be executed: {why}", Shown(command))
+            }
+            Error::TooLargeTogether { total, limit, longest } => write!(
+                f,
+                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {}",
+                Shown(longest)
+            ),
+        }
+    }
+}
+
+fn shown(path: &std::path::Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    Shown(path.as_os_str().as_bytes()).to_string()
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variable = Shown(&self.variable);
+        write!(f, "{variable}: ")?;
+        if let Some(reference) = &self.reference {
+            write!(f, "{reference}: ")?;
+        }
+        match &self.cause {
+            Cause::Malformed(at) => write!(
+                f,
+                "malformed reference: column {}: {}; to pass the value on as it is, use --literal {variable}",
+                at.column, at.reason
+            ),
+            cause => cause.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Malformed(at) => write!(f, "column {}: {}", at.column, at.reason),
+            Cause::Missing {
+                searched,
+                store,
+                nearest,
+            } => {
+                let searched: Vec<_> = searched.iter().map(Scope::to_string).collect();
+                write!(f, "not found in {} of {store}; ", searched.join(", "))?;
+                match nearest {
+                    Some((name, scope)) => write!(f, "did you mean {name} ({scope})?"),
+                    None => f.write_str("create it, or allow its absence with '?'"),
+                }
+            }
+            Cause::NotInForce(level) => {
+                write!(
+                    f,
+                    "no {level} is in force; give --{level} ID or DOORKEY_{}",
+                    level.as_str().to_uppercase()
+                )
+            }
+            Cause::Failed {
+                scope,
+                store,
+                trouble,
+            } => write!(f, "{scope} of {store}: {trouble}"),
+            Cause::NotJson(scope) => {
+                write!(
+                    f,
+                    "a member is asked for, but the secret in {scope} is not JSON"
+                )
+            }
+            Cause::NoMember(scope) => write!(f, "the secret in {scope} has no such member"),
+            Cause::NotBase64(scope) => {
+                write!(f, "base64decode: the value from {scope} is not base64")
+            }
+            Cause::Nul => {
+                f.write_str("the value contains a NUL byte, which an environment can't hold")
+            }
+            Cause::TooLong(bytes) => write!(
+                f,
+                "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Denied => f.write_str(
+                "denied: the key is not one of its recipients; have somebody who can read it add the key",
+            ),
+            Trouble::Unreadable(why) => write!(f, "unreadable: {why}"),
+            Trouble::Unwritable(why) => write!(f, "can't be written: {why}"),
+            Trouble::Corrupt(why) => write!(f, "corrupt: {why}; restore it or set it again"),
+            Trouble::Outside => f.write_str("refused: it leads out of the store"),
+            Trouble::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
+            Trouble::NoStore => {
+                f.write_str("there is no store there; check the name, or make one with doorkey store init")
+            }
+            Trouble::ReadOnly => f.write_str("doorkey only reads this kind of store"),
+            Trouble::NoKey(looked) => {
+                write!(f, "no key: {looked}; give DOORKEY_KEY_FILE or DOORKEY_KEY")
+            }
+            Trouble::BadKey(from, why) => write!(f, "the key from {from} can't be used: {why}"),
+            Trouble::KeyExposed(path, mode) => write!(
+                f,
+                "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
+            ),
+            Trouble::BadRecipients(file, at) => {
+                write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
+            }
+            Trouble::Exists => f.write_str("there is a store already"),
+            Trouble::KeyInside(path) => {
+                write!(f, "the key file {path} lies inside the store; give another DOORKEY_KEY_FILE")
+            }
+            Trouble::NoRecipients(file) => write!(f, "{file} names no recipient"),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The words that everything else is said in: names and scopes, references, secrets, errors.
+
+pub mod error;
+pub mod name;
+pub mod reference;
+pub mod secret;
+pub mod shown;

@@ -1,0 +1,146 @@
+//! Names of secrets, and the scopes that they live in.
+
+use std::fmt;
+
+/// The longest name of a secret or scope, in bytes (a DNS subdomain's length, which is what
+/// mounted secrets are held to).
+pub const LONGEST: usize = 253;
+
+/// The name of a secret, or the id of a project or cluster:
+/// `[A-Za-z0-9_][A-Za-z0-9._-]*`, at most [`LONGEST`] bytes. It can therefore be no path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// The name that `text` is, if it is one.
+    pub fn new(text: &[u8]) -> Option<Self> {
+        let whole = prefix(text) == text.len() && !text.is_empty() && text.len() <= LONGEST;
+        whole.then(|| Name(String::from_utf8_lossy(text).into_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many bytes at the front of `text` could be a name, its length aside.
+pub fn prefix(text: &[u8]) -> usize {
+    let fits = |(at, byte): (usize, &u8)| {
+        byte.is_ascii_alphanumeric() || *byte == b'_' || (at > 0 && matches!(byte, b'.' | b'-'))
+    };
+    text.iter()
+        .enumerate()
+        .take_while(|&pair| fits(pair))
+        .count()
+}
+
+/// One of the three kinds of scope, narrowest first: that is the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// One project of a team.
+    Project,
+    /// One cluster of a team.
+    Cluster,
+    /// The team that the store belongs to.
+    Team,
+}
+
+impl Level {
+    /// The level that a reference names before its slash.
+    pub fn new(word: &[u8]) -> Option<Self> {
+        match word {
+            b"project" => Some(Level::Project),
+            b"cluster" => Some(Level::Cluster),
+            b"team" => Some(Level::Team),
+            _ => None,
+        }
+    }
+
+    /// The word for it, in references, folders and options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Project => "project",
+            Level::Cluster => "cluster",
+            Level::Team => "team",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A place that secrets live in. It is shown, and stored, as `team`, `cluster/ID`, `project/ID`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// One project.
+    Project(Name),
+    /// One cluster.
+    Cluster(Name),
+    /// The whole team.
+    Team,
+}
+
+impl Scope {
+    /// The kind of scope that it is.
+    pub fn level(&self) -> Level {
+        match self {
+            Scope::Project(_) => Level::Project,
+            Scope::Cluster(_) => Level::Cluster,
+            Scope::Team => Level::Team,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Project(id) | Scope::Cluster(id) => write!(f, "{}/{id}", self.level()),
+            Scope::Team => f.write_str("team"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn names() {
+        for good in [
+            "a",
+            "db_password",
+            "db-password",
+            "tls.crt",
+            "0",
+            "_x",
+            &"n".repeat(253),
+        ] {
+            assert!(Name::new(good.as_bytes()).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".a",
+            "-a",
+            "a/b",
+            "/a",
+            "a b",
+            "ä",
+            "a\0",
+            &"n".repeat(254),
+        ] {
+            assert!(Name::new(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Names from outside, made fit for one line of a log.
+
+use std::fmt;
+
+/// Shows bytes that are a name (of a variable, a file, a command) on one line: what is not
+/// printable or not UTF-8 is escaped, so that a name can't forge a line of the log.
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if c.is_control()
+                    || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    write!(f, "{c}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shown;
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        assert_eq!(Shown(b"A\nB\xff\x1b").to_string(), "A\\nB\\xff\\u{1b}");
+        assert_eq!(Shown("größe-1".as_bytes()).to_string(), "größe-1");
+    }
+}

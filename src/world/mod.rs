@@ -1,0 +1,9 @@
+//! The system: the only `unsafe`, the only system calls.
+
+pub mod environ;
+pub mod exec;
+pub mod files;
+pub mod memory;
+pub mod origin;
+pub mod signals;
+pub mod stdio;

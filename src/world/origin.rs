@@ -1,0 +1,69 @@
+//! The process as it was handed to us, kept from before Rust's start-up changes it.
+//!
+//! Before `main`, Rust ignores SIGPIPE and opens descriptors 0 to 2 where they are closed
+//! (aborting without /dev/null), and the C library may unblock signals of its own. A workload
+//! must find all three as they were, so they are read by a constructor that runs earlier, and
+//! put back by raw system calls just before the exec.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
+/// out the signals that it keeps for itself.
+pub type Mask = u64;
+
+const MASK_BYTES: usize = size_of::<Mask>();
+
+static MASK: AtomicU64 = AtomicU64::new(0);
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+
+// SAFETY: the section takes pointers to functions that may be called with any arguments before
+// `main`; `capture` takes none and needs nothing of Rust's runtime.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CAPTURE: extern "C" fn() = capture;
+
+extern "C" fn capture() {
+    MASK.store(mask(libc::SIG_BLOCK, 0), Relaxed);
+    // SAFETY: the struct is plain data, and sigaction only fills it in.
+    let ignored = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut action);
+        action.sa_sigaction == libc::SIG_IGN
+    };
+    PIPE_IGNORED.store(ignored, Relaxed);
+    for descriptor in 0..=2 {
+        // SAFETY: neither call touches memory. A new descriptor takes the lowest free number, so
+        // it takes this one; it answers no read or write, needs no /dev, and the exec closes it.
+        unsafe {
+            if libc::fcntl(descriptor, libc::F_GETFD) == -1 {
+                libc::epoll_create1(libc::EPOLL_CLOEXEC);
+            }
+        }
+    }
+}
+
+/// Gives the workload back the signal mask and SIGPIPE as they were inherited.
+pub fn restore() {
+    let pipe = if PIPE_IGNORED.load(Relaxed) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
+    // SAFETY: neither is a handler.
+    unsafe { libc::signal(libc::SIGPIPE, pipe) };
+    mask(libc::SIG_SETMASK, MASK.load(Relaxed));
+}
+
+/// Undoes [`restore`] where the exec failed, so that a closed stderr can't end us with SIGPIPE.
+pub fn shield() {
+    // SAFETY: it is no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Changes this thread's signal mask, and returns what it was.
+pub fn mask(how: libc::c_int, set: Mask) -> Mask {
+    let mut old: Mask = 0;
+    // SAFETY: both pointers are to masks of the size that is given.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &set, &mut old, MASK_BYTES) };
+    old
+}

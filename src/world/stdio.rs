@@ -1,0 +1,44 @@
+//! Standard error and standard output.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// How long a message waits for a stderr that nobody reads, before it is given up.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Writes a message to stderr. It is given up, never waited for, when stderr is full or closed:
+/// a launch does not depend on its log being read. May be called in a signal handler.
+pub fn say(mut message: &[u8]) {
+    let mut stderr = libc::pollfd {
+        fd: 2,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    while !message.is_empty() {
+        // A pipe that is ready takes this many bytes without blocking.
+        let piece = &message[..message.len().min(libc::PIPE_BUF)];
+        // SAFETY: one pollfd, and a slice's own pointer and length.
+        let written = unsafe {
+            if libc::poll(&mut stderr, 1, PATIENCE.as_millis() as libc::c_int) != 1 {
+                return;
+            }
+            libc::write(2, piece.as_ptr().cast(), piece.len())
+        };
+        match usize::try_from(written) {
+            Ok(written) if written > 0 => message = &message[written..],
+            _ => return,
+        }
+    }
+}
+
+/// Writes to standard output what the user asked to see there.
+///
+/// # Errors
+/// What the system says, but for a reader that has gone away: that ends nothing.
+pub fn print(text: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,186 @@
+//! What the tests share: a folder of their own, and the program run in it as a process.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The program under test.
+pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
+
+/// A new folder, removed when dropped, with a HOME in it.
+pub struct Place {
+    path: PathBuf,
+}
+
+impl Place {
+    /// An empty folder.
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("doorkey-test-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("home")).unwrap();
+        Place { path: path.canonicalize().unwrap() }
+    }
+
+    /// A folder with an empty store `secrets` in it, and its key in HOME.
+    pub fn with_store() -> Self {
+        let place = Self::new();
+        place.doorkey(["store", "init", "secrets", "-q"]).ok();
+        place
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.path.join(inside)
+    }
+
+    /// Writes a file in the folder, with the folders above it.
+    pub fn write(&self, inside: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(inside);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`.
+    pub fn set(&self, scope: &str, name: &str, value: impl AsRef<[u8]>) {
+        let (level, id) = scope.split_once('/').unwrap_or((scope, ""));
+        let mut run = self.doorkey(["secret", "set", name, "--store", "age:secrets", "--raw", "-q"]);
+        run = run.arg(format!("--{level}"));
+        if !id.is_empty() {
+            run = run.arg(id);
+        }
+        run.stdin(value).ok();
+    }
+
+    /// The program, to be run in the folder with nothing in its environment but PATH and HOME.
+    pub fn doorkey<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Run {
+        let mut command = Command::new(DOORKEY);
+        command
+            .args(arguments)
+            .current_dir(&self.path)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path("home"));
+        Run { command, stdin: Vec::new() }
+    }
+
+    /// `doorkey run` on the store `secrets`; what follows are more arguments.
+    pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Run {
+        self.doorkey(["run", "--store", "age:secrets"]).args(arguments)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A process about to be run.
+pub struct Run {
+    /// For what the methods here don't offer.
+    pub command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Run {
+    /// One more argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// More arguments.
+    pub fn args<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, arguments: I) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// A variable of its environment.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// A variable less.
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Another working directory.
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
+    /// What it reads.
+    pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.stdin = bytes.as_ref().to_vec();
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn end(mut self) -> Ended {
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().unwrap();
+        let bytes = std::mem::take(&mut self.stdin);
+        let writer = std::thread::spawn(move || {
+            // A program that does not read is none of the test's business.
+            let _ = stdin.write_all(&bytes);
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Ended { output }
+    }
+
+    /// Runs it, and expects it to succeed.
+    pub fn ok(self) -> Ended {
+        let ended = self.end();
+        assert_eq!(ended.code(), 0, "stderr: {}", ended.err());
+        ended
+    }
+
+    /// Runs it, and expects it to fail with this code, nothing on stdout, and exactly these
+    /// lines on stderr.
+    #[track_caller]
+    pub fn fails(self, code: i32, stderr: &str) -> Ended {
+        let ended = self.end();
+        assert_eq!((ended.code(), ended.err().as_str(), ended.out().as_str()), (code, stderr, ""));
+        ended
+    }
+}
+
+/// A process that has ended.
+pub struct Ended {
+    /// All that it left.
+    pub output: Output,
+}
+
+impl Ended {
+    /// The exit code, as a shell gives it: 128+N for a death by signal N.
+    pub fn code(&self) -> i32 {
+        let status = self.output.status;
+        status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+    }
+
+    /// Standard output, as text.
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// Standard error, as text.
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+}
