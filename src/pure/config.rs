@@ -20,21 +20,9 @@ pub struct Config {
 ///
 /// # Errors
 /// The first place that is not TOML, not a known setting, or not a string.
-pub fn parse(text: &[u8]) -> Result<Config, Malformed> {
-    let fault = |at: usize, reason| {
-        let before = &text[..at.min(text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |newline| newline + 1);
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Malformed {
-            line,
-            column: before.len() - line_start + 1,
-            reason,
-        }
-    };
-    let text = std::str::from_utf8(text)
+pub fn parse(bytes: &[u8]) -> Result<Config, Malformed> {
+    let fault = |at, reason| Malformed::at(bytes, at, reason);
+    let text = std::str::from_utf8(bytes)
         .map_err(|error| fault(error.valid_up_to(), "this is not UTF-8"))?;
     let table = DeTable::parse(text).map_err(|error| {
         fault(

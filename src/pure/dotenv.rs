@@ -2,15 +2,15 @@
 //! a `$` is a `$`.
 //!
 //! Where Compose reads something that nobody can have meant, this is a fault instead: a name that
-//! is missing or has a blank in it, and text on the line after a closing quote. Two more things
-//! differ: a comment may be all that follows the `=`, and a name alone may end the file without a
-//! line break.
+//! is missing or has a blank in it, and text on the line after a closing quote. And a name alone
+//! may end the file without a line break.
 
 use std::fmt;
 
 use crate::words::error::Malformed;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// What some editors put at the front of UTF-8 text, and no reader counts as part of it.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a dotenv file says of one variable.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,20 +43,6 @@ pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
         assignments.push(reader.assignment()?);
     }
     Ok(assignments)
-}
-
-/// The fault at an offset (in bytes, from 0) of a text.
-pub(super) fn fault(text: &[u8], offset: usize, reason: &'static str) -> Malformed {
-    let before = &text[..offset.min(text.len())];
-    let line_start = before
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |at| at + 1);
-    Malformed {
-        line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
-        column: 1 + before.len() - line_start,
-        reason,
-    }
 }
 
 /// A place in a dotenv file.
@@ -111,15 +97,15 @@ impl<'t> Reader<'t> {
     }
 
     fn value(&mut self) -> Result<Vec<u8>, Malformed> {
-        let line = self.line();
-        let blank = self.take(is_blank).len();
+        self.take(is_blank);
         if let Some(quote @ (b'"' | b'\'')) = self.peek() {
             return self.quoted(quote);
         }
-        self.offset += line.len() - blank;
+        // A value that begins with `#` is one: Compose looks for a comment only after it.
+        let line = self.line();
+        self.offset += line.len();
         let comment = line.windows(2).position(|pair| pair == b" #");
-        let end = comment.unwrap_or(line.len()).max(blank);
-        Ok(trim_end(&line[blank..end]).to_vec())
+        Ok(trim_end(&line[..comment.unwrap_or(line.len())]).to_vec())
     }
 
     fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, Malformed> {
@@ -128,7 +114,13 @@ impl<'t> Reader<'t> {
         let mut value = Vec::new();
         loop {
             match self.next() {
-                None => return Err(fault(self.text, opening, "the quote is never closed")),
+                None => {
+                    return Err(Malformed::at(
+                        self.text,
+                        opening,
+                        "the quote is never closed",
+                    ));
+                }
                 Some(byte) if byte == quote => break,
                 Some(b'\\') => self.escape(quote, &mut value),
                 Some(byte) => value.push(byte),
@@ -214,7 +206,7 @@ impl<'t> Reader<'t> {
     }
 
     fn fault(&self, reason: &'static str) -> Malformed {
-        fault(self.text, self.offset, reason)
+        Malformed::at(self.text, self.offset, reason)
     }
 }
 
@@ -272,7 +264,7 @@ mod tests {
             ("A=b # c", "b"),
             ("A=b#c #d", "b#c"),
             ("A=b\t#c", "b\t#c"),
-            ("A= # c", ""),
+            ("A= # c", "# c"),
             ("A=# c", "# c"),
             (r"A=b\n\$c$D${E}$$", r"b\n\$c$D${E}$$"),
             ("A=it's \"b\"", "it's \"b\""),

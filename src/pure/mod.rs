@@ -9,3 +9,4 @@ pub mod mask;
 pub mod nearest;
 pub mod scope;
 pub mod spec;
+mod tree;

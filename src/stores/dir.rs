@@ -1,7 +1,7 @@
 //! A folder of plain files, as Docker and Kubernetes mount secrets.
 
 use super::folder::Tree;
-use super::{Access, Opened, Store};
+use super::{Access, Opened, Record, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -53,7 +53,17 @@ impl Store for Dir {
         self.tree.names(scope)
     }
 
-    fn write(&self, _: &Scope, _: &Name, _: &Secret) -> Result<(), Trouble> {
-        Err(Trouble::ReadOnly)
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+        let record = self.tree.record(scope, name)?;
+        Ok(record.map(|file| Record {
+            size: usize::try_from(file.size).unwrap_or(usize::MAX),
+            created: file.created,
+            modified: file.modified,
+            recipients: None,
+        }))
+    }
+
+    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        self.tree.scopes()
     }
 }

@@ -1,11 +1,13 @@
 //! What the two stores that are folders share: where a secret lies, and what a failure means.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::words::error::Trouble;
 use crate::words::name::{Level, Name, Scope};
-use crate::world::files::{self, Folder};
+use crate::world::files;
+use crate::world::folder::{FileRecord, Folder, Held};
 
 /// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
 /// more may be asked for as the base64 or JSON around what is needed.
@@ -107,20 +109,69 @@ impl Tree {
         Ok(names)
     }
 
-    /// Writes a secret's file, whole and lastingly.
+    /// What the file system knows of a secret's file; `None` where there is none.
     ///
     /// # Errors
-    /// Why it is not written.
-    pub fn write(&self, scope: &Scope, name: &Name, contents: &[u8]) -> Result<(), Trouble> {
+    /// Why that can't be said.
+    pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, Trouble> {
+        let Some(folder) = self.folder_of(scope) else {
+            return Ok(None);
+        };
         self.folder
-            .replace(&scope_folder(scope), &self.file(name), contents)
-            .map_err(|error| match trouble(error) {
-                Trouble::Unreadable(why) => Trouble::Unwritable(why),
-                other => other,
-            })
+            .record(&folder.join(self.file(name)))
+            .map_err(trouble)
     }
 
-    fn file(&self, name: &Name) -> String {
+    /// The scopes that have a folder, sorted.
+    ///
+    /// # Errors
+    /// Why they can't be listed.
+    pub fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        let team = self.flat || self.folder.has_folder(Path::new("team"));
+        let mut scopes = Vec::from_iter(team.then_some(Scope::Team));
+        for (level, scope) in [
+            ("cluster", Scope::Cluster as fn(Name) -> Scope),
+            ("project", Scope::Project),
+        ] {
+            if !self.flat {
+                for id in self.list(Path::new(level))? {
+                    let id = Name::new(id.as_encoded_bytes());
+                    let is_folder =
+                        |id: &Name| self.folder.has_folder(&Path::new(level).join(id.as_str()));
+                    scopes.extend(id.filter(is_folder).map(scope));
+                }
+            }
+        }
+        scopes.sort();
+        Ok(scopes)
+    }
+
+    /// What lies in a folder of the store, sorted.
+    ///
+    /// # Errors
+    /// Why that can't be said.
+    pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, Trouble> {
+        self.folder.list(inside).map_err(trouble)
+    }
+
+    /// Takes a share of a folder of the store for writing.
+    ///
+    /// # Errors
+    /// Why it can't be written.
+    pub fn share(&self, inside: &Path) -> Result<Held, Trouble> {
+        self.folder.share(inside).map_err(unwritten)
+    }
+
+    /// Takes a folder of the store for oneself.
+    ///
+    /// # Errors
+    /// Why it can't be written.
+    pub fn own(&self, inside: &Path) -> Result<Held, Trouble> {
+        self.folder.own(inside).map_err(unwritten)
+    }
+
+    /// The name of a secret's file.
+    pub fn file(&self, name: &Name) -> String {
         format!("{name}{}", self.suffix)
     }
 
@@ -145,5 +196,17 @@ fn trouble(error: io::Error) -> Trouble {
         Some(libc::EINVAL) => Trouble::Corrupt("it is no regular file"),
         Some(libc::EFBIG) => Trouble::TooLarge(LARGEST),
         _ => Trouble::Unreadable(error.into()),
+    }
+}
+
+/// The same for writing.
+pub fn unwritten(error: io::Error) -> Trouble {
+    match error.raw_os_error() {
+        Some(libc::EEXIST) => Trouble::Taken,
+        Some(libc::ENOENT) => Trouble::Absent,
+        _ => match trouble(error) {
+            Trouble::Unreadable(why) => Trouble::Unwritable(why),
+            other => other,
+        },
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::options::Options;
+use super::table::{NOTHING, aligned};
 use crate::engines::check::{self, Row};
 use crate::engines::launch;
 use crate::engines::resolve::Depth;
@@ -31,7 +32,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
         super::print(&if options.flag("json") {
             json(&rows)
         } else {
-            table(&rows)
+            table(&rows, options.is_colourful())
         })?;
         if !resolved.errors.is_empty() {
             return Err(Error::all(resolved.errors));
@@ -48,8 +49,20 @@ fn shadows(row: &Row) -> Vec<String> {
     row.shadows.iter().map(Scope::to_string).collect()
 }
 
-/// Rows with columns as wide as they need; what there is none of is `-`.
-fn table(rows: &[Row]) -> Vec<u8> {
+fn table(rows: &[Row], bold: bool) -> Vec<u8> {
+    let nothing = || NOTHING.to_owned();
+    let cells = |row: &Row| {
+        vec![
+            Shown(&row.variable).to_string(),
+            row.reference.clone().unwrap_or_else(nothing),
+            row.scope.as_ref().map_or_else(nothing, Scope::to_string),
+            Some(shadows(row).join(","))
+                .filter(|text| !text.is_empty())
+                .unwrap_or_else(nothing),
+            row.size.map_or_else(nothing, |size| size.to_string()),
+            row.status.to_owned(),
+        ]
+    };
     let head = [
         "VARIABLE",
         "REFERENCE",
@@ -57,41 +70,8 @@ fn table(rows: &[Row]) -> Vec<u8> {
         "SHADOWS",
         "SIZE",
         "STATUS",
-    ]
-    .map(str::to_owned);
-    let dash = || "-".to_owned();
-    let cells = rows.iter().map(|row| {
-        [
-            Shown(&row.variable).to_string(),
-            row.reference.clone().unwrap_or_else(dash),
-            row.scope.as_ref().map_or_else(dash, Scope::to_string),
-            Some(shadows(row).join(","))
-                .filter(|text| !text.is_empty())
-                .unwrap_or_else(dash),
-            row.size.map_or_else(dash, |size| size.to_string()),
-            row.status.to_owned(),
-        ]
-    });
-    let lines: Vec<[String; 6]> = std::iter::once(head).chain(cells).collect();
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: [usize; 6] = std::array::from_fn(width);
-    let mut out = String::new();
-    for line in &lines {
-        let padded: Vec<_> = line
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        out.push_str(padded.join("  ").trim_end());
-        out.push('\n');
-    }
-    out.into_bytes()
+    ];
+    aligned(&head, &rows.iter().map(cells).collect::<Vec<_>>(), bold)
 }
 
 fn json(rows: &[Row]) -> Vec<u8> {

@@ -14,42 +14,82 @@ pub struct Leaf {
 
 /// Every subcommand that does something.
 pub const LEAVES: &[Leaf] = &[
-    Leaf {
-        words: &["run"],
-        about: "Run a command with its secrets",
-        define: run,
-    },
-    Leaf {
-        words: &["check"],
-        about: "Show what each reference resolves to",
-        define: check,
-    },
-    Leaf {
-        words: &["env"],
-        about: "Print the environment, its secrets masked",
-        define: sources,
-    },
-    Leaf {
-        words: &["secret", "set"],
-        about: "Store a value, read from standard input",
-        define: secret_set,
-    },
-    Leaf {
-        words: &["store", "init"],
-        about: "Make an embedded store, and a key",
-        define: store_init,
-    },
-    Leaf {
-        words: &["completions"],
-        about: "Print completions for a shell",
-        define: completions,
-    },
-    Leaf {
-        words: &["man"],
-        about: "Print the manual page",
-        define: logging,
-    },
+    leaf(&["run"], "Run a command with its secrets", run),
+    leaf(&["check"], "Show what each reference resolves to", check),
+    leaf(
+        &["env"],
+        "Print the environment, its secrets masked",
+        sources,
+    ),
+    leaf(&["secret", "create"], "Store a new secret", secret_create),
+    leaf(&["secret", "set"], "Store a secret, new or not", secret_set),
+    leaf(
+        &["secret", "update"],
+        "Change an existing secret",
+        secret_update,
+    ),
+    leaf(
+        &["secret", "get"],
+        "Show what is known of a secret",
+        secret_get,
+    ),
+    leaf(
+        &["secret", "list"],
+        "List secrets, without values",
+        secret_list,
+    ),
+    leaf(&["secret", "delete"], "Remove a secret", secret_delete),
+    leaf(
+        &["secret", "import"],
+        "Store all that a dotenv file assigns",
+        secret_import,
+    ),
+    leaf(
+        &["store", "init"],
+        "Make an embedded store, and a key",
+        store_init,
+    ),
+    leaf(&["store", "check"], "Verify a whole store", store_check),
+    leaf(
+        &["store", "recipient", "list"],
+        "Show who can read a scope",
+        recipient_list,
+    ),
+    leaf(
+        &["store", "recipient", "add"],
+        "Let others read a scope",
+        recipient_change,
+    ),
+    leaf(
+        &["store", "recipient", "remove"],
+        "Let some read a scope no more",
+        recipient_change,
+    ),
+    leaf(
+        &["completions"],
+        "Print completions for a shell",
+        completions,
+    ),
+    leaf(&["man"], "Print the manual page", logging),
 ];
+
+const GROUPS: [(&str, &str); 3] = [
+    ("secret", "Manage secrets"),
+    ("store", "Manage a store"),
+    ("recipient", "Manage who can read a store"),
+];
+
+const fn leaf(
+    words: &'static [&'static str],
+    about: &'static str,
+    define: fn(Command) -> Command,
+) -> Leaf {
+    Leaf {
+        words,
+        about,
+        define,
+    }
+}
 
 impl Leaf {
     /// The subcommand that these arguments begin with. Only its own options are built then: the
@@ -75,28 +115,38 @@ impl Leaf {
 
 /// The whole tree, for help, completions and the manual page.
 pub fn tree() -> Command {
-    let mut root = Command::new("doorkey")
+    let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(EXAMPLES)
+        .after_help(EXAMPLES);
+    grown(root, &[])
+}
+
+/// A command with all that begins with these words below it.
+fn grown(command: Command, words: &[&str]) -> Command {
+    let mut command = command
         .subcommand_required(true)
         .disable_help_subcommand(true);
-    for (group, about) in [("secret", "Manage secrets"), ("store", "Manage a store")] {
-        let leaves = LEAVES
-            .iter()
-            .filter(|leaf| leaf.words[0] == group && leaf.words.len() > 1);
-        let command = Command::new(group)
-            .about(about)
-            .subcommand_required(true)
-            .disable_help_subcommand(true);
-        root = root.subcommand(command.subcommands(leaves.map(Leaf::command)));
+    let mut last = "";
+    for leaf in LEAVES.iter().filter(|leaf| leaf.words.starts_with(words)) {
+        let next = leaf.words[words.len()];
+        if leaf.words.len() == words.len() + 1 {
+            command = command.subcommand(leaf.command());
+        } else if next != last {
+            let about = GROUPS
+                .iter()
+                .find(|(group, _)| *group == next)
+                .map_or("", |(_, about)| about);
+            let path = &leaf.words[..=words.len()];
+            let group = Command::new(next)
+                .about(about)
+                .bin_name(format!("doorkey {}", path.join(" ")));
+            let group = grown(group, path);
+            command = command.subcommand(group);
+        }
+        last = next;
     }
-    root.subcommands(
-        LEAVES
-            .iter()
-            .filter(|leaf| leaf.words.len() == 1)
-            .map(Leaf::command),
-    )
+    command
 }
 
 const EXAMPLES: &str = "\
@@ -136,22 +186,126 @@ fn check(command: Command) -> Command {
             "names",
             "Check only that the names exist: needs no key",
         ))
-        .arg(flag("json", "Print JSON"))
+        .arg(json())
+}
+
+const FROM_INPUT: &str = "\
+The value is read from standard input, or asked for on a terminal. One newline at
+the end of piped input is dropped, unless --raw.
+
+Example:
+  openssl rand -hex 32 | doorkey secret set session_key --project web";
+
+fn secret_create(command: Command) -> Command {
+    writing(command)
 }
 
 fn secret_set(command: Command) -> Command {
-    logging(one_store(command))
-        .arg(positional("name", "NAME", "The secret's name").required(true))
-        .arg(flag("team", "Store it for the whole team").conflicts_with_all(["project", "cluster"]))
-        .arg(flag("raw", "Keep a newline at the end of the input"))
-        .after_help("One newline at the end of the input is dropped, unless --raw.\n\nExample:\n  openssl rand -hex 32 | doorkey secret set session_key --project web")
-        .mut_arg("project", |arg| arg.conflicts_with("cluster"))
+    writing(command)
+}
+
+fn secret_update(command: Command) -> Command {
+    writing(command)
+}
+
+fn writing(command: Command) -> Command {
+    one_secret(command)
+        // Taken so that it can be refused with a reason: arguments are for all to see.
+        .arg(positional("value", "VALUE", "").hide(true))
+        .arg(value("value-file", "FILE", "Read the value from a file"))
+        .arg(flag("raw", "Keep a newline at the end of piped input"))
+        .after_help(FROM_INPUT)
+}
+
+fn secret_get(command: Command) -> Command {
+    one_secret(command).arg(flag("reveal", "Print the value itself"))
+}
+
+fn secret_list(command: Command) -> Command {
+    scoped(command)
+        .arg(flag("all", "List every scope of the store"))
+        .arg(value("limit", "N", "List at most so many").short('l'))
+        .arg(value("after", "NAME", "Go on after this one (nextPage)"))
+        .arg(value(
+            "order-by",
+            "FIELD",
+            "name, created or modified [default: name]",
+        ))
+        .arg(flag("asc", "The first or oldest first (the default)").conflicts_with("desc"))
+        .arg(flag("desc", "The last or newest first"))
+        .arg(
+            value(
+                "fields",
+                "LIST",
+                "Of name,scope,size,created,modified,recipients",
+            )
+            .short('F'),
+        )
+}
+
+fn secret_delete(command: Command) -> Command {
+    one_secret(command).arg(yes())
+}
+
+fn secret_import(command: Command) -> Command {
+    scoped(command)
+        .arg(positional("file", "FILE", "A dotenv file; - is standard input").required(true))
+        .arg(flag("dry-run", "Only say what would change"))
+        .arg(yes())
+}
+
+fn one_secret(command: Command) -> Command {
+    scoped(command).arg(positional("name", "NAME", "The secret's name").required(true))
+}
+
+/// A store, and one scope of it.
+fn scoped(command: Command) -> Command {
+    let command = logging(one_store(command))
+        .mut_arg("project", |arg| {
+            arg.help("A project's scope").conflicts_with("cluster")
+        })
+        .mut_arg("cluster", |arg| arg.help("A cluster's scope"));
+    let team = flag("team", "The whole team's scope")
+        .short('g')
+        .visible_alias("global");
+    command
+        .next_help_heading("Store")
+        .arg(team.conflicts_with_all(["project", "cluster"]))
+        .next_help_heading("Options")
+        .arg(json())
+        .next_help_heading(None::<&str>)
+}
+
+fn yes() -> Arg {
+    flag("yes", "Don't ask").short('y')
+}
+
+fn json() -> Arg {
+    flag("json", "Print JSON").short('j')
+}
+
+fn store_check(command: Command) -> Command {
+    logging(one_store(command)).arg(json())
+}
+
+fn recipient_list(command: Command) -> Command {
+    scoped(command)
+}
+
+fn recipient_change(command: Command) -> Command {
+    let recipients = positional("recipient", "RECIPIENT", "Public keys: age1…");
+    scoped(command).arg(recipients.num_args(1..).required(true))
 }
 
 fn store_init(command: Command) -> Command {
     logging(command)
-        .arg(positional("dir", "DIR", "The store's folder").default_value("secrets"))
+        .arg(positional(
+            "dir",
+            "DIR",
+            "The store's folder [default: secrets]",
+        ))
         .arg(key_file())
+        .arg(json())
 }
 
 fn completions(command: Command) -> Command {

@@ -3,11 +3,14 @@
 mod check;
 pub mod cli;
 mod env;
+mod list;
 mod log;
 mod options;
 mod run;
 mod secret;
 mod store;
+mod table;
+mod target;
 
 use std::process::ExitCode;
 
@@ -15,6 +18,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::cli::Leaf;
 use self::options::Options;
+use crate::stores::How;
 use crate::words::error::Error;
 use crate::world::environ::{self, Started};
 use crate::world::{exec, signals, stdio};
@@ -62,8 +66,18 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
         ["run"] => run::run(options, started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
-        ["secret", "set"] => secret::set(&options, started),
+        ["secret", "create"] => secret::write(&options, started, How::Create),
+        ["secret", "set"] => secret::write(&options, started, How::Set),
+        ["secret", "update"] => secret::write(&options, started, How::Update),
+        ["secret", "get"] => list::get(&options, started),
+        ["secret", "list"] => list::list(&options, started),
+        ["secret", "delete"] => secret::delete(&options, started),
+        ["secret", "import"] => secret::import(&options, started),
         ["store", "init"] => store::init(&options, started),
+        ["store", "check"] => store::check(&options, started),
+        ["store", "recipient", "list"] => store::list_recipients(&options, started),
+        ["store", "recipient", "add"] => store::add_recipients(&options, started),
+        ["store", "recipient", "remove"] => store::remove_recipients(&options, started),
         ["completions"] => completions(&options),
         _ => print(&manual()?),
     }
@@ -136,6 +150,11 @@ fn manual() -> Result<Vec<u8>, Error> {
     let written = clap_mangen::Man::new(cli::tree()).render(&mut page);
     written.map_err(unprintable)?;
     Ok(page)
+}
+
+/// Prints JSON.
+fn print_json(value: &serde_json::Value) -> Result<ExitCode, Error> {
+    print(format!("{value:#}\n").as_bytes())
 }
 
 /// Prints what the user asked for.

@@ -18,7 +18,7 @@ use crate::stores::{self, Access};
 use crate::words::error::Error;
 use crate::words::name::Name;
 use crate::world::environ::Started;
-use crate::world::files;
+use crate::world::{files, terminal};
 
 /// `doorkey.toml` is not larger than this, in bytes.
 const LARGEST_CONFIG: usize = 64 * 1024;
@@ -27,6 +27,7 @@ const LARGEST_CONFIG: usize = 64 * 1024;
 pub struct Options {
     matches: ArgMatches,
     home: Option<PathBuf>,
+    no_color: bool,
 }
 
 impl Options {
@@ -50,9 +51,16 @@ impl Options {
                 std::process::exit(0);
             }
         };
+        let set = |entry: &&CStr| {
+            entry
+                .to_bytes()
+                .strip_prefix(b"NO_COLOR=")
+                .is_some_and(|set| !set.is_empty())
+        };
         let options = Options {
             matches,
             home: home(environment),
+            no_color: environment.iter().any(set),
         };
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
@@ -81,6 +89,11 @@ impl Options {
         };
         log::start(level, format);
         Ok(())
+    }
+
+    /// Whether what is printed may have colours: on a terminal, unless NO_COLOR is set.
+    pub fn is_colourful(&self) -> bool {
+        terminal::is_shown() && !self.no_color
     }
 
     /// Whether a flag is given.

@@ -1,84 +1,263 @@
-//! `doorkey secret`: putting secrets into a store.
+//! `doorkey secret`: putting secrets into a store, and taking them out.
 
-use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::options::{Options, Place};
-use crate::stores;
-use crate::words::error::{Error, Os};
+use serde_json::json;
+
+use super::options::Options;
+use super::print_json;
+use super::target::{Target, confirm, name, unreadable};
+use crate::pure::dotenv;
+use crate::stores::How;
+use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
+use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::{files, memory};
+use crate::world::{files, memory, terminal};
 
 /// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
 const LARGEST: usize = 65_536;
 
-/// Stores a value from standard input.
+/// The longest name that is created, in bytes; it begins with a letter and has only letters,
+/// digits and `_` in it, so that every store takes it and every shell can use it.
+const LONGEST_NAME: usize = 128;
+
+/// A file of many secrets is not larger than this, in bytes.
+const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
+
+/// Stores one value.
 ///
 /// # Errors
 /// Usage, or why it is not stored.
-pub fn set(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
-    let place = options.place()?;
-    let scope = scope(options, &place)?;
-    let name = options
-        .value("name")
-        .and_then(|name| Name::new(name.as_bytes()));
-    let name = name.ok_or_else(|| {
-        Error::Usage(
-            "a name is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253 bytes".to_owned(),
-        )
-    })?;
-    let location = place.store.as_deref().ok_or(Error::NoStore)?;
-    let store = stores::open(location, options.access(&place, &mut started))?;
-    let value = read_value(options.flag("raw"))?;
+    if options.value("value").is_some() {
+        return Err(Error::Usage(
+            "a value is no argument, as every process can read those; pipe it: \
+             printf %s \"$VALUE\" | doorkey secret set NAME"
+                .to_owned(),
+        ));
+    }
+    let name = name(options)?;
+    if how != How::Update {
+        creatable(&name)?;
+    }
+    let target = Target::open(options, &mut started)?;
+    let scope = target.scope(options)?;
+    let value = read_value(options, &name)?;
+    let values = [(name, value)];
+    let store = &target.store;
     store
-        .write(&scope, &name, &value)
-        .map_err(|trouble| Error::Store {
-            store: format!("{name} in {scope} of {}", store.label()),
-            trouble,
-        })?;
-    ::log::info!("{name} is set in {scope} of {}", store.label());
+        .write(&scope, &values, how)
+        .map_err(|trouble| target.error(Some(format!("{} in {scope}", values[0].0)), trouble))?;
+    let done = match how {
+        How::Create => "created",
+        How::Set => "set",
+        How::Update => "updated",
+    };
+    report(options, &target, &scope, &values[0].0, done)
+}
+
+/// Removes a secret.
+///
+/// # Errors
+/// Usage, or why it is not removed.
+pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let name = name(options)?;
+    let target = Target::open(options, &mut started)?;
+    let scope = target.scope(options)?;
+    let place = format!("{name} in {scope}");
+    let fail = |trouble| target.error(Some(place.clone()), trouble);
+    if !target.store.has(&scope, &name).map_err(fail)? {
+        return Err(fail(Trouble::Absent));
+    }
+    confirm(
+        options,
+        &format!("remove {place} of {}", target.store.label()),
+    )?;
+    target.store.delete(&scope, &name).map_err(fail)?;
+    report(options, &target, &scope, &name, "removed")
+}
+
+/// Stores everything that a dotenv file assigns, all or nothing.
+///
+/// # Errors
+/// Usage, every fault in the file, or why nothing is stored.
+pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
+    let file = Path::new(options.value("file").unwrap_or_default());
+    let values = read_import(file)?;
+    let target = Target::open(options, &mut started)?;
+    let scope = target.scope(options)?;
+    let mut existing = Vec::new();
+    for (name, _) in &values {
+        let has = target.store.has(&scope, name);
+        if has.map_err(|trouble| target.error(Some(format!("{name} in {scope}")), trouble))? {
+            existing.push(name.clone());
+        }
+    }
+    if !options.flag("dry-run") {
+        if !existing.is_empty() {
+            let names: Vec<_> = existing.iter().map(Name::as_str).collect();
+            confirm(
+                options,
+                &format!("overwrite {} in {scope}", names.join(", ")),
+            )?;
+        }
+        let written = target.store.write(&scope, &values, How::Set);
+        written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
+    }
+    let change = |name: &Name| {
+        if existing.contains(name) {
+            "overwrite"
+        } else {
+            "create"
+        }
+    };
+    if options.flag("json") {
+        let items: Vec<_> = values
+            .iter()
+            .map(|(name, _)| json!({"name": name.as_str(), "change": change(name)}))
+            .collect();
+        return print_json(&json!({
+            "store": target.store.label(), "scope": scope.to_string(),
+            "dryRun": options.flag("dry-run"), "items": items,
+        }));
+    }
+    if options.flag("dry-run") {
+        let lines = values
+            .iter()
+            .map(|(name, _)| format!("{}\t{name}\n", change(name)));
+        return super::print(lines.collect::<String>().as_bytes());
+    }
+    let (count, over) = (values.len(), existing.len());
+    ::log::info!(
+        "{count} stored in {scope} of {}, {over} of them in place of others",
+        target.store.label()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
-/// The scope to write to: what the command line says, else the project that is in force.
-fn scope(options: &Options, place: &Place) -> Result<Scope, Error> {
-    let project = place.scopes.project.clone().map(Scope::Project);
-    let cluster = place.scopes.cluster.clone().map(Scope::Cluster);
-    if options.flag("team") {
-        return Ok(Scope::Team);
+/// Says what was done: one line on stderr, or JSON.
+fn report(
+    options: &Options,
+    target: &Target,
+    scope: &Scope,
+    name: &Name,
+    done: &str,
+) -> Result<ExitCode, Error> {
+    let store = target.store.label();
+    if options.flag("json") {
+        let (name, scope) = (name.as_str(), scope.to_string());
+        return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
     }
-    let scope = if options.is_given("cluster") {
-        cluster
-    } else {
-        project
-    };
-    scope.ok_or_else(|| {
-        Error::Usage("which scope? give --project ID, --cluster ID or --team".to_owned())
-    })
+    let preposition = if done == "removed" { "from" } else { "in" };
+    ::log::info!("{name} is {done} {preposition} {scope} of {store}");
+    Ok(ExitCode::SUCCESS)
 }
 
-fn read_value(raw: bool) -> Result<Secret, Error> {
-    let too_large = || Error::Usage(format!("a value is at most {LARGEST} bytes"));
-    let mut bytes = files::read_stdin(LARGEST + 2).map_err(|error| match Os::from(error) {
-        Os(libc::EFBIG) => too_large(),
-        why => Error::File {
-            doing: "read",
-            path: "standard input".into(),
-            why,
-        },
-    })?;
-    if !raw && bytes.ends_with(b"\n") {
+fn creatable(name: &Name) -> Result<(), Error> {
+    let text = name.as_str();
+    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= LONGEST_NAME;
+    let rule = "a new name is letters, digits and '_', the first a letter, at most 128";
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Usage(rule.to_owned()))
+    }
+}
+
+/// The value: from `--value-file`, from a person who types it twice, or from standard input.
+fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
+    // A byte more than fits, and a newline that is dropped.
+    let limit = LARGEST + 2;
+    if let Some(path) = options.value("value-file").map(PathBuf::from) {
+        let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
+        return check_size(Secret::new(bytes));
+    }
+    if terminal::is_interactive() {
+        let question = format!("value of {name}: ");
+        let mut typed = [const { None }; 2];
+        for (line, question) in typed.iter_mut().zip([question.as_str(), "once more: "]) {
+            let answer = terminal::ask_hidden(question, limit).map_err(unreadable)?;
+            *line = Some(answer.ok_or(Error::Declined)?);
+        }
+        return match typed {
+            [Some(first), Some(second)] if first.expose() == second.expose() => check_size(first),
+            _ => Err(Error::Usage(
+                "the two values differ; nothing is stored".to_owned(),
+            )),
+        };
+    }
+    let mut bytes = files::read_stdin(limit)
+        .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
+    if !options.flag("raw") && bytes.ends_with(b"\n") {
         bytes.truncate(bytes.len() - if bytes.ends_with(b"\r\n") { 2 } else { 1 });
     }
-    let value = Secret::new(bytes);
+    check_size(Secret::new(bytes))
+}
+
+fn too_large() -> Error {
+    Error::Usage(format!("a value is at most {LARGEST} bytes"))
+}
+
+fn too_large_or(why: Os, path: PathBuf) -> Error {
+    if why == Os(libc::EFBIG) {
+        too_large()
+    } else {
+        Error::File {
+            doing: "read",
+            path,
+            why,
+        }
+    }
+}
+
+fn check_size(value: Secret) -> Result<Secret, Error> {
     match value.len() {
-        0 => Err(Error::Usage(
-            "the value is empty: it is read from standard input".to_owned(),
-        )),
+        0 => Err(Error::Usage("the value is empty".to_owned())),
         1..=LARGEST => Ok(value),
         _ => Err(too_large()),
+    }
+}
+
+/// The assignments of a file, the last of each name, or everything that is wrong with them.
+fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
+    let text = match file.to_str() {
+        Some("-") => files::read_stdin(LARGEST_IMPORT),
+        _ => files::read(file, LARGEST_IMPORT),
+    };
+    let path = file.to_owned();
+    let text = text.map_err(|error| Error::File {
+        doing: "read",
+        path: path.clone(),
+        why: error.into(),
+    })?;
+    let assignments = dotenv::parse(&text).map_err(|at| Error::Text { path, at })?;
+    let mut values: Vec<(Name, Secret)> = Vec::new();
+    let mut errors = Vec::new();
+    for assignment in assignments {
+        let shown = Shown(&assignment.name).to_string();
+        let wrong = |error: Error| Error::Usage(format!("{shown}: {error}"));
+        let name = Name::new(&assignment.name)
+            .ok_or_else(|| Error::Usage("this is no name for a secret".to_owned()));
+        let name = name.and_then(|name| creatable(&name).map(|()| name));
+        let value = check_size(Secret::new(assignment.value.unwrap_or_default()));
+        match (name, value) {
+            (Ok(name), Ok(value)) => {
+                values.retain(|(known, _)| *known != name);
+                values.push((name, value));
+            }
+            (name, value) => errors.extend(name.err().into_iter().chain(value.err()).map(wrong)),
+        }
+    }
+    if errors.is_empty() {
+        Ok(values)
+    } else {
+        Err(Error::all(errors))
     }
 }

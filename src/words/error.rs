@@ -20,6 +20,23 @@ pub struct Malformed {
     pub reason: &'static str,
 }
 
+impl Malformed {
+    /// The fault at an offset of a text, in bytes from 0.
+    pub fn at(text: &[u8], offset: usize, reason: &'static str) -> Self {
+        let before = &text[..offset.min(text.len())];
+        let newlines = before.iter().filter(|&&byte| byte == b'\n').count();
+        let line_start = before
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        Malformed {
+            line: newlines + 1,
+            column: before.len() - line_start + 1,
+            reason,
+        }
+    }
+}
+
 /// An error of the operating system, by number, shown in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Os(pub i32);
@@ -65,6 +82,15 @@ pub enum Error {
         path: PathBuf,
         /// Where, and why.
         at: Malformed,
+    },
+    /// The person who was asked said no.
+    Declined,
+    /// A store was looked at, and something is wrong in it.
+    Found {
+        /// Where.
+        place: String,
+        /// What.
+        what: String,
     },
     /// There are references, but no store was named.
     NoStore,
@@ -181,6 +207,18 @@ pub enum Trouble {
     KeyExposed(String, u32),
     /// A list of recipients is not what it should be.
     BadRecipients(String, Malformed),
+    /// The name is there already.
+    Taken,
+    /// The name is not there.
+    Absent,
+    /// Secrets that would have to be opened, and can't be.
+    Closed(Vec<String>),
+    /// This is no recipient that doorkey can encrypt for; what was given is public.
+    BadRecipient(String),
+    /// Whoever was to be removed is no recipient.
+    NotListed,
+    /// This kind of store keeps no lists of recipients.
+    NoLists,
     /// There is a store already.
     Exists,
     /// The key's file would lie inside the store; its path.
@@ -236,6 +274,8 @@ impl fmt::Display for Error {
             Error::Text { path, at } => {
                 write!(f, "{}:{}:{}: {}", shown(path), at.line, at.column, at.reason)
             }
+            Error::Declined => f.write_str("nothing is changed"),
+            Error::Found { place, what } => write!(f, "{place}: {what}"),
             Error::NoStore => f.write_str(
                 "no store is named: give --store age:DIR or dir:DIR, DOORKEY_STORE, or store = in doorkey.toml",
             ),
@@ -351,6 +391,14 @@ impl fmt::Display for Trouble {
             Trouble::BadRecipients(file, at) => {
                 write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
             }
+            Trouble::Taken => f.write_str("it exists already; to change it, use update or set"),
+            Trouble::Absent => f.write_str("there is no such secret"),
+            Trouble::Closed(names) => {
+                write!(f, "nothing is changed: the key can't open {}", names.join(", "))
+            }
+            Trouble::BadRecipient(text) => write!(f, "{text} is no age recipient (age1…)"),
+            Trouble::NotListed => f.write_str("there is no such recipient; nothing is changed"),
+            Trouble::NoLists => f.write_str("this kind of store has no recipients"),
             Trouble::Exists => f.write_str("there is a store already"),
             Trouble::KeyInside(path) => {
                 write!(f, "the key file {path} lies inside the store; give another DOORKEY_KEY_FILE")

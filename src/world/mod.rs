@@ -3,7 +3,9 @@
 pub mod environ;
 pub mod exec;
 pub mod files;
+pub mod folder;
 pub mod memory;
 pub mod origin;
 pub mod signals;
 pub mod stdio;
+pub mod terminal;

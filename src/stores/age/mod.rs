@@ -1,0 +1,252 @@
+//! The embedded store: a folder of age files, one secret each.
+
+mod file;
+mod key;
+mod recipients;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use age::x25519::{Identity, Recipient};
+
+use super::folder::{Tree, scope_folder, unwritten};
+use super::{Access, How, Opened, Recipients, Record, Store};
+use crate::words::error::{Malformed, Os, Trouble};
+use crate::words::name::{Name, Scope};
+use crate::words::secret::Secret;
+use crate::world::files;
+use crate::world::folder::Folder;
+
+/// The variable that holds the key itself.
+pub const KEY: &str = "DOORKEY_KEY";
+
+/// The file that lists who can read the store, or a scope, in the format of `age -R`.
+const RECIPIENTS: &str = "recipients.txt";
+
+/// A key file or a list of recipients is not larger than this, in bytes.
+const LARGEST_LIST: usize = 256 * 1024;
+
+struct Age {
+    label: String,
+    tree: Tree,
+    access: Access,
+    keys: OnceLock<Vec<Identity>>,
+}
+
+/// Opens `age:PLACE`.
+///
+/// # Errors
+/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it.
+pub fn open(place: &str, access: Access) -> Opened {
+    let tree = Tree::open(&access.base.join(place), ".age")?;
+    if !tree.has_scopes()
+        && tree
+            .read_file(Path::new(RECIPIENTS), LARGEST_LIST)?
+            .is_none()
+    {
+        return Err(Trouble::NoStore);
+    }
+    Ok(Box::new(Age {
+        label: format!("age:{place}"),
+        tree,
+        access,
+        keys: OnceLock::new(),
+    }))
+}
+
+impl Store for Age {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn prepare(&self) -> Result<(), Trouble> {
+        let keys = key::find(&self.access)?;
+        let _ = self.keys.set(keys);
+        Ok(())
+    }
+
+    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble> {
+        let Some(bytes) = self.tree.read(scope, name)? else {
+            return Ok(None);
+        };
+        file::decrypt(&bytes, self.keys()).map(Some)
+    }
+
+    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+        self.tree.has(scope, name)
+    }
+
+    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+        self.tree.names(scope)
+    }
+
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+        let (Some(bytes), Some(record)) =
+            (self.tree.read(scope, name)?, self.tree.record(scope, name)?)
+        else {
+            return Ok(None);
+        };
+        let inspected = file::inspect(&bytes)?;
+        let (created, modified) = (record.created, record.modified);
+        Ok(Some(Record {
+            size: inspected.size,
+            created,
+            modified,
+            recipients: inspected.recipients,
+        }))
+    }
+
+    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        self.tree.scopes()
+    }
+
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
+        let folder = scope_folder(scope);
+        // The list is read while the folder is held, so that none is read that is being replaced.
+        let held = match how {
+            How::Set => self.tree.share(&folder)?,
+            How::Create | How::Update => self.tree.own(&folder)?,
+        };
+        let recipients = self.recipients_of(Some(scope))?;
+        let mut written = Vec::with_capacity(values.len());
+        for (name, value) in values {
+            let has = self.has(scope, name)?;
+            match how {
+                How::Create if has => return Err(Trouble::Taken),
+                How::Update if !has => return Err(Trouble::Absent),
+                _ => written.push((self.tree.file(name), file::encrypt(value, &recipients)?)),
+            }
+        }
+        match (how, written.as_slice()) {
+            (How::Create, [(name, contents)]) => held.create(name, contents),
+            _ => held.replace(&written),
+        }
+        .map_err(unwritten)
+    }
+
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
+        if !self.has(scope, name)? {
+            return Err(Trouble::Absent);
+        }
+        let held = self.tree.own(&scope_folder(scope))?;
+        held.remove(&self.tree.file(name)).map_err(unwritten)
+    }
+
+    fn recipients(&self) -> Option<&dyn Recipients> {
+        Some(self)
+    }
+}
+
+impl Age {
+    fn keys(&self) -> &[Identity] {
+        self.keys.get().map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Who can read a scope: those of its own list, or else of the store's.
+    fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, Trouble> {
+        for list in scope
+            .map(own_list)
+            .into_iter()
+            .chain([PathBuf::from(RECIPIENTS)])
+        {
+            if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
+                return parse_recipients(&text, &list);
+            }
+        }
+        Err(Trouble::NoRecipients(RECIPIENTS.to_owned()))
+    }
+}
+
+/// Where a scope's own list would be.
+fn own_list(scope: &Scope) -> PathBuf {
+    scope_folder(scope).join(RECIPIENTS)
+}
+
+fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, Trouble> {
+    let list = list.display().to_string();
+    let mut recipients = Vec::new();
+    for (line, text) in meaningful_lines(text) {
+        let recipient = std::str::from_utf8(text)
+            .ok()
+            .and_then(|text| Recipient::from_str(text).ok());
+        recipients.push(recipient.ok_or_else(|| {
+            let reason = "this is no age recipient (age1…)";
+            Trouble::BadRecipients(
+                list.clone(),
+                Malformed {
+                    line,
+                    column: 1,
+                    reason,
+                },
+            )
+        })?);
+    }
+    if recipients.is_empty() {
+        Err(Trouble::NoRecipients(list))
+    } else {
+        Ok(recipients)
+    }
+}
+
+/// The lines that are neither blank nor comments, with their numbers, trimmed.
+fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    text.split(|&byte| byte == b'\n')
+        .enumerate()
+        .map(|(index, line)| (index + 1, line.trim_ascii()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
+}
+
+/// What making a store came to.
+pub struct Made {
+    /// The key's file, or the variable that holds the key.
+    pub key: String,
+    /// Whether the key is a new one.
+    pub new_key: bool,
+    /// The public half of the key that the store is now readable with.
+    pub recipient: String,
+}
+
+/// Makes an empty store at `place`, readable with the user's key, which is made where there is
+/// none yet.
+///
+/// # Errors
+/// Where there is a store already, or the key can't be found or made, or lies in the store.
+pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
+    let place = access.base.join(place);
+    let unwritable = |error| Trouble::Unwritable(Os::from(error));
+    if files::exists(&place.join(RECIPIENTS)) {
+        return Err(Trouble::Exists);
+    }
+    let mut made = Made {
+        key: KEY.to_owned(),
+        new_key: false,
+        recipient: String::new(),
+    };
+    if access.credential(KEY).is_none() {
+        let path = key::place(access)?;
+        if files::is_within(path, &place) {
+            return Err(Trouble::KeyInside(path.display().to_string()));
+        }
+        if !files::exists(path) {
+            files::write_private(path, key::generate().expose()).map_err(unwritable)?;
+            made.new_key = true;
+        }
+        made.key = path.display().to_string();
+    }
+    let keys = key::find(access)?;
+    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
+    made.recipient = recipients.join(" ");
+    files::make_folder(&place).map_err(unwritable)?;
+    let comment = "# who can read this store, one age recipient a line";
+    let list = format!("{comment}\n{}\n", recipients.join("\n")).into_bytes();
+    let held = Folder::open(&place)
+        .and_then(|folder| folder.own(Path::new("")))
+        .map_err(unwritable)?;
+    held.create(RECIPIENTS, &list)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Trouble::Exists,
+            _ => unwritable(error),
+        })?;
+    Ok(made)
+}

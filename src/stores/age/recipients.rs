@@ -1,0 +1,248 @@
+//! Who can read an embedded store: changing that, and looking whether it is so.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use age::x25519::Recipient;
+
+use super::{Age, LARGEST_LIST, RECIPIENTS, file, meaningful_lines, own_list};
+use crate::stores::folder::{scope_folder, unwritten};
+use crate::stores::{Changed, Checked, Recipients, Store};
+use crate::words::error::Trouble;
+use crate::words::name::{Name, Scope};
+use crate::words::secret::Secret;
+
+impl Recipients for Age {
+    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble> {
+        Ok(self
+            .recipients_of(scope)?
+            .iter()
+            .map(Recipient::to_string)
+            .collect())
+    }
+
+    fn change(
+        &self,
+        scope: Option<&Scope>,
+        add: &[String],
+        remove: &[String],
+    ) -> Result<Changed, Trouble> {
+        for text in add.iter().chain(remove) {
+            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(text.clone()))?;
+        }
+        self.prepare()?;
+        let mut changed = Changed::default();
+        let affected: Vec<Scope> = match scope {
+            Some(scope) => vec![scope.clone()],
+            None => {
+                let mut scopes = self.scopes()?;
+                changed.left = scopes.clone();
+                changed.left.retain(|scope| self.has_own_list(scope));
+                scopes.retain(|scope| !changed.left.contains(scope));
+                scopes
+            }
+        };
+        // From here on nobody else writes there: each of them reads its list while it holds one.
+        let root = self.tree.own(Path::new(""))?;
+        let held: Vec<_> = affected
+            .iter()
+            .map(|scope| self.tree.own(&scope_folder(scope)))
+            .collect::<Result<_, _>>()?;
+
+        let before = self.list_text(scope)?;
+        let after = edited(&before, add, remove);
+        let path = scope.map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
+        let recipients = super::parse_recipients(&after, &path)?;
+        changed.recipients = recipients.iter().map(Recipient::to_string).collect();
+        changed.list = before != after;
+
+        // Everything is opened before anything is changed.
+        let mut closed = Vec::new();
+        let mut opened: Vec<Vec<(Name, Secret)>> = Vec::new();
+        for scope in &affected {
+            let mut values = Vec::new();
+            for name in self.names(scope)? {
+                changed.covered.push((scope.clone(), name.clone()));
+                match self.open_other(scope, &name, &changed.recipients) {
+                    Ok(value) => values.extend(value.map(|value| (name, value))),
+                    Err(_) => closed.push(format!("{scope}/{name}")),
+                }
+            }
+            opened.push(values);
+        }
+        if !closed.is_empty() {
+            return Err(Trouble::Closed(closed));
+        }
+        if changed.list {
+            let folder = if scope.is_some() {
+                held.first().unwrap_or(&root)
+            } else {
+                &root
+            };
+            folder
+                .replace(&[(RECIPIENTS.to_owned(), after)])
+                .map_err(unwritten)?;
+        }
+        for ((scope, held), values) in affected.iter().zip(&held).zip(opened) {
+            let mut files = Vec::with_capacity(values.len());
+            for (name, value) in values {
+                files.push((self.tree.file(&name), file::encrypt(&value, &recipients)?));
+                changed.rewritten.push((scope.clone(), name));
+            }
+            held.replace(&files).map_err(unwritten)?;
+        }
+        Ok(changed)
+    }
+
+    fn check(&self) -> Result<Checked, Trouble> {
+        self.prepare()?;
+        let mut checked = Checked::default();
+        self.check_foreign(&mut checked)?;
+        for scope in self.scopes()? {
+            checked.scopes += 1;
+            let listed = match self.list(Some(&scope)) {
+                Ok(listed) => sorted(listed),
+                Err(trouble) => {
+                    checked
+                        .findings
+                        .push((scope.to_string(), trouble.to_string()));
+                    continue;
+                }
+            };
+            for name in self.names(&scope)? {
+                checked.secrets += 1;
+                if let Err(what) = self.check_secret(&scope, &name, &listed) {
+                    checked.findings.push((format!("{scope}/{name}"), what));
+                }
+            }
+        }
+        Ok(checked)
+    }
+}
+
+impl Age {
+    fn has_own_list(&self, scope: &Scope) -> bool {
+        !matches!(
+            self.tree.read_file(&own_list(scope), LARGEST_LIST),
+            Ok(None)
+        )
+    }
+
+    /// The text of the list that counts for a scope, from which its own one starts.
+    fn list_text(&self, scope: Option<&Scope>) -> Result<Vec<u8>, Trouble> {
+        for list in scope
+            .map(own_list)
+            .into_iter()
+            .chain([PathBuf::from(RECIPIENTS)])
+        {
+            if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
+                return Ok(text);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The value of a secret that is not for exactly these recipients yet.
+    fn open_other(
+        &self,
+        scope: &Scope,
+        name: &Name,
+        recipients: &[String],
+    ) -> Result<Option<Secret>, Trouble> {
+        let Some(bytes) = self.tree.read(scope, name)? else {
+            return Ok(None);
+        };
+        let noted = file::inspect(&bytes)?.recipients;
+        if noted == Some(sorted(recipients.to_vec())) {
+            return Ok(None);
+        }
+        file::decrypt(&bytes, self.keys()).map(Some)
+    }
+
+    fn check_secret(&self, scope: &Scope, name: &Name, listed: &[String]) -> Result<(), String> {
+        let bytes = self
+            .tree
+            .read(scope, name)
+            .map_err(|trouble| trouble.to_string())?;
+        let bytes = bytes.unwrap_or_default();
+        let inspected = file::inspect(&bytes).map_err(|trouble| trouble.to_string())?;
+        file::decrypt(&bytes, self.keys()).map_err(|trouble| trouble.to_string())?;
+        match inspected.recipients {
+            Some(noted) if noted != listed => Err(
+                "its recipients are not those of its scope; run doorkey store recipient add again"
+                    .to_owned(),
+            ),
+            // A file of another age program does not say who its recipients are, only how many.
+            None if inspected.openers != listed.len() => Err(format!(
+                "it has {} recipients, its scope {}; set it again",
+                inspected.openers,
+                listed.len()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds what does not belong in a store. Hidden files at its top are a version control's.
+    fn check_foreign(&self, checked: &mut Checked) -> Result<(), Trouble> {
+        let scopes = self.scopes()?;
+        let levels = ["team", "cluster", "project"];
+        let mut foreign = |path: PathBuf| {
+            checked.findings.push((
+                path.display().to_string(),
+                "it does not belong in a store".to_owned(),
+            ));
+        };
+        for entry in self.tree.list(Path::new(""))? {
+            let name = entry.to_string_lossy();
+            if !name.starts_with('.') && name != RECIPIENTS && !levels.contains(&&*name) {
+                foreign(PathBuf::from(&entry));
+            }
+        }
+        for level in ["cluster", "project"] {
+            for entry in self.tree.list(Path::new(level))? {
+                let path = Path::new(level).join(&entry);
+                if !scopes.iter().any(|scope| scope_folder(scope) == path) {
+                    foreign(path);
+                }
+            }
+        }
+        for scope in &scopes {
+            for entry in self.tree.list(&scope_folder(scope))? {
+                let stem = entry.as_encoded_bytes().strip_suffix(b".age");
+                let is_secret = stem
+                    .and_then(Name::new)
+                    .is_some_and(|name| self.has(scope, &name) == Ok(true));
+                if !is_secret && entry != RECIPIENTS {
+                    foreign(scope_folder(scope).join(&entry));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A list's text with recipients added at its end and others' lines removed; comments stay.
+fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let mut lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !remove.iter().any(|gone| gone == line.trim()))
+        .collect();
+    let present: Vec<_> = meaningful_lines(text.as_bytes())
+        .map(|(_, line)| line)
+        .collect();
+    lines.extend(
+        add.iter()
+            .map(String::as_str)
+            .filter(|new| !present.contains(&new.as_bytes())),
+    );
+    lines
+        .iter()
+        .flat_map(|line| [line.as_bytes(), b"\n"].concat())
+        .collect()
+}
+
+fn sorted(mut recipients: Vec<String>) -> Vec<String> {
+    recipients.sort();
+    recipients
+}

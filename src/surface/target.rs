@@ -1,0 +1,151 @@
+//! Which store and which scope a subcommand works on, and asking the person at the terminal.
+
+use std::io;
+
+use super::options::{Options, Place};
+use crate::stores::{self, Store};
+use crate::words::error::{Error, Trouble};
+use crate::words::name::{Name, Scope};
+use crate::world::environ::Started;
+use crate::world::terminal;
+
+/// An open store, and where in it to work.
+pub struct Target {
+    /// The store.
+    pub store: Box<dyn Store>,
+    place: Place,
+}
+
+impl Target {
+    /// Opens the store that the options name.
+    ///
+    /// # Errors
+    /// Usage, or why it can't be opened.
+    pub fn open(options: &Options, started: &mut Started) -> Result<Self, Error> {
+        let place = options.place()?;
+        let location = place.store.as_deref().ok_or(Error::NoStore)?;
+        let store = stores::open(location, options.access(&place, started))?;
+        Ok(Target { store, place })
+    }
+
+    /// The scope: what the command line says, else the project that is in force, else what the
+    /// person at the terminal chooses.
+    ///
+    /// # Errors
+    /// A usage error where nobody says.
+    pub fn scope(&self, options: &Options) -> Result<Scope, Error> {
+        if let Some(scope) = self.named_scope(options) {
+            return Ok(scope);
+        }
+        let project = self.place.scopes.project.clone().map(Scope::Project);
+        match project {
+            Some(scope) => Ok(scope),
+            None if terminal::is_interactive() => self.choose(),
+            None => Err(no_scope()),
+        }
+    }
+
+    /// The scope that the command line itself names.
+    pub fn named_scope(&self, options: &Options) -> Option<Scope> {
+        let scopes = self.place.scopes.clone();
+        if options.flag("team") {
+            Some(Scope::Team)
+        } else if options.is_given("cluster") {
+            scopes.cluster.map(Scope::Cluster)
+        } else if options.is_given("project") {
+            scopes.project.map(Scope::Project)
+        } else {
+            None
+        }
+    }
+
+    fn choose(&self) -> Result<Scope, Error> {
+        let scopes = self
+            .store
+            .scopes()
+            .map_err(|trouble| self.error(None, trouble))?;
+        let projects: Vec<&Scope> = scopes
+            .iter()
+            .filter(|scope| matches!(scope, Scope::Project(_)))
+            .collect();
+        if projects.is_empty() {
+            return Err(no_scope());
+        }
+        let list = projects
+            .iter()
+            .enumerate()
+            .map(|(index, scope)| format!("{}) {scope}\n", index + 1));
+        let question = format!("{}which project? ", list.collect::<String>());
+        let answer = terminal::ask(&question, 16).map_err(unreadable)?;
+        let number: Option<usize> = str::from_utf8(answer.expose())
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let chosen = number.and_then(|number| projects.get(number.checked_sub(1)?));
+        chosen.map(|scope| (*scope).clone()).ok_or_else(no_scope)
+    }
+
+    /// A failure of the store, of a secret or scope in it where one is named.
+    pub fn error(&self, what: Option<String>, trouble: Trouble) -> Error {
+        let label = self.store.label();
+        let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
+        Error::Store { store, trouble }
+    }
+
+    /// Makes the store ready for reading values.
+    ///
+    /// # Errors
+    /// Where there is no key, say.
+    pub fn prepare(&self) -> Result<(), Error> {
+        self.store
+            .prepare()
+            .map_err(|trouble| self.error(None, trouble))
+    }
+}
+
+fn no_scope() -> Error {
+    Error::Usage("which scope? give --project ID, --cluster ID or --team".to_owned())
+}
+
+/// The name that a subcommand is about, which need not be one that doorkey would create.
+///
+/// # Errors
+/// A usage error.
+pub fn name(options: &Options) -> Result<Name, Error> {
+    let name = options
+        .value("name")
+        .and_then(|name| Name::new(name.as_encoded_bytes()));
+    name.ok_or_else(|| {
+        let rule =
+            "letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+        Error::Usage(format!("a name is {rule}"))
+    })
+}
+
+/// Asks whether to go on: at a terminal the person, elsewhere `--yes` has to have said so.
+///
+/// # Errors
+/// A usage error where nobody can be asked; [`Error::Declined`].
+pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
+    if options.flag("yes") {
+        return Ok(());
+    }
+    if !terminal::is_interactive() {
+        return Err(Error::Usage(format!(
+            "{what}? give --yes, as nobody can be asked here"
+        )));
+    }
+    let answer = terminal::ask(&format!("{what}? [y/N] "), 16).map_err(unreadable)?;
+    match answer.expose().trim_ascii() {
+        b"y" | b"Y" | b"yes" => Ok(()),
+        _ => Err(Error::Declined),
+    }
+}
+
+/// Standard input could not be read.
+pub fn unreadable(error: io::Error) -> Error {
+    Error::File {
+        doing: "read",
+        path: "standard input".into(),
+        why: error.into(),
+    }
+}

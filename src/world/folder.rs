@@ -1,0 +1,310 @@
+//! A folder that nothing leads out of, whose files are written whole and lastingly.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+
+use super::files::{is_absent, read_all};
+
+/// A folder, and what lies in it: no name or link leads out of it.
+pub struct Folder {
+    handle: File,
+    path: PathBuf,
+}
+
+/// What the file system knows of a file.
+pub struct FileRecord {
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was made, where the file system keeps that.
+    pub created: Option<SystemTime>,
+    /// When it was last written.
+    pub modified: Option<SystemTime>,
+}
+
+/// What temporary files are called. No secret is called so: names don't begin with a dot.
+const TEMPORARY: &str = ".tmp-";
+
+impl Folder {
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        let handle = File::options().read(true).custom_flags(flags).open(path)?;
+        Ok(Folder {
+            handle,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Reads a regular file in it, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// What the system says; `EXDEV` or `ELOOP` where a link leads out, `EINVAL` for what is no
+    /// regular file, `EFBIG` for a larger one.
+    pub fn read(&self, inside: &Path, limit: usize) -> io::Result<Vec<u8>> {
+        // Without O_NONBLOCK, opening a pipe would wait for its writer.
+        let file = self.open_inside(inside, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?;
+        if !file.metadata()?.is_file() {
+            return Err(Errno::EINVAL.into());
+        }
+        read_all(file, limit)
+    }
+
+    /// Whether there is a file of that name in it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn has(&self, inside: &Path) -> io::Result<bool> {
+        match self.open_inside(inside, OFlag::O_PATH) {
+            Ok(file) => Ok(!file.metadata()?.is_dir()),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is a folder of that name in it.
+    pub fn has_folder(&self, inside: &Path) -> bool {
+        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)
+            .is_ok()
+    }
+
+    /// What the file system knows of one of its files; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn record(&self, inside: &Path) -> io::Result<Option<FileRecord>> {
+        match self.open_inside(inside, OFlag::O_PATH) {
+            Err(error) if is_absent(&error) => Ok(None),
+            opened => record(&opened?).map(Some),
+        }
+    }
+
+    /// The names of what lies in one of its folders, leftovers of dead writers aside; nothing
+    /// where there is no such folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn list(&self, inside: &Path) -> io::Result<Vec<OsString>> {
+        let folder = match self.open_inside(inside, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            opened => opened?,
+        };
+        let mut names = Vec::new();
+        for entry in Dir::from_fd(folder.into())?.iter() {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." && !name.starts_with(TEMPORARY.as_bytes()) {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Takes a share of one of its folders, for writing single files; the folder is made where
+    /// it is missing. What writers that were killed have left behind is removed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn share(&self, inside: &Path) -> io::Result<Held> {
+        self.hold(inside, false)
+    }
+
+    /// Takes one of its folders for oneself, for changing what depends on each other.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn own(&self, inside: &Path) -> io::Result<Held> {
+        self.hold(inside, true)
+    }
+
+    fn hold(&self, inside: &Path, alone: bool) -> io::Result<Held> {
+        self.make(inside)?;
+        // A link that leads out is refused here.
+        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+        let path = self.path.join(inside);
+        let handle = File::open(&path)?;
+        // Temporary files that are there while nobody holds the folder have lost their writer.
+        if handle.try_lock().is_ok() {
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?;
+                if entry
+                    .file_name()
+                    .as_encoded_bytes()
+                    .starts_with(TEMPORARY.as_bytes())
+                {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
+        // Where the file system has no locks, writing goes on all the same, and is still atomic.
+        let _ = if alone {
+            handle.lock()
+        } else {
+            handle.lock_shared()
+        };
+        Ok(Held { handle, path })
+    }
+
+    fn open_inside(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
+        let inside = if inside.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            inside
+        };
+        let flags = flags | OFlag::O_CLOEXEC;
+        let how = OpenHow::new()
+            .flags(flags)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        match openat2(&self.handle, inside, how) {
+            Ok(file) => Ok(file.into()),
+            // Kernels before 5.6, and sandboxes that refuse the call.
+            Err(Errno::ENOSYS | Errno::EPERM) => self.open_resolved(inside, flags),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// The same by comparing resolved paths.
+    fn open_resolved(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        let root = self.path.canonicalize()?;
+        let file = root.join(inside).canonicalize()?;
+        if !inside.components().all(plain) || !file.starts_with(&root) {
+            return Err(Errno::EXDEV.into());
+        }
+        File::options()
+            .read(true)
+            .custom_flags(flags.bits() | libc::O_NOFOLLOW)
+            .open(file)
+    }
+
+    /// Makes one of its folders, and those above it, lastingly.
+    fn make(&self, inside: &Path) -> io::Result<()> {
+        let mut path = self.path.clone();
+        for part in inside {
+            let above = path.clone();
+            path.push(part);
+            match fs::create_dir(&path) {
+                Ok(()) => File::open(above)?.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A folder that is held for writing. It is let go when dropped, or when the process ends.
+pub struct Held {
+    handle: File,
+    path: PathBuf,
+}
+
+impl Held {
+    /// Writes files in place of what was there. Each is there whole, as it was or as it is now,
+    /// whatever happens meanwhile; none is touched before all are safely on the disk.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        let mut staged = Vec::new();
+        let result = files.iter().try_for_each(|(name, contents)| {
+            let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
+            staged.push((temporary.clone(), name));
+            write_new(&temporary, contents)
+        });
+        let moved = result.and_then(|()| {
+            staged
+                .iter()
+                .try_for_each(|(temporary, name)| fs::rename(temporary, self.path.join(name)))
+        });
+        if moved.is_err() {
+            for (temporary, _) in &staged {
+                let _ = fs::remove_file(temporary);
+            }
+        }
+        moved?;
+        self.handle.sync_all()
+    }
+
+    /// Writes a file that is not there yet.
+    ///
+    /// # Errors
+    /// `EEXIST` where it is; else what the system says.
+    pub fn create(&self, name: &str, contents: &[u8]) -> io::Result<()> {
+        let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
+        // A link is refused where there is such a name, in one step, on every file system.
+        let made = write_new(&temporary, contents)
+            .and_then(|()| fs::hard_link(&temporary, self.path.join(name)));
+        let _ = fs::remove_file(&temporary);
+        made?;
+        self.handle.sync_all()
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// `ENOENT` where there is none; else what the system says.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))?;
+        self.handle.sync_all()
+    }
+}
+
+fn record(file: &File) -> io::Result<FileRecord> {
+    let wanted = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+    // SAFETY: the struct is plain data that the call fills in, the path an empty string.
+    let found = unsafe {
+        let mut found: libc::statx = std::mem::zeroed();
+        let flags = libc::AT_EMPTY_PATH;
+        if libc::statx(file.as_raw_fd(), c"".as_ptr(), flags, wanted, &mut found) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        found
+    };
+    let time = |part: u32, time: libc::statx_timestamp| {
+        let since = Duration::new(u64::try_from(time.tv_sec).ok()?, time.tv_nsec);
+        (found.stx_mask & part != 0).then(|| SystemTime::UNIX_EPOCH + since)
+    };
+    Ok(FileRecord {
+        size: found.stx_size,
+        created: time(libc::STATX_BTIME, found.stx_btime),
+        modified: time(libc::STATX_MTIME, found.stx_mtime),
+    })
+}
+
+fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)?;
+    file.write_all(contents)?;
+    file.sync_all()
+}
+
+/// A name that no other writer has: the process, the moment, and this process's own count.
+fn unique() -> String {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!(
+        "{}-{}-{}",
+        std::process::id(),
+        now.as_nanos(),
+        COUNT.fetch_add(1, Relaxed)
+    )
+}

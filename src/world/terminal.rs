@@ -1,0 +1,90 @@
+//! A person at a terminal: questions, and values that are not shown.
+
+use std::io::{self, IsTerminal, Read};
+
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
+
+use super::stdio;
+use crate::words::secret::Secret;
+
+/// What Ctrl-C types while it sends no signal.
+const CTRL_C: u8 = 3;
+
+/// Whether a person can be asked something.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether a person reads standard output.
+pub fn is_shown() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Asks a question on the terminal and reads a line, at most `limit` bytes of it, without the
+/// newline at its end.
+///
+/// # Errors
+/// What the system says.
+pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
+    stdio::say(question.as_bytes());
+    read_line(limit)
+}
+
+/// The same without showing what is typed. `None` after Ctrl-C.
+///
+/// # Errors
+/// What the system says.
+pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
+    stdio::say(question.as_bytes());
+    let hidden = Hidden::start()?;
+    let line = read_line(limit);
+    drop(hidden);
+    stdio::say(b"\n");
+    line.map(|line| Some(line).filter(|line| !line.expose().contains(&CTRL_C)))
+}
+
+/// One byte at a time, so that what follows the line is left for the next question.
+fn read_line(limit: usize) -> io::Result<Secret> {
+    let mut line = Vec::with_capacity(1024);
+    let mut byte = [0];
+    let mut stdin = unbuffered()?;
+    while line.len() <= limit && stdin.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+        if byte[0] == CTRL_C {
+            break;
+        }
+    }
+    Ok(Secret::new(line))
+}
+
+fn unbuffered() -> io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    io::stdin().as_fd().try_clone_to_owned().map(Into::into)
+}
+
+/// A terminal that does not show what is typed, and takes Ctrl-C as a character that ends the
+/// line: a signal would end the process and leave the terminal so. Dropping it restores it.
+struct Hidden {
+    before: Termios,
+}
+
+impl Hidden {
+    fn start() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut hidden = before.clone();
+        hidden
+            .local_flags
+            .remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
+        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
+        Ok(Hidden { before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
+    }
+}
