@@ -113,7 +113,7 @@ signal N before the start; else the command's own.
 
 Examples:
   doorkey run --store age:secrets --project web -- ./server --port 80
-  doorkey run --env 'DB=postgres://app:${secret:db_password|urlencode}@db/app' -- ./server";
+  doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
 fn run(command: Command) -> Command {
     sources(command)
@@ -132,18 +132,17 @@ fn run(command: Command) -> Command {
 
 fn check(command: Command) -> Command {
     sources(command)
-        .arg(flag(
-            "names",
-            "Check only that the names exist: needs no key",
-        ))
-        .arg(flag("json", "Print JSON"))
+        .next_help_heading("Options")
+        .arg(flag("names", "Check only that the names exist: needs no key").display_order(0))
+        .arg(flag("json", "Print JSON").display_order(0))
 }
 
 fn secret_set(command: Command) -> Command {
     logging(one_store(command))
         .arg(positional("name", "NAME", "The secret's name").required(true))
-        .arg(flag("team", "Store it for the whole team").conflicts_with_all(["project", "cluster"]))
-        .arg(flag("raw", "Keep a newline at the end of the input"))
+        .next_help_heading("Options")
+        .arg(flag("team", "Store it for the whole team").conflicts_with_all(["project", "cluster"]).display_order(0))
+        .arg(flag("raw", "Keep a newline at the end of the input").display_order(0))
         .after_help("One newline at the end of the input is dropped, unless --raw.\n\nExample:\n  openssl rand -hex 32 | doorkey secret set session_key --project web")
         .mut_arg("project", |arg| arg.conflicts_with("cluster"))
 }
@@ -151,7 +150,8 @@ fn secret_set(command: Command) -> Command {
 fn store_init(command: Command) -> Command {
     logging(command)
         .arg(positional("dir", "DIR", "The store's folder").default_value("secrets"))
-        .arg(key_file())
+        .next_help_heading("Options")
+        .arg(key_file().display_order(0))
 }
 
 fn completions(command: Command) -> Command {
@@ -273,4 +273,17 @@ fn values(id: &'static str, name: &'static str, help: &'static str) -> Arg {
 
 fn flag(id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAVES, tree};
+
+    #[test]
+    fn the_definitions_are_sound() {
+        tree().debug_assert();
+        for leaf in LEAVES {
+            leaf.command().debug_assert();
+        }
+    }
 }
