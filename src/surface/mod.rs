@@ -131,10 +131,30 @@ fn completions(options: &Options) -> Result<ExitCode, Error> {
     print(&script)
 }
 
+/// The manual page: the program, then each subcommand with its options.
 fn manual() -> Result<Vec<u8>, Error> {
     let mut page = Vec::new();
-    let written = clap_mangen::Man::new(cli::tree()).render(&mut page);
-    written.map_err(unprintable)?;
+    let mut write = || {
+        let program = clap_mangen::Man::new(cli::tree());
+        program.render_title(&mut page)?;
+        program.render_name_section(&mut page)?;
+        program.render_synopsis_section(&mut page)?;
+        program.render_description_section(&mut page)?;
+        program.render_options_section(&mut page)?;
+        for leaf in cli::LEAVES {
+            let mut section = Vec::new();
+            let subcommand = clap_mangen::Man::new(leaf.command());
+            subcommand.render_synopsis_section(&mut section)?;
+            subcommand.render_description_section(&mut section)?;
+            subcommand.render_options_section(&mut section)?;
+            let section = String::from_utf8_lossy(&section).replace(".SH ", ".SS ");
+            let heading = leaf.words.join(" ").to_uppercase();
+            page.extend_from_slice(format!(".SH DOORKEY {heading}\n{section}").as_bytes());
+        }
+        program.render_extra_section(&mut page)?;
+        program.render_version_section(&mut page)
+    };
+    write().map_err(unprintable)?;
     Ok(page)
 }
 
