@@ -72,10 +72,8 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
 /// What is no subcommand that does something: help, the version, or a usage error.
 fn tree(arguments: &[std::ffi::OsString]) -> Result<ExitCode, Error> {
     log::start(::log::LevelFilter::Info, log::Format::Text);
-    match cli::tree()
-        .no_binary_name(true)
-        .try_get_matches_from(arguments)
-    {
+    let program = std::ffi::OsString::from("doorkey");
+    match cli::tree().try_get_matches_from(std::iter::once(&program).chain(arguments)) {
         Ok(_) => Err(Error::Usage(
             "this does nothing; see doorkey --help".to_owned(),
         )),
@@ -111,6 +109,7 @@ fn help_or_usage(error: &clap::Error, program: &str) -> Result<ExitCode, Error> 
             "a subcommand is missing".to_owned()
         }
         ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
+        ErrorKind::ArgumentConflict if is_repeated(error) => format!("{option} is given twice"),
         ErrorKind::ArgumentConflict => {
             format!("{option} can't be used with another option that is given")
         }
@@ -118,6 +117,14 @@ fn help_or_usage(error: &clap::Error, program: &str) -> Result<ExitCode, Error> 
         _ => "this can't be understood".to_owned(),
     };
     Err(Error::Usage(format!("{what}; see {program} --help")))
+}
+
+/// Whether an option stands in conflict with itself.
+fn is_repeated(error: &clap::Error) -> bool {
+    match error.get(ContextKind::PriorArg) {
+        None => true,
+        prior => prior == error.get(ContextKind::InvalidArg),
+    }
 }
 
 fn completions(options: &Options) -> Result<ExitCode, Error> {
