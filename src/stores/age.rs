@@ -25,6 +25,9 @@ const RECIPIENTS: &str = "recipients.txt";
 /// A key file or a list of recipients is not larger than this, in bytes.
 const LARGEST_LIST: usize = 256 * 1024;
 
+/// What every age file begins with; a version follows.
+const SIGNATURE: &[u8] = b"age-encryption.org/";
+
 struct Age {
     label: String,
     tree: Tree,
@@ -102,9 +105,11 @@ impl Age {
 }
 
 fn decrypt(file: &[u8], keys: &[Identity]) -> Result<Secret, Trouble> {
+    if !file.starts_with(SIGNATURE) {
+        return Err(Trouble::Corrupt("it is no age file"));
+    }
     let trouble = |error| match error {
         DecryptError::NoMatchingKeys => Trouble::Denied,
-        DecryptError::UnknownFormat => Trouble::Corrupt("it is no age file"),
         _ => Trouble::Corrupt("it is a damaged age file"),
     };
     let decryptor = Decryptor::new_buffered(file).map_err(trouble)?;
