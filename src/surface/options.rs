@@ -358,7 +358,7 @@ fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
         let Some((_, value)) = given else { return arg };
         match arg.get_action() {
             ArgAction::SetTrue if is_no(value) => arg,
-            ArgAction::SetTrue => arg.default_value("true").hide_default_value(true),
+            ArgAction::SetTrue => arg.default_value("true"),
             _ => arg
                 .default_value(OsStr::from_bytes(value))
                 .hide_default_value(true),
