@@ -43,15 +43,15 @@ pub fn set(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The scope to write to: what the command line says, else the project that is in force.
+/// The scope to write to: what the command line says, else the team if its variable says so, else
+/// the project that is in force.
 fn scope(options: &Options, place: &Place) -> Result<Scope, Error> {
     let project = place.scopes.project.clone().map(Scope::Project);
     let cluster = place.scopes.cluster.clone().map(Scope::Cluster);
-    if options.flag("team") {
-        return Ok(Scope::Team);
-    }
     let scope = if options.is_given("cluster") {
         cluster
+    } else if options.flag("team") && !options.is_given("project") {
+        Some(Scope::Team)
     } else {
         project
     };
