@@ -163,7 +163,7 @@ signal N before the start; else the command's own.
 
 Examples:
   doorkey run --store age:secrets --project web -- ./server --port 80
-  doorkey run --env 'DB=postgres://app:${secret:db_password|urlencode}@db/app' -- ./server";
+  doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
 fn run(command: Command) -> Command {
     sources(command)
@@ -182,10 +182,10 @@ fn run(command: Command) -> Command {
 
 fn check(command: Command) -> Command {
     sources(command)
-        .arg(flag(
+        .arg(own(flag(
             "names",
             "Check only that the names exist: needs no key",
-        ))
+        )))
         .arg(json())
 }
 
@@ -212,35 +212,38 @@ fn writing(command: Command) -> Command {
     one_secret(command)
         // Taken so that it can be refused with a reason: arguments are for all to see.
         .arg(positional("value", "VALUE", "").hide(true))
-        .arg(value("value-file", "FILE", "Read the value from a file"))
-        .arg(flag("raw", "Keep a newline at the end of piped input"))
+        .arg(own(value(
+            "value-file",
+            "FILE",
+            "Read the value from a file",
+        )))
+        .arg(own(flag("raw", "Keep a newline at the end of piped input")))
         .after_help(FROM_INPUT)
 }
 
 fn secret_get(command: Command) -> Command {
-    one_secret(command).arg(flag("reveal", "Print the value itself"))
+    one_secret(command).arg(own(flag("reveal", "Print the value itself")))
 }
 
 fn secret_list(command: Command) -> Command {
+    let ascending = flag("asc", "The first or oldest first (the default)");
+    let fields = "Of name,scope,size,created,modified,recipients";
     scoped(command)
-        .arg(flag("all", "List every scope of the store"))
-        .arg(value("limit", "N", "List at most so many").short('l'))
-        .arg(value("after", "NAME", "Go on after this one (nextPage)"))
-        .arg(value(
+        .arg(own(flag("all", "List every scope of the store")))
+        .arg(own(value("limit", "N", "List at most so many").short('l')))
+        .arg(own(value(
+            "after",
+            "NAME",
+            "Go on after this one (nextPage)",
+        )))
+        .arg(own(value(
             "order-by",
             "FIELD",
             "name, created or modified [default: name]",
-        ))
-        .arg(flag("asc", "The first or oldest first (the default)").conflicts_with("desc"))
-        .arg(flag("desc", "The last or newest first"))
-        .arg(
-            value(
-                "fields",
-                "LIST",
-                "Of name,scope,size,created,modified,recipients",
-            )
-            .short('F'),
-        )
+        )))
+        .arg(own(ascending.conflicts_with("desc")))
+        .arg(own(flag("desc", "The last or newest first")))
+        .arg(own(value("fields", "LIST", fields).short('F')))
 }
 
 fn secret_delete(command: Command) -> Command {
@@ -250,7 +253,7 @@ fn secret_delete(command: Command) -> Command {
 fn secret_import(command: Command) -> Command {
     scoped(command)
         .arg(positional("file", "FILE", "A dotenv file; - is standard input").required(true))
-        .arg(flag("dry-run", "Only say what would change"))
+        .arg(own(flag("dry-run", "Only say what would change")))
         .arg(yes())
 }
 
@@ -268,20 +271,21 @@ fn scoped(command: Command) -> Command {
     let team = flag("team", "The whole team's scope")
         .short('g')
         .visible_alias("global");
-    command
-        .next_help_heading("Store")
-        .arg(team.conflicts_with_all(["project", "cluster"]))
-        .next_help_heading("Options")
-        .arg(json())
-        .next_help_heading(None::<&str>)
+    let team = team.conflicts_with_all(["project", "cluster"]);
+    command.arg(team.help_heading("Store")).arg(json())
+}
+
+/// An option of one subcommand, listed before those that all have.
+fn own(arg: Arg) -> Arg {
+    arg.help_heading("Options").display_order(0)
 }
 
 fn yes() -> Arg {
-    flag("yes", "Don't ask").short('y')
+    own(flag("yes", "Don't ask").short('y'))
 }
 
 fn json() -> Arg {
-    flag("json", "Print JSON").short('j')
+    own(flag("json", "Print JSON").short('j'))
 }
 
 fn store_check(command: Command) -> Command {
@@ -304,7 +308,7 @@ fn store_init(command: Command) -> Command {
             "DIR",
             "The store's folder [default: secrets]",
         ))
-        .arg(key_file())
+        .arg(own(key_file()))
         .arg(json())
 }
 
@@ -427,4 +431,17 @@ fn values(id: &'static str, name: &'static str, help: &'static str) -> Arg {
 
 fn flag(id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAVES, tree};
+
+    #[test]
+    fn the_definitions_are_sound() {
+        tree().debug_assert();
+        for leaf in LEAVES {
+            leaf.command().debug_assert();
+        }
+    }
 }

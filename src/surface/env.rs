@@ -16,7 +16,7 @@ use crate::world::memory;
 /// As `run`.
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
-    let _deadline = super::run::start_deadline(options)?;
+    let _deadline = super::run::start_deadline(options, 1)?;
     let own = stores::credentials(options.place()?.store.as_deref().unwrap_or_default());
     let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, _| {
         show(resolved, own)

@@ -86,10 +86,8 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
 /// What is no subcommand that does something: help, the version, or a usage error.
 fn tree(arguments: &[std::ffi::OsString]) -> Result<ExitCode, Error> {
     log::start(::log::LevelFilter::Info, log::Format::Text);
-    match cli::tree()
-        .no_binary_name(true)
-        .try_get_matches_from(arguments)
-    {
+    let program = std::ffi::OsString::from("doorkey");
+    match cli::tree().try_get_matches_from(std::iter::once(&program).chain(arguments)) {
         Ok(_) => Err(Error::Usage(
             "this does nothing; see doorkey --help".to_owned(),
         )),
@@ -125,6 +123,7 @@ fn help_or_usage(error: &clap::Error, program: &str) -> Result<ExitCode, Error> 
             "a subcommand is missing".to_owned()
         }
         ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
+        ErrorKind::ArgumentConflict if is_repeated(error) => format!("{option} is given twice"),
         ErrorKind::ArgumentConflict => {
             format!("{option} can't be used with another option that is given")
         }
@@ -132,6 +131,14 @@ fn help_or_usage(error: &clap::Error, program: &str) -> Result<ExitCode, Error> 
         _ => "this can't be understood".to_owned(),
     };
     Err(Error::Usage(format!("{what}; see {program} --help")))
+}
+
+/// Whether an option stands in conflict with itself.
+fn is_repeated(error: &clap::Error) -> bool {
+    match error.get(ContextKind::PriorArg) {
+        None => true,
+        prior => prior == error.get(ContextKind::InvalidArg),
+    }
 }
 
 fn completions(options: &Options) -> Result<ExitCode, Error> {
@@ -145,10 +152,30 @@ fn completions(options: &Options) -> Result<ExitCode, Error> {
     print(&script)
 }
 
+/// The manual page: the program, then each subcommand with its options.
 fn manual() -> Result<Vec<u8>, Error> {
     let mut page = Vec::new();
-    let written = clap_mangen::Man::new(cli::tree()).render(&mut page);
-    written.map_err(unprintable)?;
+    let mut write = || {
+        let program = clap_mangen::Man::new(cli::tree());
+        program.render_title(&mut page)?;
+        program.render_name_section(&mut page)?;
+        program.render_synopsis_section(&mut page)?;
+        program.render_description_section(&mut page)?;
+        program.render_options_section(&mut page)?;
+        for leaf in cli::LEAVES {
+            let mut section = Vec::new();
+            let subcommand = clap_mangen::Man::new(leaf.command());
+            subcommand.render_synopsis_section(&mut section)?;
+            subcommand.render_description_section(&mut section)?;
+            subcommand.render_options_section(&mut section)?;
+            let section = String::from_utf8_lossy(&section).replace(".SH ", ".SS ");
+            let heading = leaf.words.join(" ").to_uppercase();
+            page.extend_from_slice(format!(".SH DOORKEY {heading}\n{section}").as_bytes());
+        }
+        program.render_extra_section(&mut page)?;
+        program.render_version_section(&mut page)
+    };
+    write().map_err(unprintable)?;
     Ok(page)
 }
 

@@ -146,7 +146,9 @@ impl Options {
 
     /// Whether an option stands on the command line itself.
     pub fn is_given(&self, id: &str) -> bool {
-        self.matches.value_source(id) == Some(ValueSource::CommandLine)
+        // Asking for the source of an option that the subcommand does not have is an error to clap.
+        let known = self.matches.try_contains_id(id).unwrap_or(false);
+        known && self.matches.value_source(id) == Some(ValueSource::CommandLine)
     }
 
     /// A usage error about an option, under the name by which it was given.
@@ -369,7 +371,7 @@ fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
         let Some((_, value)) = given else { return arg };
         match arg.get_action() {
             ArgAction::SetTrue if is_no(value) => arg,
-            ArgAction::SetTrue => arg.default_value("true").hide_default_value(true),
+            ArgAction::SetTrue => arg.default_value("true"),
             _ => arg
                 .default_value(OsStr::from_bytes(value))
                 .hide_default_value(true),

@@ -24,7 +24,7 @@ use crate::world::signals::{self, Deadline};
 pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let concealed = memory::conceal();
-    let deadline = start_deadline(&options)?;
+    let deadline = start_deadline(&options, 125)?;
     let command: Vec<CString> = options
         .values("command")
         .into_iter()
@@ -67,18 +67,18 @@ pub fn resolved<T>(
     then(resolved, opened.as_ref().map(|store| store.label()))
 }
 
-/// Starts the clock for everything before the exec.
+/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
 ///
 /// # Errors
 /// A usage error, or that there is no timer.
-pub fn start_deadline(options: &Options) -> Result<Option<Deadline>, Error> {
+pub fn start_deadline(options: &Options, code: u8) -> Result<Option<Deadline>, Error> {
     let timeout = options.timeout()?;
     let message = format!(
         "gave up after {} (--timeout); nothing was executed: the store, or a file that was named, did not answer",
         humantime::format_duration(timeout)
     );
     let message = log::line(log::format(), Level::Error, &message);
-    let deadline = signals::deadline(timeout, message, 125);
+    let deadline = signals::deadline(timeout, message, code);
     deadline.map(Some).map_err(|error| Error::File {
         doing: "start",
         path: "a timer".into(),

@@ -45,17 +45,15 @@ impl Target {
         }
     }
 
-    /// The scope that the command line itself names.
+    /// The scope that the command line itself names, or a variable that says `team`.
     pub fn named_scope(&self, options: &Options) -> Option<Scope> {
         let scopes = self.place.scopes.clone();
-        if options.flag("team") {
-            Some(Scope::Team)
-        } else if options.is_given("cluster") {
+        if options.is_given("cluster") {
             scopes.cluster.map(Scope::Cluster)
         } else if options.is_given("project") {
             scopes.project.map(Scope::Project)
         } else {
-            None
+            options.flag("team").then_some(Scope::Team)
         }
     }
 

@@ -27,7 +27,9 @@ impl Place {
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("home")).unwrap();
-        Place { path: path.canonicalize().unwrap() }
+        Place {
+            path: path.canonicalize().unwrap(),
+        }
     }
 
     /// A folder with an empty store `secrets` in it, and its key in HOME.
@@ -53,7 +55,15 @@ impl Place {
     /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`.
     pub fn set(&self, scope: &str, name: &str, value: impl AsRef<[u8]>) {
         let (level, id) = scope.split_once('/').unwrap_or((scope, ""));
-        let mut run = self.doorkey(["secret", "set", name, "--store", "age:secrets", "--raw", "-q"]);
+        let mut run = self.doorkey([
+            "secret",
+            "set",
+            name,
+            "--store",
+            "age:secrets",
+            "--raw",
+            "-q",
+        ]);
         run = run.arg(format!("--{level}"));
         if !id.is_empty() {
             run = run.arg(id);
@@ -70,12 +80,16 @@ impl Place {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path("home"));
-        Run { command, stdin: Vec::new() }
+        Run {
+            command,
+            stdin: Vec::new(),
+        }
     }
 
     /// `doorkey run` on the store `secrets`; what follows are more arguments.
     pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Run {
-        self.doorkey(["run", "--store", "age:secrets"]).args(arguments)
+        self.doorkey(["run", "--store", "age:secrets"])
+            .args(arguments)
     }
 }
 
@@ -131,7 +145,10 @@ impl Run {
 
     /// Runs it to its end.
     pub fn end(mut self) -> Ended {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();
         let bytes = std::mem::take(&mut self.stdin);
@@ -156,8 +173,43 @@ impl Run {
     #[track_caller]
     pub fn fails(self, code: i32, stderr: &str) -> Ended {
         let ended = self.end();
-        assert_eq!((ended.code(), ended.err().as_str(), ended.out().as_str()), (code, stderr, ""));
+        assert_eq!(
+            (ended.code(), ended.err().as_str(), ended.out().as_str()),
+            (code, stderr, "")
+        );
         ended
+    }
+}
+
+impl Run {
+    /// Runs it, and expects exactly this exit code, standard output and standard error, the time
+    /// in the summary line put as `T`.
+    #[track_caller]
+    pub fn gives(self, code: i32, stdout: &str, stderr: &str) -> Ended {
+        let ended = self.end();
+        let found = (ended.code(), ended.out(), ended.timeless());
+        assert_eq!(
+            (found.0, found.1.as_str(), found.2.as_str()),
+            (code, stdout, stderr)
+        );
+        ended
+    }
+}
+
+impl Ended {
+    /// Standard error with each time (`in 1.2 ms`) put as `in T ms`.
+    pub fn timeless(&self) -> String {
+        let err = self.err();
+        let mut pieces = err.split(" in ");
+        let mut out = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+            let time = rest.len() < piece.len() && rest.starts_with(" ms");
+            out += " in ";
+            out += if time { "T" } else { "" };
+            out += if time { rest } else { piece };
+        }
+        out
     }
 }
 
@@ -171,7 +223,9 @@ impl Ended {
     /// The exit code, as a shell gives it: 128+N for a death by signal N.
     pub fn code(&self) -> i32 {
         let status = self.output.status;
-        status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+        status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap())
     }
 
     /// Standard output, as text.

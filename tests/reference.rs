@@ -1,0 +1,427 @@
+//! The grammar of references, held from outside: what is printed parses back, no bytes panic, and
+//! tables of what is read and of what is refused, with column and reason.
+
+use doorkey::words::name::{Level, Name};
+use doorkey::words::reference::{Filter, Part, Reference, Value, parse};
+use proptest::prelude::*;
+
+const FILTERS: [Filter; 4] = [
+    Filter::UrlEncode,
+    Filter::Base64,
+    Filter::Base64Decode,
+    Filter::Trim,
+];
+
+fn name(text: &str) -> Name {
+    Name::new(text.as_bytes()).unwrap()
+}
+
+fn bare(text: &str) -> Reference {
+    Reference {
+        level: None,
+        name: name(text),
+        member: None,
+        filters: vec![],
+        fallback: None,
+    }
+}
+
+fn text(bytes: impl AsRef<[u8]>) -> Part {
+    Part::Text(bytes.as_ref().to_vec())
+}
+
+/// Any reference; `fallback` says what may stand after the question mark.
+fn references(fallback: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Reference> {
+    let level = prop_oneof![
+        Just(Level::Team),
+        Just(Level::Cluster),
+        Just(Level::Project)
+    ];
+    let step = "[^#|?}.\\p{Cc}]{1,8}";
+    let member = prop::collection::vec(step, 1..4).prop_map(|steps| steps.join("."));
+    let filters = prop::collection::vec(prop::sample::select(&FILTERS[..]), 0..5);
+    (
+        prop::option::of(level),
+        "[A-Za-z0-9_][A-Za-z0-9._-]{0,252}",
+        prop::option::of(member),
+        filters,
+        prop::option::of(fallback),
+    )
+        .prop_map(|(level, text, member, filters, fallback)| Reference {
+            level,
+            name: name(&text),
+            member,
+            filters,
+            fallback,
+        })
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..40)
+}
+
+fn bytes_without(unwanted: u8) -> impl Strategy<Value = Vec<u8>> {
+    bytes().prop_map(move |mut bytes| {
+        bytes.retain(|&byte| byte != unwanted);
+        bytes
+    })
+}
+
+/// Bytes that often come near to a reference.
+fn nearly() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&[u8]> = vec![
+        b"secret:",
+        b"${secret:",
+        b"$${secret:",
+        b"$",
+        b"{",
+        b"}",
+        b":",
+        b"/",
+        b"#",
+        b"|",
+        b"?",
+        b".",
+        b"-",
+        b"team/",
+        b"project",
+        b"a",
+        b"db_password",
+        b"trim",
+        b"base64",
+        b"\xff",
+        b"\xc3\xa4",
+        b"\0",
+        b"\n",
+        b" ",
+    ];
+    prop::collection::vec(prop::sample::select(pieces), 0..14).prop_map(|pieces| pieces.concat())
+}
+
+fn contains(value: &[u8], wanted: &[u8]) -> bool {
+    value.windows(wanted.len()).any(|window| window == wanted)
+}
+
+proptest! {
+    #[test]
+    fn a_whole_reference_parses_back(reference in references(bytes())) {
+        let value = [b"secret:", &reference.to_bytes()[..]].concat();
+        prop_assert!(parse(&value) == Ok(Value::Whole(reference)));
+    }
+
+    #[test]
+    fn inline_references_parse_back(
+        parts in prop::collection::vec((bytes_without(b'$'), references(bytes_without(b'}'))), 1..4),
+        end in bytes_without(b'$'),
+    ) {
+        let mut value = b"=".to_vec();
+        let mut expected = Vec::new();
+        for (at, (before, reference)) in parts.into_iter().enumerate() {
+            value.extend_from_slice(&before);
+            value.extend([b"${secret:", &reference.to_bytes()[..], b"}"].concat());
+            let before = if at == 0 { [b"=", &before[..]].concat() } else { before };
+            if !before.is_empty() {
+                expected.push(text(before));
+            }
+            expected.push(Part::Reference(reference));
+        }
+        value.extend_from_slice(&end);
+        if !end.is_empty() {
+            expected.push(text(end));
+        }
+        prop_assert!(parse(&value) == Ok(Value::Mixed(expected)));
+    }
+
+    #[test]
+    fn an_escaped_reference_is_text(reference in references(bytes_without(b'$'))) {
+        let inside = reference.to_bytes();
+        let escaped = [b"$${secret:", &inside[..], b"}"].concat();
+        prop_assert!(parse(&escaped) == Ok(Value::Mixed(vec![text(&escaped[1..])])));
+        let escaped = [b"secret::", &inside[..]].concat();
+        let literal = [b"secret:", &inside[..]].concat();
+        prop_assert!(parse(&escaped) == Ok(Value::Mixed(vec![text(literal)])));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused_inside_them(value in prop_oneof![bytes(), nearly()]) {
+        if let Err(fault) = parse(&value) {
+            prop_assert_eq!(fault.line, 1);
+            prop_assert!((8..=value.len() + 1).contains(&fault.column), "{:?}", fault);
+        }
+    }
+
+    #[test]
+    fn only_what_starts_as_a_reference_is_one(value in prop_oneof![bytes(), nearly()]) {
+        let starts = value.starts_with(b"secret:") || contains(&value, b"${secret:");
+        prop_assert_eq!(parse(&value) == Ok(Value::Plain), !starts);
+    }
+}
+
+#[test]
+fn whole_values() {
+    let with = |change: fn(&mut Reference)| {
+        let mut reference = bare("a");
+        change(&mut reference);
+        reference
+    };
+    let long = "n".repeat(253);
+    let table: Vec<(&[u8], Reference)> = vec![
+        (b"secret:a", bare("a")),
+        (b"secret:db-password", bare("db-password")),
+        (b"secret:tls.crt", bare("tls.crt")),
+        (b"secret:0", bare("0")),
+        (b"secret:_-.", bare("_-.")),
+        // A level's word is a name where no slash follows.
+        (b"secret:team", bare("team")),
+        (b"secret:team/a", with(|r| r.level = Some(Level::Team))),
+        (
+            b"secret:cluster/a",
+            with(|r| r.level = Some(Level::Cluster)),
+        ),
+        (
+            b"secret:project/a",
+            with(|r| r.level = Some(Level::Project)),
+        ),
+        (b"secret:a#b", with(|r| r.member = Some("b".into()))),
+        (b"secret:a#b.0.c", with(|r| r.member = Some("b.0.c".into()))),
+        (
+            b"secret:a#b /:$\"'{[-",
+            with(|r| r.member = Some("b /:$\"'{[-".into())),
+        ),
+        (
+            "secret:a#schlüssel".as_bytes(),
+            with(|r| r.member = Some("schlüssel".into())),
+        ),
+        (b"secret:a|trim", with(|r| r.filters = vec![Filter::Trim])),
+        (
+            b"secret:a|base64decode|trim|urlencode|base64|base64",
+            with(|r| {
+                r.filters = vec![
+                    Filter::Base64Decode,
+                    Filter::Trim,
+                    Filter::UrlEncode,
+                    Filter::Base64,
+                    Filter::Base64,
+                ]
+            }),
+        ),
+        (b"secret:a?", with(|r| r.fallback = Some(vec![]))),
+        (
+            b"secret:a?b}c",
+            with(|r| r.fallback = Some(b"b}c".to_vec())),
+        ),
+        (
+            b"secret:a?b?c|trim#d",
+            with(|r| r.fallback = Some(b"b?c|trim#d".to_vec())),
+        ),
+        (
+            b"secret:a?secret:b",
+            with(|r| r.fallback = Some(b"secret:b".to_vec())),
+        ),
+        (
+            b"secret:a?${secret:b}",
+            with(|r| r.fallback = Some(b"${secret:b}".to_vec())),
+        ),
+        (
+            b"secret:a?\xff\0\n",
+            with(|r| r.fallback = Some(b"\xff\0\n".to_vec())),
+        ),
+        (
+            b"secret:project/a#b|trim?c",
+            with(|r| {
+                r.level = Some(Level::Project);
+                r.member = Some("b".into());
+                r.filters = vec![Filter::Trim];
+                r.fallback = Some(b"c".to_vec());
+            }),
+        ),
+    ];
+    for (value, expected) in table {
+        assert_eq!(
+            parse(value),
+            Ok(Value::Whole(expected)),
+            "{}",
+            value.escape_ascii()
+        );
+    }
+    assert_eq!(
+        parse(format!("secret:{long}").as_bytes()),
+        Ok(Value::Whole(bare(&long)))
+    );
+}
+
+#[test]
+fn mixed_values() {
+    let a = || Part::Reference(bare("a"));
+    let optional = |fallback: &str| {
+        Part::Reference(Reference {
+            fallback: Some(fallback.into()),
+            ..bare("a")
+        })
+    };
+    let table: Vec<(&str, Vec<Part>)> = vec![
+        ("${secret:a}", vec![a()]),
+        ("x${secret:a}y", vec![text("x"), a(), text("y")]),
+        ("${secret:a}${secret:a}", vec![a(), a()]),
+        ("${secret:a}}", vec![a(), text("}")]),
+        ("{${secret:a}}", vec![text("{"), a(), text("}")]),
+        (
+            "$ $x ${y} $$ ${secret:a}$",
+            vec![text("$ $x ${y} $$ "), a(), text("$")],
+        ),
+        ("x secret:b ${secret:a}", vec![text("x secret:b "), a()]),
+        ("${secret:a?}", vec![optional("")]),
+        ("${secret:a?b c}}", vec![optional("b c"), text("}")]),
+        (
+            "${secret:a?${secret:b}}",
+            vec![optional("${secret:b"), text("}")],
+        ),
+        // Escapes.
+        ("secret::", vec![text("secret:")]),
+        ("secret::a", vec![text("secret:a")]),
+        ("secret:::a", vec![text("secret::a")]),
+        ("secret::x${secret:a}", vec![text("secret:x${secret:a}")]),
+        ("$${secret:", vec![text("${secret:")]),
+        ("$${secret:a}", vec![text("${secret:a}")]),
+        ("$$${secret:a}", vec![text("$${secret:a}")]),
+        ("$$$${secret:a}", vec![text("$$${secret:a}")]),
+        (
+            "x$${secret:y${secret:a}z",
+            vec![text("x${secret:y"), a(), text("z")],
+        ),
+        ("${secret:a}$${secret:b}", vec![a(), text("${secret:b}")]),
+    ];
+    for (value, expected) in table {
+        assert_eq!(
+            parse(value.as_bytes()),
+            Ok(Value::Mixed(expected)),
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn plain_values() {
+    for value in [
+        "",
+        "secret",
+        "secre:a",
+        "Secret:a",
+        "SECRET:a",
+        " secret:a",
+        "x secret:a",
+        "$secret:a",
+        "{secret:a}",
+        "$ {secret:a}",
+        "${ secret:a}",
+        "${Secret:a}",
+        "${secret}",
+        "${secret",
+        "$${secret",
+        "$$$",
+        "${",
+        "secret\u{ff1a}a",
+    ] {
+        assert_eq!(parse(value.as_bytes()), Ok(Value::Plain), "{value}");
+    }
+}
+
+#[test]
+fn malformed_values() {
+    const MISSING: &str = "a name is missing";
+    const BEGINS: &str = "a name begins with a letter, a digit or '_'";
+    const LONG: &str = "the name is longer than 253 bytes";
+    const LEVEL: &str = "the word before '/' is not team, cluster or project";
+    const STEP: &str = "an empty step in the member";
+    const CONTROL: &str = "a control character in the member";
+    const UTF8: &str = "the member is not UTF-8";
+    const FILTER: &str = "the filter is not one of urlencode, base64, base64decode, trim";
+    const STRAY: &str = "a character that can't stand in a reference";
+    const CLOSING: &str = "the closing '}' is missing";
+    let long = "n".repeat(254);
+    let (whole_long, scoped_long, inline_long, long_level) = (
+        format!("secret:{long}"),
+        format!("secret:team/{long}"),
+        format!("${{secret:{long}}}"),
+        format!("secret:{long}/a"),
+    );
+    let table: &[(&[u8], usize, &str)] = &[
+        (b"secret:", 8, MISSING),
+        (b"secret:.a", 8, BEGINS),
+        (b"secret:-a", 8, BEGINS),
+        (b"secret: a", 8, BEGINS),
+        (b"secret:?a", 8, BEGINS),
+        (b"secret:#a", 8, BEGINS),
+        (b"secret:}", 8, BEGINS),
+        (b"secret:\xc3\xa4", 8, BEGINS),
+        (b"secret:/a", 8, LEVEL),
+        (b"secret:Team/a", 8, LEVEL),
+        (b"secret:teams/a", 8, LEVEL),
+        (b"secret:../a", 8, BEGINS),
+        (b"secret:a/../b", 8, LEVEL),
+        (b"secret:team/", 13, MISSING),
+        (b"secret:team/.a", 13, BEGINS),
+        (b"secret:team/../a", 13, BEGINS),
+        (b"secret:team/team/a", 17, STRAY),
+        (b"secret:team/a/b", 14, STRAY),
+        (b"secret:a b", 9, STRAY),
+        (b"secret:a ", 9, STRAY),
+        (b"secret:a\n", 9, STRAY),
+        (b"secret:a\0", 9, STRAY),
+        (b"secret:a}", 9, STRAY),
+        (b"secret:a:b", 9, STRAY),
+        (b"secret:p@ss", 9, STRAY),
+        (b"secret:a\xc3\xa4", 9, STRAY),
+        (b"secret:a#", 10, STEP),
+        (b"secret:a#.b", 10, STEP),
+        (b"secret:a#b.", 12, STEP),
+        (b"secret:a#b..c", 12, STEP),
+        (b"secret:a#|trim", 10, STEP),
+        (b"secret:a#b#c", 11, STRAY),
+        (b"secret:a#b}", 11, STRAY),
+        (b"secret:a#b\tc", 11, CONTROL),
+        ("secret:a#ä\u{85}".as_bytes(), 12, CONTROL),
+        (b"secret:a#b\xff", 11, UTF8),
+        (b"secret:a|", 10, FILTER),
+        (b"secret:a|upper", 10, FILTER),
+        (b"secret:a|Trim", 10, FILTER),
+        (b"secret:a| trim", 10, FILTER),
+        (b"secret:a|trim|", 15, FILTER),
+        (b"secret:a|trim#b", 14, STRAY),
+        (b"secret:a|trim ", 14, STRAY),
+        (b"${secret:", 10, MISSING),
+        (b"${secret:}", 10, MISSING),
+        (b"${secret::a}", 10, BEGINS),
+        (b"${secret:team/}", 15, MISSING),
+        (b"${secret:a", 11, CLOSING),
+        (b"${secret:a#b", 13, CLOSING),
+        (b"${secret:a|trim", 16, CLOSING),
+        (b"${secret:a?b", 13, CLOSING),
+        (b"x${secret:a b}", 12, STRAY),
+        (b"${secret:a$}", 11, STRAY),
+        (b"${secret:a}${secret:.b}", 21, BEGINS),
+        (b"${secret:${secret:a}}", 10, BEGINS),
+        (b"$${secret:${secret:a b}", 21, STRAY),
+        (whole_long.as_bytes(), 8, LONG),
+        (scoped_long.as_bytes(), 13, LONG),
+        (inline_long.as_bytes(), 10, LONG),
+        (long_level.as_bytes(), 8, LEVEL),
+    ];
+    for &(value, column, reason) in table {
+        let fault = parse(value).expect_err(&value.escape_ascii().to_string());
+        let fault = (fault.line, fault.column, fault.reason);
+        assert_eq!(fault, (1, column, reason), "{}", value.escape_ascii());
+    }
+}
+
+/// What faults and tables show of a reference: neither its member nor its fallback's text.
+#[test]
+fn shown_without_what_may_be_secret() {
+    let Ok(Value::Whole(reference)) = parse(b"secret:team/a#member|trim?canary") else {
+        panic!("a reference");
+    };
+    assert_eq!(reference.to_string(), "secret:team/a");
+    assert_eq!(format!("{reference:?}"), "secret:team/a");
+    let mixed = parse(b"canary${secret:a?canary}").unwrap();
+    assert_eq!(format!("{mixed:?}"), "Mixed([[6 bytes], secret:a])");
+}
