@@ -89,41 +89,38 @@ pub fn has_references(assembled: &Assembled<'_>) -> bool {
         .any(|(_, _, value)| references(value).next().is_some())
 }
 
-/// Looks up everything that the environment refers to; `store` is `None` where nothing does.
+/// Looks up everything that the environment refers to; `store` is `None` where nothing does, or
+/// where it can't be opened.
 /// With `all`, every secret in force is referred to.
 pub fn resolve<'a, 'e>(
     mut assembled: Assembled<'e>,
-    store: Option<Result<&'a dyn Store, Error>>,
+    store: Option<&'a dyn Store>,
     scopes: &'a Scopes,
     all: bool,
     mut depth: Depth,
 ) -> Resolved<'a, 'e> {
     let mut answers = None;
-    match store {
-        None => {}
-        Some(Err(error)) => assembled.errors.push(error),
-        Some(Ok(store)) => {
-            if depth == Depth::Values
-                && let Err(trouble) = store.prepare()
-            {
-                // What is missing can still be said beside it.
-                assembled.errors.push(Error::Store {
-                    store: store.label().to_owned(),
-                    trouble,
-                });
-                depth = Depth::Names;
-            }
-            if all {
-                add_all(&mut assembled, store, scopes);
-            }
-            let wanted: BTreeSet<Wanted> = assembled
-                .values
-                .iter()
-                .flat_map(|(_, _, value)| references(value))
-                .map(wanted)
-                .collect();
-            answers = Some(Answers::find(store, scopes, wanted, depth));
+    if let Some(store) = store {
+        if depth == Depth::Values
+            && let Err(trouble) = store.prepare()
+        {
+            // What is missing can still be said beside it.
+            assembled.errors.push(Error::Store {
+                store: store.label().to_owned(),
+                trouble,
+            });
+            depth = Depth::Names;
         }
+        if all {
+            add_all(&mut assembled, store, scopes);
+        }
+        let wanted: BTreeSet<Wanted> = assembled
+            .values
+            .iter()
+            .flat_map(|(_, _, value)| references(value))
+            .map(wanted)
+            .collect();
+        answers = Some(Answers::find(store, scopes, wanted, depth));
     }
     let Assembled {
         environment,

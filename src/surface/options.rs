@@ -115,7 +115,8 @@ impl Options {
             .map(OsString::as_os_str)
     }
 
-    /// All values of a repeatable option or argument. In a variable each stands on its own line.
+    /// All values of a repeatable option or argument. In a variable they stand on lines of their
+    /// own or, names and files, between commas.
     pub fn values(&self, id: &str) -> Vec<&OsStr> {
         let values = self
             .matches
@@ -127,9 +128,10 @@ impl Options {
         if self.is_given(id) {
             return values.map(OsString::as_os_str).collect();
         }
-        let lines = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b'\n'));
-        lines
-            .filter(|line| !line.is_empty())
+        let separates = |byte: &u8| *byte == b'\n' || (*byte == b',' && id != "env");
+        values
+            .flat_map(|value| value.as_bytes().split(separates))
+            .filter(|value| !value.is_empty())
             .map(OsStr::from_bytes)
             .collect()
     }

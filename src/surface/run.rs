@@ -30,13 +30,14 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
         .into_iter()
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
-    let environment = resolved(&options, &mut started, Depth::Values, |resolved, store| {
-        let (environment, summary) = resolved.fill()?;
-        say(&summary, store, began);
-        Ok(environment)
-    })?;
+    let (environment, summary, store) =
+        resolved(&options, &mut started, Depth::Values, |resolved, store| {
+            let (environment, summary) = resolved.fill()?;
+            Ok((environment, summary, store.map(str::to_owned)))
+        })?;
     let environment = launch::seal(environment)?;
     launch::fits(&command, &environment)?;
+    say(&summary, store.as_deref(), began);
     drop(options);
     Err(launch::launch(&command, &environment, &concealed, deadline))
 }
@@ -51,20 +52,19 @@ pub fn resolved<T>(
 ) -> Result<T, Error> {
     let place = options.place()?;
     let access = options.access(&place, started);
-    let assembled = assemble(&started.environment, &options.sources(&place)?);
+    let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let all = options.flag("all");
-    let store = (all || launch::has_references(&assembled)).then(|| match &place.store {
-        Some(location) => stores::open(location, access),
-        None => Err(Error::NoStore),
-    });
-    let (opened, error) = match store {
-        None => (None, None),
-        Some(Ok(store)) => (Some(store), None),
-        Some(Err(error)) => (None, Some(Err(error))),
-    };
-    let answering = error.or(opened.as_deref().map(Ok));
-    let resolved = launch::resolve(assembled, answering, &place.scopes, all, depth);
-    then(resolved, opened.as_ref().map(|store| store.label()))
+    let mut store = None;
+    if all || launch::has_references(&assembled) {
+        let location = place.store.as_deref().ok_or(Error::NoStore);
+        match location.and_then(|location| stores::open(location, access)) {
+            Ok(opened) => store = Some(opened),
+            Err(error) => assembled.errors.push(error),
+        }
+    }
+    let store = store.as_deref();
+    let resolved = launch::resolve(assembled, store, &place.scopes, all, depth);
+    then(resolved, store.map(|store| store.label()))
 }
 
 /// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
