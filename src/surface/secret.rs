@@ -41,11 +41,17 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
         ));
     }
     let name = name(options)?;
-    if how != How::Update {
-        creatable(&name)?;
-    }
     let target = Target::open(options, &mut started)?;
     let scope = target.scope(options)?;
+    // What is there already may have any name: another program may have put it there.
+    let is_new = match how {
+        How::Create => true,
+        How::Set => target.store.has(&scope, &name) != Ok(true),
+        How::Update => false,
+    };
+    if is_new {
+        creatable(&name)?;
+    }
     let value = read_value(options, &name)?;
     let values = [(name, value)];
     let store = &target.store;

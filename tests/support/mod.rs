@@ -52,10 +52,16 @@ impl Place {
         path
     }
 
-    /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`.
+    /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`. A name that doorkey would
+    /// not create, but other programs may, is given to the file afterwards.
     pub fn set(&self, scope: &str, name: &str, value: impl AsRef<[u8]>) {
+        if name.starts_with(|c: char| !c.is_ascii_alphabetic()) || name.contains(['-', '.']) {
+            self.set(scope, "foreign", value);
+            let file = |name| self.path(&format!("secrets/{scope}/{name}.age"));
+            return fs::rename(file("foreign"), file(name)).unwrap();
+        }
         let (level, id) = scope.split_once('/').unwrap_or((scope, ""));
-        let mut run = self.doorkey([
+        let run = self.doorkey([
             "secret",
             "set",
             name,
@@ -64,10 +70,8 @@ impl Place {
             "--raw",
             "-q",
         ]);
-        run = run.arg(format!("--{level}"));
-        if !id.is_empty() {
-            run = run.arg(id);
-        }
+        let run = run.arg(format!("--{level}"));
+        let run = if id.is_empty() { run } else { run.arg(id) };
         run.stdin(value).ok();
     }
 
