@@ -168,13 +168,14 @@ impl Folder {
         read_all(file, limit)
     }
 
-    /// Whether there is a file of that name in it.
+    /// Whether there is a regular file of that name in it.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; `EINVAL` where there is something else.
     pub fn has(&self, inside: &Path) -> io::Result<bool> {
         match self.open_inside(inside, OFlag::O_PATH) {
-            Ok(file) => Ok(!file.metadata()?.is_dir()),
+            Ok(file) if file.metadata()?.is_file() => Ok(true),
+            Ok(_) => Err(Errno::EINVAL.into()),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(error),
         }
