@@ -181,10 +181,12 @@ impl Folder {
         }
     }
 
-    /// Whether there is a folder of that name in it.
+    /// Whether there is a folder of that name in it, or a link that leads out.
     pub fn has_folder(&self, inside: &Path) -> bool {
-        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)
-            .is_ok()
+        match self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+            Ok(_) => true,
+            Err(error) => [Some(libc::EXDEV), Some(libc::ELOOP)].contains(&error.raw_os_error()),
+        }
     }
 
     /// The names of what lies in one of its folders; nothing where there is no such folder.
