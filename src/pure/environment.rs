@@ -164,16 +164,12 @@ impl<'a> Environment<'a> {
         let mut block = Vec::with_capacity(self.entries.len());
         let mut faults = Vec::new();
         for entry in self.entries {
-            let length = entry.bytes().len() + 1;
-            let fault = match entry {
-                _ if length > LONGEST => {
-                    Err(Fault::of(name(entry.bytes()), None, Cause::TooLong(length)))
+            let fault = match (refusal(entry.bytes()), entry) {
+                (Some(cause), entry) => Err(Fault::of(name(entry.bytes()), None, cause)),
+                (None, Entry::Inherited(entry)) => Ok(Cow::Borrowed(entry)),
+                (None, Entry::Assigned(entry)) => {
+                    Ok(Cow::Owned(CString::new(entry).unwrap_or_default()))
                 }
-                Entry::Inherited(entry) => Ok(Cow::Borrowed(entry)),
-                Entry::Assigned(entry) if entry.contains(&0) => {
-                    Err(Fault::of(name(&entry), None, Cause::Nul))
-                }
-                Entry::Assigned(entry) => Ok(Cow::Owned(CString::new(entry).unwrap_or_default())),
             };
             match fault {
                 Ok(entry) => block.push(entry),
@@ -195,6 +191,16 @@ impl<'a> Environment<'a> {
                 .is_some_and(|rest| rest.starts_with(b"="))
         };
         self.entries.iter().position(is_it)
+    }
+}
+
+/// Why the kernel would not take an entry.
+pub fn refusal(entry: &[u8]) -> Option<Cause> {
+    let length = entry.len() + 1;
+    if length > LONGEST {
+        Some(Cause::TooLong(length))
+    } else {
+        entry.contains(&0).then_some(Cause::Nul)
     }
 }
 

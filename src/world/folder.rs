@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::Mode;
 
 use super::files::{is_absent, read_all};
 
@@ -40,8 +41,7 @@ impl Folder {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_PATH | libc::O_DIRECTORY;
-        let handle = File::options().read(true).custom_flags(flags).open(path)?;
+        let handle = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         Ok(Folder {
             handle,
             path: path.to_owned(),
@@ -62,22 +62,25 @@ impl Folder {
         read_all(file, limit)
     }
 
-    /// Whether there is a file of that name in it.
+    /// Whether there is a regular file of that name in it.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; `EINVAL` where there is something else.
     pub fn has(&self, inside: &Path) -> io::Result<bool> {
         match self.open_inside(inside, OFlag::O_PATH) {
-            Ok(file) => Ok(!file.metadata()?.is_dir()),
+            Ok(file) if file.metadata()?.is_file() => Ok(true),
+            Ok(_) => Err(Errno::EINVAL.into()),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether there is a folder of that name in it.
+    /// Whether there is a folder of that name in it, or a link that leads out.
     pub fn has_folder(&self, inside: &Path) -> bool {
-        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)
-            .is_ok()
+        match self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+            Ok(_) => true,
+            Err(error) => [Some(libc::EXDEV), Some(libc::ELOOP)].contains(&error.raw_os_error()),
+        }
     }
 
     /// What the file system knows of one of its files; `None` where there is none.
@@ -183,10 +186,7 @@ impl Folder {
         if !inside.components().all(plain) || !file.starts_with(&root) {
             return Err(Errno::EXDEV.into());
         }
-        File::options()
-            .read(true)
-            .custom_flags(flags.bits() | libc::O_NOFOLLOW)
-            .open(file)
+        open(&file, flags | OFlag::O_NOFOLLOW)
     }
 
     /// Makes one of its folders, and those above it, lastingly.
@@ -260,6 +260,11 @@ impl Held {
         fs::remove_file(self.path.join(name))?;
         self.handle.sync_all()
     }
+}
+
+/// Opens a file by its path. The standard library's own options drop `O_PATH` on musl.
+fn open(path: &Path, flags: OFlag) -> io::Result<File> {
+    Ok(fcntl::open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?.into())
 }
 
 fn record(file: &File) -> io::Result<FileRecord> {
