@@ -5,8 +5,6 @@ mod support;
 
 use support::Place;
 
-const STORE: &str = "age:secrets";
-
 /// A store with one name.
 fn place() -> Place {
     let place = Place::with_store();
