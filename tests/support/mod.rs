@@ -21,10 +21,15 @@ pub struct Place {
 impl Place {
     /// An empty folder.
     pub fn new() -> Self {
+        Self::within(std::env::temp_dir())
+    }
+
+    /// An empty folder in another than the system's for temporary files.
+    pub fn within(parent: impl AsRef<Path>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("doorkey-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.as_ref().join(name);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("home")).unwrap();
         Place {
