@@ -133,7 +133,9 @@ impl Options {
 
     /// Whether an option stands on the command line itself.
     pub fn is_given(&self, id: &str) -> bool {
-        self.matches.value_source(id) == Some(ValueSource::CommandLine)
+        // Asking for the source of an option that the subcommand does not have is an error to clap.
+        let known = self.matches.try_contains_id(id).unwrap_or(false);
+        known && self.matches.value_source(id) == Some(ValueSource::CommandLine)
     }
 
     /// A usage error about an option, under the name by which it was given.
