@@ -27,7 +27,9 @@ impl Place {
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("home")).unwrap();
-        Place { path: path.canonicalize().unwrap() }
+        Place {
+            path: path.canonicalize().unwrap(),
+        }
     }
 
     /// A folder with an empty store `secrets` in it, and its key in HOME.
@@ -53,7 +55,15 @@ impl Place {
     /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`.
     pub fn set(&self, scope: &str, name: &str, value: impl AsRef<[u8]>) {
         let (level, id) = scope.split_once('/').unwrap_or((scope, ""));
-        let mut run = self.doorkey(["secret", "set", name, "--store", "age:secrets", "--raw", "-q"]);
+        let mut run = self.doorkey([
+            "secret",
+            "set",
+            name,
+            "--store",
+            "age:secrets",
+            "--raw",
+            "-q",
+        ]);
         run = run.arg(format!("--{level}"));
         if !id.is_empty() {
             run = run.arg(id);
@@ -70,12 +80,16 @@ impl Place {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path("home"));
-        Run { command, stdin: Vec::new() }
+        Run {
+            command,
+            stdin: Vec::new(),
+        }
     }
 
     /// `doorkey run` on the store `secrets`; what follows are more arguments.
     pub fn run<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Run {
-        self.doorkey(["run", "--store", "age:secrets"]).args(arguments)
+        self.doorkey(["run", "--store", "age:secrets"])
+            .args(arguments)
     }
 }
 
@@ -131,7 +145,10 @@ impl Run {
 
     /// Runs it to its end.
     pub fn end(mut self) -> Ended {
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();
         let bytes = std::mem::take(&mut self.stdin);
@@ -156,7 +173,10 @@ impl Run {
     #[track_caller]
     pub fn fails(self, code: i32, stderr: &str) -> Ended {
         let ended = self.end();
-        assert_eq!((ended.code(), ended.err().as_str(), ended.out().as_str()), (code, stderr, ""));
+        assert_eq!(
+            (ended.code(), ended.err().as_str(), ended.out().as_str()),
+            (code, stderr, "")
+        );
         ended
     }
 }
@@ -171,7 +191,9 @@ impl Ended {
     /// The exit code, as a shell gives it: 128+N for a death by signal N.
     pub fn code(&self) -> i32 {
         let status = self.output.status;
-        status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+        status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap())
     }
 
     /// Standard output, as text.
