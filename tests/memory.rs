@@ -356,7 +356,7 @@ fn search(scene: &mut Scene, mut tracee: Tracee, key: &str) {
     scene.needle("the key's bytes", &raw, &[]);
     scene.needle("the key's bytes, clamped", &clamped, &[]);
 
-    let [_, _, envp] = tracee.to_execve();
+    let [_, _, envp] = tracee.reach_execve();
     let memory = tracee.memory();
     let environment = environment(&memory, envp);
     for (name, _, value) in &scene.variables {
@@ -368,14 +368,14 @@ fn search(scene: &mut Scene, mut tracee: Tracee, key: &str) {
     let strays = strays(&memory, &scene.needles, &environment);
     assert!(strays.is_empty(), "seed {SEED:#x}:\n{}", strays.join("\n"));
 
-    tracee.to_next_program();
+    tracee.reach_program();
     let environ = fs::read(format!("/proc/{}/environ", tracee.pid)).unwrap();
     for (name, _, value) in &scene.variables {
         let entry = [name.as_bytes(), b"=", value, b"\0"].concat();
         let found = environ.windows(entry.len()).any(|window| window == entry);
         assert!(found, "the workload has {name}");
     }
-    assert_eq!(tracee.to_end(), 0);
+    assert_eq!(tracee.finish(), 0);
 }
 
 fn with_key_file(references: usize) {
@@ -442,17 +442,17 @@ fn the_process_is_not_dumpable_while_it_holds_values_and_the_workload_is() {
         65534,
         "it begins as any process of this user"
     );
-    tracee.to_execve();
+    tracee.reach_execve();
     assert_eq!(
         tracee.proc_owner(),
         0,
         "it is not dumpable: its files belong to root"
     );
-    tracee.to_next_program();
+    tracee.reach_program();
     assert_eq!(
         tracee.proc_owner(),
         65534,
         "the workload is as it would be without"
     );
-    assert_eq!(tracee.to_end(), 0);
+    assert_eq!(tracee.finish(), 0);
 }

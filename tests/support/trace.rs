@@ -46,6 +46,12 @@ impl Begin {
         self
     }
 
+    /// An entry of the environment as it is, which need not be `NAME=value`.
+    pub fn entry(mut self, entry: &[u8]) -> Self {
+        self.environment.push(CString::new(entry).unwrap());
+        self
+    }
+
     /// Starts it, stopped before its first instruction. `prepare` runs in the new process before
     /// the program: it must do nothing but system calls, as the threads of the test may hold locks.
     pub fn start(self, prepare: impl FnOnce() -> nix::Result<()>) -> Tracee {
@@ -77,7 +83,7 @@ impl Begin {
             | Options::PTRACE_O_TRACEEXEC
             | Options::PTRACE_O_EXITKILL;
         ptrace::setoptions(child, options).unwrap();
-        tracee.to_next_program();
+        tracee.reach_program();
         tracee
     }
 }
@@ -94,7 +100,7 @@ impl Tracee {
     }
 
     /// Lets it run until it has become another program, before that one's first instruction.
-    pub fn to_next_program(&mut self) {
+    pub fn reach_program(&mut self) {
         let mut signal = None;
         loop {
             ptrace::cont(self.pid, signal.take()).unwrap();
@@ -112,7 +118,7 @@ impl Tracee {
 
     /// Lets it run until it asks the kernel to become another program, and gives the addresses
     /// of that call's arguments: file, argv, envp.
-    pub fn to_execve(&mut self) -> [u64; 3] {
+    pub fn reach_execve(&mut self) -> [u64; 3] {
         // It stands inside the execve that it was started with: the next stop is that one's end.
         let mut entering = true;
         let mut signal = None;
@@ -140,7 +146,7 @@ impl Tracee {
     }
 
     /// Lets it run to its end; its exit code, as a shell gives it.
-    pub fn to_end(mut self) -> i32 {
+    pub fn finish(mut self) -> i32 {
         let mut signal = None;
         while self.ended.is_none() {
             ptrace::cont(self.pid, signal.take()).unwrap();
