@@ -114,9 +114,9 @@ impl Tree {
     pub fn write(&self, scope: &Scope, name: &Name, contents: &[u8]) -> Result<(), Trouble> {
         self.folder
             .replace(&scope_folder(scope), &self.file(name), contents)
-            .map_err(|error| match trouble(error) {
-                Trouble::Unreadable(why) => Trouble::Unwritable(why),
-                other => other,
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
+                _ => Trouble::Unwritable(error.into()),
             })
     }
 
