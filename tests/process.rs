@@ -111,7 +111,6 @@ fn ignored_signals_stay_ignored() {
         libc::SIGCHLD,
         libc::SIGALRM,
         libc::SIGSEGV,
-        33,
         34,
         64,
     ] {
@@ -119,6 +118,8 @@ fn ignored_signals_stay_ignored() {
     }
 }
 
+/// In the program that is shipped, that is: glibc takes signal 33 for itself with the first thread.
+#[cfg(target_env = "musl")]
 #[test]
 fn all_signals_ignored() {
     same(&place(), || dispose(SIGNALS, true));
@@ -286,9 +287,15 @@ fn in_a_root_with_nothing_else() {
     let place = Place::new();
     fs::copy(DOORKEY, place.path("doorkey")).unwrap();
     let root = place.path("");
+    let null = fs::File::options().write(true).open("/dev/null").unwrap();
+    let null = std::os::fd::AsRawFd::as_raw_fd(&null);
     for which in 0..8 {
         let mut tracee = Begin::new(["/doorkey", "run", "-q", "--", "/doorkey", "--version"])
             .start(|| {
+                for standard in [1, 2] {
+                    // SAFETY: it takes two numbers; the new process owns its descriptors.
+                    nix::errno::Errno::result(unsafe { libc::dup2(null, standard) })?;
+                }
                 nix::unistd::chroot(&root)?;
                 nix::unistd::chdir("/")?;
                 close_standard(which)
