@@ -8,12 +8,14 @@ use crate::pure::scope::Scopes;
 use crate::stores;
 use crate::words::error::Error;
 use crate::world::environ::Started;
+use crate::world::memory;
 
 /// Makes an embedded store and, where the user has none, a key.
 ///
 /// # Errors
 /// Why it is not made.
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
     let dir = Path::new(options.value("dir").unwrap_or_default());
     let store = format!("age:{}", dir.display());
     let place = Place {
