@@ -1,29 +1,26 @@
 //! What is left in memory. `doorkey run` is stopped as it enters its `execve`, and all that it
 //! can read is searched for what it has read: a value is in that call's environment block, where
 //! it belongs, and nowhere else; the key is nowhere. Not whole values are looked for but every
-//! stretch of [`WINDOW`] bytes of one, so that a piece left in a buffer or a register's slot
+//! stretch of eight bytes of one, so that a piece left in a buffer or a register's slot
 //! counts too.
 
+#[path = "support/strays.rs"]
+mod strays;
 mod support;
 #[path = "support/trace.rs"]
 mod trace;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nix::unistd::{Uid, setuid};
+use strays::{Needle, environment, strays};
 use support::{DOORKEY, Place};
-use trace::{Begin, Memory, Tracee, public_copy};
+use trace::{Begin, Tracee, public_copy};
 
 /// Values come from this, so that a failure comes again.
 const SEED: u64 = 0x0d00_4e71_2b5c_91a7;
-
-/// The shortest stretch of a secret that counts as found. Values are random: eight bytes of one
-/// are in memory for no other reason.
-const WINDOW: usize = 8;
 
 struct Random(u64);
 
@@ -46,13 +43,6 @@ impl Random {
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
         )
     }
-}
-
-/// Bytes that must not be anywhere but in the strings of these variables.
-struct Needle {
-    label: String,
-    bytes: Vec<u8>,
-    variables: Vec<String>,
 }
 
 /// A store full of values, variables that refer to them, and what is to become of each.
@@ -236,91 +226,6 @@ impl Scene {
     }
 }
 
-/// The environment of an `execve`, each string with its addresses.
-fn environment(memory: &Memory, envp: u64) -> BTreeMap<String, (Range<u64>, Vec<u8>)> {
-    let mut strings = BTreeMap::new();
-    for pointer in memory.pointers(envp) {
-        let string = memory.string(pointer);
-        let equals = string.iter().position(|&byte| byte == b'=').unwrap();
-        let name = String::from_utf8(string[..equals].to_vec()).unwrap();
-        let range = pointer..pointer + string.len() as u64;
-        let value = string[equals + 1..].to_vec();
-        assert!(
-            strings.insert(name, (range, value)).is_none(),
-            "a name is there once"
-        );
-    }
-    strings
-}
-
-/// Every stretch of a needle that is where it must not be, described.
-fn strays(
-    memory: &Memory,
-    needles: &[Needle],
-    environment: &BTreeMap<String, (Range<u64>, Vec<u8>)>,
-) -> Vec<String> {
-    let mut windows: HashMap<[u8; WINDOW], Vec<usize>> = HashMap::new();
-    let mut likely = vec![false; 1 << 20];
-    let slot = |window: &[u8; WINDOW]| {
-        (u64::from_ne_bytes(*window).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44) as usize
-    };
-    for (index, needle) in needles.iter().enumerate() {
-        for window in needle.bytes.windows(WINDOW) {
-            let window: [u8; WINDOW] = window.try_into().unwrap();
-            likely[slot(&window)] = true;
-            windows.entry(window).or_default().push(index);
-        }
-    }
-    // (needle, mapping) of a run of windows, with its addresses.
-    let mut runs: Vec<(usize, usize, Range<u64>)> = Vec::new();
-    for (which, mapping) in memory.mappings.iter().enumerate() {
-        if !mapping.readable {
-            continue;
-        }
-        let bytes = memory.read(mapping);
-        for (at, window) in bytes.windows(WINDOW).enumerate() {
-            let window: &[u8; WINDOW] = window.try_into().unwrap();
-            if !likely[slot(window)] {
-                continue;
-            }
-            let start = mapping.start + at as u64;
-            let end = start + WINDOW as u64;
-            for &needle in windows.get(window).into_iter().flatten() {
-                let allowed = needles[needle].variables.iter().any(|name| {
-                    let (range, _) = &environment[name];
-                    range.start <= start && end <= range.end
-                });
-                if allowed {
-                    continue;
-                }
-                let touching = runs
-                    .iter_mut()
-                    .rev()
-                    .take(8)
-                    .find(|run| (run.0, run.1) == (needle, which) && run.2.contains(&start));
-                match touching {
-                    Some(run) => run.2.end = end,
-                    None => runs.push((needle, which, start..end)),
-                }
-            }
-        }
-    }
-    let describe = |(needle, which, range): (usize, usize, Range<u64>)| {
-        let (needle, mapping) = (&needles[needle], &memory.mappings[which]);
-        format!(
-            "{} bytes of {} ({} bytes) at {:#x}, {:#x} into {} ({:#x} before its end)",
-            range.end - range.start,
-            needle.label,
-            needle.bytes.len(),
-            range.start,
-            range.start - mapping.start,
-            mapping.name,
-            mapping.end - range.start,
-        )
-    };
-    runs.into_iter().map(describe).collect()
-}
-
 /// Decodes a bech32 string to the bytes that it stands for.
 fn bech32(text: &str) -> Vec<u8> {
     const LETTERS: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -420,6 +325,46 @@ fn five_references_with_the_key_in_a_variable() {
 #[test]
 fn forty_references_with_the_key_in_a_variable() {
     with_key_in_variable(40);
+}
+
+#[test]
+fn plain_files_and_options_that_read_all_of_them() {
+    let mut scene = Scene::new(0);
+    let mut random = Random(SEED + 1);
+    let spare = random.text(50);
+    scene.place.write("plain/team/spare", &spare);
+    scene.needle("spare", &spare, &["spare"]);
+    for (scope, name) in [
+        ("team", "both"),
+        ("project/p", "both"),
+        ("cluster/c", "large"),
+    ] {
+        let value = random.text(if name == "large" { 100_000 } else { 60 });
+        let delivered = format!("{scope}/{name}") != "team/both";
+        let file = format!("plain/{scope}/{name}");
+        scene.place.write(&file, [&value[..], b"\n"].concat());
+        let variables: &[&str] = if delivered { &[name] } else { &[] };
+        scene.needle(&file, &value, variables);
+        if delivered {
+            scene.variable(name, String::new(), value);
+        }
+    }
+    scene.variable("spare", String::new(), spare);
+    let key = scene.key();
+    let store = format!("--store=dir:{}", scene.place.path("plain").display());
+    let begin = Begin::new([
+        DOORKEY,
+        "run",
+        &store,
+        "-p",
+        "p",
+        "--cluster=c",
+        "--all",
+        "--trim-newline",
+        "-q",
+        "/bin/true",
+    ]);
+    search(&mut scene, begin.start(|| Ok(())), &key);
 }
 
 #[test]
