@@ -120,9 +120,10 @@ fn main() -> Outcome<()> {
         Some("--peak") => return print_peak(&arguments[2..]),
         _ if arguments.iter().any(|word| word == "--bench") => {}
         _ => {
-            return Ok(println!(
-                "nothing measured: cargo bench --bench launch does"
-            ));
+            return {
+                println!("nothing measured: cargo bench --bench launch does");
+                Ok(())
+            };
         }
     }
     let (rounds, builds) = options(&arguments[1..])?;

@@ -199,17 +199,22 @@ pub fn seal(environment: Environment<'_>) -> Result<Block<'_>, Error> {
         .map_err(|faults| Error::all(faults.into_iter().map(Error::from).collect()))
 }
 
+/// What the kernel reads of a script to find its interpreter, in bytes.
+const SCRIPT_LINE: usize = 256;
+
 /// Checks that arguments and environment together are no more than the kernel takes.
 ///
 /// # Errors
 /// [`Error::TooLargeTogether`].
 pub fn fits(arguments: &[CString], environment: &[Cow<'_, CStr>]) -> Result<(), Error> {
     let size = |string: &CStr| string.count_bytes() + 1 + size_of::<*const u8>();
-    // The kernel copies the file's name as well; the search of PATH may make it longer.
-    let name = arguments
-        .first()
-        .map_or(0, |command| command.count_bytes() + 1);
-    let total: usize = name
+    // The kernel copies the file's name as well, and a script's once more, with the line that
+    // names its interpreter.
+    let name = arguments.first().map_or(0, |command| {
+        exec::longest_candidate(command, path(environment))
+    });
+    let total: usize = 2 * name
+        + SCRIPT_LINE
         + arguments
             .iter()
             .map(|argument| size(argument))
@@ -241,9 +246,19 @@ pub fn launch(
     concealed: &Concealed,
     deadline: Option<Deadline>,
 ) -> Error {
-    let path = environment
-        .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
     memory::wipe_stack();
-    exec::replace(arguments, path, environment, concealed, deadline)
+    exec::replace(
+        arguments,
+        path(environment),
+        environment,
+        concealed,
+        deadline,
+    )
+}
+
+/// The PATH that the workload gets.
+fn path<'a>(environment: &'a [Cow<'_, CStr>]) -> Option<&'a [u8]> {
+    environment
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
 }

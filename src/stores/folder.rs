@@ -209,9 +209,7 @@ pub fn unwritten(error: io::Error) -> Trouble {
     match error.raw_os_error() {
         Some(libc::EEXIST) => Trouble::Taken,
         Some(libc::ENOENT) => Trouble::Absent,
-        _ => match trouble(error) {
-            Trouble::Unreadable(why) => Trouble::Unwritable(why),
-            other => other,
-        },
+        Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
+        _ => Trouble::Unwritable(error.into()),
     }
 }

@@ -313,3 +313,108 @@ fn unique() -> String {
         COUNT.fetch_add(1, Relaxed)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    //! The way without `openat2`, which no test of the whole program takes on a new kernel.
+
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A folder with files, folders and links in it and beside it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("doorkey-files-{}", unique()));
+            fs::create_dir_all(path.join("inside/folder")).unwrap();
+            fs::write(path.join("inside/file"), "within").unwrap();
+            fs::write(path.join("inside/folder/file"), "deeper").unwrap();
+            fs::write(path.join("outside"), "without").unwrap();
+            for (to, at) in [
+                ("file", "link"),
+                ("folder", "..data"),
+                ("..data/file", "projected"),
+                ("../outside", "out"),
+                ("..", "up"),
+                ("nowhere", "dangling"),
+                ("loop", "loop"),
+                ("/etc/passwd", "absolute"),
+                ("/proc/self/root/etc/passwd", "magic"),
+            ] {
+                symlink(to, path.join("inside").join(at)).unwrap();
+            }
+            Place(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    type Way = fn(&Folder, &Path, OFlag) -> io::Result<File>;
+    const BOTH: [Way; 2] = [Folder::open_inside, Folder::open_resolved];
+
+    fn read_by(way: Way, folder: &Folder, inside: &str) -> Result<String, i32> {
+        let file = way(
+            folder,
+            Path::new(inside),
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        );
+        let file = file.map_err(|error| error.raw_os_error().unwrap_or(0))?;
+        Ok(String::from_utf8(read_all(file, 4096).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_lies_inside_is_opened_with_and_without_openat2() {
+        let place = Place::new();
+        let folder = Folder::open(&place.0.join("inside")).unwrap();
+        for way in BOTH {
+            for (inside, contents) in [
+                ("file", "within"),
+                ("folder/file", "deeper"),
+                ("link", "within"),
+                ("projected", "deeper"),
+            ] {
+                assert_eq!(
+                    read_by(way, &folder, inside),
+                    Ok(contents.to_owned()),
+                    "{inside}"
+                );
+            }
+            for inside in ["folder", "..data"] {
+                way(
+                    &folder,
+                    Path::new(inside),
+                    OFlag::O_PATH | OFlag::O_DIRECTORY,
+                )
+                .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out_with_and_without_openat2() {
+        let place = Place::new();
+        let folder = Folder::open(&place.0.join("inside")).unwrap();
+        for way in BOTH {
+            for inside in [
+                "out",
+                "up/outside",
+                "../outside",
+                "folder/../../outside",
+                "absolute",
+                "magic",
+                "/etc/passwd",
+            ] {
+                assert_eq!(read_by(way, &folder, inside), Err(libc::EXDEV), "{inside}");
+            }
+            assert_eq!(read_by(way, &folder, "loop"), Err(libc::ELOOP));
+            for inside in ["none", "dangling", "none/file"] {
+                assert_eq!(read_by(way, &folder, inside), Err(libc::ENOENT), "{inside}");
+            }
+        }
+    }
+}
