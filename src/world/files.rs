@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::{self, FsType};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
@@ -144,12 +145,10 @@ impl Folder {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let handle = File::options()
-            .read(true)
-            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
-            .open(path)?;
+        // By the system's own call: on musl, `custom_flags` drops O_PATH.
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Folder {
-            handle,
+            handle: open(path, flags, Mode::empty())?.into(),
             path: path.to_owned(),
         })
     }
@@ -237,10 +236,7 @@ impl Folder {
         if !within || !file.starts_with(&root) {
             return Err(Errno::EXDEV.into());
         }
-        File::options()
-            .read(true)
-            .custom_flags(flags.bits() | libc::O_NOFOLLOW)
-            .open(file)
+        Ok(open(&file, flags | OFlag::O_NOFOLLOW, Mode::empty())?.into())
     }
 
     /// Writes a file in one of its folders so that it is there whole, or not at all, whatever
