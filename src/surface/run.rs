@@ -13,6 +13,7 @@ use crate::engines::launch::{self, Resolved, Summary};
 use crate::engines::resolve::Depth;
 use crate::stores;
 use crate::words::error::Error;
+use crate::words::shown::Shown;
 use crate::world::environ::{self, Started};
 use crate::world::memory;
 use crate::world::signals::{self, Deadline};
@@ -102,6 +103,7 @@ fn say(summary: &Summary, store: Option<&str>, began: Instant) {
     } else {
         scopes.join(", ")
     };
+    let store = Shown(store.as_bytes());
     let references = summary.references;
     let plural = if references == 1 { "" } else { "s" };
     let time = began.elapsed().as_secs_f64() * 1000.0;

@@ -8,6 +8,7 @@ use crate::stores;
 use crate::words::error::{Error, Os};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
+use crate::words::shown::Shown;
 use crate::world::environ::Started;
 use crate::world::{files, memory};
 
@@ -39,7 +40,8 @@ pub fn set(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
             store: format!("{name} in {scope} of {}", store.label()),
             trouble,
         })?;
-    ::log::info!("{name} is set in {scope} of {}", store.label());
+    let label = Shown(store.label().as_bytes());
+    ::log::info!("{name} is set in {scope} of {label}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -239,7 +239,9 @@ impl fmt::Display for Error {
             Error::NoStore => f.write_str(
                 "no store is named: give --store age:DIR or dir:DIR, DOORKEY_STORE, or store = in doorkey.toml",
             ),
-            Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
+            Error::Store { store, trouble } => {
+                write!(f, "{}: {trouble}", Shown(store.as_bytes()))
+            }
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", Shown(command))
@@ -286,6 +288,7 @@ impl fmt::Display for Cause {
                 nearest,
             } => {
                 let searched: Vec<_> = searched.iter().map(Scope::to_string).collect();
+                let store = Shown(store.as_bytes());
                 write!(f, "not found in {} of {store}; ", searched.join(", "))?;
                 match nearest {
                     Some((name, scope)) => write!(f, "did you mean {name} ({scope})?"),
@@ -303,7 +306,7 @@ impl fmt::Display for Cause {
                 scope,
                 store,
                 trouble,
-            } => write!(f, "{scope} of {store}: {trouble}"),
+            } => write!(f, "{scope} of {}: {trouble}", Shown(store.as_bytes())),
             Cause::NotJson(scope) => {
                 write!(
                     f,
@@ -341,18 +344,26 @@ impl fmt::Display for Trouble {
             }
             Trouble::ReadOnly => f.write_str("doorkey only reads this kind of store"),
             Trouble::NoKey(looked) => {
+                let looked = Shown(looked.as_bytes());
                 write!(f, "no key: {looked}; give DOORKEY_KEY_FILE or DOORKEY_KEY")
             }
-            Trouble::BadKey(from, why) => write!(f, "the key from {from} can't be used: {why}"),
-            Trouble::KeyExposed(path, mode) => write!(
-                f,
-                "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
-            ),
+            Trouble::BadKey(from, why) => {
+                let from = Shown(from.as_bytes());
+                write!(f, "the key from {from} can't be used: {why}")
+            }
+            Trouble::KeyExposed(path, mode) => {
+                let path = Shown(path.as_bytes());
+                write!(
+                    f,
+                    "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
+                )
+            }
             Trouble::BadRecipients(file, at) => {
                 write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
             }
             Trouble::Exists => f.write_str("there is a store already"),
             Trouble::KeyInside(path) => {
+                let path = Shown(path.as_bytes());
                 write!(f, "the key file {path} lies inside the store; give another DOORKEY_KEY_FILE")
             }
             Trouble::NoRecipients(file) => write!(f, "{file} names no recipient"),
