@@ -205,6 +205,17 @@ fn what_is_no_file_is_refused_without_waiting() {
     print(&place, &[], "large").fails(125, &fault("large", large));
 }
 
+/// A folder that may be searched but not listed is enough for a name that is known.
+#[test]
+fn a_folder_that_may_only_be_searched() {
+    let place = place();
+    let folder = place.path("plain");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o111)).unwrap();
+    let run = print(&place, &[], "a").unprivileged(&place);
+    run.gives(0, "a-value\n", "");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 /// A scope whose folder can't be read stops the launch, though the team has the name.
 #[test]
 fn a_denied_folder_does_not_fall_through() {

@@ -238,6 +238,53 @@ fn log_levels() {
         .gives(0, "PATH=/usr/local/bin:/usr/bin:/bin\n", "");
 }
 
+/// A store's or file's name does not forge a line of the log.
+#[test]
+fn each_message_is_one_line() {
+    let place = Place::new();
+    place.write("a\nb/x", "value");
+    place.write("bad\n.env", "A B");
+    place.write("key\n", "no key");
+    let run = |store: &str| place.doorkey(["run", "--store", store, "true"]);
+    let said = |message: &str| format!("doorkey: {message}\n");
+    run("dir:a\nb").env("X", "secret:x").gives(
+        0,
+        "",
+        &said("1 reference resolved: 1 from team of dir:a\\nb in T ms"),
+    );
+    run("dir:a\nb").env("X", "secret:none").fails(
+        125,
+        &said(
+            "error: X: secret:none: not found in team of dir:a\\nb; create it, or allow its \
+             absence with '?'",
+        ),
+    );
+    run("dir:c\nd").env("X", "secret:x").fails(
+        125,
+        &said(
+            "error: dir:c\\nd: there is no store there; check the name, or make one with doorkey \
+             store init",
+        ),
+    );
+    let bad = run("dir:a\nb")
+        .env("DOORKEY_ENV_FILE", "")
+        .env("DOORKEY_SPEC", "bad\n.env");
+    bad.fails(
+        125,
+        &said("error: bad\\n.env:1:1: the path to the variables leads no further than this"),
+    );
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(place.path("key\n"), private).unwrap();
+    let init = place.doorkey(["store", "init", "s", "--key-file", "key\n", "-q"]);
+    init.fails(
+        1,
+        &said(
+            "error: age:s: the key from key\\n can't be used: it is no age identity \
+             (AGE-SECRET-KEY-1…)",
+        ),
+    );
+}
+
 #[test]
 fn log_lines_as_json() {
     let place = Place::with_store();

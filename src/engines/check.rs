@@ -3,7 +3,7 @@
 use super::fill;
 use super::launch::{Resolved, references};
 use super::resolve::Answer;
-use crate::pure::environment;
+use crate::pure::environment::refusal;
 use crate::words::error::{Cause, Error, Fault, Trouble};
 use crate::words::name::Scope;
 
@@ -67,13 +67,16 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             }
             rows.push(row);
         }
-        // The launch says it of the variable; here it is said of each reference in it.
+        // What is wrong with the whole value is said of each reference in it.
         if let Some(Ok(Some(pieces))) = resolved.answers.as_ref().map(|a| fill::fill(value, a))
-            && let Some(cause) = environment::refusal(&fill::join(variable, &pieces))
+            && let Some(cause) = refusal(variable, &fill::value(&pieces))
         {
-            rows[first..]
-                .iter_mut()
-                .for_each(|row| row.status = status(&cause));
+            for row in &mut rows[first..] {
+                row.status = status(&cause);
+            }
+            resolved
+                .errors
+                .push(Fault::of(variable, None, cause).into());
         }
     }
     rows
