@@ -42,6 +42,7 @@ fn every_exit_code_passes() {
 
 #[test]
 fn death_by_a_signal_passes() {
+    support::default_signals();
     let place = Place::new();
     for signal in [1, 2, 3, 6, 8, 9, 11, 13, 14, 15, 31, 34, 64] {
         let ended = place

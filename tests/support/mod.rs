@@ -13,6 +13,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The program under test.
 pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
 
+/// Gives signals their default in this process, and so in those that it starts: whoever runs the
+/// tests in the background may have them ignored.
+pub fn default_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for one in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ] {
+        // SAFETY: the default is no handler.
+        unsafe { signal(one, SigHandler::SigDfl) }.unwrap();
+    }
+}
+
 /// A new folder, removed when dropped, with a HOME in it.
 pub struct Place {
     path: PathBuf,
