@@ -9,7 +9,6 @@ use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 
 use nix::sys::ptrace::{self, Event, Options};
 use nix::sys::signal::{Signal, kill, raise};
@@ -347,14 +346,4 @@ impl Memory {
             }
         }
     }
-}
-
-/// A copy of the program that any user can execute.
-pub fn public_copy(folder: &Path, program: &str) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = folder.join("doorkey-copy");
-    fs::copy(program, &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    copy
 }
