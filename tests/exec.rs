@@ -2,8 +2,6 @@
 //! where the command is looked for.
 
 mod support;
-#[path = "support/trace.rs"]
-mod trace;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,13 +9,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
 
-use support::{DOORKEY, Place, Run};
+use support::{DOORKEY, Place, Run, executable};
 
 /// Writes a file with a mode.
 fn file(place: &Place, name: &str, contents: &str, mode: u32) -> String {
-    let path = place.write(name, contents);
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    path.display().to_string()
+    executable(&place.path(name), contents.as_bytes(), mode)
 }
 
 fn script(place: &Place, name: &str, says: &str) -> String {
@@ -42,6 +38,7 @@ fn every_exit_code_passes() {
 
 #[test]
 fn death_by_a_signal_passes() {
+    support::default_signals();
     let place = Place::new();
     for signal in [1, 2, 3, 6, 8, 9, 11, 13, 14, 15, 31, 34, 64] {
         let ended = place
@@ -200,7 +197,7 @@ fn one_that_can_not_be_executed_is_passed_over_for_one_that_can() {
 #[test]
 fn a_folder_that_can_not_be_searched_does_not_make_missing_126() {
     let place = Place::new();
-    let program = trace::public_copy(&place.path(""), DOORKEY);
+    let program = executable(&place.path("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     script(&place, "closed/tool", "never");
     script(&place, "open/other", "found");
     let closed = place.path("closed");
@@ -245,7 +242,7 @@ fn the_limit_of_arguments_and_environment_is_the_kernels() {
     let place = Place::new();
     let folder = place.path("a-folder-with-a-name");
     fs::create_dir(&folder).unwrap();
-    fs::copy("/bin/true", folder.join("tool")).unwrap();
+    executable(&folder.join("tool"), &fs::read("/bin/true").unwrap(), 0o755);
     let mut lines: Vec<String> = (0..16)
         .map(|n| format!("V{n}={}", "x".repeat(130_900)))
         .collect();

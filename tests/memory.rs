@@ -16,8 +16,8 @@ use std::os::unix::fs::PermissionsExt;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use nix::unistd::{Uid, setuid};
 use strays::{Needle, environment, strays};
-use support::{DOORKEY, Place};
-use trace::{Begin, Tracee, public_copy};
+use support::{DOORKEY, Place, executable};
+use trace::{Begin, Tracee};
 
 /// Values come from this, so that a failure comes again.
 const SEED: u64 = 0x0d00_4e71_2b5c_91a7;
@@ -370,7 +370,11 @@ fn plain_files_and_options_that_read_all_of_them() {
 #[test]
 fn the_process_is_not_dumpable_while_it_holds_values_and_the_workload_is() {
     let scene = Scene::new(5);
-    let program = public_copy(&scene.place.path(""), DOORKEY);
+    let program = executable(
+        &scene.place.path("doorkey"),
+        &fs::read(DOORKEY).unwrap(),
+        0o755,
+    );
     let key = scene.place.write("key", scene.key());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
     let nobody = Uid::from_raw(65534);
@@ -378,8 +382,7 @@ fn the_process_is_not_dumpable_while_it_holds_values_and_the_workload_is() {
 
     let store = format!("--store=age:{}", scene.place.path("secrets").display());
     let key = format!("--key-file={}", key.display());
-    let program = program.to_str().unwrap();
-    let mut tracee = Begin::new([program, "run", &store, &key, "-q", "/bin/true"])
+    let mut tracee = Begin::new([&program, "run", &store, &key, "-q", "/bin/true"])
         .env("V", "secret:n1#b.c")
         .start(|| setuid(nobody));
     assert_eq!(

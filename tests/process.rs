@@ -285,7 +285,7 @@ fn zero_length_and_odd_arguments_arrive() {
 #[test]
 fn in_a_root_with_nothing_else() {
     let place = Place::new();
-    fs::copy(DOORKEY, place.path("doorkey")).unwrap();
+    support::executable(&place.path("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     let root = place.path("");
     let null = fs::File::options().write(true).open("/dev/null").unwrap();
     let null = std::os::fd::AsRawFd::as_raw_fd(&null);

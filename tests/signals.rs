@@ -24,6 +24,7 @@ const ENDING: [Signal; 4] = [
 
 /// A folder with a pipe called `pipe` in it.
 fn place() -> Place {
+    support::default_signals();
     let place = Place::new();
     mkfifo(&place.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     place

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::{DOORKEY, Ended, Place};
+use support::{DOORKEY, Ended, Place, executable};
 
 const OWN_KEY: &str = "home/.config/doorkey/key.txt";
 
@@ -417,9 +417,9 @@ fn another_user_reads_what_the_system_lets_it() {
     set_mode("secrets/cluster/file/name.age", 0o600);
     fs::rename(place.path(OWN_KEY), place.path("key")).unwrap();
     nix::unistd::chown(&place.path("key"), nobody, None).unwrap();
-    fs::copy(DOORKEY, place.path("doorkey")).unwrap();
+    let program = executable(&place.path("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     let run = |arguments: &[&str], reference: &str| {
-        let output = Command::new(place.path("doorkey"))
+        let output = Command::new(&program)
             .args(["run", "-q", "--store", "age:secrets", "--key-file", "key"])
             .args(arguments)
             .args(["--", "printenv", "V"])

@@ -13,6 +13,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// The program under test.
 pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
 
+/// Gives signals their default in this process, and so in those that it starts: whoever runs the
+/// tests in the background may have them ignored.
+pub fn default_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for one in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ] {
+        // SAFETY: the default is no handler.
+        unsafe { signal(one, SigHandler::SigDfl) }.unwrap();
+    }
+}
+
+/// Makes a file that can be executed, for everybody with mode 755, and returns its path. Another
+/// process writes it: had this one had it open for writing, whatever another test starts at that
+/// moment would hold it open too, and executing it would fail ("text file busy").
+pub fn executable(path: &Path, contents: &[u8], mode: u32) -> String {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut install = Command::new("install")
+        .args(["-m", &format!("{mode:o}"), "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("install is needed (coreutils)");
+    let mut stdin = install.stdin.take().unwrap();
+    stdin.write_all(contents).unwrap();
+    drop(stdin);
+    assert!(install.wait().unwrap().success());
+    path.display().to_string()
+}
+
 /// A new folder, removed when dropped, with a HOME in it.
 pub struct Place {
     path: PathBuf,

@@ -9,10 +9,9 @@ use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
 
 use nix::sys::ptrace::{self, Event, Options};
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, execve, fork};
 
@@ -21,6 +20,8 @@ pub struct Tracee {
     /// Its number.
     pub pid: Pid,
     ended: Option<i32>,
+    /// Whether it stands inside a system call.
+    inside: bool,
 }
 
 /// What a process begins with.
@@ -73,6 +74,7 @@ impl Begin {
         let mut tracee = Tracee {
             pid: child,
             ended: None,
+            inside: false,
         };
         assert_eq!(
             tracee.wait(),
@@ -108,6 +110,8 @@ impl Tracee {
                 WaitStatus::PtraceEvent(_, _, event)
                     if event == Event::PTRACE_EVENT_EXEC as i32 =>
                 {
+                    // The execve itself is not over yet.
+                    self.inside = true;
                     return;
                 }
                 WaitStatus::Stopped(_, stopped) => signal = Some(stopped),
@@ -116,31 +120,43 @@ impl Tracee {
         }
     }
 
-    /// Lets it run until it asks the kernel to become another program, and gives the addresses
-    /// of that call's arguments: file, argv, envp.
-    pub fn reach_execve(&mut self) -> [u64; 3] {
-        // It stands inside the execve that it was started with: the next stop is that one's end.
-        let mut entering = true;
+    /// Lets it run until it enters its next system call; the call's number and arguments. `None`
+    /// when it has ended.
+    pub fn next_call(&mut self) -> Option<(i64, [u64; 6])> {
         let mut signal = None;
         loop {
             ptrace::syscall(self.pid, signal.take()).unwrap();
             match self.wait() {
-                WaitStatus::PtraceSyscall(_) => entering = !entering,
+                WaitStatus::PtraceSyscall(_) => self.inside = !self.inside,
                 WaitStatus::Stopped(_, stopped) => {
                     signal = Some(stopped);
                     continue;
                 }
-                other => panic!("instead of calling execve: {other:?}"),
+                _ if self.ended.is_some() => return None,
+                other => panic!("instead of a system call: {other:?}"),
             }
-            if !entering {
-                continue;
-            }
-            let call = self.read_proc("syscall");
-            let words: Vec<&str> = call.split_whitespace().collect();
-            if words[0] == libc::SYS_execve.to_string() {
-                let number =
+            if self.inside {
+                let call = self.read_proc("syscall");
+                let mut words = call.split_whitespace();
+                let number = words.next().unwrap().parse().unwrap();
+                let argument =
                     |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap();
-                return [number(words[1]), number(words[2]), number(words[3])];
+                let mut arguments = [0; 6];
+                for (place, word) in arguments.iter_mut().zip(words) {
+                    *place = argument(word);
+                }
+                return Some((number, arguments));
+            }
+        }
+    }
+
+    /// Lets it run until it asks the kernel to become another program, and gives the addresses
+    /// of that call's arguments: file, argv, envp.
+    pub fn reach_execve(&mut self) -> [u64; 3] {
+        loop {
+            let (number, arguments) = self.next_call().expect("it calls execve");
+            if number == libc::SYS_execve {
+                return [arguments[0], arguments[1], arguments[2]];
             }
         }
     }
@@ -155,6 +171,14 @@ impl Tracee {
             }
         }
         self.ended.unwrap()
+    }
+
+    /// Ends it where it stands, before the system call that it is about to make.
+    pub fn kill(&mut self) {
+        while self.ended.is_none() {
+            kill(self.pid, Signal::SIGKILL).unwrap();
+            self.wait();
+        }
     }
 
     /// A file of its /proc folder.
@@ -241,12 +265,7 @@ impl Tracee {
 
 impl Drop for Tracee {
     fn drop(&mut self) {
-        if self.ended.is_none() {
-            let _ = ptrace::kill(self.pid);
-            while self.ended.is_none() {
-                self.wait();
-            }
-        }
+        self.kill();
     }
 }
 
@@ -327,14 +346,4 @@ impl Memory {
             }
         }
     }
-}
-
-/// A copy of the program that any user can execute.
-pub fn public_copy(folder: &Path, program: &str) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = folder.join("doorkey-copy");
-    fs::copy(program, &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    copy
 }
