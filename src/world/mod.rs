@@ -5,5 +5,6 @@ pub mod exec;
 pub mod files;
 pub mod memory;
 pub mod origin;
+pub mod processors;
 pub mod signals;
 pub mod stdio;
