@@ -120,9 +120,8 @@ fn main() -> Outcome<()> {
         Some("--peak") => return print_peak(&arguments[2..]),
         _ if arguments.iter().any(|word| word == "--bench") => {}
         _ => {
-            return Ok(println!(
-                "nothing measured: cargo bench --bench launch does"
-            ));
+            println!("nothing measured: cargo bench --bench launch does");
+            return Ok(());
         }
     }
     let (rounds, builds) = options(&arguments[1..])?;
