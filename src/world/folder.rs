@@ -220,6 +220,10 @@ impl Held {
     pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
         let mut staged = Vec::new();
         let result = files.iter().try_for_each(|(name, contents)| {
+            // A folder in the way would be seen only by its rename, when others are done.
+            if fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_dir()) {
+                return Err(Errno::EISDIR.into());
+            }
             let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
             staged.push((temporary.clone(), name));
             write_new(&temporary, contents)
