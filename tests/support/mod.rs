@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// The program under test.
 pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
@@ -241,4 +242,53 @@ impl Ended {
     pub fn err(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
+}
+
+impl Place {
+    /// The program with these words, divided by blanks, as its arguments, on the store `secrets`.
+    pub fn on(&self, words: &str) -> Run {
+        self.doorkey(words.split_whitespace())
+            .env("DOORKEY_STORE", "age:secrets")
+    }
+
+    /// The value of a secret, exactly; none where it can't be read.
+    pub fn reveal(&self, scope: &str, name: &str) -> Option<Vec<u8>> {
+        let scope = scope.replace('/', " ");
+        let ended = self
+            .on(&format!("secret get {name} --reveal --{scope}"))
+            .end();
+        (ended.code() == 0).then_some(ended.output.stdout)
+    }
+
+    /// What lies in the store: the path and contents of each file and folder, sorted.
+    pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path("secrets")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                // A folder has no contents of its own.
+                found.push((path.clone(), fs::read(&path).unwrap_or_default()));
+                folders.extend(path.is_dir().then_some(path));
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Ended {
+    /// Standard output, as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.output.stdout).expect("standard output is JSON")
+    }
+}
+
+/// When the file system says that a file was made, as doorkey writes it.
+pub fn created(file: &Path) -> String {
+    let stat = Command::new("stat").args(["-c", "%.9W"]).arg(file).output();
+    let text = String::from_utf8(stat.unwrap().stdout).unwrap();
+    let (seconds, nanos) = text.trim().split_once('.').unwrap();
+    let since = Duration::new(seconds.parse().unwrap(), nanos.parse().unwrap());
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
 }
