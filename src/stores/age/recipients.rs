@@ -27,8 +27,8 @@ impl Recipients for Age {
         add: &[String],
         remove: &[String],
     ) -> Result<Changed, Trouble> {
-        for text in add.iter().chain(remove) {
-            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(text.clone()))?;
+        for (index, text) in add.iter().chain(remove).enumerate() {
+            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(index + 1))?;
         }
         self.prepare()?;
         let mut changed = Changed::default();
