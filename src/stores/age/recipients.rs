@@ -81,8 +81,16 @@ impl Recipients for Age {
             };
             folder
                 .replace(&[(RECIPIENTS.to_owned(), after)])
+        let common = self.list(None);
+        if let Err(trouble) = &common {
+            let finding = (self.label.clone(), trouble.to_string());
+            checked.findings.push(finding);
+        }
                 .map_err(unwritten)?;
         }
+            if common.is_err() && !self.has_own_list(&scope) {
+                continue;
+            }
         for ((scope, held), values) in affected.iter().zip(&held).zip(opened) {
             let mut files = Vec::with_capacity(values.len());
             for (name, value) in values {
@@ -194,7 +202,9 @@ impl Age {
         };
         for entry in self.tree.list(Path::new(""))? {
             let name = entry.to_string_lossy();
-            if !name.starts_with('.') && name != RECIPIENTS && !levels.contains(&&*name) {
+            let is_level =
+                levels.contains(&&*name) && (name != "team" || scopes.contains(&Scope::Team));
+            if !name.starts_with('.') && name != RECIPIENTS && !is_level {
                 foreign(PathBuf::from(&entry));
             }
         }
