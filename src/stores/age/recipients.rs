@@ -46,6 +46,11 @@ impl Recipients for Age {
         let root = self.tree.own(Path::new(""))?;
         let held: Vec<_> = affected
             .iter()
+        let listed = remove.iter().filter(|gone| is_listed(&before, gone));
+        // All of them, or, where an interrupted change is finished, none.
+        if ![0, remove.len()].contains(&listed.count()) {
+            return Err(Trouble::NotListed);
+        }
             .map(|scope| self.tree.own(&scope_folder(scope)))
             .collect::<Result<_, _>>()?;
 
@@ -238,19 +243,20 @@ fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
         .lines()
         .filter(|line| !remove.iter().any(|gone| gone == line.trim()))
         .collect();
-    let present: Vec<_> = meaningful_lines(text.as_bytes())
-        .map(|(_, line)| line)
-        .collect();
-    lines.extend(
-        add.iter()
-            .map(String::as_str)
-            .filter(|new| !present.contains(&new.as_bytes())),
-    );
+    for new in add {
+        if !lines.iter().any(|line| line.trim() == new) {
+            lines.push(new);
+        }
+    }
     lines
         .iter()
         .flat_map(|line| [line.as_bytes(), b"\n"].concat())
         .collect()
 }
+fn is_listed(text: &[u8], recipient: &str) -> bool {
+    meaningful_lines(text).any(|(_, line)| line == recipient.as_bytes())
+}
+
 
 fn sorted(mut recipients: Vec<String>) -> Vec<String> {
     recipients.sort();
