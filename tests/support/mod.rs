@@ -292,3 +292,46 @@ pub fn created(file: &Path) -> String {
     let since = Duration::new(seconds.parse().unwrap(), nanos.parse().unwrap());
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
 }
+
+impl Place {
+    /// Makes a key in the file `NAME.key`; gives its public half.
+    pub fn key(&self, name: &str) -> String {
+        let file = self.path(&format!("{name}.key"));
+        let keygen = |option: &str| {
+            let output = Command::new("age-keygen").arg(option).arg(&file).output();
+            let output = output.expect("age-keygen starts");
+            assert!(output.status.success(), "age-keygen {option}");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        keygen("-o");
+        keygen("-y")
+    }
+
+    /// What Debian's `age` decrypts a secret's file to with the key `NAME.key`; none where it can't.
+    pub fn age(&self, scope: &str, secret: &str, key: &str) -> Option<Vec<u8>> {
+        let output = Command::new("age")
+            .arg("-d")
+            .arg("-i")
+            .arg(self.path(&format!("{key}.key")))
+            .arg(self.path(&format!("secrets/{scope}/{secret}.age")))
+            .output()
+            .expect("age starts");
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// A folder with an empty store `secrets` in it, and its key in `own.key`; gives also the
+    /// key's public half.
+    pub fn with_own_key() -> (Self, String) {
+        let place = Self::new();
+        let own = place.key("own");
+        let init = place.doorkey(["store", "init", "secrets", "-q", "--key-file", "own.key"]);
+        init.ok();
+        (place, own)
+    }
+
+    /// As `on`, with the key in `NAME.key`.
+    pub fn with(&self, key: &str, words: &str) -> Run {
+        let key = self.path(&format!("{key}.key"));
+        self.on(words).env("DOORKEY_KEY_FILE", key)
+    }
+}
