@@ -37,7 +37,7 @@ pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
 /// # Errors
 /// What the system says.
 pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
-    stdio::say(question.as_bytes());
+    // Who sees the question can type at once, and nothing of it is shown.
     let hidden = Hidden::start()?;
     let line = read_line(limit);
     drop(hidden);
