@@ -25,6 +25,8 @@ const TOO_LARGE: &str = "a value is at most 65536 bytes";
 const LONGEST_NAME: usize = 128;
 const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
+const OTHERWISE: &str = "pipe the value, or use --value-file";
+
 /// A file of many secrets is not larger than this, in bytes.
 const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
 
@@ -193,6 +195,16 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
         for (line, question) in typed.iter_mut().zip([question.as_str(), "once more: "]) {
             let answer = terminal::ask_hidden(question, limit).map_err(unreadable)?;
             *line = Some(answer.ok_or(Error::Declined)?);
+        }
+        if typed
+            .iter()
+            .flatten()
+            .any(|line| line.len() >= terminal::LONGEST_LINE)
+        {
+            return Err(Error::Usage(format!(
+                "a terminal passes on at most {} bytes of a line whole; {OTHERWISE}",
+                terminal::LONGEST_LINE - 1
+            )));
         }
         return match typed {
             [Some(first), Some(second)] if first.expose() == second.expose() => check_size(first),

@@ -10,6 +10,10 @@ use super::stdio;
 use crate::words::secret::Secret;
 
 /// What Ctrl-C types while it sends no signal.
+/// How many bytes of a line a terminal passes on; what is typed beyond them it drops. From
+/// `N_TTY_BUF_SIZE` in the kernel's `drivers/tty/n_tty.c`, less one for the newline.
+pub const LONGEST_LINE: usize = 4095;
+
 const CTRL_C: u8 = 3;
 
 /// Whether a person can be asked something.
