@@ -213,6 +213,11 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
             )),
         };
     }
+    if terminal::is_typed() {
+        return Err(Error::Usage(format!(
+            "the question for the value would not be seen, as standard error is no terminal; {OTHERWISE}"
+        )));
+    }
     let mut bytes = files::read_stdin(limit)
         .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
     if !options.flag("raw") && bytes.ends_with(b"\n") {

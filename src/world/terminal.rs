@@ -22,6 +22,11 @@ pub fn is_interactive() -> bool {
 }
 
 /// Whether a person reads standard output.
+/// Whether a person types what is read, where nobody may see a question.
+pub fn is_typed() -> bool {
+    io::stdin().is_terminal()
+}
+
 pub fn is_shown() -> bool {
     io::stdout().is_terminal()
 }
