@@ -335,3 +335,20 @@ impl Place {
         self.on(words).env("DOORKEY_KEY_FILE", key)
     }
 }
+
+impl Place {
+    /// A shell's script, with the program on its PATH and `secrets` as its store.
+    pub fn shell(&self, script: &str) -> Run {
+        let mut run = self.on("").env("PATH", {
+            let folder = Path::new(DOORKEY).parent().unwrap().display();
+            format!("{folder}:/usr/local/bin:/usr/bin:/bin")
+        });
+        let mut command = Command::new("sh");
+        command.args(["-euc", script]).current_dir(&self.path);
+        command.env_clear();
+        let set = |(name, value): (_, Option<_>)| Some((name, value?));
+        command.envs(run.command.get_envs().filter_map(set));
+        run.command = command;
+        run
+    }
+}
