@@ -122,7 +122,7 @@ fn a_folder_in_the_way_stops_all() {
     place.write("secrets/team/B.age/file", "");
     place.write("some.env", "A=1\nB=2\nC=3\n");
     let before = place.contents();
-    let refused = "doorkey: error: team of age:secrets: can't be written: is a directory\n";
+    let refused = "doorkey: error: B in team of age:secrets: corrupt: it is no regular file; restore it or set it again\n";
     place
         .on("secret import some.env --team --yes")
         .fails(1, refused);

@@ -78,7 +78,7 @@ fn the_newline_at_the_end() {
         assert_eq!(place.reveal("team", "a").as_deref(), Some(piped));
     }
     let help = place.on("secret set --help").ok().out();
-    assert!(help.contains("One newline at\nthe end of piped input is dropped, unless --raw."));
+    assert!(help.contains("One newline\nat the end of piped input is dropped, unless --raw."));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
-use crate::pure::environment::{Environment, Inheriting};
+use crate::pure::environment::{Environment, Inheriting, refusal};
 use crate::pure::{dotenv, spec};
 use crate::words::error::{Cause, Error, Fault};
 use crate::words::reference::{self, Value};
@@ -76,11 +76,17 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
 
     let mut values = Vec::new();
     for (place, name, value) in environment.variables() {
-        if sources.literal.iter().any(|literal| literal == name) {
-            continue;
-        }
-        match reference::parse(value) {
-            Ok(Value::Plain) => {}
+        let literal = sources.literal.iter().any(|literal| literal == name);
+        let meant = if literal {
+            Ok(Value::Plain)
+        } else {
+            reference::parse(value)
+        };
+        match meant {
+            Ok(Value::Plain) => {
+                let refused = refusal(name, value);
+                errors.extend(refused.map(|cause| Fault::of(name, None, cause).into()));
+            }
             Ok(value) => values.push((place, name.to_vec(), value)),
             Err(at) => errors.push(Fault::of(name, None, Cause::Malformed(at)).into()),
         }

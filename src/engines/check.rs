@@ -3,6 +3,7 @@
 use super::fill;
 use super::launch::{Resolved, references};
 use super::resolve::Answer;
+use crate::pure::environment::refusal;
 use crate::words::error::{Cause, Error, Fault, Trouble};
 use crate::words::name::Scope;
 
@@ -34,6 +35,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
         }
     }
     for (_, variable, value) in &resolved.values {
+        let first = rows.len();
         for reference in references(value) {
             let mut row = Row {
                 reference: Some(reference.to_string()),
@@ -64,6 +66,17 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
                 }
             }
             rows.push(row);
+        }
+        // What is wrong with the whole value is said of each reference in it.
+        if let Some(Ok(Some(pieces))) = resolved.answers.as_ref().map(|a| fill::fill(value, a))
+            && let Some(cause) = refusal(variable, &fill::value(&pieces))
+        {
+            for row in &mut rows[first..] {
+                row.status = status(&cause);
+            }
+            resolved
+                .errors
+                .push(Fault::of(variable, None, cause).into());
         }
     }
     rows

@@ -124,6 +124,11 @@ fn shape<'a>(
     Ok(shaped)
 }
 
+/// The pieces together.
+pub fn value(pieces: &[Piece<'_>]) -> Vec<u8> {
+    join(b"", pieces).split_off(1)
+}
+
 /// `NAME=` and the pieces, in one buffer that is never moved, with room for its end.
 pub fn join(name: &[u8], pieces: &[Piece<'_>]) -> Vec<u8> {
     let length: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();

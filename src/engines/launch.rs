@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use super::assemble::Assembled;
 use super::fill::{self, Filled};
 use super::resolve::{Answers, Depth, Wanted, wanted};
-use crate::pure::environment::{Block, Environment};
+use crate::pure::environment::{Block, Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::Store;
 use crate::words::error::{Cause, Error, Fault};
@@ -51,7 +51,8 @@ pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
     whole.into_iter().chain(inside)
 }
 
-/// Adds every secret in force under its own name, where nothing else assigns it.
+/// Adds every secret in force under its own name, where nothing else assigns it and the name is
+/// none of doorkey's own.
 fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
     let mut names = BTreeSet::new();
     for scope in scopes.in_force() {
@@ -65,7 +66,8 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
     }
     for name in names {
         let variable = name.as_str().as_bytes().to_vec();
-        if assembled.environment.value(&variable).is_none() {
+        let own = variable.starts_with(b"DOORKEY_");
+        if !own && assembled.environment.value(&variable).is_none() {
             let place = assembled.environment.assign(&variable, b"");
             let reference = Reference {
                 level: None,
@@ -150,7 +152,13 @@ impl<'e> Resolved<'_, 'e> {
         let mut filled = Vec::with_capacity(values.len());
         for (place, name, value) in &values {
             match fill_one(value, answers.as_ref()) {
-                Ok(pieces) => filled.push((*place, pieces.map(|pieces| fill::join(name, &pieces)))),
+                Ok(pieces) => {
+                    let entry = pieces.map(|pieces| fill::join(name, &pieces));
+                    let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
+                    let refused = value.and_then(|value| refusal(name, value));
+                    errors.extend(refused.map(|cause| Fault::of(name, None, cause).into()));
+                    filled.push((*place, entry));
+                }
                 Err(faults) => {
                     let fault = |(reference, cause)| Fault::of(name, Some(reference), cause).into();
                     errors.extend(faults.into_iter().map(fault));
@@ -189,27 +197,23 @@ pub fn fill_one<'a>(
     }
 }
 
-/// Seals the environment for the kernel.
-///
-/// # Errors
-/// Every variable that it would not take.
-pub fn seal(environment: Environment<'_>) -> Result<Block<'_>, Error> {
-    environment
-        .seal()
-        .map_err(|faults| Error::all(faults.into_iter().map(Error::from).collect()))
-}
+/// What the kernel reads of a script to find its interpreter, in bytes.
+const SCRIPT_LINE: usize = 256;
 
-/// Checks that arguments and environment together are no more than the kernel takes.
+/// The environment's block for the exec, if the kernel takes it together with these arguments.
 ///
 /// # Errors
 /// [`Error::TooLargeTogether`].
-pub fn fits(arguments: &[CString], environment: &[Cow<'_, CStr>]) -> Result<(), Error> {
+pub fn seal<'e>(environment: Environment<'e>, arguments: &[CString]) -> Result<Block<'e>, Error> {
+    let environment = environment.seal();
     let size = |string: &CStr| string.count_bytes() + 1 + size_of::<*const u8>();
-    // The kernel copies the file's name as well; the search of PATH may make it longer.
-    let name = arguments
-        .first()
-        .map_or(0, |command| command.count_bytes() + 1);
-    let total: usize = name
+    // The kernel copies the file's name as well, and a script's once more, with the line that
+    // names its interpreter.
+    let name = arguments.first().map_or(0, |command| {
+        exec::longest_candidate(command, path(&environment))
+    });
+    let total: usize = 2 * name
+        + SCRIPT_LINE
         + arguments
             .iter()
             .map(|argument| size(argument))
@@ -217,7 +221,7 @@ pub fn fits(arguments: &[CString], environment: &[Cow<'_, CStr>]) -> Result<(), 
         + environment.iter().map(|entry| size(entry)).sum::<usize>();
     let limit = exec::room();
     if total <= limit {
-        return Ok(());
+        return Ok(environment);
     }
     let longest = environment.iter().max_by_key(|entry| entry.count_bytes());
     let longest = longest.map(|entry| {
@@ -241,9 +245,19 @@ pub fn launch(
     concealed: &Concealed,
     deadline: Option<Deadline>,
 ) -> Error {
-    let path = environment
-        .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="));
     memory::wipe_stack();
-    exec::replace(arguments, path, environment, concealed, deadline)
+    exec::replace(
+        arguments,
+        path(environment),
+        environment,
+        concealed,
+        deadline,
+    )
+}
+
+/// The PATH that the workload gets.
+fn path<'a>(environment: &'a [Cow<'_, CStr>]) -> Option<&'a [u8]> {
+    environment
+        .iter()
+        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 
-use crate::words::error::{Cause, Fault};
+use crate::words::error::Cause;
 
 /// The longest `NAME=value`, its ending NUL included (`MAX_ARG_STRLEN`: 32 pages of 4 KiB).
 const LONGEST: usize = 131_072;
@@ -156,35 +156,13 @@ impl<'a> Environment<'a> {
         });
     }
 
-    /// The block for the exec.
-    ///
-    /// # Errors
-    /// Every variable that the kernel would not take, with what is wrong with it.
-    pub fn seal(self) -> Result<Block<'a>, Vec<Fault>> {
-        let mut block = Vec::with_capacity(self.entries.len());
-        let mut faults = Vec::new();
-        for entry in self.entries {
-            let length = entry.bytes().len() + 1;
-            let fault = match entry {
-                _ if length > LONGEST => {
-                    Err(Fault::of(name(entry.bytes()), None, Cause::TooLong(length)))
-                }
-                Entry::Inherited(entry) => Ok(Cow::Borrowed(entry)),
-                Entry::Assigned(entry) if entry.contains(&0) => {
-                    Err(Fault::of(name(&entry), None, Cause::Nul))
-                }
-                Entry::Assigned(entry) => Ok(Cow::Owned(CString::new(entry).unwrap_or_default())),
-            };
-            match fault {
-                Ok(entry) => block.push(entry),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        if faults.is_empty() {
-            Ok(block)
-        } else {
-            Err(faults)
-        }
+    /// The block for the exec. Every entry's [`refusal`] has been looked for before.
+    pub fn seal(self) -> Block<'a> {
+        let seal = |entry| match entry {
+            Entry::Inherited(entry) => Cow::Borrowed(entry),
+            Entry::Assigned(entry) => Cow::Owned(CString::new(entry).unwrap_or_default()),
+        };
+        self.entries.into_iter().map(seal).collect()
     }
 
     fn position(&self, name: &[u8]) -> Option<usize> {
@@ -198,6 +176,12 @@ impl<'a> Environment<'a> {
     }
 }
 
-fn name(entry: &[u8]) -> &[u8] {
-    split(entry).map_or(entry, |(name, _)| name)
+/// Why the kernel would not take a variable.
+pub fn refusal(name: &[u8], value: &[u8]) -> Option<Cause> {
+    let length = name.len() + value.len() + 2;
+    if length > LONGEST {
+        Some(Cause::TooLong(length))
+    } else {
+        value.contains(&0).then_some(Cause::Nul)
+    }
 }

@@ -88,7 +88,8 @@ impl Tree {
             .map_err(trouble)
     }
 
-    /// The names that have a file in a scope, sorted. Files with other names are passed over.
+    /// The names that have a file in a scope, sorted. Files with other names, and folders,
+    /// are passed over.
     ///
     /// # Errors
     /// Why they can't be listed.
@@ -99,10 +100,14 @@ impl Tree {
         let mut names = Vec::new();
         for file in self.folder.list(&folder).map_err(trouble)? {
             let stem = file.as_encoded_bytes().strip_suffix(self.suffix.as_bytes());
-            if let Some(name) = stem.and_then(Name::new)
-                && self.folder.has(&folder.join(&file)).unwrap_or(true)
-            {
-                names.push(name);
+            let Some(name) = stem.and_then(Name::new) else {
+                continue;
+            };
+            // Folders and the like are no secrets; what can't be told stays, to be said when read.
+            match self.folder.has(&folder.join(&file)) {
+                Ok(false) => {}
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+                Ok(true) | Err(_) => names.push(name),
             }
         }
         names.sort();
@@ -204,9 +209,7 @@ pub fn unwritten(error: io::Error) -> Trouble {
     match error.raw_os_error() {
         Some(libc::EEXIST) => Trouble::Taken,
         Some(libc::ENOENT) => Trouble::Absent,
-        _ => match trouble(error) {
-            Trouble::Unreadable(why) => Trouble::Unwritable(why),
-            other => other,
-        },
+        Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
+        _ => Trouble::Unwritable(error.into()),
     }
 }

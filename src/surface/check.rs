@@ -39,7 +39,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
         }
         if depth == Depth::Values {
             let (environment, _) = resolved.fill()?;
-            launch::fits(&[], &launch::seal(environment)?)?;
+            launch::seal(environment, &[])?;
         }
         Ok(ExitCode::SUCCESS)
     })

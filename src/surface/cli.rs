@@ -190,8 +190,8 @@ fn check(command: Command) -> Command {
 }
 
 const FROM_INPUT: &str = "\
-The value is read from standard input, or asked for on a terminal. One newline at
-the end of piped input is dropped, unless --raw.
+The value is read from standard input, or asked for on a terminal. One newline
+at the end of piped input is dropped, unless --raw.
 
 Example:
   openssl rand -hex 32 | doorkey secret set session_key --project web";

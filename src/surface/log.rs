@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use ::log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
+use crate::words::shown::Shown;
 use crate::world::stdio;
 
 /// How a line looks.
@@ -33,7 +34,8 @@ pub fn format() -> Format {
     STDERR.get().map_or(Format::Text, |stderr| stderr.0)
 }
 
-/// A line as it would be logged.
+/// A line as it would be logged. Names of files and stores come from outside: none can make it
+/// two lines.
 pub fn line(format: Format, level: Level, message: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Line<'a> {
@@ -48,9 +50,10 @@ pub fn line(format: Format, level: Level, message: &str) -> Vec<u8> {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
+    let shown = Shown(message.as_bytes());
     let line = match format {
-        Format::Text if level == Level::Info => format!("doorkey: {message}"),
-        Format::Text => format!("doorkey: {level_name}: {message}"),
+        Format::Text if level == Level::Info => format!("doorkey: {shown}"),
+        Format::Text => format!("doorkey: {level_name}: {shown}"),
         Format::Json => {
             let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
             serde_json::to_string(&Line {

@@ -46,7 +46,7 @@ impl Options {
         let matches = match command.try_get_matches_from(&arguments[leaf.words.len()..]) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(LevelFilter::Info, Format::Text);
+                log::start(LevelFilter::Info, likely_format(arguments, environment));
                 super::help_or_usage(&error, &program)?;
                 std::process::exit(0);
             }
@@ -331,6 +331,22 @@ impl Options {
                 })
             }
         }
+    }
+}
+
+/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
+    let says_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair == ["--log-format", "json"])
+        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
+    if says_json {
+        Format::Json
+    } else {
+        Format::Text
     }
 }
 

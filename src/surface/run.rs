@@ -35,8 +35,7 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
             let (environment, summary) = resolved.fill()?;
             Ok((environment, summary, store.map(str::to_owned)))
         })?;
-    let environment = launch::seal(environment)?;
-    launch::fits(&command, &environment)?;
+    let environment = launch::seal(environment, &command)?;
     say(&summary, store.as_deref(), began);
     drop(options);
     Err(launch::launch(&command, &environment, &concealed, deadline))

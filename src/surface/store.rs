@@ -20,6 +20,7 @@ use crate::world::memory;
 /// # Errors
 /// Why it is not made.
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
     let dir = options.value("dir").unwrap_or("secrets".as_ref());
     let store = format!("age:{}", dir.display());
     let place = Place {

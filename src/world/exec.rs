@@ -81,6 +81,16 @@ fn search(
     denied.unwrap_or_else(|| Error::NotFound(name.to_vec()))
 }
 
+/// The length of the longest file name that the search for a command may try, its end included.
+pub fn longest_candidate(command: &CStr, path: Option<&[u8]>) -> usize {
+    let name = command.count_bytes() + 1;
+    if command.to_bytes().contains(&b'/') {
+        return name;
+    }
+    let folders = path.unwrap_or(DEFAULT_PATH).split(|&byte| byte == b':');
+    name + 1 + folders.map(<[u8]>::len).max().unwrap_or(0)
+}
+
 fn execute(file: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Errno {
     // SAFETY: both arrays end with a null pointer, and their strings outlive the call.
     unsafe { libc::execve(file.as_ptr(), argv.as_ptr(), envp.as_ptr()) };

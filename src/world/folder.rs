@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::Mode;
 
 use super::files::{is_absent, read_all};
 
@@ -40,8 +41,7 @@ impl Folder {
     /// # Errors
     /// What the system says.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_PATH | libc::O_DIRECTORY;
-        let handle = File::options().read(true).custom_flags(flags).open(path)?;
+        let handle = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         Ok(Folder {
             handle,
             path: path.to_owned(),
@@ -62,22 +62,25 @@ impl Folder {
         read_all(file, limit)
     }
 
-    /// Whether there is a file of that name in it.
+    /// Whether there is a regular file of that name in it.
     ///
     /// # Errors
-    /// What the system says.
+    /// What the system says; `EINVAL` where there is something else.
     pub fn has(&self, inside: &Path) -> io::Result<bool> {
         match self.open_inside(inside, OFlag::O_PATH) {
-            Ok(file) => Ok(!file.metadata()?.is_dir()),
+            Ok(file) if file.metadata()?.is_file() => Ok(true),
+            Ok(_) => Err(Errno::EINVAL.into()),
             Err(error) if is_absent(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether there is a folder of that name in it.
+    /// Whether there is a folder of that name in it, or a link that leads out.
     pub fn has_folder(&self, inside: &Path) -> bool {
-        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)
-            .is_ok()
+        match self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+            Ok(_) => true,
+            Err(error) => [Some(libc::EXDEV), Some(libc::ELOOP)].contains(&error.raw_os_error()),
+        }
     }
 
     /// What the file system knows of one of its files; `None` where there is none.
@@ -183,10 +186,7 @@ impl Folder {
         if !inside.components().all(plain) || !file.starts_with(&root) {
             return Err(Errno::EXDEV.into());
         }
-        File::options()
-            .read(true)
-            .custom_flags(flags.bits() | libc::O_NOFOLLOW)
-            .open(file)
+        open(&file, flags | OFlag::O_NOFOLLOW)
     }
 
     /// Makes one of its folders, and those above it, lastingly.
@@ -220,10 +220,6 @@ impl Held {
     pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
         let mut staged = Vec::new();
         let result = files.iter().try_for_each(|(name, contents)| {
-            // A folder in the way would be seen only by its rename, when others are done.
-            if fs::symlink_metadata(self.path.join(name)).is_ok_and(|found| found.is_dir()) {
-                return Err(Errno::EISDIR.into());
-            }
             let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
             staged.push((temporary.clone(), name));
             write_new(&temporary, contents)
@@ -264,6 +260,11 @@ impl Held {
         fs::remove_file(self.path.join(name))?;
         self.handle.sync_all()
     }
+}
+
+/// Opens a file by its path. The standard library's own options drop `O_PATH` on musl.
+fn open(path: &Path, flags: OFlag) -> io::Result<File> {
+    Ok(fcntl::open(path, flags | OFlag::O_CLOEXEC, Mode::empty())?.into())
 }
 
 fn record(file: &File) -> io::Result<FileRecord> {
@@ -311,4 +312,109 @@ fn unique() -> String {
         now.as_nanos(),
         COUNT.fetch_add(1, Relaxed)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    //! The way without `openat2`, which no test of the whole program takes on a new kernel.
+
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A folder with files, folders and links in it and beside it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new() -> Self {
+            let path = std::env::temp_dir().join(format!("doorkey-files-{}", unique()));
+            fs::create_dir_all(path.join("inside/folder")).unwrap();
+            fs::write(path.join("inside/file"), "within").unwrap();
+            fs::write(path.join("inside/folder/file"), "deeper").unwrap();
+            fs::write(path.join("outside"), "without").unwrap();
+            for (to, at) in [
+                ("file", "link"),
+                ("folder", "..data"),
+                ("..data/file", "projected"),
+                ("../outside", "out"),
+                ("..", "up"),
+                ("nowhere", "dangling"),
+                ("loop", "loop"),
+                ("/etc/passwd", "absolute"),
+                ("/proc/self/root/etc/passwd", "magic"),
+            ] {
+                symlink(to, path.join("inside").join(at)).unwrap();
+            }
+            Place(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    type Way = fn(&Folder, &Path, OFlag) -> io::Result<File>;
+    const BOTH: [Way; 2] = [Folder::open_inside, Folder::open_resolved];
+
+    fn read_by(way: Way, folder: &Folder, inside: &str) -> Result<String, i32> {
+        let file = way(
+            folder,
+            Path::new(inside),
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        );
+        let file = file.map_err(|error| error.raw_os_error().unwrap_or(0))?;
+        Ok(String::from_utf8(read_all(file, 4096).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn what_lies_inside_is_opened_with_and_without_openat2() {
+        let place = Place::new();
+        let folder = Folder::open(&place.0.join("inside")).unwrap();
+        for way in BOTH {
+            for (inside, contents) in [
+                ("file", "within"),
+                ("folder/file", "deeper"),
+                ("link", "within"),
+                ("projected", "deeper"),
+            ] {
+                assert_eq!(
+                    read_by(way, &folder, inside),
+                    Ok(contents.to_owned()),
+                    "{inside}"
+                );
+            }
+            for inside in ["folder", "..data"] {
+                way(
+                    &folder,
+                    Path::new(inside),
+                    OFlag::O_PATH | OFlag::O_DIRECTORY,
+                )
+                .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leads_out_with_and_without_openat2() {
+        let place = Place::new();
+        let folder = Folder::open(&place.0.join("inside")).unwrap();
+        for way in BOTH {
+            for inside in [
+                "out",
+                "up/outside",
+                "../outside",
+                "folder/../../outside",
+                "absolute",
+                "magic",
+                "/etc/passwd",
+            ] {
+                assert_eq!(read_by(way, &folder, inside), Err(libc::EXDEV), "{inside}");
+            }
+            assert_eq!(read_by(way, &folder, "loop"), Err(libc::ELOOP));
+            for inside in ["none", "dangling", "none/file"] {
+                assert_eq!(read_by(way, &folder, inside), Err(libc::ENOENT), "{inside}");
+            }
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
@@ -36,7 +39,7 @@ impl Arena {
             let end = start + layout.size();
             (end <= ARENA_BYTES).then_some(end)
         };
-        let used = USED.fetch_update(Relaxed, Relaxed, place).ok()?;
+        let used = USED.fetch_update(Acquire, Relaxed, place).ok()?;
         // SAFETY: `place` has shown that the block lies inside.
         Some(unsafe {
             self.0
@@ -54,7 +57,8 @@ impl Arena {
 }
 
 // SAFETY: a block is either the arena's or the system's, told apart by its address, and goes
-// back where it came from. Arena blocks never overlap: the mark moves in one atomic step.
+// back where it came from. Arena blocks never overlap: the mark moves in one atomic step. Whoever
+// gets a block again sees the wiping of it done: the mark is released and acquired.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps GlobalAlloc's contract.
@@ -76,7 +80,7 @@ unsafe impl GlobalAlloc for Wiping {
         unsafe { wipe(block, layout.size()) };
         match ARENA.offset(block) {
             Some(offset) => {
-                let _ = USED.compare_exchange(offset + layout.size(), offset, Relaxed, Relaxed);
+                let _ = USED.compare_exchange(offset + layout.size(), offset, Release, Relaxed);
             }
             // SAFETY: it is not the arena's, so the system gave it.
             None => unsafe { System.dealloc(block, layout) },

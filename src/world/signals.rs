@@ -74,7 +74,7 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
             return Err(io::Error::last_os_error());
         }
         let mut when: libc::itimerspec = std::mem::zeroed();
-        when.it_value.tv_sec = libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX);
+        when.it_value.tv_sec = after.as_secs().try_into().unwrap_or(i32::MAX.into());
         // A time of zero would mean never.
         when.it_value.tv_nsec = libc::c_long::from(after.subsec_nanos().max(1));
         if libc::timer_settime(timer, 0, &when, std::ptr::null_mut()) == -1 {

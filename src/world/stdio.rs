@@ -1,14 +1,23 @@
 //! Standard error and standard output.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long a message waits for a stderr that nobody reads, before it is given up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Writes a message to stderr. It is given up, never waited for, when stderr is full or closed:
-/// a launch does not depend on its log being read. May be called in a signal handler.
+/// Whether a message has been given up.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
+/// those that follow at once: a launch does not depend on its log being read. May be called in a
+/// signal handler.
 pub fn say(mut message: &[u8]) {
+    let patience = match UNREAD.load(Relaxed) {
+        false => PATIENCE.as_millis() as libc::c_int,
+        true => 0,
+    };
     let mut stderr = libc::pollfd {
         fd: 2,
         events: libc::POLLOUT,
@@ -19,8 +28,8 @@ pub fn say(mut message: &[u8]) {
         let piece = &message[..message.len().min(libc::PIPE_BUF)];
         // SAFETY: one pollfd, and a slice's own pointer and length.
         let written = unsafe {
-            if libc::poll(&mut stderr, 1, PATIENCE.as_millis() as libc::c_int) != 1 {
-                return;
+            if libc::poll(&mut stderr, 1, patience) != 1 {
+                return UNREAD.store(true, Relaxed);
             }
             libc::write(2, piece.as_ptr().cast(), piece.len())
         };

@@ -14,6 +14,39 @@ use std::time::{Duration, SystemTime};
 /// The program under test.
 pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
 
+/// Gives signals their default in this process, and so in those that it starts: whoever runs the
+/// tests in the background may have them ignored.
+pub fn default_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for one in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ] {
+        // SAFETY: the default is no handler.
+        unsafe { signal(one, SigHandler::SigDfl) }.unwrap();
+    }
+}
+
+/// Makes a file that can be executed, for everybody with mode 755, and returns its path. Another
+/// process writes it: had this one had it open for writing, whatever another test starts at that
+/// moment would hold it open too, and executing it would fail ("text file busy").
+pub fn executable(path: &Path, contents: &[u8], mode: u32) -> String {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut install = Command::new("install")
+        .args(["-m", &format!("{mode:o}"), "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("install is needed (coreutils)");
+    let mut stdin = install.stdin.take().unwrap();
+    stdin.write_all(contents).unwrap();
+    drop(stdin);
+    assert!(install.wait().unwrap().success());
+    path.display().to_string()
+}
+
 /// A new folder, removed when dropped, with a HOME in it.
 pub struct Place {
     path: PathBuf,
@@ -22,10 +55,15 @@ pub struct Place {
 impl Place {
     /// An empty folder.
     pub fn new() -> Self {
+        Self::within(std::env::temp_dir())
+    }
+
+    /// An empty folder in another than the system's for temporary files.
+    pub fn within(parent: impl AsRef<Path>) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("doorkey-test-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = parent.as_ref().join(name);
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(path.join("home")).unwrap();
         Place {
@@ -241,6 +279,38 @@ impl Ended {
     /// Standard error, as text.
     pub fn err(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+}
+
+impl Run {
+    /// Runs it as a user whom the system's permissions hold back: nobody, where the tests run as
+    /// root. The program is copied, since that user may not reach the build's folder.
+    pub fn unprivileged(mut self, place: &Place) -> Self {
+        use std::os::unix::process::CommandExt;
+        if !nix::unistd::Uid::effective().is_root() {
+            return self;
+        }
+        let copy = place.path("doorkey");
+        if !copy.exists() {
+            // By another process: a file that is open for writing here, or in a child that another
+            // thread has just forked, can't be executed.
+            let status = Command::new("cp").arg(DOORKEY).arg(&copy).status();
+            assert!(status.unwrap().success());
+        }
+        let mut command = Command::new(copy);
+        command
+            .args(self.command.get_args())
+            .env_clear()
+            .uid(65534)
+            .gid(65534);
+        command.envs(
+            self.command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        command.current_dir(self.command.get_current_dir().unwrap());
+        self.command = command;
+        self
     }
 }
 

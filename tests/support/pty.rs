@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use super::support::Run;
+use super::support::{Run, default_signals};
 
 /// After so long a test that waits for something has failed. Nothing is said of how long anything
 /// takes.
@@ -39,8 +39,9 @@ impl Terminal {
 
     /// The same, with some of them changed.
     pub fn start_with(run: Run, change: impl FnOnce(&mut Command)) -> Self {
+        default_signals();
         let pair = openpty(None, None).unwrap();
-        let mut keyboard = File::from(pair.master);
+        let keyboard = File::from(pair.master);
         // The terminal is to control the program, so that Ctrl-C is a signal to it.
         let mut command = Command::new("setsid");
         command.arg("-c").arg(run.command.get_program());
@@ -65,7 +66,6 @@ impl Terminal {
                 shown.1.notify_all();
             }
         });
-        keyboard.flush().unwrap();
         Terminal {
             keyboard,
             own: pair.slave,
