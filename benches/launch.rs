@@ -1,8 +1,8 @@
 //! What doorkey adds to the start of a program, side by side with other entrypoints.
 //!
 //! `sh benches/run` installs what is missing and runs this. Every round starts each variant once,
-//! so that a busy machine is busy for all of them alike; what counts are the ratios within one
-//! run. A time is from just before the spawn to the end of the process.
+//! in a new order, so that a busy machine is busy for all of them alike; what counts are the
+//! ratios within one run. A time is from just before the spawn to the end of the process.
 //!
 //! The workload is this program itself under the name `true`, which ends at once: static, as
 //! small as Rust makes it, and the same for all.
@@ -120,10 +120,8 @@ fn main() -> Outcome<()> {
         Some("--peak") => return print_peak(&arguments[2..]),
         _ if arguments.iter().any(|word| word == "--bench") => {}
         _ => {
-            return {
-                println!("nothing measured: cargo bench --bench launch does");
-                Ok(())
-            };
+            println!("nothing measured: cargo bench --bench launch does");
+            return Ok(());
         }
     }
     let (rounds, builds) = options(&arguments[1..])?;
@@ -265,11 +263,18 @@ fn measure(mut variants: Vec<Variant>, rounds: usize) -> Outcome<Vec<Variant>> {
         variant.once()?;
         variant.times.clear();
     }
-    for round in 0..rounds {
-        // Nobody always comes after the same one.
-        let count = variants.len();
-        for index in 0..count {
-            variants[(index + round) % count].once()?;
+    // Whoever comes after itself finds its pages in the caches: the order is another each round.
+    let mut order: Vec<usize> = (0..variants.len()).collect();
+    let mut random = 1_usize;
+    for _ in 0..rounds {
+        for index in (1..order.len()).rev() {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            order.swap(index, (random >> 33) % (index + 1));
+        }
+        for &index in &order {
+            variants[index].once()?;
         }
     }
     Ok(variants)

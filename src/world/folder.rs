@@ -189,17 +189,19 @@ impl Folder {
         open(&file, flags | OFlag::O_NOFOLLOW)
     }
 
-    /// Makes one of its folders, and those above it, lastingly.
+    /// Makes one of its folders, and those above it, lastingly. None is made behind a link that
+    /// leads out.
     fn make(&self, inside: &Path) -> io::Result<()> {
-        let mut path = self.path.clone();
+        let mut made = PathBuf::new();
         for part in inside {
-            let above = path.clone();
-            path.push(part);
-            match fs::create_dir(&path) {
+            let above = self.path.join(&made);
+            made.push(part);
+            match fs::create_dir(self.path.join(&made)) {
                 Ok(()) => File::open(above)?.sync_all()?,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
+            self.open_inside(&made, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         }
         Ok(())
     }

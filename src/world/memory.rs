@@ -2,10 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{
-    AtomicUsize,
-    Ordering::{Acquire, Relaxed, Release},
-};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
@@ -14,76 +12,91 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 ///
 /// Small blocks come out of a fixed arena by moving a mark, which is never moved back but over
 /// its last block: a launcher lives for milliseconds, and this halves the cost of parsing the
-/// command line. When the arena is used up the system's allocator serves.
+/// command line. Larger ones, a decryption's buffer of 64 KiB above all, come out of a few slots:
+/// mapping and unmapping one for each secret would cost more faults than anything else, and as
+/// much again in stopping the other threads. What finds no room is served by the system.
 pub struct Wiping;
 
 const ARENA_BYTES: usize = 128 * 1024;
-const LARGEST_IN_ARENA: usize = 8 * 1024;
+const LARGEST_IN_ARENA: usize = 4 * 1024;
+/// Two for each thread that reads secrets.
+const SLOTS: usize = 16;
+const SLOT_BYTES: usize = 72 * 1024;
+const ALIGNMENT: usize = 64;
 
+/// Memory that is zero wherever nobody has it. It costs nothing until it is touched.
 #[repr(align(64))]
-struct Arena(UnsafeCell<[u8; ARENA_BYTES]>);
+struct Zeros<const BYTES: usize>(UnsafeCell<[u8; BYTES]>);
 
-// SAFETY: its bytes are only reached through blocks that `take` hands out, each once.
-unsafe impl Sync for Arena {}
+// SAFETY: its bytes are only reached through blocks that `take` hands out, each to
+// one owner at a time; that a block was given back and wiped happens before it is taken again.
+unsafe impl<const BYTES: usize> Sync for Zeros<BYTES> {}
 
-static ARENA: Arena = Arena(UnsafeCell::new([0; ARENA_BYTES]));
+static ARENA: Zeros<ARENA_BYTES> = Zeros(UnsafeCell::new([0; ARENA_BYTES]));
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-impl Arena {
-    fn take(&self, layout: Layout) -> Option<*mut u8> {
-        if layout.size() > LARGEST_IN_ARENA || layout.align() > 64 {
-            return None;
-        }
-        let place = |used: usize| {
-            let start = used.next_multiple_of(layout.align());
-            let end = start + layout.size();
-            (end <= ARENA_BYTES).then_some(end)
-        };
-        let used = USED.fetch_update(Acquire, Relaxed, place).ok()?;
-        // SAFETY: `place` has shown that the block lies inside.
-        Some(unsafe {
-            self.0
-                .get()
-                .cast::<u8>()
-                .add(used.next_multiple_of(layout.align()))
-        })
+static SLOT: Zeros<{ SLOTS * SLOT_BYTES }> = Zeros(UnsafeCell::new([0; SLOTS * SLOT_BYTES]));
+/// One bit for each slot that is taken.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+impl<const BYTES: usize> Zeros<BYTES> {
+    fn at(&self, offset: usize) -> *mut u8 {
+        debug_assert!(offset < BYTES);
+        self.0.get().cast::<u8>().wrapping_add(offset)
     }
 
     fn offset(&self, block: *mut u8) -> Option<usize> {
         (block as usize)
             .checked_sub(self.0.get() as usize)
-            .filter(|&offset| offset < ARENA_BYTES)
+            .filter(|&offset| offset < BYTES)
     }
 }
 
-// SAFETY: a block is either the arena's or the system's, told apart by its address, and goes
-// back where it came from. Arena blocks never overlap: the mark moves in one atomic step. Whoever
-// gets a block again sees the wiping of it done: the mark is released and acquired.
+fn take(layout: Layout) -> Option<*mut u8> {
+    if layout.align() > ALIGNMENT {
+        return None;
+    }
+    if layout.size() <= LARGEST_IN_ARENA {
+        let end = |used: usize| {
+            let end = used.next_multiple_of(layout.align()) + layout.size();
+            (end <= ARENA_BYTES).then_some(end)
+        };
+        let used = USED.fetch_update(Acquire, Relaxed, end).ok()?;
+        Some(ARENA.at(used.next_multiple_of(layout.align())))
+    } else if layout.size() <= SLOT_BYTES {
+        let first = |taken: usize| taken.trailing_ones() as usize;
+        let with_first = |taken| (first(taken) < SLOTS).then(|| taken | 1 << first(taken));
+        let taken = TAKEN.fetch_update(Acquire, Relaxed, with_first).ok()?;
+        Some(SLOT.at(first(taken) * SLOT_BYTES))
+    } else {
+        None
+    }
+}
+
+// SAFETY: a block is the arena's, a slot or the system's, told apart by its address, and goes
+// back where it came from. Blocks never overlap: mark and slots are taken in one atomic step.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps GlobalAlloc's contract.
-        ARENA
-            .take(layout)
-            .unwrap_or_else(|| unsafe { System.alloc(layout) })
+        take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // The arena's free bytes are always zero: they are wiped before the mark moves back.
+        // What is free here is zero: it is wiped before it is given back.
         // SAFETY: the caller keeps GlobalAlloc's contract.
-        ARENA
-            .take(layout)
-            .unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
+        take(layout).unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller gives up a block of this size.
         unsafe { wipe(block, layout.size()) };
-        match ARENA.offset(block) {
-            Some(offset) => {
-                let _ = USED.compare_exchange(offset + layout.size(), offset, Release, Relaxed);
-            }
-            // SAFETY: it is not the arena's, so the system gave it.
-            None => unsafe { System.dealloc(block, layout) },
+        if let Some(offset) = ARENA.offset(block) {
+            let _ = USED.compare_exchange(offset + layout.size(), offset, Release, Relaxed);
+        } else if let Some(offset) = SLOT.offset(block) {
+            TAKEN.fetch_and(!(1 << (offset / SLOT_BYTES)), Release);
+        } else {
+            // SAFETY: it is none of ours, so the system gave it.
+            unsafe { System.dealloc(block, layout) }
         }
     }
     // `realloc` is left as it comes: a new block, a copy, and `dealloc` of the old one.

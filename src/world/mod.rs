@@ -6,6 +6,7 @@ pub mod files;
 pub mod folder;
 pub mod memory;
 pub mod origin;
+pub mod processors;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;
