@@ -20,6 +20,15 @@ pub struct Assignment {
     /// The value, any bytes. None for a name alone on a line, which asks for the value that the
     /// variable already has.
     pub value: Option<Vec<u8>>,
+    /// Where the name begins, in bytes from 0, without a byte order mark.
+    offset: usize,
+}
+
+impl Assignment {
+    /// A fault of this assignment in the text that it was read from.
+    pub fn fault(&self, text: &[u8], reason: &'static str) -> Malformed {
+        Malformed::at(unmarked(text), self.offset, reason)
+    }
 }
 
 impl fmt::Debug for Assignment {
@@ -36,13 +45,17 @@ impl fmt::Debug for Assignment {
 /// # Errors
 /// The first place where the text is no dotenv file; for a quote that is never closed, the quote.
 pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
-    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let text = unmarked(text);
     let mut reader = Reader { text, offset: 0 };
     let mut assignments = Vec::new();
     while reader.finds_statement() {
         assignments.push(reader.assignment()?);
     }
     Ok(assignments)
+}
+
+fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
 /// A place in a dotenv file.
@@ -65,6 +78,7 @@ impl<'t> Reader<'t> {
 
     fn assignment(&mut self) -> Result<Assignment, Malformed> {
         let name = self.name();
+        let offset = self.offset - name.len();
         self.take(is_blank);
         let value = match self.peek() {
             None | Some(b'\n' | b'=' | b':') if name.is_empty() => {
@@ -83,6 +97,7 @@ impl<'t> Reader<'t> {
         Ok(Assignment {
             name: name.to_vec(),
             value,
+            offset,
         })
     }
 

@@ -164,7 +164,8 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             });
         }
     }
-    sort(&mut items, order, options.flag("desc"));
+    let descending = options.flag("desc") && !options.is_given("asc");
+    sort(&mut items, order, descending);
     let start = match options.text("after")? {
         None => 0,
         Some(after) => {

@@ -13,16 +13,19 @@ use crate::stores::How;
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
-use crate::words::shown::Shown;
 use crate::world::environ::Started;
 use crate::world::{files, memory, terminal};
 
 /// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
 const LARGEST: usize = 65_536;
+const TOO_LARGE: &str = "a value is at most 65536 bytes";
 
 /// The longest name that is created, in bytes; it begins with a letter and has only letters,
 /// digits and `_` in it, so that every store takes it and every shell can use it.
 const LONGEST_NAME: usize = 128;
+const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
+
+const OTHERWISE: &str = "pipe the value, or use --value-file";
 
 /// A file of many secrets is not larger than this, in bytes.
 const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
@@ -165,16 +168,17 @@ fn report(
 }
 
 fn creatable(name: &Name) -> Result<(), Error> {
-    let text = name.as_str();
-    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && text.len() <= LONGEST_NAME;
-    let rule = "a new name is letters, digits and '_', the first a letter, at most 128";
-    if fits {
+    if is_creatable(name.as_str()) {
         Ok(())
     } else {
-        Err(Error::Usage(rule.to_owned()))
+        Err(Error::Usage(RULE.to_owned()))
     }
+}
+
+fn is_creatable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.len() <= LONGEST_NAME
 }
 
 /// The value: from `--value-file`, from a person who types it twice, or from standard input.
@@ -192,12 +196,27 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
             let answer = terminal::ask_hidden(question, limit).map_err(unreadable)?;
             *line = Some(answer.ok_or(Error::Declined)?);
         }
+        if typed
+            .iter()
+            .flatten()
+            .any(|line| line.len() >= terminal::LONGEST_LINE)
+        {
+            return Err(Error::Usage(format!(
+                "a terminal passes on at most {} bytes of a line whole; {OTHERWISE}",
+                terminal::LONGEST_LINE - 1
+            )));
+        }
         return match typed {
             [Some(first), Some(second)] if first.expose() == second.expose() => check_size(first),
             _ => Err(Error::Usage(
                 "the two values differ; nothing is stored".to_owned(),
             )),
         };
+    }
+    if terminal::is_typed() {
+        return Err(Error::Usage(format!(
+            "the question for the value would not be seen, as standard error is no terminal; {OTHERWISE}"
+        )));
     }
     let mut bytes = files::read_stdin(limit)
         .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
@@ -207,13 +226,9 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     check_size(Secret::new(bytes))
 }
 
-fn too_large() -> Error {
-    Error::Usage(format!("a value is at most {LARGEST} bytes"))
-}
-
 fn too_large_or(why: Os, path: PathBuf) -> Error {
     if why == Os(libc::EFBIG) {
-        too_large()
+        Error::Usage(TOO_LARGE.to_owned())
     } else {
         Error::File {
             doing: "read",
@@ -224,10 +239,17 @@ fn too_large_or(why: Os, path: PathBuf) -> Error {
 }
 
 fn check_size(value: Secret) -> Result<Secret, Error> {
+    match wrong_size(&value) {
+        Some(why) => Err(Error::Usage(why.to_owned())),
+        None => Ok(value),
+    }
+}
+
+fn wrong_size(value: &Secret) -> Option<&'static str> {
     match value.len() {
-        0 => Err(Error::Usage("the value is empty".to_owned())),
-        1..=LARGEST => Ok(value),
-        _ => Err(too_large()),
+        0 => Some("the value is empty"),
+        1..=LARGEST => None,
+        _ => Some(TOO_LARGE),
     }
 }
 
@@ -243,22 +265,27 @@ fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
         path: path.clone(),
         why: error.into(),
     })?;
-    let assignments = dotenv::parse(&text).map_err(|at| Error::Text { path, at })?;
+    let wrong = |at| Error::Text {
+        path: path.clone(),
+        at,
+    };
+    let assignments = dotenv::parse(&text).map_err(wrong)?;
     let mut values: Vec<(Name, Secret)> = Vec::new();
     let mut errors = Vec::new();
-    for assignment in assignments {
-        let shown = Shown(&assignment.name).to_string();
-        let wrong = |error: Error| Error::Usage(format!("{shown}: {error}"));
-        let name = Name::new(&assignment.name)
-            .ok_or_else(|| Error::Usage("this is no name for a secret".to_owned()));
-        let name = name.and_then(|name| creatable(&name).map(|()| name));
-        let value = check_size(Secret::new(assignment.value.unwrap_or_default()));
-        match (name, value) {
-            (Ok(name), Ok(value)) => {
-                values.retain(|(known, _)| *known != name);
-                values.push((name, value));
-            }
-            (name, value) => errors.extend(name.err().into_iter().chain(value.err()).map(wrong)),
+    for mut assignment in assignments {
+        let value = Secret::new(assignment.value.take().unwrap_or_default());
+        let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
+        // What stands where a name should be may be a piece of a value that was not quoted.
+        let mut refuse = |reason| errors.push(wrong(assignment.fault(&text, reason)));
+        if name.is_none() {
+            refuse(RULE);
+        }
+        if let Some(reason) = wrong_size(&value) {
+            refuse(reason);
+        }
+        if let Some(name) = name {
+            values.retain(|(known, _)| *known != name);
+            values.push((name, value));
         }
     }
     if errors.is_empty() {

@@ -213,8 +213,9 @@ pub enum Trouble {
     Absent,
     /// Secrets that would have to be opened, and can't be.
     Closed(Vec<String>),
-    /// This is no recipient that doorkey can encrypt for; what was given is public.
-    BadRecipient(String),
+    /// What was given is no recipient that doorkey can encrypt for; which, from 1. It may be a
+    /// key's private half.
+    BadRecipient(usize),
     /// Whoever was to be removed is no recipient.
     NotListed,
     /// This kind of store keeps no lists of recipients.
@@ -396,7 +397,10 @@ impl fmt::Display for Trouble {
             Trouble::Closed(names) => {
                 write!(f, "nothing is changed: the key can't open {}", names.join(", "))
             }
-            Trouble::BadRecipient(text) => write!(f, "{text} is no age recipient (age1…)"),
+            Trouble::BadRecipient(which) => write!(
+                f,
+                "argument {which} is no age recipient, the public half of a key (age1…)"
+            ),
             Trouble::NotListed => f.write_str("there is no such recipient; nothing is changed"),
             Trouble::NoLists => f.write_str("this kind of store has no recipients"),
             Trouble::Exists => f.write_str("there is a store already"),

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{origin, stdio};
+use super::{origin, stdio, terminal};
 
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
@@ -37,6 +37,7 @@ pub fn end_on_signals() {
 }
 
 extern "C" fn end(signal: libc::c_int) {
+    terminal::restore();
     // SAFETY: `_exit` may be called in a handler.
     unsafe { libc::_exit(128 + signal) }
 }

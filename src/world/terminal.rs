@@ -1,6 +1,7 @@
 //! A person at a terminal: questions, and values that are not shown.
 
 use std::io::{self, IsTerminal, Read};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use nix::sys::termios::{
     LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
@@ -9,12 +10,21 @@ use nix::sys::termios::{
 use super::stdio;
 use crate::words::secret::Secret;
 
+/// How many bytes of a line a terminal passes on; what is typed beyond them it drops. From
+/// `N_TTY_BUF_SIZE` in the kernel's `drivers/tty/n_tty.c`, less one for the newline.
+pub const LONGEST_LINE: usize = 4095;
+
 /// What Ctrl-C types while it sends no signal.
 const CTRL_C: u8 = 3;
 
 /// Whether a person can be asked something.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether a person types what is read, where nobody may see a question.
+pub fn is_typed() -> bool {
+    io::stdin().is_terminal()
 }
 
 /// Whether a person reads standard output.
@@ -37,8 +47,9 @@ pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
 /// # Errors
 /// What the system says.
 pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
-    stdio::say(question.as_bytes());
+    // Who sees the question can type at once, and nothing of it is shown.
     let hidden = Hidden::start()?;
+    stdio::say(question.as_bytes());
     let line = read_line(limit);
     drop(hidden);
     stdio::say(b"\n");
@@ -70,6 +81,20 @@ struct Hidden {
     before: Termios,
 }
 
+/// The terminal as it was, while something is hidden.
+static BEFORE: AtomicPtr<libc::termios> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Shows again what is typed, for a process that is about to end. May be called in a signal
+/// handler.
+pub fn restore() {
+    let before = BEFORE.load(Relaxed);
+    if !before.is_null() {
+        // SAFETY: the pointer was leaked from a box, which nobody changes; the call may be made
+        // in a handler.
+        unsafe { libc::tcsetattr(0, libc::TCSAFLUSH, before) };
+    }
+}
+
 impl Hidden {
     fn start() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
@@ -78,6 +103,7 @@ impl Hidden {
             .local_flags
             .remove(LocalFlags::ECHO | LocalFlags::ISIG);
         hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
+        BEFORE.store(Box::into_raw(Box::new(before.clone().into())), Relaxed);
         tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
         Ok(Hidden { before })
     }
@@ -86,5 +112,6 @@ impl Hidden {
 impl Drop for Hidden {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
+        BEFORE.store(std::ptr::null_mut(), Relaxed);
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 /// The program under test.
 pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
@@ -310,5 +311,114 @@ impl Run {
         command.current_dir(self.command.get_current_dir().unwrap());
         self.command = command;
         self
+    }
+}
+
+impl Place {
+    /// The program with these words, divided by blanks, as its arguments, on the store `secrets`.
+    pub fn on(&self, words: &str) -> Run {
+        self.doorkey(words.split_whitespace())
+            .env("DOORKEY_STORE", "age:secrets")
+    }
+
+    /// The value of a secret, exactly; none where it can't be read.
+    pub fn reveal(&self, scope: &str, name: &str) -> Option<Vec<u8>> {
+        let scope = scope.replace('/', " ");
+        let ended = self
+            .on(&format!("secret get {name} --reveal --{scope}"))
+            .end();
+        (ended.code() == 0).then_some(ended.output.stdout)
+    }
+
+    /// What lies in the store: the path and contents of each file and folder, sorted.
+    pub fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.path("secrets")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                // A folder has no contents of its own.
+                found.push((path.clone(), fs::read(&path).unwrap_or_default()));
+                folders.extend(path.is_dir().then_some(path));
+            }
+        }
+        found.sort();
+        found
+    }
+}
+
+impl Ended {
+    /// Standard output, as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.output.stdout).expect("standard output is JSON")
+    }
+}
+
+/// When the file system says that a file was made, as doorkey writes it.
+pub fn created(file: &Path) -> String {
+    let stat = Command::new("stat").args(["-c", "%.9W"]).arg(file).output();
+    let text = String::from_utf8(stat.unwrap().stdout).unwrap();
+    let (seconds, nanos) = text.trim().split_once('.').unwrap();
+    let since = Duration::new(seconds.parse().unwrap(), nanos.parse().unwrap());
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
+}
+
+impl Place {
+    /// Makes a key in the file `NAME.key`; gives its public half.
+    pub fn key(&self, name: &str) -> String {
+        let file = self.path(&format!("{name}.key"));
+        let keygen = |option: &str| {
+            let output = Command::new("age-keygen").arg(option).arg(&file).output();
+            let output = output.expect("age-keygen starts");
+            assert!(output.status.success(), "age-keygen {option}");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        keygen("-o");
+        keygen("-y")
+    }
+
+    /// What Debian's `age` decrypts a secret's file to with the key `NAME.key`; none where it can't.
+    pub fn age(&self, scope: &str, secret: &str, key: &str) -> Option<Vec<u8>> {
+        let output = Command::new("age")
+            .arg("-d")
+            .arg("-i")
+            .arg(self.path(&format!("{key}.key")))
+            .arg(self.path(&format!("secrets/{scope}/{secret}.age")))
+            .output()
+            .expect("age starts");
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// A folder with an empty store `secrets` in it, and its key in `own.key`; gives also the
+    /// key's public half.
+    pub fn with_own_key() -> (Self, String) {
+        let place = Self::new();
+        let own = place.key("own");
+        let init = place.doorkey(["store", "init", "secrets", "-q", "--key-file", "own.key"]);
+        init.ok();
+        (place, own)
+    }
+
+    /// As `on`, with the key in `NAME.key`.
+    pub fn with(&self, key: &str, words: &str) -> Run {
+        let key = self.path(&format!("{key}.key"));
+        self.on(words).env("DOORKEY_KEY_FILE", key)
+    }
+}
+
+impl Place {
+    /// A shell's script, with the program on its PATH and `secrets` as its store.
+    pub fn shell(&self, script: &str) -> Run {
+        let mut run = self.on("").env("PATH", {
+            let folder = Path::new(DOORKEY).parent().unwrap().display();
+            format!("{folder}:/usr/local/bin:/usr/bin:/bin")
+        });
+        let mut command = Command::new("sh");
+        command.args(["-euc", script]).current_dir(&self.path);
+        command.env_clear();
+        let set = |(name, value): (_, Option<_>)| Some((name, value?));
+        command.envs(run.command.get_envs().filter_map(set));
+        run.command = command;
+        run
     }
 }

@@ -103,6 +103,14 @@ impl Store for Age {
 
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
         let folder = scope_folder(scope);
+        // Said before the folder is held, which would make it.
+        if how == How::Update {
+            for (name, _) in values {
+                if !self.has(scope, name)? {
+                    return Err(Trouble::Absent);
+                }
+            }
+        }
         // The list is read while the folder is held, so that none is read that is being replaced.
         let held = match how {
             How::Set => self.tree.share(&folder)?,

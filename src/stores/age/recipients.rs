@@ -11,6 +11,7 @@ use crate::stores::{Changed, Checked, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
+use crate::world::folder::Held;
 
 impl Recipients for Age {
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble> {
@@ -27,11 +28,13 @@ impl Recipients for Age {
         add: &[String],
         remove: &[String],
     ) -> Result<Changed, Trouble> {
-        for text in add.iter().chain(remove) {
-            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(text.clone()))?;
+        for (index, text) in add.iter().chain(remove).enumerate() {
+            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(index + 1))?;
         }
         self.prepare()?;
         let mut changed = Changed::default();
+        // From here on nobody else changes a list.
+        let root = self.tree.own(Path::new(""))?;
         let affected: Vec<Scope> = match scope {
             Some(scope) => vec![scope.clone()],
             None => {
@@ -42,54 +45,34 @@ impl Recipients for Age {
                 scopes
             }
         };
-        // From here on nobody else writes there: each of them reads its list while it holds one.
-        let root = self.tree.own(Path::new(""))?;
-        let held: Vec<_> = affected
-            .iter()
-            .map(|scope| self.tree.own(&scope_folder(scope)))
-            .collect::<Result<_, _>>()?;
-
         let before = self.list_text(scope)?;
+        let listed = remove.iter().filter(|gone| is_listed(&before, gone));
+        // All of them, or, where an interrupted change is finished, none.
+        if ![0, remove.len()].contains(&listed.count()) {
+            return Err(Trouble::NotListed);
+        }
         let after = edited(&before, add, remove);
         let path = scope.map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
         let recipients = super::parse_recipients(&after, &path)?;
         changed.recipients = recipients.iter().map(Recipient::to_string).collect();
         changed.list = before != after;
-
-        // Everything is opened before anything is changed.
-        let mut closed = Vec::new();
-        let mut opened: Vec<Vec<(Name, Secret)>> = Vec::new();
-        for scope in &affected {
-            let mut values = Vec::new();
-            for name in self.names(scope)? {
-                changed.covered.push((scope.clone(), name.clone()));
-                match self.open_other(scope, &name, &changed.recipients) {
-                    Ok(value) => values.extend(value.map(|value| (name, value))),
-                    Err(_) => closed.push(format!("{scope}/{name}")),
-                }
+        let is_other = changed.list;
+        self.encrypt_anew(&affected, &recipients, &mut changed, |held| {
+            let folder = if scope.is_some() { held.first() } else { None };
+            match is_other {
+                true => folder
+                    .unwrap_or(&root)
+                    .replace(&[(RECIPIENTS.to_owned(), after)])
+                    .map_err(unwritten),
+                false => Ok(()),
             }
-            opened.push(values);
-        }
-        if !closed.is_empty() {
-            return Err(Trouble::Closed(closed));
-        }
-        if changed.list {
-            let folder = if scope.is_some() {
-                held.first().unwrap_or(&root)
-            } else {
-                &root
-            };
-            folder
-                .replace(&[(RECIPIENTS.to_owned(), after)])
-                .map_err(unwritten)?;
-        }
-        for ((scope, held), values) in affected.iter().zip(&held).zip(opened) {
-            let mut files = Vec::with_capacity(values.len());
-            for (name, value) in values {
-                files.push((self.tree.file(&name), file::encrypt(&value, &recipients)?));
-                changed.rewritten.push((scope.clone(), name));
-            }
-            held.replace(&files).map_err(unwritten)?;
+        })?;
+        if scope.is_none() {
+            // Whoever made a scope meanwhile has read the list either before it was written, and
+            // is waited for here, or after.
+            let mut new = self.scopes()?;
+            new.retain(|scope| !affected.contains(scope) && !changed.left.contains(scope));
+            self.encrypt_anew(&new, &recipients, &mut changed, |_| Ok(()))?;
         }
         Ok(changed)
     }
@@ -98,8 +81,16 @@ impl Recipients for Age {
         self.prepare()?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
+        let common = self.list(None);
+        if let Err(trouble) = &common {
+            let finding = (self.label.clone(), trouble.to_string());
+            checked.findings.push(finding);
+        }
         for scope in self.scopes()? {
             checked.scopes += 1;
+            if common.is_err() && !self.has_own_list(&scope) {
+                continue;
+            }
             let listed = match self.list(Some(&scope)) {
                 Ok(listed) => sorted(listed),
                 Err(trouble) => {
@@ -121,6 +112,48 @@ impl Recipients for Age {
 }
 
 impl Age {
+    /// Encrypts what is in some scopes for others, once `then` has written the list that says so.
+    /// Everything is opened before anything is changed. Nobody else writes there meanwhile: each
+    /// of them reads its list while it holds its scope.
+    fn encrypt_anew(
+        &self,
+        scopes: &[Scope],
+        recipients: &[Recipient],
+        changed: &mut Changed,
+        then: impl FnOnce(&[Held]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        let held: Vec<_> = scopes
+            .iter()
+            .map(|scope| self.tree.own(&scope_folder(scope)))
+            .collect::<Result<_, _>>()?;
+        let mut closed = Vec::new();
+        let mut opened: Vec<Vec<(Name, Secret)>> = Vec::new();
+        for scope in scopes {
+            let mut values = Vec::new();
+            for name in self.names(scope)? {
+                changed.covered.push((scope.clone(), name.clone()));
+                match self.open_other(scope, &name, &changed.recipients) {
+                    Ok(value) => values.extend(value.map(|value| (name, value))),
+                    Err(_) => closed.push(format!("{scope}/{name}")),
+                }
+            }
+            opened.push(values);
+        }
+        if !closed.is_empty() {
+            return Err(Trouble::Closed(closed));
+        }
+        then(&held)?;
+        for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
+            let mut files = Vec::with_capacity(values.len());
+            for (name, value) in values {
+                files.push((self.tree.file(&name), file::encrypt(&value, recipients)?));
+                changed.rewritten.push((scope.clone(), name));
+            }
+            held.replace(&files).map_err(unwritten)?;
+        }
+        Ok(())
+    }
+
     fn has_own_list(&self, scope: &Scope) -> bool {
         !matches!(
             self.tree.read_file(&own_list(scope), LARGEST_LIST),
@@ -194,7 +227,9 @@ impl Age {
         };
         for entry in self.tree.list(Path::new(""))? {
             let name = entry.to_string_lossy();
-            if !name.starts_with('.') && name != RECIPIENTS && !levels.contains(&&*name) {
+            let is_level =
+                levels.contains(&&*name) && (name != "team" || scopes.contains(&Scope::Team));
+            if !name.starts_with('.') && name != RECIPIENTS && !is_level {
                 foreign(PathBuf::from(&entry));
             }
         }
@@ -221,6 +256,10 @@ impl Age {
     }
 }
 
+fn is_listed(text: &[u8], recipient: &str) -> bool {
+    meaningful_lines(text).any(|(_, line)| line == recipient.as_bytes())
+}
+
 /// A list's text with recipients added at its end and others' lines removed; comments stay.
 fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
@@ -228,14 +267,11 @@ fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
         .lines()
         .filter(|line| !remove.iter().any(|gone| gone == line.trim()))
         .collect();
-    let present: Vec<_> = meaningful_lines(text.as_bytes())
-        .map(|(_, line)| line)
-        .collect();
-    lines.extend(
-        add.iter()
-            .map(String::as_str)
-            .filter(|new| !present.contains(&new.as_bytes())),
-    );
+    for new in add {
+        if !lines.iter().any(|line| line.trim() == new) {
+            lines.push(new);
+        }
+    }
     lines
         .iter()
         .flat_map(|line| [line.as_bytes(), b"\n"].concat())

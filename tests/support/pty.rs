@@ -1,0 +1,123 @@
+//! A person at a terminal: the program on a pseudoterminal of its own, which the test types into
+//! and looks at.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::pty::openpty;
+use nix::sys::termios::{LocalFlags, tcgetattr};
+
+use super::support::{Run, default_signals};
+
+/// After so long a test that waits for something has failed. Nothing is said of how long anything
+/// takes.
+const GUARD: Duration = Duration::from_secs(120);
+
+/// A program that runs at a terminal.
+pub struct Terminal {
+    keyboard: File,
+    /// The program's side, which also says whether what is typed is shown.
+    own: OwnedFd,
+    screen: Arc<(Mutex<String>, Condvar)>,
+    reader: JoinHandle<()>,
+    /// The program.
+    pub child: Child,
+    /// How much of the screen has been waited for.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts a program whose input and output is the terminal.
+    pub fn start(run: Run) -> Self {
+        Self::start_with(run, |_| ())
+    }
+
+    /// The same, with some of them changed.
+    pub fn start_with(run: Run, change: impl FnOnce(&mut Command)) -> Self {
+        default_signals();
+        let pair = openpty(None, None).unwrap();
+        let keyboard = File::from(pair.master);
+        // The terminal is to control the program, so that Ctrl-C is a signal to it.
+        let mut command = Command::new("setsid");
+        command.arg("-c").arg(run.command.get_program());
+        command.args(run.command.get_args());
+        command.current_dir(run.command.get_current_dir().unwrap());
+        command.env_clear();
+        let set = |(name, value): (_, Option<_>)| Some((name, value?));
+        command.envs(run.command.get_envs().filter_map(set));
+        let side = || Stdio::from(pair.slave.try_clone().unwrap());
+        command.stdin(side()).stdout(side()).stderr(side());
+        change(&mut command);
+        let child = command.spawn().expect("setsid starts");
+
+        let screen = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let (shown, mut seen) = (screen.clone(), keyboard.try_clone().unwrap());
+        let reader = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // Reading fails once nobody has the other side any more.
+            while let Ok(count @ 1..) = seen.read(&mut bytes) {
+                let text = String::from_utf8_lossy(&bytes[..count]);
+                shown.0.lock().unwrap().push_str(&text);
+                shown.1.notify_all();
+            }
+        });
+        Terminal {
+            keyboard,
+            own: pair.slave,
+            screen,
+            reader,
+            child,
+            read: 0,
+        }
+    }
+
+    /// Waits until a text is on the screen, after what was waited for before.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> &mut Self {
+        let began = Instant::now();
+        let (screen, changed) = &*self.screen;
+        let mut screen = screen.lock().unwrap();
+        loop {
+            if let Some(at) = screen[self.read..].find(text) {
+                self.read += at + text.len();
+                drop(screen);
+                return self;
+            }
+            assert!(began.elapsed() < GUARD, "{text:?} is not in {screen:?}");
+            let waited = changed.wait_timeout(screen, Duration::from_millis(100));
+            screen = waited.unwrap().0;
+        }
+    }
+
+    /// Types.
+    pub fn types(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.keyboard.write_all(text.as_ref()).unwrap();
+        self
+    }
+
+    /// Whether what is typed is shown, lines can be edited, and Ctrl-C is a signal.
+    pub fn is_usual(&self) -> bool {
+        let flags = tcgetattr(&self.own).unwrap().local_flags;
+        flags.contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG)
+    }
+
+    /// Waits for the program's end; gives its exit code, the whole screen with line breaks as
+    /// they were written, and whether the terminal is as before.
+    pub fn end(mut self) -> (i32, String, bool) {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.child.wait().unwrap();
+        let usual = self.is_usual();
+        drop(self.own);
+        self.reader.join().unwrap();
+        let code = status
+            .code()
+            .unwrap_or_else(|| 128 + status.signal().unwrap());
+        let screen = self.screen.0.lock().unwrap().replace("\r\n", "\n");
+        (code, screen, usual)
+    }
+}
