@@ -183,7 +183,7 @@ fn usage_errors() {
             ],
             2,
             "a name is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at \
-             most 253 bytes",
+             most 253",
         ),
         (
             &["completions"],
