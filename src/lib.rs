@@ -20,10 +20,11 @@
 //!    store's credentials where they stood, and conceals the process ([`world::memory`]).
 //! 3. [`engines::assemble`] puts the environment together from its sources and reads each value
 //!    by the grammar of [`words::reference`].
-//! 4. [`engines::resolve`] asks the store for `db_password`, narrowest scope first
+//! 4. [`engines::answers`] asks the store for `db_password`, narrowest scope first
 //!    ([`pure::scope`]): the file `project/ID/db_password.age` is opened in `stores::age`, and
 //!    its bytes become a [`words::secret::Secret`].
-//! 5. [`engines::fill`] copies them once more, into the `NAME=value` that the kernel will read;
+//! 5. [`engines::resolve`] has [`engines::fill`] copy them once more, into the `NAME=value` that
+//!    the kernel will read, for every variable or for none;
 //!    the secret, the key and every buffer on the way are wiped as they are dropped.
 //! 6. [`engines::launch`] wipes the stack, puts back what was kept in step 1, and `execve` takes
 //!    the block with it. Nothing else of doorkey is left.

@@ -1,8 +1,8 @@
 //! Looks at every reference without launching anything.
 
+use super::answers::Answer;
 use super::fill;
-use super::launch::{Resolved, references};
-use super::resolve::Answer;
+use super::resolve::{Resolved, references};
 use crate::pure::environment::refusal;
 use crate::words::error::{Cause, Error, Fault, Trouble};
 use crate::words::name::Scope;

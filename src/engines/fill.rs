@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::resolve::{Answer, Answers};
+use super::answers::{Answer, Answers};
 use crate::pure::{filter, json};
 use crate::words::error::Cause;
 use crate::words::name::{Name, Scope};

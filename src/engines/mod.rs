@@ -1,5 +1,6 @@
 //! What doorkey does: put the environment together, resolve it, launch.
 
+pub mod answers;
 pub mod assemble;
 pub mod check;
 pub mod fill;

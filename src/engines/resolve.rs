@@ -1,177 +1,193 @@
-//! Finds what is referred to: each name once, in the narrowest scope that has it.
+//! Resolves an environment: everything that it refers to, all or nothing.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
 
-use crate::pure::nearest::nearest;
+use super::answers::{Answers, Depth, Wanted, wanted};
+use super::assemble::Assembled;
+use super::fill::{self, Filled};
+use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::Store;
-use crate::words::error::{Cause, Trouble};
-use crate::words::name::{Level, Name, Scope};
-use crate::words::reference::Reference;
-use crate::words::secret::Secret;
-use crate::world::processors;
+use crate::words::error::{Cause, Error, Fault};
+use crate::words::name::Scope;
+use crate::words::reference::{Part, Reference, Value};
 
-/// A name, and the one level to look in where the reference says so.
-pub type Wanted = (Option<Level>, Name);
-
-/// What looking for a name came to.
-pub enum Answer {
-    /// It is in this scope; without its value where only names were asked for.
-    Found(Scope, Option<Secret>),
-    /// None of the scopes that were looked in has it.
-    Missing,
-    /// There is no scope of the level that it was asked of.
-    NotInForce(Level),
-    /// This scope could not answer, so no wider one was asked.
-    Failed(Scope, Trouble),
+/// An environment, what its values refer to, and the answers.
+pub struct Resolved<'a, 'e> {
+    /// The environment as its sources give it.
+    pub environment: Environment<'e>,
+    /// The variables to fill in.
+    pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// What the store said; `None` where it was not needed, or could not be opened.
+    pub answers: Option<Answers<'a>>,
+    /// Everything that is wrong so far.
+    pub errors: Vec<Error>,
 }
 
-/// Whether values are read, which needs a key, or only names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Look whether each name is there.
-    Names,
-    /// Read each value.
-    Values,
+/// How many references were filled in, and how many secrets each scope gave.
+pub struct Summary {
+    /// References in all variables.
+    pub references: usize,
+    /// Secrets by scope, the narrowest first.
+    pub scopes: BTreeMap<Scope, usize>,
 }
 
-/// The answers for everything that was wanted from a store.
-pub struct Answers<'a> {
-    store: &'a dyn Store,
-    scopes: &'a Scopes,
-    answers: BTreeMap<Wanted, Answer>,
-    existing: OnceCell<Vec<(Name, Scope)>>,
-}
-
-/// For each so many names, a further thread reads with us. Opening one value takes about eighty
-/// microseconds of arithmetic, starting a thread about forty: two names are as fast alone.
-const NAMES_A_THREAD: usize = 2;
-
-/// More threads than these are not worth the time to start them one after the other.
-const MOST_THREADS: usize = 8;
-
-impl<'a> Answers<'a> {
-    /// Looks for every name that is wanted.
-    pub fn find(
-        store: &'a dyn Store,
-        scopes: &'a Scopes,
-        wanted: BTreeSet<Wanted>,
-        depth: Depth,
-    ) -> Self {
-        let wanted: Vec<Wanted> = wanted.into_iter().collect();
-        let one = |wanted: &Wanted| find(store, scopes, wanted, depth);
-        let threads = match depth {
-            Depth::Names => 1,
-            Depth::Values => match wanted.len() / NAMES_A_THREAD {
-                0 | 1 => 1,
-                worth => processors::count(worth.min(MOST_THREADS)),
-            },
-        };
-        let each = wanted.len().div_ceil(threads).max(1);
-        let found: Vec<Answer> = thread::scope(|scope| {
-            let (ours, theirs) = wanted.split_at(each.min(wanted.len()));
-            let helpers: Vec<_> = theirs
-                .chunks(each)
-                .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Vec<_>>()))
-                .collect();
-            let mut found: Vec<Answer> = ours.iter().map(one).collect();
-            for helper in helpers {
-                found.extend(
-                    helper
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                );
-            }
-            found
-        });
-        let answers = wanted.into_iter().zip(found).collect();
-        Answers {
-            store,
-            scopes,
-            answers,
-            existing: OnceCell::new(),
-        }
-    }
-
-    /// The store that answered.
-    pub fn store(&self) -> &'a dyn Store {
-        self.store
-    }
-
-    /// The answer for what a reference refers to.
-    pub fn to(&self, reference: &Reference) -> &Answer {
-        self.answers
-            .get(&wanted(reference))
-            .unwrap_or(&Answer::Missing)
-    }
-
-    /// Every secret whose value was read.
-    pub fn values(&self) -> impl Iterator<Item = (&Name, &Scope, &Secret)> {
-        self.answers
-            .iter()
-            .filter_map(|((_, name), answer)| match answer {
-                Answer::Found(scope, Some(value)) => Some((name, scope, value)),
-                _ => None,
-            })
-    }
-
-    /// The wider scopes that have a name too, which one that was found hides.
-    pub fn shadowed(&self, reference: &Reference, found: &Scope) -> Vec<Scope> {
-        let mut wider = self.searched(reference);
-        wider.retain(|scope| {
-            scope.level() > found.level() && self.store.has(scope, &reference.name) == Ok(true)
-        });
-        wider
-    }
-
-    /// Why a name that is nowhere is a fault, with the existing name that is most like it.
-    pub fn missing(&self, reference: &Reference) -> Cause {
-        let searched = self.searched(reference);
-        let existing = self.existing.get_or_init(|| {
-            let names = |scope: Scope| {
-                let names = self.store.names(&scope).unwrap_or_default();
-                names.into_iter().map(move |name| (name, scope.clone()))
-            };
-            self.scopes.in_force().into_iter().flat_map(names).collect()
-        });
-        let nearest =
-            nearest(reference.name.as_str(), existing, |(name, _)| name.as_str()).cloned();
-        Cause::Missing {
-            searched,
-            store: self.store.label().to_owned(),
-            nearest,
-        }
-    }
-
-    fn searched(&self, reference: &Reference) -> Vec<Scope> {
-        self.scopes.searched(reference.level).unwrap_or_default()
-    }
-}
-
-/// What a reference wants of a store.
-pub fn wanted(reference: &Reference) -> Wanted {
-    (reference.level, reference.name.clone())
-}
-
-/// Looks for one name, narrowest scope first. A scope that fails ends the search: a wider one
-/// must not answer in its place.
-fn find(store: &dyn Store, scopes: &Scopes, (level, name): &Wanted, depth: Depth) -> Answer {
-    let searched = match scopes.searched(*level) {
-        Ok(searched) => searched,
-        Err(level) => return Answer::NotInForce(level),
+/// The references in a value.
+pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
+    let (whole, parts): (_, &[Part]) = match value {
+        Value::Plain => (None, &[]),
+        Value::Whole(reference) => (Some(reference), &[]),
+        Value::Mixed(parts) => (None, parts),
     };
-    for scope in searched {
-        let found = match depth {
-            Depth::Names => store.has(&scope, name).map(|has| has.then_some(None)),
-            Depth::Values => store.read(&scope, name).map(|value| value.map(Some)),
-        };
-        match found {
-            Ok(Some(value)) => return Answer::Found(scope, value),
-            Ok(None) => {}
-            Err(trouble) => return Answer::Failed(scope, trouble),
+    let inside = parts.iter().filter_map(|part| match part {
+        Part::Reference(reference) => Some(reference),
+        Part::Text(_) => None,
+    });
+    whole.into_iter().chain(inside)
+}
+
+/// Adds every secret in force under its own name, where nothing else assigns it and the name is
+/// none of doorkey's own.
+fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
+    let mut names = BTreeSet::new();
+    for scope in scopes.in_force() {
+        match store.names(&scope) {
+            Ok(found) => names.extend(found),
+            Err(trouble) => assembled.errors.push(Error::Store {
+                store: format!("{scope} of {}", store.label()),
+                trouble,
+            }),
         }
     }
-    Answer::Missing
+    for name in names {
+        let variable = name.as_str().as_bytes().to_vec();
+        let own = variable.starts_with(b"DOORKEY_");
+        if !own && assembled.environment.value(&variable).is_none() {
+            let place = assembled.environment.assign(&variable, b"");
+            let reference = Reference {
+                level: None,
+                name,
+                member: None,
+                filters: vec![],
+                fallback: None,
+            };
+            assembled
+                .values
+                .push((place, variable, Value::Whole(reference)));
+        }
+    }
+}
+
+/// Whether anything in an environment refers to a secret.
+pub fn has_references(assembled: &Assembled<'_>) -> bool {
+    assembled
+        .values
+        .iter()
+        .any(|(_, _, value)| references(value).next().is_some())
+}
+
+/// Looks up everything that the environment refers to; `store` is `None` where nothing does, or
+/// where it can't be opened.
+/// With `all`, every secret in force is referred to.
+pub fn resolve<'a, 'e>(
+    mut assembled: Assembled<'e>,
+    store: Option<&'a dyn Store>,
+    scopes: &'a Scopes,
+    all: bool,
+    mut depth: Depth,
+) -> Resolved<'a, 'e> {
+    let mut answers = None;
+    if let Some(store) = store {
+        if depth == Depth::Values
+            && let Err(trouble) = store.prepare()
+        {
+            // What is missing can still be said beside it.
+            assembled.errors.push(Error::Store {
+                store: store.label().to_owned(),
+                trouble,
+            });
+            depth = Depth::Names;
+        }
+        if all {
+            add_all(&mut assembled, store, scopes);
+        }
+        let wanted: BTreeSet<Wanted> = assembled
+            .values
+            .iter()
+            .flat_map(|(_, _, value)| references(value))
+            .map(wanted)
+            .collect();
+        answers = Some(Answers::find(store, scopes, wanted, depth));
+    }
+    let Assembled {
+        environment,
+        values,
+        errors,
+    } = assembled;
+    Resolved {
+        environment,
+        values,
+        answers,
+        errors,
+    }
+}
+
+impl<'e> Resolved<'_, 'e> {
+    /// Fills every value in.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn fill(self) -> Result<(Environment<'e>, Summary), Error> {
+        let Resolved {
+            mut environment,
+            values,
+            answers,
+            mut errors,
+        } = self;
+        let mut filled = Vec::with_capacity(values.len());
+        for (place, name, value) in &values {
+            match fill_one(value, answers.as_ref()) {
+                Ok(pieces) => {
+                    let entry = pieces.map(|pieces| fill::join(name, &pieces));
+                    let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
+                    let refused = value.and_then(|value| refusal(name, value));
+                    errors.extend(refused.map(|cause| Fault::of(name, None, cause).into()));
+                    filled.push((*place, entry));
+                }
+                Err(faults) => {
+                    let fault = |(reference, cause)| Fault::of(name, Some(reference), cause).into();
+                    errors.extend(faults.into_iter().map(fault));
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(Error::all(errors));
+        }
+        environment.fill(filled);
+        let mut summary = Summary {
+            references: values
+                .iter()
+                .map(|(_, _, value)| references(value).count())
+                .sum(),
+            scopes: BTreeMap::new(),
+        };
+        for (_, scope, _) in answers.iter().flat_map(Answers::values) {
+            *summary.scopes.entry(scope.clone()).or_default() += 1;
+        }
+        Ok((environment, summary))
+    }
+}
+
+/// Fills one value in; where no store could be asked, only what needs none.
+///
+/// # Errors
+/// As [`fill::fill`].
+pub fn fill_one<'a>(
+    value: &'a Value,
+    answers: Option<&'a Answers<'_>>,
+) -> Result<Filled<'a>, Vec<(Reference, Cause)>> {
+    match answers {
+        Some(answers) => fill::fill(value, answers),
+        None => Ok(Some(fill::texts(value))),
+    }
 }

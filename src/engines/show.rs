@@ -1,7 +1,8 @@
 //! Shows the environment that the workload would get, without any secret in it.
 
 use super::fill::Piece;
-use super::launch::{Resolved, fill_one, seal};
+use super::launch::seal;
+use super::resolve::{Resolved, fill_one};
 use crate::pure::mask::{masked, placeholder};
 use crate::words::error::Error;
 use crate::words::name::Name;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::options::Options;
-use crate::engines::resolve::Depth;
+use crate::engines::answers::Depth;
 use crate::engines::show::show;
 use crate::stores;
 use crate::words::error::Error;

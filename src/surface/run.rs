@@ -8,9 +8,10 @@ use ::log::Level;
 
 use super::log;
 use super::options::Options;
+use crate::engines::answers::Depth;
 use crate::engines::assemble::assemble;
-use crate::engines::launch::{self, Resolved, Summary};
-use crate::engines::resolve::Depth;
+use crate::engines::launch;
+use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores;
 use crate::words::error::Error;
 use crate::world::environ::{self, Started};
@@ -54,7 +55,7 @@ pub fn resolved<T>(
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let all = options.flag("all");
     let mut store = None;
-    if all || launch::has_references(&assembled) {
+    if all || resolve::has_references(&assembled) {
         let location = place.store.as_deref().ok_or(Error::NoStore);
         match location.and_then(|location| stores::open(location, access)) {
             Ok(opened) => store = Some(opened),
@@ -62,7 +63,7 @@ pub fn resolved<T>(
         }
     }
     let store = store.as_deref();
-    let resolved = launch::resolve(assembled, store, &place.scopes, all, depth);
+    let resolved = resolve::resolve(assembled, store, &place.scopes, all, depth);
     then(resolved, store.map(|store| store.label()))
 }
 
