@@ -221,9 +221,16 @@ fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     Some((KINDS.iter().find(|kind| kind.scheme == scheme)?, place))
 }
 
-/// The variables that hold the credentials of the store at `location`.
-pub fn credentials(location: &str) -> &'static [&'static str] {
-    kind(location).map_or(&[], |(kind, _)| kind.credentials)
+/// The variables that hold the credentials of the store at `location`, and those that are
+/// doorkey's own, whatever the store.
+pub fn credentials(location: Option<&str>) -> Vec<&'static str> {
+    let chosen = location.and_then(kind).map(|(kind, _)| kind.scheme);
+    let mut names = Vec::new();
+    for kind in KINDS {
+        let is_taken = |name: &&&str| chosen == Some(kind.scheme) || name.starts_with("DOORKEY_");
+        names.extend(kind.credentials.iter().filter(is_taken));
+    }
+    names
 }
 
 /// All variables of the store at `location` that no workload gets.

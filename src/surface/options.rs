@@ -273,14 +273,10 @@ impl Options {
     /// What a store needs to be opened.
     pub fn access(&self, place: &Place, started: &mut Started) -> Access {
         let keep = self.values("keep-env");
-        let own = place
-            .store
-            .as_deref()
-            .map(stores::credentials)
-            .unwrap_or_default();
+        let own = stores::credentials(place.store.as_deref());
         Access {
             base: place.base.clone(),
-            credentials: started.take(own, |name| keep.contains(&OsStr::new(name))),
+            credentials: started.take(&own, |name| keep.contains(&OsStr::new(name))),
             key_file: self.value("key-file").map(PathBuf::from),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),

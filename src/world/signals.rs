@@ -1,7 +1,7 @@
 //! Signals and the deadline, until the exec.
 
 use std::io;
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::{origin, stdio, terminal};
@@ -11,6 +11,9 @@ const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, lib
 
 /// The timer's own signal: the last real-time one, which nobody else is likely to use.
 const DEADLINE: libc::c_int = 64;
+
+/// Whether somebody else has sent the timer's signal: it is then the workload's.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
 
 static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -61,7 +64,8 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
     // SAFETY: every struct is plain data for which zeros are valid, and lives through its call.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = too_late as extern "C" fn(libc::c_int) as usize;
+        action.sa_sigaction = too_late as Handler as usize;
+        action.sa_flags = libc::SA_SIGINFO;
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(DEADLINE, &action, &mut before);
         origin::mask(libc::SIG_UNBLOCK, 1 << (DEADLINE - 1));
@@ -84,11 +88,16 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
     }
 }
 
-extern "C" fn too_late(_: libc::c_int) {
+type Handler = extern "C" fn(libc::c_int, *const libc::siginfo_t, *const libc::c_void);
+
+extern "C" fn too_late(_: libc::c_int, from: *const libc::siginfo_t, _: *const libc::c_void) {
     let late = LATE.load(Relaxed);
-    // SAFETY: the pointer was leaked from a box, which nobody changes; writing to a descriptor
-    // and `_exit` may be called in a handler.
+    // SAFETY: the kernel hands a valid struct in; the other pointer was leaked from a box, which
+    // nobody changes; writing to a descriptor and `_exit` may be called in a handler.
     unsafe {
+        if (*from).si_code != libc::SI_TIMER {
+            return FOREIGN.store(true, Relaxed);
+        }
         stdio::say(&(*late).message);
         libc::_exit((*late).code)
     }
@@ -100,6 +109,11 @@ impl Drop for Deadline {
         unsafe {
             libc::timer_delete(self.timer);
             libc::sigaction(DEADLINE, &self.before, std::ptr::null_mut());
+            if FOREIGN.load(Relaxed) {
+                // It waits until the workload's mask is back.
+                origin::mask(libc::SIG_BLOCK, 1 << (DEADLINE - 1));
+                libc::kill(libc::getpid(), DEADLINE);
+            }
         }
     }
 }
