@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use support::Place;
 
-/// A store with five secrets in three scopes, last written in this order: the first column here.
+/// A store with five secrets in three scopes, made in this order, and last written in the order of
+/// the first column.
 fn five() -> Place {
     let place = Place::with_store();
+    let mut last = String::new();
     for (minute, scope, name) in [
         (3, "team", "a"),
         (5, "team", "b"),
@@ -20,8 +22,12 @@ fn five() -> Place {
         (4, "cluster/eu", "a"),
         (2, "project/web", "d"),
     ] {
-        place.set(scope, name, name.repeat(minute));
         let file = place.path(&format!("secrets/{scope}/{name}.age"));
+        // The file system's clock has moved on when one is newer than the one before.
+        while !file.exists() || support::created(&file) <= last {
+            place.set(scope, name, name.repeat(minute));
+        }
+        last = support::created(&file);
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(60 * minute as u64);
         let file = File::options().write(true).open(file).unwrap();
         file.set_modified(time).unwrap();
