@@ -91,14 +91,7 @@ fn kill_changes() -> usize {
             whole = whole * 9 / 10;
         }
         assert_eq!(values(&place, "own"), expected);
-        let again = place.with("own", change).end();
-        let finished =
-            "doorkey: error: age:secrets: there is no such recipient; nothing is changed\n";
-        assert!(
-            again.code() == 0 || (change == remove && again.err() == finished),
-            "{}",
-            again.err()
-        );
+        place.with("own", change).ok();
         place.with("own", "store check -q").gives(0, "", "");
         let listed = place.on("store recipient list").ok().out();
         assert_eq!(listed.contains(&other), change == add);

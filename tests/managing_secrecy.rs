@@ -238,7 +238,7 @@ fn values_in_the_store() {
         .args(["--log-level", "trace"])
         .ok();
     assert!(!(again.out() + &again.err()).contains(CANARY));
-    is_silent(|| place.with("own", &remove), false);
+    is_silent(|| place.with("own", &remove), true);
 }
 
 #[test]

@@ -36,8 +36,17 @@ fn opens(place: &Place, key: &str) -> String {
     opened.join(" ")
 }
 
-fn list(place: &Place, inside: &str) -> String {
+fn whole_list(place: &Place, inside: &str) -> String {
     fs::read_to_string(place.path(&format!("secrets/{inside}recipients.txt"))).unwrap()
+}
+
+/// A list without the comments that say who was removed.
+fn list(place: &Place, inside: &str) -> String {
+    let list = whole_list(place, inside);
+    let lines = list
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("# removed"));
+    lines.collect()
 }
 
 const HEAD: &str = "# who can read this store, one age recipient a line\n";
@@ -84,6 +93,11 @@ fn adding_and_removing() {
         .with("new", &remove)
         .gives(0, "", &(said(1, 4) + rotate));
     assert_eq!(list(&place, ""), format!("{HEAD}{new}\n"));
+    let comment = format!("# removed: age1...{}\n", &own[own.len() - 16..]);
+    assert_eq!(whole_list(&place, ""), format!("{HEAD}{comment}{new}\n"));
+    // The same again is no mistake: it finishes what was interrupted.
+    let again = place.with("new", &remove);
+    again.gives(0, "", &(said(1, 0) + rotate));
     assert_eq!(
         (opens(&place, "own"), opens(&place, "new")),
         (String::new(), "a b c d".into())

@@ -40,7 +40,7 @@ impl Store for Dir {
             && self.trim_newline
             && bytes.ends_with(b"\n")
         {
-            bytes.truncate(bytes.len() - if bytes.ends_with(b"\r\n") { 2 } else { 1 });
+            bytes.pop();
         }
         Ok(value.map(Secret::new))
     }

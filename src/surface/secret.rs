@@ -221,7 +221,7 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     let mut bytes = files::read_stdin(limit)
         .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
     if !options.flag("raw") && bytes.ends_with(b"\n") {
-        bytes.truncate(bytes.len() - if bytes.ends_with(b"\r\n") { 2 } else { 1 });
+        bytes.pop();
     }
     check_size(Secret::new(bytes))
 }

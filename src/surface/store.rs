@@ -139,9 +139,6 @@ fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitC
     let changed = recipients(&target)?
         .change(scope.as_ref(), add, remove)
         .map_err(|trouble| target.error(what.clone(), trouble))?;
-    if !adding && !changed.list && changed.rewritten.is_empty() {
-        return Err(target.error(what, Trouble::NotListed));
-    }
     if options.flag("json") {
         return print_json(&json!({
             "store": target.store.label(),

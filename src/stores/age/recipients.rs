@@ -46,9 +46,11 @@ impl Recipients for Age {
             }
         };
         let before = self.list_text(scope)?;
-        let listed = remove.iter().filter(|gone| is_listed(&before, gone));
-        // All of them, or, where an interrupted change is finished, none.
-        if ![0, remove.len()].contains(&listed.count()) {
+        // Who was removed before may be so again: that finishes an interrupted removal.
+        if !remove
+            .iter()
+            .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
+        {
             return Err(Trouble::NotListed);
         }
         let after = edited(&before, add, remove);
@@ -260,16 +262,38 @@ fn is_listed(text: &[u8], recipient: &str) -> bool {
     meaningful_lines(text).any(|(_, line)| line == recipient.as_bytes())
 }
 
-/// A list's text with recipients added at its end and others' lines removed; comments stay.
+fn was_removed(text: &[u8], recipient: &str) -> bool {
+    let comment = removed(recipient);
+    String::from_utf8_lossy(text)
+        .lines()
+        .any(|line| line.trim() == comment)
+}
+
+/// The comment that takes the place of a recipient who is removed, with the end of its key.
+fn removed(recipient: &str) -> String {
+    let end = recipient.len().saturating_sub(16);
+    format!("# removed: age1...{}", &recipient[end..])
+}
+
+/// A list's text with recipients added at its end, and comments in place of those removed.
 fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
-    let mut lines: Vec<&str> = text
+    let is_gone = |line: &str| remove.iter().any(|gone| gone == line.trim());
+    let is_back = |line: &str| add.iter().any(|new| removed(new) == line.trim());
+    let mut lines: Vec<String> = text
         .lines()
-        .filter(|line| !remove.iter().any(|gone| gone == line.trim()))
+        .filter(|line| !is_back(line))
+        .map(|line| {
+            if is_gone(line) {
+                removed(line.trim())
+            } else {
+                line.to_owned()
+            }
+        })
         .collect();
     for new in add {
         if !lines.iter().any(|line| line.trim() == new) {
-            lines.push(new);
+            lines.push(new.clone());
         }
     }
     lines
