@@ -361,21 +361,14 @@ fn what_get_shows() {
 fn a_name_that_is_not_there() {
     let place = Place::with_store();
     place.set("team", "db_password", "1");
-    let absent = "doorkey: error: db_pasword in team of age:secrets: there is no such secret\n";
-    let near = "doorkey: warning: there is no db_pasword in team; did you mean db_password?\n";
-    place
-        .on("secret get db_pasword --team")
-        .fails(1, &format!("{near}{absent}"));
-    place
-        .on("secret get db_pasword --team -j")
-        .fails(1, &format!("{near}{absent}"));
-    place
-        .on("secret delete db_pasword --team --yes")
-        .fails(1, absent);
-    place
-        .on("secret update db_pasword --team")
-        .stdin("v")
-        .fails(1, absent);
+    let near = "doorkey: error: db_pasword in team of age:secrets: there is no such secret; \
+                did you mean db_password?\n";
+    for command in ["get", "get -j", "delete --yes", "update"] {
+        place
+            .on(&format!("secret {command} db_pasword --team"))
+            .stdin("v")
+            .fails(1, near);
+    }
     let far = "doorkey: error: smtp in team of age:secrets: there is no such secret\n";
     place.on("secret get smtp --team").fails(1, far);
 }

@@ -171,7 +171,8 @@ impl<'e> Resolved<'_, 'e> {
                 .sum(),
             scopes: BTreeMap::new(),
         };
-        for (_, scope, _) in answers.iter().flat_map(Answers::values) {
+        for (name, scope, _) in answers.iter().flat_map(Answers::values) {
+            log::debug!("{name} comes from {scope}");
             *summary.scopes.entry(scope.clone()).or_default() += 1;
         }
         Ok((environment, summary))

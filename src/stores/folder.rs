@@ -208,7 +208,7 @@ fn trouble(error: io::Error) -> Trouble {
 pub fn unwritten(error: io::Error) -> Trouble {
     match error.raw_os_error() {
         Some(libc::EEXIST) => Trouble::Taken,
-        Some(libc::ENOENT) => Trouble::Absent,
+        Some(libc::ENOENT) => Trouble::Absent(None),
         Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
         _ => Trouble::Unwritable(error.into()),
     }

@@ -11,7 +11,6 @@ use super::options::Options;
 use super::table::{NOTHING, table};
 use super::target::{Target, name};
 use super::{print, print_json};
-use crate::pure::nearest::nearest;
 use crate::stores::Record;
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
@@ -74,15 +73,9 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let name = name(options)?;
     let target = Target::open(options, &mut started)?;
     let scope = target.scope(options)?;
-    let fail = |trouble| target.error(Some(format!("{name} in {scope}")), trouble);
+    let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
-    let Some(record) = record else {
-        let names = target.store.names(&scope).unwrap_or_default();
-        if let Some(near) = nearest(name.as_str(), &names, Name::as_str) {
-            ::log::warn!("there is no {name} in {scope}; did you mean {near}?");
-        }
-        return Err(fail(Trouble::Absent));
-    };
+    let record = record.ok_or_else(|| fail(Trouble::Absent(None)))?;
     let item = Item {
         scope: scope.clone(),
         name: name.clone(),
@@ -98,7 +91,7 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
             .store
             .read(&scope, &name)
             .map_err(fail)?
-            .ok_or_else(|| fail(Trouble::Absent))?;
+            .ok_or_else(|| fail(Trouble::Absent(None)))?;
         if !options.flag("json") {
             let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
             return print(&[value.expose(), end].concat());

@@ -307,6 +307,7 @@ impl Options {
         for above in start.ancestors() {
             let file = above.join("doorkey.toml");
             if files::exists(&file) {
+                ::log::debug!("settings come from {}", file.display());
                 return Ok((read(&file)?, folder(&file)));
             }
         }

@@ -56,17 +56,15 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
         creatable(&name)?;
     }
     let value = read_value(options, &name)?;
-    let values = [(name, value)];
-    let store = &target.store;
-    store
-        .write(&scope, &values, how)
-        .map_err(|trouble| target.error(Some(format!("{} in {scope}", values[0].0)), trouble))?;
+    let values = [(name.clone(), value)];
+    let written = target.store.write(&scope, &values, how);
+    written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
     let done = match how {
         How::Create => "created",
         How::Set => "set",
         How::Update => "updated",
     };
-    report(options, &target, &scope, &values[0].0, done)
+    report(options, &target, &scope, &name, done)
 }
 
 /// Removes a secret.
@@ -77,15 +75,12 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let name = name(options)?;
     let target = Target::open(options, &mut started)?;
     let scope = target.scope(options)?;
-    let place = format!("{name} in {scope}");
-    let fail = |trouble| target.error(Some(place.clone()), trouble);
+    let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.store.has(&scope, &name).map_err(fail)? {
-        return Err(fail(Trouble::Absent));
+        return Err(fail(Trouble::Absent(None)));
     }
-    confirm(
-        options,
-        &format!("remove {place} of {}", target.store.label()),
-    )?;
+    let label = target.store.label();
+    confirm(options, &format!("remove {name} in {scope} of {label}"))?;
     target.store.delete(&scope, &name).map_err(fail)?;
     report(options, &target, &scope, &name, "removed")
 }
@@ -103,7 +98,7 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let mut existing = Vec::new();
     for (name, _) in &values {
         let has = target.store.has(&scope, name);
-        if has.map_err(|trouble| target.error(Some(format!("{name} in {scope}")), trouble))? {
+        if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
             existing.push(name.clone());
         }
     }

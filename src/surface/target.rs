@@ -3,6 +3,7 @@
 use std::io;
 
 use super::options::{Options, Place};
+use crate::pure::nearest::nearest;
 use crate::stores::{self, Store};
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
@@ -87,6 +88,18 @@ impl Target {
         let label = self.store.label();
         let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
         Error::Store { store, trouble }
+    }
+
+    /// A failure about one secret; of one that is not there, with the name that was meant.
+    pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: Trouble) -> Error {
+        let trouble = match trouble {
+            Trouble::Absent(_) => {
+                let names = self.store.names(scope).unwrap_or_default();
+                Trouble::Absent(nearest(name.as_str(), &names, Name::as_str).cloned())
+            }
+            other => other,
+        };
+        self.error(Some(format!("{name} in {scope}")), trouble)
     }
 
     /// Makes the store ready for reading values.

@@ -209,8 +209,8 @@ pub enum Trouble {
     BadRecipients(String, Malformed),
     /// The name is there already.
     Taken,
-    /// The name is not there.
-    Absent,
+    /// The name is not there; the existing one that is most like it.
+    Absent(Option<Name>),
     /// Secrets that would have to be opened, and can't be.
     Closed(Vec<String>),
     /// What was given is no recipient that doorkey can encrypt for; which, from 1. It may be a
@@ -393,7 +393,10 @@ impl fmt::Display for Trouble {
                 write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
             }
             Trouble::Taken => f.write_str("it exists already; to change it, use update or set"),
-            Trouble::Absent => f.write_str("there is no such secret"),
+            Trouble::Absent(None) => f.write_str("there is no such secret"),
+            Trouble::Absent(Some(near)) => {
+                write!(f, "there is no such secret; did you mean {near}?")
+            }
             Trouble::Closed(names) => {
                 write!(f, "nothing is changed: the key can't open {}", names.join(", "))
             }

@@ -107,7 +107,7 @@ impl Store for Age {
         if how == How::Update {
             for (name, _) in values {
                 if !self.has(scope, name)? {
-                    return Err(Trouble::Absent);
+                    return Err(Trouble::Absent(None));
                 }
             }
         }
@@ -122,7 +122,7 @@ impl Store for Age {
             let has = self.has(scope, name)?;
             match how {
                 How::Create if has => return Err(Trouble::Taken),
-                How::Update if !has => return Err(Trouble::Absent),
+                How::Update if !has => return Err(Trouble::Absent(None)),
                 _ => written.push((self.tree.file(name), file::encrypt(value, &recipients)?)),
             }
         }
@@ -135,7 +135,7 @@ impl Store for Age {
 
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
         if !self.has(scope, name)? {
-            return Err(Trouble::Absent);
+            return Err(Trouble::Absent(None));
         }
         let held = self.tree.own(&scope_folder(scope))?;
         held.remove(&self.tree.file(name)).map_err(unwritten)
