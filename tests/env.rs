@@ -55,7 +55,8 @@ fn each_secret_is_shown_by_its_name() {
         "A=plain\nB=[secret:pass]\nC=a:[secret:json]@[secret:pass]:1\nD=some text\nF=xy\n\
              G=secret:a$${secret:b}\nH=a value with [secret:pass] in it\n\
              I=[secret:pin] [secret:pass]\nFILE=[secret:pass]\nNEW-ONE=[secret:pin]\n",
-        "",
+        "doorkey: debug: json comes from project/web\ndoorkey: debug: pass comes from team\n\
+         doorkey: debug: pin comes from team\ndoorkey: debug: pass comes from team\n",
     );
     env(&place, &["--all", "--clear-env"])
         .env("A", "plain")

@@ -221,7 +221,9 @@ fn log_levels() {
     ] {
         let run = || place.run(["--log-level", level, "true"]);
         let said = |text, says| if says { text } else { "" };
-        run().env("X", "secret:a").gives(0, "", said(info, informs));
+        let from = said("doorkey: debug: a comes from team\n", debugs);
+        let info = from.to_owned() + said(info, informs);
+        run().env("X", "secret:a").gives(0, "", &info);
         run().env("X", "plain").gives(0, "", said(debug, debugs));
         run().env("X", "secret:none").gives(125, "", missing);
         let quiet = place.run(["--log-level", level, "--quiet", "true"]);

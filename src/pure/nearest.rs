@@ -1,7 +1,7 @@
 //! The existing name that a missing one was probably meant to be.
 
 /// The candidate that is most like `wanted`, if any is like enough to be a typing error: no more
-/// than a third of it differs, letter case aside.
+/// than a third of it differs, and not all, letter case aside.
 pub fn nearest<'a, T>(
     wanted: &str,
     candidates: &'a [T],
@@ -9,11 +9,12 @@ pub fn nearest<'a, T>(
 ) -> Option<&'a T> {
     let wanted = wanted.to_lowercase();
     let distance = |candidate: &T| strsim::osa_distance(&wanted, &text(candidate).to_lowercase());
-    let limit = wanted.chars().count().div_ceil(3);
+    let length = wanted.chars().count();
     let best = candidates
         .iter()
         .min_by_key(|candidate| distance(candidate))?;
-    (distance(best) <= limit).then_some(best)
+    let differs = distance(best);
+    (differs <= length.div_ceil(3) && differs < length).then_some(best)
 }
 
 #[cfg(test)]
@@ -25,5 +26,6 @@ mod tests {
         assert_eq!(nearest("db_pasword"), Some("db_password"));
         assert_eq!(nearest("DB_PASSWORD"), Some("db_password"));
         assert_eq!(nearest("smtp_token"), None);
+        assert_eq!(super::nearest("b", &["a"], |name| name), None);
     }
 }
