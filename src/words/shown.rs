@@ -9,14 +9,10 @@ pub struct Shown<'a>(pub &'a [u8]);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if c.is_control()
-                    || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-                {
-                    write!(f, "{}", c.escape_default())?;
-                } else {
-                    write!(f, "{c}")?;
-                }
+            for piece in chunk.valid().split_inclusive(is_unfit) {
+                let text = piece.trim_end_matches(is_unfit);
+                f.write_str(text)?;
+                write!(f, "{}", piece[text.len()..].escape_default())?;
             }
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
@@ -26,6 +22,12 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// Whether a character would break the line, or the order of what is on it.
+fn is_unfit(c: char) -> bool {
+    let breaks_order = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || breaks_order || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::Shown;
@@ -33,6 +35,7 @@ mod tests {
     #[test]
     fn a_name_stays_on_its_line() {
         assert_eq!(Shown(b"A\nB\xff\x1b").to_string(), "A\\nB\\xff\\u{1b}");
+        assert_eq!(Shown(b"\n\nA\n").to_string(), "\\n\\nA\\n");
         assert_eq!(Shown("größe-1".as_bytes()).to_string(), "größe-1");
     }
 }
