@@ -153,16 +153,21 @@ impl Age {
 
     /// Who can read a scope: those of its own list, or else of the store's.
     fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, Trouble> {
-        for list in scope
-            .map(own_list)
-            .into_iter()
-            .chain([PathBuf::from(RECIPIENTS)])
-        {
+        match self.list_of(scope)? {
+            Some((list, text)) => parse_recipients(&text, &list),
+            None => Err(Trouble::NoRecipients(RECIPIENTS.to_owned())),
+        }
+    }
+
+    /// The list that counts for a scope: where it is, and its text.
+    fn list_of(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Vec<u8>)>, Trouble> {
+        let common = PathBuf::from(RECIPIENTS);
+        for list in scope.map(own_list).into_iter().chain([common]) {
             if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
-                return parse_recipients(&text, &list);
+                return Ok(Some((list, text)));
             }
         }
-        Err(Trouble::NoRecipients(RECIPIENTS.to_owned()))
+        Ok(None)
     }
 }
 

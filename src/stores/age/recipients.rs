@@ -45,7 +45,11 @@ impl Recipients for Age {
                 scopes
             }
         };
-        let before = self.list_text(scope)?;
+        // A list of a scope's own starts from the store's.
+        let before = self
+            .list_of(scope)?
+            .map(|(_, text)| text)
+            .unwrap_or_default();
         // Who was removed before may be so again: that finishes an interrupted removal.
         if !remove
             .iter()
@@ -161,20 +165,6 @@ impl Age {
             self.tree.read_file(&own_list(scope), LARGEST_LIST),
             Ok(None)
         )
-    }
-
-    /// The text of the list that counts for a scope, from which its own one starts.
-    fn list_text(&self, scope: Option<&Scope>) -> Result<Vec<u8>, Trouble> {
-        for list in scope
-            .map(own_list)
-            .into_iter()
-            .chain([PathBuf::from(RECIPIENTS)])
-        {
-            if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
-                return Ok(text);
-            }
-        }
-        Ok(Vec::new())
     }
 
     /// The value of a secret that is not for exactly these recipients yet.
