@@ -15,7 +15,8 @@
 //! # The journey of one value
 //! `DB_PASSWORD=secret:db_password` is in the environment of `doorkey run -- server`.
 //!
-//! 1. [`world::origin`] has kept, from before `main`, what Rust's start-up changes of the process.
+//! 1. [`world::origin`] has kept, from before `main`, what Rust's start-up changes of the process;
+//!    from there on a signal ends the launch ([`world::signals`]).
 //! 2. [`surface`] reads arguments and environment once ([`world::environ`]), overwriting the
 //!    store's credentials where they stood, and conceals the process ([`world::memory`]).
 //! 3. [`engines::assemble`] puts the environment together from its sources and reads each value

@@ -21,11 +21,10 @@ use self::options::Options;
 use crate::stores::How;
 use crate::words::error::Error;
 use crate::world::environ::{self, Started};
-use crate::world::{exec, signals, stdio};
+use crate::world::{exec, stdio};
 
 /// The program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
-    signals::end_on_signals();
     std::panic::set_hook(Box::new(|panic| {
         // The panic's own message may quote anything.
         let place = panic

@@ -7,6 +7,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use super::signals;
+
 /// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
 /// out the signals that it keeps for itself.
 pub type Mask = u64;
@@ -40,6 +42,8 @@ extern "C" fn capture() {
             }
         }
     }
+    // As PID 1 every one that comes before this is dropped by the kernel.
+    signals::end_on_signals();
 }
 
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.
