@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
-use crate::pure::environment::{Environment, Inheriting, refusal};
+use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
 use crate::pure::{dotenv, spec};
 use crate::words::error::{Cause, Error, Fault};
 use crate::words::reference::{self, Value};
@@ -57,9 +57,9 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     };
     for path in &sources.env_files {
         for assignment in read(path, &mut errors, dotenv::parse) {
-            let value = assignment
-                .value
-                .or_else(|| original(inherited, &assignment.name));
+            // A name alone on a line stands for the inherited value.
+            let inherited = || lookup(inherited, &assignment.name).map(<[u8]>::to_vec);
+            let value = assignment.value.or_else(inherited);
             if let Some(value) = value {
                 assign(&assignment.name, &value);
             }
@@ -107,28 +107,10 @@ fn read<T>(
     let path = path.to_owned();
     let read = match files::read(&path, LARGEST) {
         Ok(text) => parse(&text).map_err(|at| Error::Text { path, at }),
-        Err(why) => Err(Error::File {
-            doing: "read",
-            path,
-            why: why.into(),
-        }),
+        Err(why) => Err(Error::file("read", path, why)),
     };
     read.unwrap_or_else(|error| {
         errors.push(error);
         Vec::new()
     })
-}
-
-/// What a name alone on a line of an environment file stands for: the inherited value.
-fn original(inherited: &[&CStr], name: &[u8]) -> Option<Vec<u8>> {
-    let value = |entry: &&CStr| {
-        Some(
-            entry
-                .to_bytes()
-                .strip_prefix(name)?
-                .strip_prefix(b"=")?
-                .to_vec(),
-        )
-    };
-    inherited.iter().find_map(value)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
-use crate::pure::environment::{Block, Environment};
+use crate::pure::environment::{Block, Environment, value_in};
 use crate::words::error::Error;
 use crate::world::exec;
 use crate::world::memory::{self, Concealed};
@@ -55,7 +55,7 @@ pub fn launch(
     arguments: &[CString],
     environment: &[Cow<'_, CStr>],
     concealed: &Concealed,
-    deadline: Option<Deadline>,
+    deadline: Deadline,
 ) -> Error {
     memory::wipe_stack();
     exec::replace(
@@ -71,5 +71,5 @@ pub fn launch(
 fn path<'a>(environment: &'a [Cow<'_, CStr>]) -> Option<&'a [u8]> {
     environment
         .iter()
-        .find_map(|entry| entry.to_bytes().strip_prefix(b"PATH="))
+        .find_map(|entry| value_in(entry.to_bytes(), b"PATH"))
 }

@@ -74,6 +74,18 @@ fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&entry[..at], &entry[at + 1..]))
 }
 
+/// The value in an entry, if it is one of this name.
+pub fn value_in<'a>(entry: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    entry.strip_prefix(name)?.strip_prefix(b"=")
+}
+
+/// The value of a name in a block, as `getenv` reads it: the first one's.
+pub fn lookup<'a>(block: &[&'a CStr], name: &[u8]) -> Option<&'a [u8]> {
+    block
+        .iter()
+        .find_map(|entry| value_in(entry.to_bytes(), name))
+}
+
 /// Names and value put together as an entry, with room for its end.
 fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
@@ -166,12 +178,7 @@ impl<'a> Environment<'a> {
     }
 
     fn position(&self, name: &[u8]) -> Option<usize> {
-        let is_it = |entry: &Entry| {
-            entry
-                .bytes()
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(b"="))
-        };
+        let is_it = |entry: &Entry| value_in(entry.bytes(), name).is_some();
         self.entries.iter().position(is_it)
     }
 }

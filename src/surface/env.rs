@@ -17,9 +17,8 @@ use crate::world::memory;
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
     let _deadline = super::run::start_deadline(options, 1)?;
-    let own = stores::credentials(options.place()?.store.as_deref());
-    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, _| {
-        show(resolved, &own)
+    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, place| {
+        show(resolved, &stores::credentials(place.store.as_deref()))
     })?;
     super::print(&shown)
 }

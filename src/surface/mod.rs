@@ -190,9 +190,5 @@ fn print(text: &[u8]) -> Result<ExitCode, Error> {
 }
 
 fn unprintable(error: std::io::Error) -> Error {
-    Error::File {
-        doing: "write",
-        path: "standard output".into(),
-        why: error.into(),
-    }
+    Error::file("write", "standard output", error)
 }

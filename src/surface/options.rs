@@ -13,6 +13,7 @@ use super::cli::Leaf;
 use super::log::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::pure::config::{self, Config};
+use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Access};
 use crate::words::error::Error;
@@ -51,16 +52,10 @@ impl Options {
                 std::process::exit(0);
             }
         };
-        let set = |entry: &&CStr| {
-            entry
-                .to_bytes()
-                .strip_prefix(b"NO_COLOR=")
-                .is_some_and(|set| !set.is_empty())
-        };
         let options = Options {
             matches,
             home: home(environment),
-            no_color: environment.iter().any(set),
+            no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
@@ -290,11 +285,7 @@ impl Options {
                 path: path.to_owned(),
                 at,
             }),
-            Err(error) => Err(Error::File {
-                doing: "read",
-                path: path.to_owned(),
-                why: error.into(),
-            }),
+            Err(error) => Err(Error::file("read", path, error)),
         };
         let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_owned();
         if let Some(file) = self.value("config") {
@@ -321,11 +312,9 @@ impl Options {
             Some(folder) => {
                 let folder = Path::new(folder);
                 let found = folder.canonicalize();
-                found.map(Some).map_err(|error| Error::File {
-                    doing: "read",
-                    path: folder.to_owned(),
-                    why: error.into(),
-                })
+                found
+                    .map(Some)
+                    .map_err(|error| Error::file("read", folder, error))
             }
         }
     }
@@ -367,23 +356,17 @@ fn variable(id: &str) -> String {
 /// Takes the variables of a command's options as their defaults, so that the command line wins.
 /// An empty variable counts as none: that is what compose makes of an unset one.
 fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
-    let ours = |entry: &&'static CStr| {
-        let entry = entry.to_bytes().strip_prefix(b"DOORKEY_")?;
-        let equals = entry.iter().position(|&byte| byte == b'=')?;
-        let (name, value) = (&entry[..equals], &entry[equals + 1..]);
-        (!value.is_empty()).then_some((name, value))
-    };
-    let variables: Vec<(&[u8], &'static [u8])> = environment.iter().filter_map(ours).collect();
+    let ours = |entry: &&'static CStr| entry.to_bytes().starts_with(b"DOORKEY_");
+    let variables: Vec<&'static CStr> = environment.iter().copied().filter(ours).collect();
     if variables.is_empty() {
         return command;
     }
     command.mut_args(|arg| {
         let Some(id) = arg.get_long() else { return arg };
-        let name = variable(id);
-        let given = variables
-            .iter()
-            .find(|(given, _)| name.as_bytes().ends_with(given) && name.len() == given.len() + 8);
-        let Some((_, value)) = given else { return arg };
+        let value = lookup(&variables, variable(id).as_bytes());
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return arg;
+        };
         match arg.get_action() {
             ArgAction::SetTrue if is_no(value) => arg,
             ArgAction::SetTrue => arg.default_value("true"),
@@ -403,17 +386,10 @@ fn is_no(value: &[u8]) -> bool {
 /// The user's configuration folder.
 fn home(environment: &[&'static CStr]) -> Option<PathBuf> {
     let value = |name: &str| {
-        let value = |entry: &&'static CStr| {
-            entry
-                .to_bytes()
-                .strip_prefix(name.as_bytes())?
-                .strip_prefix(b"=")
-        };
-        let value = environment
-            .iter()
-            .find_map(value)
-            .filter(|value| value.starts_with(b"/"))?;
-        Some(PathBuf::from(OsStr::from_bytes(value)))
+        let value = lookup(environment, name.as_bytes())?;
+        value
+            .starts_with(b"/")
+            .then(|| PathBuf::from(OsStr::from_bytes(value)))
     };
     value("XDG_CONFIG_HOME").or_else(|| Some(value("HOME")?.join(".config")))
 }

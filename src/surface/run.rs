@@ -7,7 +7,7 @@ use std::time::Instant;
 use ::log::Level;
 
 use super::log;
-use super::options::Options;
+use super::options::{Options, Place};
 use crate::engines::answers::Depth;
 use crate::engines::assemble::assemble;
 use crate::engines::launch;
@@ -32,9 +32,11 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
     let (environment, summary, store) =
-        resolved(&options, &mut started, Depth::Values, |resolved, store| {
+        resolved(&options, &mut started, Depth::Values, |resolved, _| {
+            let answers = resolved.answers.as_ref();
+            let store = answers.map(|answers| answers.store().label().to_owned());
             let (environment, summary) = resolved.fill()?;
-            Ok((environment, summary, store.map(str::to_owned)))
+            Ok((environment, summary, store))
         })?;
     let environment = launch::seal(environment, &command)?;
     say(&summary, store.as_deref(), began);
@@ -48,7 +50,7 @@ pub fn resolved<T>(
     options: &Options,
     started: &mut Started,
     depth: Depth,
-    then: impl FnOnce(Resolved<'_, 'static>, Option<&str>) -> Result<T, Error>,
+    then: impl FnOnce(Resolved<'_, 'static>, &Place) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let place = options.place()?;
     let access = options.access(&place, started);
@@ -62,16 +64,15 @@ pub fn resolved<T>(
             Err(error) => assembled.errors.push(error),
         }
     }
-    let store = store.as_deref();
-    let resolved = resolve::resolve(assembled, store, &place.scopes, all, depth);
-    then(resolved, store.map(|store| store.label()))
+    let resolved = resolve::resolve(assembled, store.as_deref(), &place.scopes, all, depth);
+    then(resolved, &place)
 }
 
 /// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
 ///
 /// # Errors
 /// A usage error, or that there is no timer.
-pub fn start_deadline(options: &Options, code: u8) -> Result<Option<Deadline>, Error> {
+pub fn start_deadline(options: &Options, code: u8) -> Result<Deadline, Error> {
     let timeout = options.timeout()?;
     let message = format!(
         "gave up after {} (--timeout); nothing was executed: the store, or a file that was named, did not answer",
@@ -79,11 +80,7 @@ pub fn start_deadline(options: &Options, code: u8) -> Result<Option<Deadline>, E
     );
     let message = log::line(log::format(), Level::Error, &message);
     let deadline = signals::deadline(timeout, message, code);
-    deadline.map(Some).map_err(|error| Error::File {
-        doing: "start",
-        path: "a timer".into(),
-        why: error.into(),
-    })
+    deadline.map_err(|error| Error::file("start", "a timer", error))
 }
 
 /// One line: how many references, from which scopes and store, in what time. Without references

@@ -225,11 +225,7 @@ fn too_large_or(why: Os, path: PathBuf) -> Error {
     if why == Os(libc::EFBIG) {
         Error::Usage(TOO_LARGE.to_owned())
     } else {
-        Error::File {
-            doing: "read",
-            path,
-            why,
-        }
+        Error::file("read", path, why)
     }
 }
 
@@ -255,11 +251,7 @@ fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
         _ => files::read(file, LARGEST_IMPORT),
     };
     let path = file.to_owned();
-    let text = text.map_err(|error| Error::File {
-        doing: "read",
-        path: path.clone(),
-        why: error.into(),
-    })?;
+    let text = text.map_err(|error| Error::file("read", file, error))?;
     let wrong = |at| Error::Text {
         path: path.clone(),
         at,

@@ -154,9 +154,5 @@ pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
 
 /// Standard input could not be read.
 pub fn unreadable(error: io::Error) -> Error {
-    Error::File {
-        doing: "read",
-        path: "standard input".into(),
-        why: error.into(),
-    }
+    Error::file("read", "standard input", error)
 }

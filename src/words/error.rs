@@ -247,6 +247,12 @@ impl Error {
         }
     }
 
+    /// A file that can't be read or written.
+    pub fn file(doing: &'static str, path: impl Into<PathBuf>, why: impl Into<Os>) -> Self {
+        let (path, why) = (path.into(), why.into());
+        Error::File { doing, path, why }
+    }
+
     /// One error of several; the one itself where there is only one.
     pub fn all(mut errors: Vec<Error>) -> Self {
         if errors.len() == 1 {

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
+use crate::pure::environment::value_in;
 use crate::words::secret::Secret;
 
 unsafe extern "C" {
@@ -47,7 +48,7 @@ impl Started {
     ) -> Vec<(&'static str, Secret)> {
         let mut taken = Vec::new();
         for &name in names {
-            let of_name = |entry: &&CStr| is_variable(entry.to_bytes(), name);
+            let of_name = |entry: &&CStr| value_in(entry.to_bytes(), name.as_bytes()).is_some();
             let Some(entry) = self.environment.iter().copied().find(of_name) else {
                 continue;
             };
@@ -71,12 +72,6 @@ impl Started {
         }
         taken
     }
-}
-
-fn is_variable(entry: &[u8], name: &str) -> bool {
-    entry
-        .strip_prefix(name.as_bytes())
-        .is_some_and(|rest| rest.starts_with(b"="))
 }
 
 /// An argument as the kernel takes it. Arguments that came from the kernel hold no NUL byte.

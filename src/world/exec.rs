@@ -17,14 +17,14 @@ use crate::words::error::{Error, Os};
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/bin:/usr/bin";
 
 /// Becomes the command that the first argument names, found in `path` as `execvp` would, with
-/// exactly these arguments and this environment, and with the signals, mask and limits that doorkey was started with.
-/// Comes back only when it fails.
+/// exactly these arguments and this environment, and with the signals, mask and limits that
+/// doorkey was started with. Comes back only when it fails.
 pub fn replace(
     arguments: &[CString],
     path: Option<&[u8]>,
     environment: &[Cow<'_, CStr>],
     concealed: &Concealed,
-    deadline: Option<Deadline>,
+    deadline: Deadline,
 ) -> Error {
     let command = arguments.first().map_or(c"", CString::as_c_str);
     let argv = pointers(arguments.iter().map(CString::as_c_str));

@@ -134,8 +134,6 @@ impl Folder {
 
     fn hold(&self, inside: &Path, alone: bool) -> io::Result<Held> {
         self.make(inside)?;
-        // A link that leads out is refused here.
-        self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         let path = self.path.join(inside);
         let handle = File::open(&path)?;
         // Temporary files that are there while nobody holds the folder have lost their writer.
