@@ -4,6 +4,7 @@ pub mod environ;
 pub mod exec;
 pub mod files;
 pub mod folder;
+pub mod http;
 pub mod memory;
 pub mod origin;
 pub mod processors;
