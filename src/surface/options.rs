@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use ::log::LevelFilter;
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use super::cli::Leaf;
+use super::given::{Given, variable};
 use super::log::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::pure::config::{self, Config};
@@ -42,13 +43,19 @@ impl Options {
         arguments: &[OsString],
         environment: &[&'static CStr],
     ) -> Result<Self, Error> {
-        let command = with_variables(leaf.command(), environment).no_binary_name(true);
-        let program = format!("doorkey {}", leaf.words.join(" "));
-        let matches = match command.try_get_matches_from(&arguments[leaf.words.len()..]) {
+        let words = &arguments[leaf.words.len()..];
+        let given = Given::new(words, environment);
+        let parse = |command: Command| {
+            let command = given.with_variables(command).no_binary_name(true);
+            command.try_get_matches_from(words)
+        };
+        let possible = leaf.command_with(|option| given.may_have(option));
+        // Help and errors are those of the whole subcommand.
+        let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
                 log::start(LevelFilter::Info, likely_format(arguments, environment));
-                super::help_or_usage(&error, &program)?;
+                super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
         };
@@ -346,41 +353,6 @@ pub struct Place {
     pub base: PathBuf,
     /// The scopes in force.
     pub scopes: Scopes,
-}
-
-/// The variable that stands for an option.
-fn variable(id: &str) -> String {
-    format!("DOORKEY_{}", id.to_uppercase().replace('-', "_"))
-}
-
-/// Takes the variables of a command's options as their defaults, so that the command line wins.
-/// An empty variable counts as none: that is what compose makes of an unset one.
-fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
-    let ours = |entry: &&'static CStr| entry.to_bytes().starts_with(b"DOORKEY_");
-    let variables: Vec<&'static CStr> = environment.iter().copied().filter(ours).collect();
-    if variables.is_empty() {
-        return command;
-    }
-    command.mut_args(|arg| {
-        let Some(id) = arg.get_long() else { return arg };
-        let value = lookup(&variables, variable(id).as_bytes());
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return arg;
-        };
-        match arg.get_action() {
-            ArgAction::SetTrue if is_no(value) => arg,
-            ArgAction::SetTrue => arg.default_value("true"),
-            _ => arg
-                .default_value(OsStr::from_bytes(value))
-                .hide_default_value(true),
-        }
-    })
-}
-
-fn is_no(value: &[u8]) -> bool {
-    ["0", "false", "no", "off", "n", "f"]
-        .iter()
-        .any(|no| value.eq_ignore_ascii_case(no.as_bytes()))
 }
 
 /// The user's configuration folder.
