@@ -83,7 +83,7 @@ pub struct Group {
     pub options: &'static [Opt],
 }
 
-const STORE: Opt = value("store", "STORE", "age:DIR or dir:DIR");
+const STORE: Opt = value("store", "STORE", "age:DIR, dir:DIR or vault:MOUNT/PREFIX");
 
 /// A store, and the scopes that are in force.
 const IN_FORCE: Group = Group {
@@ -122,6 +122,38 @@ const ACCESS: Group = Group {
             "Read this file, not the nearest doorkey.toml",
         ),
         value("cwd", "DIR", "Look for doorkey.toml from here upwards"),
+    ],
+};
+
+/// Of a store that is a server.
+const SERVER: Group = Group {
+    heading: "OpenBao and Vault",
+    options: &[
+        value("address", "URL", "The server's address"),
+        value("namespace", "NAME", "The namespace"),
+        value(
+            "auth",
+            "METHOD",
+            "token, approle, kubernetes, jwt, userpass or cert",
+        ),
+        value("auth-path", "MOUNT", "Where the method is mounted"),
+        value("role", "NAME", "The role to log in with"),
+        value("token-file", "FILE", "The token's file"),
+        flag("token-once", "Remove the token's file after reading it"),
+        flag("unwrap", "The token or secret id is response-wrapped"),
+        flag("no-revoke", "Leave the token alive that logging in gave"),
+        flag("require-tls", "Refuse http:// and unverified servers"),
+        value("team-path", "PATH", "The document of the team's scope"),
+        value(
+            "cluster-path",
+            "PATH",
+            "The document of the cluster's scope",
+        ),
+        value(
+            "project-path",
+            "PATH",
+            "The document of the project's scope",
+        ),
     ],
 };
 
@@ -188,11 +220,11 @@ pub const OWN: &str = "Options";
 /// Of every subcommand that has to do with no store.
 pub const ALL: &[Group] = &[LOGGING];
 /// Of those that put an environment together.
-pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, ENVIRONMENT, TIME, LOGGING];
+pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, SERVER, ENVIRONMENT, TIME, LOGGING];
 /// Of those that work on one scope of a store.
-pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, LOGGING];
+pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
-pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, LOGGING];
+pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");

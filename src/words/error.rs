@@ -322,7 +322,10 @@ impl fmt::Display for Cause {
                 )
             }
             Cause::NotJson(from) => {
-                write!(f, "a member is asked for, but the secret in {from} is not JSON")
+                write!(
+                    f,
+                    "a member is asked for, but the secret in {from} is not JSON"
+                )
             }
             Cause::NoMember(from) => write!(f, "the secret in {from} has no such member"),
             Cause::NotBase64(from) => {

@@ -182,11 +182,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Text up to one of these bytes, printable and not empty.
-    fn stretch(
-        &mut self,
-        ends: &[u8],
-        missing: &'static str,
-    ) -> Result<&'a str, Malformed> {
+    fn stretch(&mut self, ends: &[u8], missing: &'static str) -> Result<&'a str, Malformed> {
         let start = self.at;
         let length = self.rest().iter().take_while(|byte| !ends.contains(byte));
         let bytes = &self.rest()[..length.count()];
@@ -324,4 +320,3 @@ impl<'a> Cursor<'a> {
         }
     }
 }
-

@@ -26,6 +26,20 @@ pub enum Part {
     Reference(Reference),
 }
 
+/// The references in a value.
+pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
+    let (whole, parts): (_, &[Part]) = match value {
+        Value::Plain => (None, &[]),
+        Value::Whole(reference) => (Some(reference), &[]),
+        Value::Mixed(parts) => (None, parts),
+    };
+    let inside = parts.iter().filter_map(|part| match part {
+        Part::Reference(reference) => Some(reference),
+        Part::Text(_) => None,
+    });
+    whole.into_iter().chain(inside)
+}
+
 /// Where a value comes from and what is done to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reference {

@@ -8,6 +8,7 @@ pub mod http;
 pub mod memory;
 pub mod origin;
 pub mod processors;
+pub mod random;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;

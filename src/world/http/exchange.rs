@@ -1,6 +1,5 @@
 //! One request, until it has an answer or there is no more time.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +12,7 @@ use super::failure::{Failure, failure};
 use super::{Answer, Method, Request, Settings};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
+use crate::world::random;
 
 /// What may be otherwise the next time: a state that has not arrived yet (412), a quota (429), a
 /// standby (473), faults in between or inside (5xx).
@@ -84,15 +84,20 @@ impl Exchange {
                 Err(_) => ("no answer in time".to_owned(), false, None),
                 Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
                 Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
-                Ok(Ok((answer, _))) if !RETRIED.contains(&answer.status) => return Ok(answer),
                 Ok(Ok((answer, at_least))) => {
                     let status = answer.status;
+                    if status < 400 {
+                        return Ok(answer);
+                    }
                     let said = (self.settings.explain)(status, answer.body.expose());
-                    let why = match said {
-                        Some(said) => format!("status {status}: {said}"),
+                    if !said.passing && !RETRIED.contains(&status) {
+                        return Ok(answer);
+                    }
+                    let why = match said.text {
+                        Some(text) => format!("status {status}: {text}"),
                         None => format!("status {status}"),
                     };
-                    (why, UNDONE.contains(&status), at_least)
+                    (why, said.passing || UNDONE.contains(&status), at_least)
                 }
             };
             log::debug!("{what}: try {tries}: {last}");
@@ -126,7 +131,9 @@ impl Exchange {
             let keeps_method = matches!(status, 307 | 308);
             if keeps_method || matches!(status, 301 | 302 | 303) {
                 if !keeps_method && request.method != Method::Get {
-                    return Err(bad("it is redirected, and a redirected write is not followed"));
+                    return Err(bad(
+                        "it is redirected, and a redirected write is not followed",
+                    ));
                 }
                 url = self.redirected(&url, &response).await?;
                 continue;
@@ -178,34 +185,40 @@ impl Exchange {
             .and_then(|location| location.to_str().ok())
             .and_then(|location| from.join(location).ok())
             .ok_or_else(|| Failure::Final("it is redirected to nowhere".to_owned()))?;
+        let to = next.origin().ascii_serialization();
         let weaker = from.scheme() == "https" && next.scheme() != "https";
-        if is_same(from, &next) || (!weaker && self.is_leader(&next).await) {
-            log::debug!("redirected to {}", next.origin().ascii_serialization());
+        let may = is_same(from, &next)
+            || match self.leader().await {
+                _ if weaker => false,
+                Some(leader) if leader == to => true,
+                // A cluster that is about to have another leader.
+                Some(_) => {
+                    return Err(Failure::Passing {
+                        why: format!("redirected to {to}, which does not lead the cluster"),
+                        unsent: true,
+                    });
+                }
+                None => false,
+            };
+        if may {
+            log::debug!("redirected to {to}");
             return Ok(next);
         }
-        let to = next.origin().ascii_serialization();
         Err(Failure::Final(format!(
             "it is redirected to {to}, which is not the server's own address; not followed"
         )))
     }
 
-    /// Whether the server itself says that its cluster is to be asked there. That question
-    /// carries nothing of ours.
-    async fn is_leader(&self, url: &Url) -> bool {
-        let Some((path, read_leader)) = self.settings.leader else {
-            return false;
-        };
-        let Some(asked) = self.settings.address.url(path) else {
-            return false;
-        };
-        let Ok(mut response) = self.http.get(asked).send().await else {
-            return false;
-        };
-        let Ok(body) = read(&mut response).await else {
-            return false;
-        };
-        let leader = read_leader(body.expose()).and_then(|leader| Url::parse(&leader).ok());
-        leader.is_some_and(|leader| leader.origin() == url.origin())
+    /// Where the server itself says that its cluster is to be asked; empty while there is nobody
+    /// to ask. This question carries nothing of ours.
+    async fn leader(&self) -> Option<String> {
+        let (path, read_leader) = self.settings.leader?;
+        let asked = self.settings.address.url(path)?;
+        let mut response = self.http.get(asked).send().await.ok()?;
+        let body = read(&mut response).await.ok()?;
+        let leader = read_leader(body.expose())?;
+        let url = Url::parse(&leader).ok();
+        Some(url.map_or_else(String::new, |url| url.origin().ascii_serialization()))
     }
 }
 
@@ -247,7 +260,5 @@ fn pause(tries: u32) -> Duration {
     let most = PAUSE
         .saturating_mul(1 << tries.saturating_sub(1).min(16))
         .min(LONGEST_PAUSE);
-    // The standard library seeds its hashers at random.
-    let random = RandomState::new().build_hasher().finish();
-    most.mul_f64(random as f64 / u64::MAX as f64)
+    random::up_to(most)
 }

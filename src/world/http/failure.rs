@@ -94,7 +94,9 @@ fn tls(error: &rustls::Error) -> String {
             | AlertDescription::BadCertificate
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown,
-        ) => "the server does not accept our certificate; give VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+        ) => {
+            "the server does not accept our certificate; give VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+        }
         AlertReceived(_) => "the server broke off",
         PeerIncompatible(_) => "the server speaks no TLS 1.2 or 1.3 that we do",
         rustls::Error::InvalidMessage(_) => "the server does not speak TLS there",

@@ -45,11 +45,20 @@ pub struct Settings {
     pub tls: tls::Settings,
     /// What goes with each request.
     pub headers: Vec<(&'static str, Arc<Secret>)>,
-    /// What an answer says in the server's own terms, where that is known.
-    pub explain: fn(u16, &[u8]) -> Option<&'static str>,
+    /// What an answer that is none says.
+    pub explain: fn(u16, &[u8]) -> Said,
     /// Where the server says, to anybody, at which address its cluster is to be asked, and how to
-    /// read that: a redirect may lead there.
+    /// read that: a redirect may lead there. An empty address is that of a cluster that has no
+    /// leader just then.
     pub leader: Option<(&'static str, fn(&[u8]) -> Option<String>)>,
+}
+
+/// What an answer says beside its status.
+pub struct Said {
+    /// Whether it may be otherwise the next time, although its status doesn't say so.
+    pub passing: bool,
+    /// What it says, where that is known.
+    pub text: Option<&'static str>,
 }
 
 /// What is done with what is at a path.

@@ -82,7 +82,10 @@ fn read((setting, path): &(String, PathBuf)) -> Result<Vec<u8>, Trouble> {
     let read = files::read(path, LARGEST);
     read.map_err(|error| {
         let (path, why) = (path.display(), Os::from(error));
-        unfit(setting, &format!("names {path}, which can't be read: {why}"))
+        unfit(
+            setting,
+            &format!("names {path}, which can't be read: {why}"),
+        )
     })
 }
 
@@ -104,7 +107,10 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     } else if let Some((setting, folder)) = &settings.folder {
         let files = files::list(folder).map_err(|error| {
             let (folder, why) = (folder.display(), Os::from(error));
-            unfit(setting, &format!("names {folder}, which can't be read: {why}"))
+            unfit(
+                setting,
+                &format!("names {folder}, which can't be read: {why}"),
+            )
         })?;
         for file in files {
             // A folder of certificates may hold lists of revoked ones, too, and links to nowhere.
