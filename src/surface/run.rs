@@ -39,6 +39,7 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
             Ok((environment, summary, used.stores.clone()))
         })?;
     let environment = launch::seal(environment, &command)?;
+    ::log::debug!("ready to execute after {:.1} ms", milliseconds(began));
     say(&summary, &stores, began);
     drop(options);
     Err(launch::launch(&command, &environment, &concealed, deadline))
@@ -52,12 +53,14 @@ pub fn resolved<T>(
     depth: Depth,
     then: impl FnOnce(Resolved<'_, 'static>, &Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    let began = Instant::now();
     let place = options.place()?;
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let location = place.store.as_deref();
     let all = options.flag("all");
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
+    ::log::debug!("environment read in {:.1} ms", milliseconds(began));
     let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
@@ -67,7 +70,14 @@ pub fn resolved<T>(
         credentials: stores::credentials(location, &words),
         stores: stores.all().map(|store| store.label().to_owned()).collect(),
     };
-    then(resolved, &used)
+    let began = Instant::now();
+    let done = then(resolved, &used)?;
+    ::log::debug!("values filled in in {:.1} ms", milliseconds(began));
+    Ok(done)
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
 }
 
 /// What a launch had to do with.
@@ -115,6 +125,6 @@ fn say(summary: &Summary, stores: &[String], began: Instant) {
     };
     let references = summary.references;
     let plural = if references == 1 { "" } else { "s" };
-    let time = began.elapsed().as_secs_f64() * 1000.0;
+    let time = milliseconds(began);
     ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {time:.1} ms");
 }
