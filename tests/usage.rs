@@ -224,7 +224,8 @@ fn log_levels() {
         let run = || place.run(["--log-level", level, "true"]);
         let said = |text, says| if says { text } else { "" };
         let from = said("doorkey: debug: a comes from team\n", debugs);
-        let info = from.to_owned() + said(info, informs);
+        let phases = "doorkey: debug: environment in T ms, stores in T ms, the rest in T ms\n";
+        let info = [from, said(info, informs), said(phases, debugs)].concat();
         run().env("X", "secret:a").gives(0, "", &info);
         run().env("X", "plain").gives(0, "", said(debug, debugs));
         run().env("X", "secret:none").gives(125, "", missing);
