@@ -1,20 +1,45 @@
-//! Asks the store: each name once, in the narrowest scope that has it.
+//! What the stores say: each name asked once, in the narrowest scope that has it, each single
+//! place once.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
+use super::opened::Stores;
 use crate::pure::nearest::nearest;
 use crate::pure::scope::Scopes;
-use crate::stores::Store;
+use crate::stores::{Found, Store};
 use crate::words::error::{Cause, Trouble};
 use crate::words::name::{Level, Name, Scope};
-use crate::words::reference::Reference;
+use crate::words::reference::{Direct, Reference, Scoped, Target};
 use crate::words::secret::Secret;
 use crate::world::processors;
 
 /// A name, and the one level to look in where the reference says so.
 pub type Wanted = (Option<Level>, Name);
+
+/// Everything that is asked.
+#[derive(Default)]
+pub struct Questions {
+    /// Names in the scopes.
+    pub scoped: BTreeSet<Wanted>,
+    /// Single places.
+    pub direct: BTreeSet<Direct>,
+}
+
+impl Questions {
+    /// What these references ask.
+    pub fn of<'r>(references: impl Iterator<Item = &'r Reference>) -> Self {
+        let mut questions = Questions::default();
+        for reference in references {
+            match &reference.target {
+                Target::Scoped(scoped) => questions.scoped.insert(wanted(scoped)),
+                Target::Direct(direct) => questions.direct.insert(direct.clone()),
+            };
+        }
+        questions
+    }
+}
 
 /// What looking for a name came to.
 pub enum Answer {
@@ -37,11 +62,15 @@ pub enum Depth {
     Values,
 }
 
-/// The answers for everything that was wanted from a store.
+/// The answers to everything that was asked. What could not be asked has none: why is among the
+/// errors already.
 pub struct Answers<'a> {
-    store: &'a dyn Store,
+    stores: &'a Stores,
     scopes: &'a Scopes,
-    answers: BTreeMap<Wanted, Answer>,
+    /// By name.
+    pub scoped: BTreeMap<Wanted, Answer>,
+    /// By single place.
+    pub direct: BTreeMap<Direct, Result<Found, Trouble>>,
     existing: OnceCell<Vec<(Name, Scope)>>,
 }
 
@@ -53,21 +82,26 @@ const NAMES_A_THREAD: usize = 2;
 const MOST_THREADS: usize = 8;
 
 impl<'a> Answers<'a> {
-    /// Looks for every name that is wanted.
-    pub fn find(
-        store: &'a dyn Store,
-        scopes: &'a Scopes,
-        wanted: BTreeSet<Wanted>,
-        depth: Depth,
-    ) -> Self {
+    /// No answers, yet.
+    pub fn none(stores: &'a Stores, scopes: &'a Scopes) -> Self {
+        Answers {
+            stores,
+            scopes,
+            scoped: BTreeMap::new(),
+            direct: BTreeMap::new(),
+            existing: OnceCell::new(),
+        }
+    }
+
+    /// Looks for every name in the main store.
+    pub fn look_for(&mut self, store: &dyn Store, wanted: BTreeSet<Wanted>, depth: Depth) {
         let wanted: Vec<Wanted> = wanted.into_iter().collect();
+        let scopes = self.scopes;
         let one = |wanted: &Wanted| find(store, scopes, wanted, depth);
-        let threads = match depth {
-            Depth::Names => 1,
-            Depth::Values => match wanted.len() / NAMES_A_THREAD {
-                0 | 1 => 1,
-                worth => processors::count(worth.min(MOST_THREADS)),
-            },
+        let is_work = depth == Depth::Values && store.is_laborious();
+        let threads = match wanted.len() / NAMES_A_THREAD {
+            worth if is_work && worth > 1 => processors::count(worth.min(MOST_THREADS)),
+            _ => 1,
         };
         let each = wanted.len().div_ceil(threads).max(1);
         let found: Vec<Answer> = thread::scope(|scope| {
@@ -86,73 +120,94 @@ impl<'a> Answers<'a> {
             }
             found
         });
-        let answers = wanted.into_iter().zip(found).collect();
-        Answers {
-            store,
-            scopes,
-            answers,
-            existing: OnceCell::new(),
+        self.scoped = wanted.into_iter().zip(found).collect();
+    }
+
+    /// Reads single places.
+    pub fn read(&mut self, store: &dyn Store, places: impl Iterator<Item = Direct>) {
+        for place in places {
+            let found = store.read_direct(&place);
+            self.direct.insert(place, found);
         }
     }
 
-    /// The store that answered.
-    pub fn store(&self) -> &'a dyn Store {
-        self.store
+    /// The store of the scopes, as messages name it.
+    pub fn label(&self) -> String {
+        let main = self.stores.main.as_ref();
+        main.map(|store| store.label().to_owned())
+            .unwrap_or_default()
     }
 
-    /// The answer for what a reference refers to.
-    pub fn to(&self, reference: &Reference) -> &Answer {
-        self.answers
-            .get(&wanted(reference))
-            .unwrap_or(&Answer::Missing)
+    /// The store that a reference is to, as messages name it.
+    pub fn label_of(&self, place: &Direct) -> String {
+        let store = self.stores.of(place);
+        store
+            .map(|store| store.label().to_owned())
+            .unwrap_or_default()
     }
 
-    /// Every secret whose value was read.
-    pub fn values(&self) -> impl Iterator<Item = (&Name, &Scope, &Secret)> {
-        self.answers
+    /// Whether what is missing at a single place is left out.
+    pub fn leaves_out(&self, place: &Direct) -> bool {
+        self.stores
+            .of(place)
+            .is_some_and(|store| store.leaves_out_missing())
+    }
+
+    /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
+    pub fn values(&self) -> impl Iterator<Item = (String, Option<&Scope>, &Secret)> {
+        let scoped = self
+            .scoped
             .iter()
             .filter_map(|((_, name), answer)| match answer {
-                Answer::Found(scope, Some(value)) => Some((name, scope, value)),
+                Answer::Found(scope, Some(value)) => Some((name.to_string(), Some(scope), value)),
                 _ => None,
-            })
+            });
+        let direct = self.direct.iter().filter_map(|(place, found)| match found {
+            Ok(Found::Value(value)) => Some((place.to_string(), None, value)),
+            _ => None,
+        });
+        scoped.chain(direct)
     }
 
     /// The wider scopes that have a name too, which one that was found hides.
-    pub fn shadowed(&self, reference: &Reference, found: &Scope) -> Vec<Scope> {
-        let mut wider = self.searched(reference);
+    pub fn shadowed(&self, scoped: &Scoped, found: &Scope) -> Vec<Scope> {
+        let Some(store) = &self.stores.main else {
+            return Vec::new();
+        };
+        let mut wider = self.searched(scoped);
         wider.retain(|scope| {
-            scope.level() > found.level() && self.store.has(scope, &reference.name) == Ok(true)
+            scope.level() > found.level() && store.has(scope, &scoped.name) == Ok(true)
         });
         wider
     }
 
     /// Why a name that is nowhere is a fault, with the existing name that is most like it.
-    pub fn missing(&self, reference: &Reference) -> Cause {
-        let searched = self.searched(reference);
+    pub fn missing(&self, scoped: &Scoped) -> Cause {
         let existing = self.existing.get_or_init(|| {
             let names = |scope: Scope| {
-                let names = self.store.names(&scope).unwrap_or_default();
+                let main = self.stores.main.as_ref();
+                let names = main.and_then(|store| store.names(&scope).ok());
+                let names = names.unwrap_or_default();
                 names.into_iter().map(move |name| (name, scope.clone()))
             };
             self.scopes.in_force().into_iter().flat_map(names).collect()
         });
-        let nearest =
-            nearest(reference.name.as_str(), existing, |(name, _)| name.as_str()).cloned();
+        let nearest = nearest(scoped.name.as_str(), existing, |(name, _)| name.as_str()).cloned();
         Cause::Missing {
-            searched,
-            store: self.store.label().to_owned(),
+            searched: self.searched(scoped),
+            store: self.label(),
             nearest,
         }
     }
 
-    fn searched(&self, reference: &Reference) -> Vec<Scope> {
-        self.scopes.searched(reference.level).unwrap_or_default()
+    fn searched(&self, scoped: &Scoped) -> Vec<Scope> {
+        self.scopes.searched(scoped.level).unwrap_or_default()
     }
 }
 
-/// What a reference wants of a store.
-pub fn wanted(reference: &Reference) -> Wanted {
-    (reference.level, reference.name.clone())
+/// What a reference wants of the scopes.
+pub fn wanted(scoped: &Scoped) -> Wanted {
+    (scoped.level, scoped.name.clone())
 }
 
 /// Looks for one name, narrowest scope first. A scope that fails ends the search: a wider one

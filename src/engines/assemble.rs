@@ -1,12 +1,14 @@
 //! Puts an environment together from its sources, before any secret is known.
 
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
 use crate::pure::{dotenv, spec};
+use crate::stores;
 use crate::words::error::{Cause, Error, Fault};
-use crate::words::reference::{self, Value};
+use crate::words::reference::{self, Target, Value, What, references};
 use crate::world::files;
 
 /// An environment file is not larger than this, in bytes.
@@ -19,8 +21,8 @@ pub struct Sources {
     pub clear: bool,
     /// Names that are passed on although they are doorkey's, or although all is cleared.
     pub keep: Vec<Vec<u8>>,
-    /// The variables of the chosen store that no workload gets.
-    pub own: Vec<&'static str>,
+    /// The store, whose own variables no workload gets.
+    pub store: Option<String>,
     /// Environment files.
     pub env_files: Vec<PathBuf>,
     /// A deployment spec, and the place of the list in it.
@@ -37,6 +39,10 @@ pub struct Assembled<'a> {
     pub environment: Environment<'a>,
     /// The variables that have a reference or an escape: place, name and what the value says.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// The words that its references to single places begin with.
+    pub words: BTreeSet<&'static str>,
+    /// The variables that are passed on although they are a store's own.
+    pub kept: Vec<Vec<u8>>,
     /// Everything that is wrong so far.
     pub errors: Vec<Error>,
 }
@@ -47,7 +53,6 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let inheriting = Inheriting {
         clear: sources.clear,
         keep: &sources.keep,
-        own: &sources.own,
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
     let mut assign = |name: &[u8], value: &[u8]| {
@@ -74,6 +79,8 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
+    let (words, kept) = strip(&mut environment, inherited, sources);
+
     let mut values = Vec::new();
     for (place, name, value) in environment.variables() {
         let literal = sources.literal.iter().any(|literal| literal == name);
@@ -94,8 +101,47 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     Assembled {
         environment,
         values,
+        words,
+        kept,
         errors,
     }
+}
+
+/// Removes the variables of the stores that are used; gives the words of single places that are
+/// referred to, and the variables that are passed on all the same.
+fn strip(
+    environment: &mut Environment<'_>,
+    inherited: &[&CStr],
+    sources: &Sources,
+) -> (BTreeSet<&'static str>, Vec<Vec<u8>>) {
+    let mut words = BTreeSet::new();
+    let mut kept = sources.keep.clone();
+    for (_, name, value) in environment.variables() {
+        let literal = sources.literal.iter().any(|literal| literal == name);
+        let Ok(value) = reference::parse(value) else {
+            continue;
+        };
+        for reference in references(&value).filter(|_| !literal) {
+            if let Target::Direct(place) = &reference.target {
+                words.insert(place.scheme);
+                if place.what == What::Token {
+                    kept.push(name.to_vec());
+                }
+            }
+        }
+    }
+    let location = sources.store.as_deref();
+    for list in stores::passed(location, &words) {
+        let names = lookup(inherited, list.as_bytes()).unwrap_or_default();
+        let names = names.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        kept.extend(names.map(<[u8]>::to_vec));
+    }
+    let own = stores::own_variables(location, &words);
+    environment.retain(|name| {
+        let is_own = own.iter().any(|own| own.as_bytes() == name);
+        !is_own || kept.iter().any(|kept| kept == name)
+    });
+    (words, kept)
 }
 
 /// Reads a file of variables; where that fails, the error is kept and there are none.

@@ -1,11 +1,12 @@
 //! Looks at every reference without launching anything.
 
-use super::answers::Answer;
+use super::answers::{Answer, wanted};
 use super::fill;
-use super::resolve::{Resolved, references};
+use super::resolve::Resolved;
 use crate::pure::environment::refusal;
 use crate::words::error::{Cause, Error, Fault, Trouble};
 use crate::words::name::Scope;
+use crate::words::reference::{Target, references};
 
 /// What there is to say of one reference. No value is in it, nor a hash of one.
 pub struct Row {
@@ -41,20 +42,29 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
                 reference: Some(reference.to_string()),
                 ..Row::new(variable)
             };
-            let Some(answers) = &resolved.answers else {
-                rows.push(Row {
-                    status: "unknown",
-                    ..row
-                });
-                continue;
+            let answers = &resolved.answers;
+            let is_asked = match &reference.target {
+                Target::Direct(place) => answers.direct.contains_key(place),
+                Target::Scoped(scoped) => {
+                    let answer = answers.scoped.get(&wanted(scoped));
+                    if let Some(Answer::Found(scope, value)) = answer {
+                        row.scope = Some(scope.clone());
+                        row.shadows = answers.shadowed(scoped, scope);
+                        row.status = if value.is_some() { "ok" } else { "exists" };
+                    }
+                    answer.is_some()
+                }
             };
-            if let Answer::Found(scope, value) = answers.to(reference) {
-                row.scope = Some(scope.clone());
-                row.shadows = answers.shadowed(reference, scope);
-                row.status = if value.is_some() { "ok" } else { "exists" };
+            if !is_asked {
+                row.status = "unknown";
+                rows.push(row);
+                continue;
             }
             match fill::piece(reference, answers) {
-                Ok(Some(fill::Piece::Secret(_, value))) => row.size = Some(value.len()),
+                Ok(Some(fill::Piece::Secret(_, value))) => {
+                    row.size = Some(value.len());
+                    row.status = "ok";
+                }
                 Ok(Some(fill::Piece::Text(_))) => row.status = "default",
                 Ok(None) if row.scope.is_none() => row.status = "absent",
                 Ok(None) => {}
@@ -68,7 +78,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             rows.push(row);
         }
         // What is wrong with the whole value is said of each reference in it.
-        if let Some(Ok(Some(pieces))) = resolved.answers.as_ref().map(|a| fill::fill(value, a))
+        if let Ok(Some(pieces)) = fill::fill(value, &resolved.answers)
             && let Some(cause) = refusal(variable, &fill::value(&pieces))
         {
             for row in &mut rows[first..] {
@@ -99,21 +109,17 @@ impl Row {
 fn status(cause: &Cause) -> &'static str {
     match cause {
         Cause::Malformed(_) => "malformed",
-        Cause::Missing { .. } => "missing",
+        Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
-        Cause::Failed {
-            trouble: Trouble::Denied,
-            ..
-        } => "denied",
-        Cause::Failed {
-            trouble: Trouble::Corrupt(_),
-            ..
-        } => "corrupt",
-        Cause::Failed {
-            trouble: Trouble::Outside,
-            ..
-        } => "refused",
-        Cause::Failed { .. } => "unreadable",
+        Cause::Failed { trouble, .. } => match trouble {
+            Trouble::Denied | Trouble::Forbidden(_) => "denied",
+            Trouble::Corrupt(_) | Trouble::Unusable { .. } => "corrupt",
+            Trouble::Outside => "refused",
+            Trouble::Deleted(_) => "deleted",
+            Trouble::Destroyed(_) => "destroyed",
+            Trouble::Unreached { .. } => "unreachable",
+            _ => "unreadable",
+        },
         Cause::NotJson(_) => "not-json",
         Cause::NoMember(_) => "no-member",
         Cause::NotBase64(_) => "not-base64",

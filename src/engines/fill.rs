@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 
-use super::answers::{Answer, Answers};
+use super::answers::{Answer, Answers, wanted};
 use crate::pure::{filter, json};
+use crate::stores::Found;
 use crate::words::error::Cause;
-use crate::words::name::{Name, Scope};
-use crate::words::reference::{Part, Reference, Value};
+use crate::words::reference::{Direct, Part, Reference, Scoped, Target, Value};
 
 /// A stretch of a filled value.
 pub enum Piece<'a> {
     /// Bytes that are no secret.
     Text(&'a [u8]),
-    /// What a reference gave.
-    Secret(&'a Name, Cow<'a, [u8]>),
+    /// What a reference gave, and what stands for it where it isn't shown.
+    Secret(String, Cow<'a, [u8]>),
 }
 
 impl Piece<'_> {
@@ -65,63 +65,96 @@ pub fn fill<'a>(
     }
 }
 
-/// The text around the references in a value, for when there are no answers.
-pub fn texts(value: &Value) -> Vec<Piece<'_>> {
-    let parts: &[Part] = if let Value::Mixed(parts) = value {
-        parts
-    } else {
-        &[]
-    };
-    let mut pieces = Vec::new();
-    for part in parts {
-        if let Part::Text(text) = part {
-            pieces.push(Piece::Text(text));
-        }
-    }
-    pieces
-}
-
-/// What one reference gives; `None` where it may be absent, is, and has no text in its place.
+/// What one reference gives; `None` where it may be absent, is, and has no text in its place, and
+/// where it was not asked for.
 pub fn piece<'a>(
     reference: &'a Reference,
     answers: &'a Answers<'_>,
 ) -> Result<Option<Piece<'a>>, Cause> {
-    match (answers.to(reference), &reference.fallback) {
-        (Answer::Found(scope, Some(value)), _) => {
-            let value = shape(reference, scope, value.expose())?;
-            Ok(Some(Piece::Secret(&reference.name, value)))
+    match &reference.target {
+        Target::Scoped(scoped) => of_scopes(reference, scoped, answers),
+        Target::Direct(place) => of_place(reference, place, answers),
+    }
+}
+
+fn of_scopes<'a>(
+    reference: &'a Reference,
+    scoped: &'a Scoped,
+    answers: &'a Answers<'_>,
+) -> Result<Option<Piece<'a>>, Cause> {
+    match answers.scoped.get(&wanted(scoped)) {
+        Some(Answer::Found(scope, Some(value))) => {
+            let from = || scope.to_string();
+            let value = match &scoped.member {
+                None => Cow::Borrowed(value.expose()),
+                Some(path) => json::member(value.expose(), path).map_err(|fault| match fault {
+                    json::MemberFault::NotJson => Cause::NotJson(from()),
+                    json::MemberFault::Missing => Cause::NoMember(from()),
+                })?,
+            };
+            filtered(reference, value, from).map(Some)
         }
-        // Only names were asked for: there is nothing to fill in, and nothing wrong.
-        (Answer::Found(_, None), _) => Ok(None),
-        (Answer::Missing, Some(text)) if text.is_empty() => Ok(None),
-        (Answer::Missing, Some(text)) => Ok(Some(Piece::Text(text))),
-        (Answer::Missing, None) => Err(answers.missing(reference)),
-        (Answer::NotInForce(level), _) => Err(Cause::NotInForce(*level)),
-        (Answer::Failed(scope, trouble), _) => Err(Cause::Failed {
-            scope: scope.clone(),
-            store: answers.store().label().to_owned(),
+        // Only names were asked for, or nothing: there is nothing to fill in.
+        Some(Answer::Found(_, None)) | None => Ok(None),
+        Some(Answer::Missing) => fallback(reference).ok_or_else(|| answers.missing(scoped)),
+        Some(Answer::NotInForce(level)) => Err(Cause::NotInForce(*level)),
+        Some(Answer::Failed(scope, trouble)) => Err(Cause::Failed {
+            scope: Some(scope.clone()),
+            store: answers.label(),
             trouble: trouble.clone(),
         }),
     }
 }
 
-/// The member that is asked for, filtered.
-fn shape<'a>(
-    reference: &Reference,
-    scope: &Scope,
-    value: &'a [u8],
-) -> Result<Cow<'a, [u8]>, Cause> {
-    let mut shaped = match &reference.member {
-        None => Cow::Borrowed(value),
-        Some(path) => json::member(value, path).map_err(|fault| match fault {
-            json::MemberFault::NotJson => Cause::NotJson(scope.clone()),
-            json::MemberFault::Missing => Cause::NoMember(scope.clone()),
-        })?,
+fn of_place<'a>(
+    reference: &'a Reference,
+    place: &'a Direct,
+    answers: &'a Answers<'_>,
+) -> Result<Option<Piece<'a>>, Cause> {
+    let store = || answers.label_of(place);
+    let absent = |document| Cause::Absent {
+        store: store(),
+        document,
     };
-    for filter in &reference.filters {
-        shaped = filter::apply(*filter, shaped).map_err(|_| Cause::NotBase64(scope.clone()))?;
+    match answers.direct.get(place) {
+        None => Ok(None),
+        Some(Ok(Found::Value(value))) => {
+            let from = || place.to_string();
+            filtered(reference, Cow::Borrowed(value.expose()), from).map(Some)
+        }
+        Some(Ok(Found::NoKey)) => fallback(reference).ok_or_else(|| absent(true)),
+        Some(Ok(Found::Nothing)) => match fallback(reference) {
+            Some(text) => Ok(text),
+            None if answers.leaves_out(place) => {
+                log::warn!("{place} is missing, and left out");
+                Ok(None)
+            }
+            None => Err(absent(false)),
+        },
+        Some(Err(trouble)) => Err(Cause::Failed {
+            scope: None,
+            store: store(),
+            trouble: trouble.clone(),
+        }),
     }
-    Ok(shaped)
+}
+
+/// What stands in for something that is missing; `None` where nothing may.
+fn fallback(reference: &Reference) -> Option<Option<Piece<'_>>> {
+    let text = reference.fallback.as_deref()?;
+    Some((!text.is_empty()).then_some(Piece::Text(text)))
+}
+
+/// A value with the reference's filters applied.
+fn filtered<'a>(
+    reference: &Reference,
+    mut value: Cow<'a, [u8]>,
+    from: impl Fn() -> String,
+) -> Result<Piece<'a>, Cause> {
+    for filter in &reference.filters {
+        value = filter::apply(*filter, value).map_err(|_| Cause::NotBase64(from()))?;
+    }
+    Ok(Piece::Secret(reference.label(), value))
 }
 
 /// The pieces together.

@@ -5,5 +5,6 @@ pub mod assemble;
 pub mod check;
 pub mod fill;
 pub mod launch;
+pub mod opened;
 pub mod resolve;
 pub mod show;

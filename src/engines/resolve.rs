@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Answers, Depth, Wanted, wanted};
+use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
-use super::fill::{self, Filled};
+use super::fill;
+use super::opened::Stores;
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
-use crate::stores::Store;
-use crate::words::error::{Cause, Error, Fault};
+use crate::stores::{Asked, Store};
+use crate::words::error::{Error, Fault};
 use crate::words::name::Scope;
-use crate::words::reference::{Part, Reference, Value};
+use crate::words::reference::{Reference, Scoped, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -18,32 +19,20 @@ pub struct Resolved<'a, 'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// What the store said; `None` where it was not needed, or could not be opened.
-    pub answers: Option<Answers<'a>>,
+    /// What the stores said.
+    pub answers: Answers<'a>,
     /// Everything that is wrong so far.
     pub errors: Vec<Error>,
 }
 
-/// How many references were filled in, and how many secrets each scope gave.
+/// How many references were filled in, and from where.
 pub struct Summary {
     /// References in all variables.
     pub references: usize,
     /// Secrets by scope, the narrowest first.
     pub scopes: BTreeMap<Scope, usize>,
-}
-
-/// The references in a value.
-pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
-    let (whole, parts): (_, &[Part]) = match value {
-        Value::Plain => (None, &[]),
-        Value::Whole(reference) => (Some(reference), &[]),
-        Value::Mixed(parts) => (None, parts),
-    };
-    let inside = parts.iter().filter_map(|part| match part {
-        Part::Reference(reference) => Some(reference),
-        Part::Text(_) => None,
-    });
-    whole.into_iter().chain(inside)
+    /// Values of single places.
+    pub direct: usize,
 }
 
 /// Adds every secret in force under its own name, where nothing else assigns it and the name is
@@ -64,10 +53,13 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
         let own = variable.starts_with(b"DOORKEY_");
         if !own && assembled.environment.value(&variable).is_none() {
             let place = assembled.environment.assign(&variable, b"");
-            let reference = Reference {
+            let scoped = Scoped {
                 level: None,
                 name,
                 member: None,
+            };
+            let reference = Reference {
+                target: Target::Scoped(scoped),
                 filters: vec![],
                 fallback: None,
             };
@@ -78,51 +70,75 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
     }
 }
 
-/// Whether anything in an environment refers to a secret.
-pub fn has_references(assembled: &Assembled<'_>) -> bool {
-    assembled
-        .values
-        .iter()
-        .any(|(_, _, value)| references(value).next().is_some())
+/// Whether anything in an environment is looked for in scopes.
+pub fn has_scoped(assembled: &Assembled<'_>) -> bool {
+    let values = assembled.values.iter();
+    let mut all = values.flat_map(|(_, _, value)| references(value));
+    all.any(|reference| matches!(reference.target, Target::Scoped(_)))
 }
 
-/// Looks up everything that the environment refers to; `store` is `None` where nothing does, or
-/// where it can't be opened.
-/// With `all`, every secret in force is referred to.
+/// Looks up everything that the environment refers to, in stores that are open. With `all`, every
+/// secret in force is referred to.
 pub fn resolve<'a, 'e>(
     mut assembled: Assembled<'e>,
-    store: Option<&'a dyn Store>,
+    stores: &'a Stores,
     scopes: &'a Scopes,
     all: bool,
-    mut depth: Depth,
+    depth: Depth,
 ) -> Resolved<'a, 'e> {
-    let mut answers = None;
-    if let Some(store) = store {
-        if depth == Depth::Values
-            && let Err(trouble) = store.prepare()
-        {
-            // What is missing can still be said beside it.
-            assembled.errors.push(Error::Store {
-                store: store.label().to_owned(),
-                trouble,
-            });
-            depth = Depth::Names;
+    let all_references = |assembled: &Assembled<'_>| {
+        let values = assembled.values.iter();
+        Questions::of(values.flat_map(|(_, _, value)| references(value)))
+    };
+    let mut questions = all_references(&assembled);
+    let mut answers = Answers::none(stores, scopes);
+    for store in stores.all() {
+        let is_main = stores
+            .main
+            .as_deref()
+            .is_some_and(|main| is_same(main, store));
+        let places = questions.direct.iter();
+        let here = |place: &&_| stores.of(place).is_some_and(|other| is_same(other, store));
+        let mut asked = Asked {
+            scopes: vec![],
+            direct: places.filter(here).cloned().collect(),
+        };
+        let scoped = is_main && (all || !questions.scoped.is_empty());
+        if scoped {
+            asked.scopes = scopes.in_force();
         }
-        if all {
+        let mut reading = depth;
+        if reading == Depth::Values || !store.is_laborious() {
+            match store.prepare(&asked) {
+                Ok(()) => {}
+                Err(trouble) => {
+                    // What is missing can still be said beside a key that is.
+                    let goes_on = trouble.is_of_key();
+                    assembled.errors.push(Error::Store {
+                        store: store.label().to_owned(),
+                        trouble,
+                    });
+                    reading = Depth::Names;
+                    if !goes_on {
+                        continue;
+                    }
+                }
+            }
+        }
+        if is_main && all {
             add_all(&mut assembled, store, scopes);
+            questions = all_references(&assembled);
         }
-        let wanted: BTreeSet<Wanted> = assembled
-            .values
-            .iter()
-            .flat_map(|(_, _, value)| references(value))
-            .map(wanted)
-            .collect();
-        answers = Some(Answers::find(store, scopes, wanted, depth));
+        if scoped {
+            answers.look_for(store, std::mem::take(&mut questions.scoped), reading);
+        }
+        answers.read(store, asked.direct.into_iter());
     }
     let Assembled {
         environment,
         values,
         errors,
+        ..
     } = assembled;
     Resolved {
         environment,
@@ -130,6 +146,10 @@ pub fn resolve<'a, 'e>(
         answers,
         errors,
     }
+}
+
+fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
+    std::ptr::addr_eq(one, other)
 }
 
 impl<'e> Resolved<'_, 'e> {
@@ -146,7 +166,7 @@ impl<'e> Resolved<'_, 'e> {
         } = self;
         let mut filled = Vec::with_capacity(values.len());
         for (place, name, value) in &values {
-            match fill_one(value, answers.as_ref()) {
+            match fill::fill(value, &answers) {
                 Ok(pieces) => {
                     let entry = pieces.map(|pieces| fill::join(name, &pieces));
                     let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
@@ -170,25 +190,17 @@ impl<'e> Resolved<'_, 'e> {
                 .map(|(_, _, value)| references(value).count())
                 .sum(),
             scopes: BTreeMap::new(),
+            direct: 0,
         };
-        for (name, scope, _) in answers.iter().flat_map(Answers::values) {
-            log::debug!("{name} comes from {scope}");
-            *summary.scopes.entry(scope.clone()).or_default() += 1;
+        for (name, scope, _) in answers.values() {
+            match scope {
+                Some(scope) => {
+                    log::debug!("{name} comes from {scope}");
+                    *summary.scopes.entry(scope.clone()).or_default() += 1;
+                }
+                None => summary.direct += 1,
+            }
         }
         Ok((environment, summary))
-    }
-}
-
-/// Fills one value in; where no store could be asked, only what needs none.
-///
-/// # Errors
-/// As [`fill::fill`].
-pub fn fill_one<'a>(
-    value: &'a Value,
-    answers: Option<&'a Answers<'_>>,
-) -> Result<Filled<'a>, Vec<(Reference, Cause)>> {
-    match answers {
-        Some(answers) => fill::fill(value, answers),
-        None => Ok(Some(fill::texts(value))),
     }
 }

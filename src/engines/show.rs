@@ -1,11 +1,10 @@
 //! Shows the environment that the workload would get, without any secret in it.
 
-use super::fill::Piece;
+use super::fill::{self, Piece};
 use super::launch::seal;
-use super::resolve::{Resolved, fill_one};
+use super::resolve::Resolved;
 use crate::pure::mask::{masked, placeholder};
 use crate::words::error::Error;
-use crate::words::name::Name;
 
 /// One `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
 /// and wherever else its value appears; of the variables in `credentials` no value is shown.
@@ -13,10 +12,10 @@ use crate::words::name::Name;
 /// # Errors
 /// Everything that would keep a launch from its exec.
 pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>, Error> {
-    let answers = resolved.answers.as_ref();
-    let values = answers.iter().flat_map(|answers| answers.values());
-    let values: Vec<(&Name, &[u8])> = values
-        .map(|(name, _, value)| (name, value.expose()))
+    let answers = &resolved.answers;
+    let values: Vec<(String, &[u8])> = answers
+        .values()
+        .map(|(label, _, value)| (label, value.expose()))
         .collect();
 
     let mut lines: Vec<Option<Vec<u8>>> = resolved
@@ -26,13 +25,14 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
         .collect();
     for (place, name, _) in resolved.environment.variables() {
         let credential = credentials.iter().any(|own| own.as_bytes() == name);
-        if let Some(shown) = Name::new(name).filter(|_| credential) {
-            lines[place] = Some([name, b"=", &placeholder(&shown)].concat());
+        if credential {
+            let label = String::from_utf8_lossy(name);
+            lines[place] = Some([name, b"=", &placeholder(&label)].concat());
         }
     }
     for (place, name, value) in &resolved.values {
         // What can't be filled in is said below.
-        if let Ok(filled) = fill_one(value, answers) {
+        if let Ok(filled) = fill::fill(value, answers) {
             lines[*place] = filled.map(|pieces| {
                 let shown: Vec<u8> = pieces
                     .iter()
@@ -51,9 +51,9 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
         .collect())
 }
 
-fn show_piece(piece: &Piece<'_>, values: &[(&Name, &[u8])]) -> Vec<u8> {
+fn show_piece(piece: &Piece<'_>, values: &[(String, &[u8])]) -> Vec<u8> {
     match piece {
         Piece::Text(text) => masked(text, values),
-        Piece::Secret(name, _) => placeholder(name),
+        Piece::Secret(label, _) => placeholder(label),
     }
 }

@@ -5,22 +5,52 @@ use toml::de::{DeTable, DeValue};
 
 use crate::words::error::Malformed;
 
-/// What `doorkey.toml` can say. All of it can also be said by options and variables, which win.
+/// What the file can say: names of options. All of it can also be said by options and variables,
+/// which win.
+const SETTINGS: [&str; 12] = [
+    "store",
+    "project",
+    "cluster",
+    "team-path",
+    "cluster-path",
+    "project-path",
+    "namespace",
+    "auth",
+    "auth-path",
+    "role",
+    "cache-max-age",
+    "require-tls",
+];
+
+/// What only a file can say that was named: where a token is sent, and where values are kept and
+/// for whom. A file that merely lies in a folder is anybody's who could write there.
+const TRUSTED: [&str; 3] = ["address", "cache", "cache-recipient"];
+
+const NO_SUCH: &str = "this setting is none of store, project, cluster, team-path, cluster-path, \
+     project-path, address, namespace, auth, auth-path, role, require-tls, cache, cache-recipient, \
+     cache-max-age";
+
+/// The settings of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// The store; a relative place starts from the file's folder.
-    pub store: Option<String>,
-    /// The project.
-    pub project: Option<String>,
-    /// The cluster.
-    pub cluster: Option<String>,
+    values: Vec<(&'static str, String)>,
+    /// The settings that the file has no right to.
+    pub ignored: Vec<&'static str>,
 }
 
-/// Reads the file's text.
+impl Config {
+    /// What the file says.
+    pub fn get(&self, setting: &str) -> Option<&str> {
+        let found = self.values.iter().find(|(known, _)| *known == setting);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads the file's text; `named` says whether the user named the file.
 ///
 /// # Errors
 /// The first place that is not TOML, not a known setting, or not a string.
-pub fn parse(bytes: &[u8]) -> Result<Config, Malformed> {
+pub fn parse(bytes: &[u8], named: bool) -> Result<Config, Malformed> {
     let fault = |at, reason| Malformed::at(bytes, at, reason);
     let text = std::str::from_utf8(bytes)
         .map_err(|error| fault(error.valid_up_to(), "this is not UTF-8"))?;
@@ -32,20 +62,16 @@ pub fn parse(bytes: &[u8]) -> Result<Config, Malformed> {
     })?;
     let mut config = Config::default();
     for (key, value) in table.get_ref() {
-        let setting = match key.get_ref().as_ref() {
-            "store" => &mut config.store,
-            "project" => &mut config.project,
-            "cluster" => &mut config.cluster,
-            _ => {
-                return Err(fault(
-                    key.span().start,
-                    "this setting is none of store, project, cluster",
-                ));
-            }
-        };
-        *setting = Some(
-            string(value).ok_or_else(|| fault(value.span().start, "a string is wanted here"))?,
-        );
+        let is_it = |known: &&&str| **known == key.get_ref().as_ref();
+        let known = SETTINGS.iter().chain(&TRUSTED).find(is_it);
+        let known = *known.ok_or_else(|| fault(key.span().start, NO_SUCH))?;
+        let value =
+            string(value).ok_or_else(|| fault(value.span().start, "a string is wanted here"))?;
+        if TRUSTED.contains(&known) && !named {
+            config.ignored.push(known);
+        } else {
+            config.values.push((known, value));
+        }
     }
     Ok(config)
 }
@@ -63,20 +89,31 @@ mod tests {
 
     #[test]
     fn settings() {
-        let config = parse(b"store = \"age:secrets\"\nproject = 'web'\n").unwrap();
-        assert_eq!(config.store.as_deref(), Some("age:secrets"));
-        assert_eq!(config.project.as_deref(), Some("web"));
-        assert_eq!(config.cluster, None);
+        let config = parse(b"store = \"age:secrets\"\nproject = 'web'\n", false).unwrap();
+        assert_eq!(config.get("store"), Some("age:secrets"));
+        assert_eq!(config.get("project"), Some("web"));
+        assert_eq!(config.get("cluster"), None);
+    }
+
+    #[test]
+    fn where_a_token_goes_is_said_by_a_file_that_was_named() {
+        let text = b"address = 'https://bao'\nrole = 'web'";
+        let found = parse(text, false).unwrap();
+        assert_eq!(found.get("address"), None);
+        assert_eq!(found.ignored, ["address"]);
+        assert_eq!(found.get("role"), Some("web"));
+        assert_eq!(
+            parse(text, true).unwrap().get("address"),
+            Some("https://bao")
+        );
     }
 
     #[test]
     fn faults_say_where() {
-        let at =
-            |text: &[u8]| parse(text).map_err(|fault| (fault.line, fault.column, fault.reason));
-        assert_eq!(
-            at(b"\nstor = ''"),
-            Err((2, 1, "this setting is none of store, project, cluster"))
-        );
+        let at = |text: &[u8]| {
+            parse(text, true).map_err(|fault| (fault.line, fault.column, fault.reason))
+        };
+        assert_eq!(at(b"\nstor = ''"), Err((2, 1, NO_SUCH)));
         assert_eq!(at(b"store = 1"), Err((1, 9, "a string is wanted here")));
         assert!(matches!(
             at(b"store = \xff"),

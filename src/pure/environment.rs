@@ -43,16 +43,12 @@ pub struct Inheriting<'a> {
     pub clear: bool,
     /// Names that are kept in any case.
     pub keep: &'a [Vec<u8>],
-    /// Names that are doorkey's own, beside all that begin with `DOORKEY_`.
-    pub own: &'a [&'a str],
 }
 
 impl Inheriting<'_> {
     /// Whether a name is doorkey's own and nobody asked to keep it.
     pub fn strips(&self, name: &[u8]) -> bool {
-        let own =
-            name.starts_with(b"DOORKEY_") || self.own.iter().any(|own| own.as_bytes() == name);
-        own && !self.keeps(name)
+        name.starts_with(b"DOORKEY_") && !self.keeps(name)
     }
 
     fn keeps(&self, name: &[u8]) -> bool {
@@ -126,6 +122,12 @@ impl<'a> Environment<'a> {
                 self.entries.len() - 1
             }
         }
+    }
+
+    /// Removes the variables whose names don't pass.
+    pub fn retain(&mut self, passes: impl Fn(&[u8]) -> bool) {
+        let name = |entry: &Entry<'_>| split(entry.bytes()).map(|(name, _)| passes(name));
+        self.entries.retain(|entry| name(entry).unwrap_or(true));
     }
 
     /// The value of a name.

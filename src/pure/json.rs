@@ -37,6 +37,55 @@ pub fn member<'t>(text: &'t [u8], path: &str) -> Result<Cow<'t, [u8]>, MemberFau
     }
 }
 
+/// The members of a JSON object in their order, each with its value's source.
+///
+/// # Errors
+/// [`MemberFault::NotJson`] for what is none, or has a key that UTF-8 can't hold.
+pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
+    let Members(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
+    let owned = |(key, value)| Some((content(key)?.into_owned(), value));
+    let members: Option<_> = members.into_iter().map(owned).collect();
+    members.ok_or(MemberFault::NotJson)
+}
+
+/// A member's value as a program gets it: of a string the content; of anything else the source
+/// without white space, and without the escapes that keep JSON out of the way of HTML.
+///
+/// # Errors
+/// [`MemberFault::NotJson`] for a string that UTF-8 can't hold.
+pub fn plain(value: &RawValue) -> Result<Vec<u8>, MemberFault> {
+    const ESCAPES: [(&[u8], u8); 3] = [(br"\u003c", b'<'), (br"\u003e", b'>'), (br"\u0026", b'&')];
+    let source = value.get().as_bytes();
+    if source.starts_with(b"\"") {
+        let content = content(value).ok_or(MemberFault::NotJson)?;
+        return Ok(content.into_owned().into_bytes());
+    }
+    let mut out = Vec::with_capacity(source.len());
+    let (mut at, mut in_string) = (0, false);
+    while let Some(&byte) = source.get(at) {
+        let html = ESCAPES
+            .iter()
+            .find(|(escape, _)| source[at..].starts_with(escape));
+        match (byte, html) {
+            (b'\\', Some((escape, meant))) => {
+                out.push(*meant);
+                at += escape.len() - 1;
+            }
+            (b'\\', None) => {
+                out.extend_from_slice(&source[at..source.len().min(at + 2)]);
+                at += 1;
+            }
+            (b' ' | b'\n' | b'\r' | b'\t', _) if !in_string => {}
+            _ => {
+                in_string ^= byte == b'"';
+                out.push(byte);
+            }
+        }
+        at += 1;
+    }
+    Ok(out)
+}
+
 /// One step down a path: the value there, and what then remains of the path.
 fn step<'t, 'p>(value: &'t RawValue, path: &'p str) -> Option<(&'t RawValue, Option<&'p str>)> {
     let (segment, rest) = match path.split_once('.') {
@@ -161,6 +210,24 @@ mod tests {
         ] {
             let found = member(text.as_bytes(), path).map(|value| value.into_owned());
             assert_eq!(found, Ok(value.as_bytes().to_vec()), "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn what_a_program_gets() {
+        for (text, value) in [
+            (r#"{"a":"b\u003c\n"}"#, "b<\n"),
+            (r#"{"a": 1.50 }"#, "1.50"),
+            (r#"{"a":null}"#, "null"),
+            (
+                r#"{"a":[ 1, "x y\\", {"k" : "\"< \u003c\u0026\\u003c"} ]}"#,
+                r#"[1,"x y\\",{"k":"\"< <&\\u003c"}]"#,
+            ),
+        ] {
+            let members = super::members(text.as_bytes()).unwrap();
+            assert_eq!(members[0].0, "a");
+            let plain = super::plain(members[0].1).unwrap();
+            assert_eq!(String::from_utf8(plain).unwrap(), value, "{text}");
         }
     }
 

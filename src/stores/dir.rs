@@ -1,7 +1,9 @@
 //! A folder of plain files, as Docker and Kubernetes mount secrets.
 
+use std::sync::Arc;
+
 use super::folder::Tree;
-use super::{Access, Opened, Record, Store};
+use super::{Access, Asked, Opened, Record, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -16,7 +18,7 @@ struct Dir {
 ///
 /// # Errors
 /// [`Trouble::NoStore`] where there is no such folder.
-pub fn open(place: &str, access: Access) -> Opened {
+pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let tree = Tree::open(&access.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
         label: format!("dir:{place}"),
@@ -30,7 +32,7 @@ impl Store for Dir {
         &self.label
     }
 
-    fn prepare(&self) -> Result<(), Trouble> {
+    fn prepare(&self, _: &Asked) -> Result<(), Trouble> {
         Ok(())
     }
 

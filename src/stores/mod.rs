@@ -1,17 +1,32 @@
 //! The stores. A new one is one file here and one line of [`KINDS`].
 
+mod access;
 mod age;
 mod dir;
 mod folder;
+mod kinds;
+mod vault;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use crate::words::error::{Error, Trouble};
+use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
+use crate::words::reference::Direct;
 use crate::words::secret::Secret;
 
+pub use access::{Access, Opened, Setting};
 pub use age::init as init_age;
+pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, words_of};
+
+/// What a launch will ask of a store.
+#[derive(Default)]
+pub struct Asked {
+    /// The scopes that names are looked for in; none where no name is.
+    pub scopes: Vec<Scope>,
+    /// Single places.
+    pub direct: BTreeSet<Direct>,
+}
 
 /// What every store can do. One name in one scope is asked for at a time; precedence between
 /// scopes is not a store's business.
@@ -19,11 +34,12 @@ pub trait Store: Sync {
     /// The store as messages name it.
     fn label(&self) -> &str;
 
-    /// Makes ready for reading: finds the key, say. Called once, before the first `read`.
+    /// Makes ready for reading: finds the key, or fetches what will be asked. Called once,
+    /// before the first `read`.
     ///
     /// # Errors
     /// What keeps every read from working.
-    fn prepare(&self) -> Result<(), Trouble>;
+    fn prepare(&self, asked: &Asked) -> Result<(), Trouble>;
 
     /// The value of a name in a scope; `None` where the scope does not have it. Called from
     /// several threads at once.
@@ -31,6 +47,25 @@ pub trait Store: Sync {
     /// # Errors
     /// Why the scope could not answer.
     fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble>;
+
+    /// Whether `read` has work to do that a second processor could share.
+    fn is_laborious(&self) -> bool {
+        true
+    }
+
+    /// The value at a single place; `None` where there is none. Only places that `prepare` was
+    /// told of are asked for.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn read_direct(&self, _place: &Direct) -> Result<Found, Trouble> {
+        Ok(Found::Nothing)
+    }
+
+    /// Whether what is missing at single places is left out, as the user's variables have it.
+    fn leaves_out_missing(&self) -> bool {
+        false
+    }
 
     /// Whether a scope has a name. Like all that follows but `recipients`, it needs no key.
     ///
@@ -77,6 +112,17 @@ pub trait Store: Sync {
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
+}
+
+/// What is at a single place.
+#[derive(Debug)]
+pub enum Found {
+    /// A value.
+    Value(Secret),
+    /// A document without that key.
+    NoKey,
+    /// Nothing.
+    Nothing,
 }
 
 /// What is expected of a name that is written.
@@ -156,106 +202,4 @@ pub struct Checked {
     pub scopes: usize,
     /// What is wrong: where, and what.
     pub findings: Vec<(String, String)>,
-}
-
-/// All that a store may need to be opened.
-#[derive(Default)]
-pub struct Access {
-    /// The folder that a relative path starts from.
-    pub base: PathBuf,
-    /// The credentials that were taken out of the environment.
-    pub credentials: Vec<(&'static str, Secret)>,
-    /// The key's file, where one was named.
-    pub key_file: Option<PathBuf>,
-    /// The key's file in the user's configuration folder, where there is such a folder.
-    pub own_key_file: Option<PathBuf>,
-    /// Whether one newline at the end of a plain file is dropped.
-    pub trim_newline: bool,
-}
-
-impl Access {
-    /// The value of a credential's variable; an empty one is none.
-    pub fn credential(&self, name: &str) -> Option<&Secret> {
-        let found = self.credentials.iter().find(|(known, _)| *known == name);
-        found
-            .map(|(_, value)| value)
-            .filter(|value| !value.is_empty())
-    }
-}
-
-/// An open store, or why it can't be opened.
-pub type Opened = Result<Box<dyn Store>, Trouble>;
-
-/// A kind of store.
-pub struct Kind {
-    /// What stands before the colon.
-    pub scheme: &'static str,
-    /// Opens the store at the place after the colon.
-    pub open: fn(&str, Access) -> Opened,
-    /// The variables that hold its credentials. They are overwritten where they stand as soon
-    /// as they are read, and no workload gets them.
-    pub credentials: &'static [&'static str],
-    /// Its other variables that no workload gets, beside all that begin with `DOORKEY_`.
-    pub variables: &'static [&'static str],
-}
-
-/// Every kind of store.
-pub const KINDS: &[Kind] = &[
-    Kind {
-        scheme: "age",
-        open: age::open,
-        credentials: &[age::KEY],
-        variables: &[],
-    },
-    Kind {
-        scheme: "dir",
-        open: dir::open,
-        credentials: &[],
-        variables: &[],
-    },
-];
-
-/// The kind of the store at `location`, and the place after the colon.
-fn kind(location: &str) -> Option<(&'static Kind, &str)> {
-    let (scheme, place) = location.split_once(':')?;
-    Some((KINDS.iter().find(|kind| kind.scheme == scheme)?, place))
-}
-
-/// The variables that hold the credentials of the store at `location`, and those that are
-/// doorkey's own, whatever the store.
-pub fn credentials(location: Option<&str>) -> Vec<&'static str> {
-    let chosen = location.and_then(kind).map(|(kind, _)| kind.scheme);
-    let mut names = Vec::new();
-    for kind in KINDS {
-        let is_taken = |name: &&&str| chosen == Some(kind.scheme) || name.starts_with("DOORKEY_");
-        names.extend(kind.credentials.iter().filter(is_taken));
-    }
-    names
-}
-
-/// All variables of the store at `location` that no workload gets.
-pub fn own_variables(location: &str) -> Vec<&'static str> {
-    let all = |(kind, _): (&'static Kind, _)| [kind.credentials, kind.variables].concat();
-    kind(location).map(all).unwrap_or_default()
-}
-
-/// Opens the store that `location` names, as `SCHEME:PLACE`.
-///
-/// # Errors
-/// A usage error for an unknown scheme; whatever keeps the store from being opened.
-pub fn open(location: &str, access: Access) -> Result<Box<dyn Store>, Error> {
-    let Some((kind, place)) = kind(location) else {
-        let known: Vec<_> = KINDS
-            .iter()
-            .map(|kind| format!("{}:DIR", kind.scheme))
-            .collect();
-        return Err(Error::Usage(format!(
-            "the store must be one of {}",
-            known.join(", ")
-        )));
-    };
-    (kind.open)(place, access).map_err(|trouble| Error::Store {
-        store: location.to_owned(),
-        trouble,
-    })
 }

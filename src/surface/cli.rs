@@ -4,73 +4,213 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
+use super::flags::{self, Group, Kind, Opt};
+
 /// A subcommand that does something.
 pub struct Leaf {
     /// Its words: `secret set`.
     pub words: &'static [&'static str],
     about: &'static str,
-    define: fn(Command) -> Command,
+    positionals: &'static [Positional],
+    /// What it shares with others.
+    groups: &'static [Group],
+    /// What it has for itself, listed before those that all have.
+    own: &'static [Opt],
+    usage: Option<&'static str>,
+    after_help: Option<&'static str>,
 }
+
+const NOTHING: Leaf = Leaf {
+    words: &[],
+    about: "",
+    positionals: &[],
+    groups: flags::ALL,
+    own: &[],
+    usage: None,
+    after_help: None,
+};
+
+/// An argument that is no option.
+#[derive(Clone, Copy)]
+struct Positional {
+    id: &'static str,
+    name: &'static str,
+    help: &'static str,
+    required: bool,
+    how_many: Many,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Many {
+    One,
+    /// One, which is refused: taken only so that this can be said with a reason.
+    Hidden,
+    Any,
+    /// All that follow, whatever they look like.
+    Rest,
+}
+
+const fn one(id: &'static str, name: &'static str, help: &'static str) -> Positional {
+    Positional {
+        id,
+        name,
+        help,
+        required: true,
+        how_many: Many::One,
+    }
+}
+
+const NAME: Positional = one("name", "NAME", "The secret's name");
+const RECIPIENTS: Positional = Positional {
+    how_many: Many::Any,
+    ..one("recipient", "RECIPIENT", "Public keys: age1…")
+};
+
+const WRITING: Leaf = Leaf {
+    positionals: &[
+        NAME,
+        // Arguments are for all to see.
+        Positional {
+            required: false,
+            how_many: Many::Hidden,
+            ..one("value", "VALUE", "")
+        },
+    ],
+    groups: flags::SCOPED,
+    own: &[flags::VALUE_FILE, flags::RAW, flags::JSON],
+    after_help: Some(FROM_INPUT),
+    ..NOTHING
+};
+
+const RECIPIENT_CHANGE: Leaf = Leaf {
+    positionals: &[RECIPIENTS],
+    groups: flags::SCOPED,
+    own: &[flags::JSON],
+    ..NOTHING
+};
 
 /// Every subcommand that does something.
 pub const LEAVES: &[Leaf] = &[
-    leaf(&["run"], "Run a command with its secrets", run),
-    leaf(&["check"], "Show what each reference resolves to", check),
-    leaf(
-        &["env"],
-        "Print the environment, its secrets masked",
-        sources,
-    ),
-    leaf(&["secret", "create"], "Store a new secret", secret_create),
-    leaf(&["secret", "set"], "Store a secret, new or not", secret_set),
-    leaf(
-        &["secret", "update"],
-        "Change an existing secret",
-        secret_update,
-    ),
-    leaf(
-        &["secret", "get"],
-        "Show what is known of a secret",
-        secret_get,
-    ),
-    leaf(
-        &["secret", "list"],
-        "List secrets, without values",
-        secret_list,
-    ),
-    leaf(&["secret", "delete"], "Remove a secret", secret_delete),
-    leaf(
-        &["secret", "import"],
-        "Store all that a dotenv file assigns",
-        secret_import,
-    ),
-    leaf(
-        &["store", "init"],
-        "Make an embedded store, and a key",
-        store_init,
-    ),
-    leaf(&["store", "check"], "Verify a whole store", store_check),
-    leaf(
-        &["store", "recipient", "list"],
-        "Show who can read a scope",
-        recipient_list,
-    ),
-    leaf(
-        &["store", "recipient", "add"],
-        "Let others read a scope",
-        recipient_change,
-    ),
-    leaf(
-        &["store", "recipient", "remove"],
-        "Let some read a scope no more",
-        recipient_change,
-    ),
-    leaf(
-        &["completions"],
-        "Print completions for a shell",
-        completions,
-    ),
-    leaf(&["man"], "Print the manual page", logging),
+    Leaf {
+        words: &["run"],
+        about: "Run a command with its secrets",
+        positionals: &[Positional {
+            how_many: Many::Rest,
+            ..one("command", "COMMAND", "The command and its arguments")
+        }],
+        groups: flags::SOURCES,
+        usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
+        after_help: Some(RUN_EXAMPLES),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["check"],
+        about: "Show what each reference resolves to",
+        groups: flags::SOURCES,
+        own: &[flags::NAMES, flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["env"],
+        about: "Print the environment, its secrets masked",
+        groups: flags::SOURCES,
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "create"],
+        about: "Store a new secret",
+        ..WRITING
+    },
+    Leaf {
+        words: &["secret", "set"],
+        about: "Store a secret, new or not",
+        ..WRITING
+    },
+    Leaf {
+        words: &["secret", "update"],
+        about: "Change an existing secret",
+        ..WRITING
+    },
+    Leaf {
+        words: &["secret", "get"],
+        about: "Show what is known of a secret",
+        positionals: &[NAME],
+        groups: flags::SCOPED,
+        own: &[flags::REVEAL, flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "list"],
+        about: "List secrets, without values",
+        groups: flags::SCOPED,
+        own: flags::LISTING,
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "delete"],
+        about: "Remove a secret",
+        positionals: &[NAME],
+        groups: flags::SCOPED,
+        own: &[flags::YES, flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "import"],
+        about: "Store all that a dotenv file assigns",
+        positionals: &[one("file", "FILE", "A dotenv file; - is standard input")],
+        groups: flags::SCOPED,
+        own: &[flags::DRY_RUN, flags::YES, flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["store", "init"],
+        about: "Make an embedded store, and a key",
+        positionals: &[Positional {
+            required: false,
+            ..one("dir", "DIR", "The store's folder [default: secrets]")
+        }],
+        own: &[flags::KEY_FILE, flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["store", "check"],
+        about: "Verify a whole store",
+        groups: flags::WHOLE,
+        own: &[flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["store", "recipient", "list"],
+        about: "Show who can read a scope",
+        groups: flags::SCOPED,
+        own: &[flags::JSON],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["store", "recipient", "add"],
+        about: "Let others read a scope",
+        ..RECIPIENT_CHANGE
+    },
+    Leaf {
+        words: &["store", "recipient", "remove"],
+        about: "Let some read a scope no more",
+        ..RECIPIENT_CHANGE
+    },
+    Leaf {
+        words: &["completions"],
+        about: "Print completions for a shell",
+        positionals: &[one(
+            "shell",
+            "SHELL",
+            "bash, elvish, fish, powershell or zsh",
+        )],
+        ..NOTHING
+    },
+    Leaf {
+        words: &["man"],
+        about: "Print the manual page",
+        ..NOTHING
+    },
 ];
 
 const GROUPS: [(&str, &str); 3] = [
@@ -78,18 +218,6 @@ const GROUPS: [(&str, &str); 3] = [
     ("store", "Manage a store"),
     ("recipient", "Manage who can read a store"),
 ];
-
-const fn leaf(
-    words: &'static [&'static str],
-    about: &'static str,
-    define: fn(Command) -> Command,
-) -> Leaf {
-    Leaf {
-        words,
-        about,
-        define,
-    }
-}
 
 impl Leaf {
     /// The subcommand that these arguments begin with. Only its own options are built then: the
@@ -105,11 +233,90 @@ impl Leaf {
         })
     }
 
+    /// Every option that it has.
+    pub fn options(&self) -> impl Iterator<Item = &'static Opt> {
+        let shared = self.groups.iter().flat_map(|group| group.options);
+        shared.chain(self.own)
+    }
+
     /// The subcommand by itself.
     pub fn command(&self) -> Command {
+        self.command_with(|_| true)
+    }
+
+    /// The subcommand with those of its options that are wanted.
+    pub fn command_with(&self, wanted: impl Fn(&Opt) -> bool) -> Command {
         let name = self.words[self.words.len() - 1];
-        let full = format!("doorkey {}", self.words.join(" "));
-        (self.define)(Command::new(name).about(self.about)).bin_name(full)
+        let mut command = Command::new(name)
+            .about(self.about)
+            .bin_name(format!("doorkey {}", self.words.join(" ")))
+            .disable_help_flag(true);
+        if let Some(text) = self.after_help {
+            command = command.after_help(text);
+        }
+        if let Some(usage) = self.usage {
+            command = command.override_usage(usage);
+        }
+        for positional in self.positionals {
+            command = command.arg(positional.arg());
+        }
+        let own = self.own.iter().map(|option| (option, flags::OWN, true));
+        let options: Vec<_> = self
+            .groups
+            .iter()
+            .flat_map(|group| group.options.iter().map(|o| (o, group.heading, false)))
+            .chain(own)
+            .filter(|(option, _, _)| wanted(option))
+            .collect();
+        for (option, heading, first) in &options {
+            let mut arg = option.arg().help_heading(*heading);
+            if *first {
+                arg = arg.display_order(0);
+            }
+            for conflict in option.conflicts {
+                if options.iter().any(|(other, _, _)| other.id == *conflict) {
+                    arg = arg.conflicts_with(*conflict);
+                }
+            }
+            command = command.arg(arg);
+        }
+        command
+    }
+}
+
+impl Positional {
+    fn arg(&self) -> Arg {
+        let arg = Arg::new(self.id)
+            .value_name(self.name)
+            .help(self.help)
+            .value_parser(value_parser!(OsString))
+            .required(self.required);
+        match self.how_many {
+            Many::One => arg,
+            Many::Hidden => arg.hide(true),
+            Many::Any => arg.num_args(1..),
+            Many::Rest => arg.num_args(1..).trailing_var_arg(true),
+        }
+    }
+}
+
+impl Opt {
+    fn arg(&self) -> Arg {
+        let mut arg = Arg::new(self.id).long(self.id).help(self.help);
+        if let Some(short) = self.short {
+            arg = arg.short(short);
+        }
+        if let Some(alias) = self.alias {
+            arg = arg.visible_alias(alias);
+        }
+        let with_value =
+            |arg: Arg, name| arg.value_name(name).value_parser(value_parser!(OsString));
+        match self.kind {
+            Kind::Flag => arg.action(ArgAction::SetTrue),
+            Kind::Value(name) => with_value(arg, name),
+            Kind::Values(name) => with_value(arg, name).action(ArgAction::Append),
+            Kind::Help => arg.action(ArgAction::Help),
+        }
     }
 }
 
@@ -165,273 +372,12 @@ Examples:
   doorkey run --store age:secrets --project web -- ./server --port 80
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
-fn run(command: Command) -> Command {
-    sources(command)
-        .override_usage("doorkey run [OPTIONS] [--] COMMAND [ARGS]...")
-        .after_help(RUN_EXAMPLES)
-        .arg(
-            Arg::new("command")
-                .value_name("COMMAND")
-                .help("The command and its arguments")
-                .value_parser(value_parser!(OsString))
-                .num_args(1..)
-                .required(true)
-                .trailing_var_arg(true),
-        )
-}
-
-fn check(command: Command) -> Command {
-    sources(command)
-        .arg(own(flag(
-            "names",
-            "Check only that the names exist: needs no key",
-        )))
-        .arg(json())
-}
-
 const FROM_INPUT: &str = "\
 The value is read from standard input, or asked for on a terminal. One newline
 at the end of piped input is dropped, unless --raw.
 
 Example:
   openssl rand -hex 32 | doorkey secret set session_key --project web";
-
-fn secret_create(command: Command) -> Command {
-    writing(command)
-}
-
-fn secret_set(command: Command) -> Command {
-    writing(command)
-}
-
-fn secret_update(command: Command) -> Command {
-    writing(command)
-}
-
-fn writing(command: Command) -> Command {
-    one_secret(command)
-        // Taken so that it can be refused with a reason: arguments are for all to see.
-        .arg(positional("value", "VALUE", "").hide(true))
-        .arg(own(value(
-            "value-file",
-            "FILE",
-            "Read the value from a file",
-        )))
-        .arg(own(flag("raw", "Keep a newline at the end of piped input")))
-        .after_help(FROM_INPUT)
-}
-
-fn secret_get(command: Command) -> Command {
-    one_secret(command).arg(own(flag("reveal", "Print the value itself")))
-}
-
-fn secret_list(command: Command) -> Command {
-    let ascending = flag("asc", "The first or oldest first (the default)");
-    let fields = "Of name,scope,size,created,modified,recipients";
-    scoped(command)
-        .arg(own(flag("all", "List every scope of the store")))
-        .arg(own(value("limit", "N", "List at most so many").short('l')))
-        .arg(own(value(
-            "after",
-            "NAME",
-            "Go on after this one (nextPage)",
-        )))
-        .arg(own(value(
-            "order-by",
-            "FIELD",
-            "name, created or modified [default: name]",
-        )))
-        .arg(own(ascending.conflicts_with("desc")))
-        .arg(own(flag("desc", "The last or newest first")))
-        .arg(own(value("fields", "LIST", fields).short('F')))
-}
-
-fn secret_delete(command: Command) -> Command {
-    one_secret(command).arg(yes())
-}
-
-fn secret_import(command: Command) -> Command {
-    scoped(command)
-        .arg(positional("file", "FILE", "A dotenv file; - is standard input").required(true))
-        .arg(own(flag("dry-run", "Only say what would change")))
-        .arg(yes())
-}
-
-fn one_secret(command: Command) -> Command {
-    scoped(command).arg(positional("name", "NAME", "The secret's name").required(true))
-}
-
-/// A store, and one scope of it.
-fn scoped(command: Command) -> Command {
-    let command = logging(one_store(command))
-        .mut_arg("project", |arg| {
-            arg.help("A project's scope").conflicts_with("cluster")
-        })
-        .mut_arg("cluster", |arg| arg.help("A cluster's scope"));
-    let team = flag("team", "The whole team's scope")
-        .short('g')
-        .visible_alias("global");
-    let team = team.conflicts_with_all(["project", "cluster"]);
-    command.arg(team.help_heading("Store")).arg(json())
-}
-
-/// An option of one subcommand, listed before those that all have.
-fn own(arg: Arg) -> Arg {
-    arg.help_heading("Options").display_order(0)
-}
-
-fn yes() -> Arg {
-    own(flag("yes", "Don't ask").short('y'))
-}
-
-fn json() -> Arg {
-    own(flag("json", "Print JSON").short('j'))
-}
-
-fn store_check(command: Command) -> Command {
-    logging(one_store(command)).arg(json())
-}
-
-fn recipient_list(command: Command) -> Command {
-    scoped(command)
-}
-
-fn recipient_change(command: Command) -> Command {
-    let recipients = positional("recipient", "RECIPIENT", "Public keys: age1…");
-    scoped(command).arg(recipients.num_args(1..).required(true))
-}
-
-fn store_init(command: Command) -> Command {
-    logging(command)
-        .arg(positional(
-            "dir",
-            "DIR",
-            "The store's folder [default: secrets]",
-        ))
-        .arg(own(key_file()))
-        .arg(json())
-}
-
-fn completions(command: Command) -> Command {
-    logging(command)
-        .arg(positional("shell", "SHELL", "bash, elvish, fish, powershell or zsh").required(true))
-}
-
-/// What `run`, `check` and `env` have in common.
-fn sources(command: Command) -> Command {
-    let command = one_store(command)
-        .next_help_heading("Environment")
-        .arg(values(
-            "env-file",
-            "FILE",
-            "Add variables from a dotenv file",
-        ))
-        .arg(value(
-            "spec",
-            "FILE",
-            "Add variables from a deployment spec, YAML or JSON",
-        ))
-        .arg(value(
-            "spec-path",
-            "PATH",
-            "Where the list is in the spec [default: env]",
-        ))
-        .arg(values("env", "NAME=VALUE", "Add one variable").short('e'))
-        .arg(flag("all", "Add every secret in force under its own name"))
-        .arg(flag(
-            "clear-env",
-            "Inherit only PATH, HOME, TERM, TZ and LANG",
-        ))
-        .arg(values(
-            "keep-env",
-            "NAME",
-            "Pass on a variable that would be removed",
-        ))
-        .arg(values(
-            "literal",
-            "NAME",
-            "Take a variable's value as it is",
-        ))
-        .next_help_heading("Options")
-        .arg(value(
-            "timeout",
-            "DURATION",
-            "Give up after this long [default: 30s]",
-        ));
-    logging(command)
-}
-
-/// Which store, which scopes.
-fn one_store(command: Command) -> Command {
-    command
-        .next_help_heading("Store")
-        .arg(value("store", "STORE", "age:DIR or dir:DIR"))
-        .arg(value("project", "ID", "Put a project's scope in force").short('p'))
-        .arg(value("cluster", "ID", "Put a cluster's scope in force"))
-        .arg(key_file())
-        .arg(flag(
-            "trim-newline",
-            "Drop one newline at the end of a dir: secret",
-        ))
-        .arg(value(
-            "config",
-            "FILE",
-            "Read this file, not the nearest doorkey.toml",
-        ))
-        .arg(value(
-            "cwd",
-            "DIR",
-            "Look for doorkey.toml from here upwards",
-        ))
-}
-
-fn key_file() -> Arg {
-    value("key-file", "FILE", "The key of an age: store")
-}
-
-fn logging(command: Command) -> Command {
-    command
-        .disable_help_flag(true)
-        .next_help_heading("Options")
-        .arg(value(
-            "log-level",
-            "LEVEL",
-            "trace, debug, info, warn or error [default: info]",
-        ))
-        .arg(value(
-            "log-format",
-            "FORMAT",
-            "text or json [default: text]",
-        ))
-        .arg(flag("quiet", "Log errors only").short('q'))
-        .arg(
-            Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(ArgAction::Help)
-                .help("Print help"),
-        )
-        .next_help_heading(None::<&str>)
-}
-
-fn positional(id: &'static str, name: &'static str, help: &'static str) -> Arg {
-    Arg::new(id)
-        .value_name(name)
-        .help(help)
-        .value_parser(value_parser!(OsString))
-}
-
-fn value(id: &'static str, name: &'static str, help: &'static str) -> Arg {
-    positional(id, name, help).long(id)
-}
-
-fn values(id: &'static str, name: &'static str, help: &'static str) -> Arg {
-    value(id, name, help).action(ArgAction::Append)
-}
-
-fn flag(id: &'static str, help: &'static str) -> Arg {
-    Arg::new(id).long(id).action(ArgAction::SetTrue).help(help)
-}
 
 #[cfg(test)]
 mod tests {

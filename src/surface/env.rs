@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use super::options::Options;
 use crate::engines::answers::Depth;
 use crate::engines::show::show;
-use crate::stores;
 use crate::words::error::Error;
 use crate::world::environ::Started;
 use crate::world::memory;
@@ -17,8 +16,8 @@ use crate::world::memory;
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
     let _deadline = super::run::start_deadline(options, 1)?;
-    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, place| {
-        show(resolved, &stores::credentials(place.store.as_deref()))
+    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, used| {
+        show(resolved, &used.credentials)
     })?;
     super::print(&shown)
 }

@@ -86,7 +86,7 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
         .map(|field| ((*field).to_owned(), item.json(field)))
         .collect();
     if options.flag("reveal") {
-        target.prepare()?;
+        target.prepare(&scope)?;
         let value = target
             .store
             .read(&scope, &name)

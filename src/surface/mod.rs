@@ -3,6 +3,8 @@
 mod check;
 pub mod cli;
 mod env;
+mod flags;
+mod given;
 mod list;
 mod log;
 mod options;

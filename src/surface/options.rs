@@ -3,19 +3,20 @@
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::log::LevelFilter;
 use clap::parser::ValueSource;
-use clap::{ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use super::cli::Leaf;
+use super::given::{Given, variable};
 use super::log::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::pure::config::{self, Config};
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Access};
+use crate::stores::{self, Access, Setting};
 use crate::words::error::Error;
 use crate::words::name::Name;
 use crate::world::environ::Started;
@@ -27,7 +28,10 @@ const LARGEST_CONFIG: usize = 64 * 1024;
 /// The options of one subcommand.
 pub struct Options {
     matches: ArgMatches,
+    began: Instant,
+    /// The user's configuration folder.
     home: Option<PathBuf>,
+    user_home: Option<PathBuf>,
     no_color: bool,
 }
 
@@ -42,19 +46,28 @@ impl Options {
         arguments: &[OsString],
         environment: &[&'static CStr],
     ) -> Result<Self, Error> {
-        let command = with_variables(leaf.command(), environment).no_binary_name(true);
-        let program = format!("doorkey {}", leaf.words.join(" "));
-        let matches = match command.try_get_matches_from(&arguments[leaf.words.len()..]) {
+        let words = &arguments[leaf.words.len()..];
+        let given = Given::new(words, environment);
+        let parse = |command: Command| {
+            let command = given.with_variables(command).no_binary_name(true);
+            command.try_get_matches_from(words)
+        };
+        let possible = leaf.command_with(|option| given.may_have(option));
+        // Help and errors are those of the whole subcommand.
+        let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
                 log::start(LevelFilter::Info, likely_format(arguments, environment));
-                super::help_or_usage(&error, &program)?;
+                super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
         };
         let options = Options {
             matches,
-            home: home(environment),
+            began: Instant::now(),
+            home: folder(environment, "XDG_CONFIG_HOME")
+                .or_else(|| Some(folder(environment, "HOME")?.join(".config"))),
+            user_home: folder(environment, "HOME"),
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
@@ -211,11 +224,7 @@ impl Options {
         Ok(Sources {
             clear: self.flag("clear-env"),
             keep: bytes("keep-env"),
-            own: place
-                .store
-                .as_deref()
-                .map(stores::own_variables)
-                .unwrap_or_default(),
+            store: place.store.clone(),
             env_files: self
                 .values("env-file")
                 .into_iter()
@@ -235,53 +244,70 @@ impl Options {
     /// A usage error, or a configuration file that can't be read.
     pub fn place(&self) -> Result<Place, Error> {
         let (config, base) = self.config()?;
-        let of_config = |value: &Option<String>, id: &str| match value {
-            None => Ok(None),
-            Some(id_text) => Name::new(id_text.as_bytes())
+        let name = |id: &str| match (self.name(id)?, config.get(id)) {
+            (None, Some(text)) => Name::new(text.as_bytes())
                 .map(Some)
                 .ok_or_else(|| Error::Usage(format!("{id} in doorkey.toml {NOT_AN_ID}"))),
+            (said, _) => Ok(said),
+        };
+        let scopes = Scopes {
+            project: name("project")?,
+            cluster: name("cluster")?,
         };
         let (store, base) = match self.text("store")? {
             Some(store) => (Some(store.to_owned()), PathBuf::new()),
-            None => (config.store.clone(), base),
+            None => (config.get("store").map(str::to_owned), base),
         };
-        let project = self.name("project")?;
-        let cluster = self.name("cluster")?;
         Ok(Place {
             store,
             base,
-            scopes: Scopes {
-                project: if project.is_some() {
-                    project
-                } else {
-                    of_config(&config.project, "project")?
-                },
-                cluster: if cluster.is_some() {
-                    cluster
-                } else {
-                    of_config(&config.cluster, "cluster")?
-                },
-            },
+            scopes,
+            config,
         })
     }
 
-    /// What a store needs to be opened.
-    pub fn access(&self, place: &Place, started: &mut Started) -> Access {
-        let keep = self.values("keep-env");
-        let own = stores::credentials(place.store.as_deref());
+    /// What stores need to be opened. These `credentials` are taken out of the environment, but
+    /// those that the workload is to get stay there, too.
+    pub fn access(
+        &self,
+        place: &Place,
+        started: &mut Started,
+        credentials: &[&'static str],
+        kept: &[Vec<u8>],
+    ) -> Access {
+        let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
+        let (ids, names) = stores::settings();
+        let setting = |id: &'static str| {
+            let flag = self.flag(id).then(String::new);
+            let said = flag.or_else(|| self.text(id).ok().flatten().map(str::to_owned));
+            let configured = place.config.get(id).map(str::to_owned);
+            let of = |said| move |value| Setting { id, value, said };
+            [said.map(of(true)), configured.map(of(false))]
+        };
+        let variable = |name: &'static str| {
+            let value = lookup(&started.environment, name.as_bytes())?;
+            Some((name, value.to_vec()))
+        };
         Access {
             base: place.base.clone(),
-            credentials: started.take(&own, |name| keep.contains(&OsStr::new(name))),
+            settings: ids.into_iter().flat_map(setting).flatten().collect(),
+            variables: names.into_iter().filter_map(variable).collect(),
+            credentials: started.take(credentials, keeps),
             key_file: self.value("key-file").map(PathBuf::from),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
+            home: self.user_home.clone(),
+            deadline: self
+                .timeout()
+                .ok()
+                .map(|timeout| self.began + timeout.mul_f64(0.97)),
         }
     }
 
     /// The configuration, and the folder that its store starts from.
     fn config(&self) -> Result<(Config, PathBuf), Error> {
-        let read = |path: &Path| match files::read(path, LARGEST_CONFIG) {
-            Ok(text) => config::parse(&text).map_err(|at| Error::Text {
+        let read = |path: &Path, named| match files::read(path, LARGEST_CONFIG) {
+            Ok(text) => config::parse(&text, named).map_err(|at| Error::Text {
                 path: path.to_owned(),
                 at,
             }),
@@ -290,7 +316,7 @@ impl Options {
         let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_owned();
         if let Some(file) = self.value("config") {
             let file = Path::new(file);
-            return Ok((read(file)?, folder(file)));
+            return Ok((read(file, true)?, folder(file)));
         }
         let Some(start) = self.start_folder()? else {
             return Ok(Default::default());
@@ -299,7 +325,14 @@ impl Options {
             let file = above.join("doorkey.toml");
             if files::exists(&file) {
                 ::log::debug!("settings come from {}", file.display());
-                return Ok((read(&file)?, folder(&file)));
+                let config = read(&file, false)?;
+                for setting in &config.ignored {
+                    ::log::warn!(
+                        "{}: {setting} counts only in a file that --config names; ignored",
+                        file.display()
+                    );
+                }
+                return Ok((config, folder(&file)));
             }
         }
         Ok(Default::default())
@@ -346,50 +379,14 @@ pub struct Place {
     pub base: PathBuf,
     /// The scopes in force.
     pub scopes: Scopes,
+    /// What else `doorkey.toml` says.
+    pub config: Config,
 }
 
-/// The variable that stands for an option.
-fn variable(id: &str) -> String {
-    format!("DOORKEY_{}", id.to_uppercase().replace('-', "_"))
-}
-
-/// Takes the variables of a command's options as their defaults, so that the command line wins.
-/// An empty variable counts as none: that is what compose makes of an unset one.
-fn with_variables(command: Command, environment: &[&'static CStr]) -> Command {
-    let ours = |entry: &&'static CStr| entry.to_bytes().starts_with(b"DOORKEY_");
-    let variables: Vec<&'static CStr> = environment.iter().copied().filter(ours).collect();
-    if variables.is_empty() {
-        return command;
-    }
-    command.mut_args(|arg| {
-        let Some(id) = arg.get_long() else { return arg };
-        let value = lookup(&variables, variable(id).as_bytes());
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return arg;
-        };
-        match arg.get_action() {
-            ArgAction::SetTrue if is_no(value) => arg,
-            ArgAction::SetTrue => arg.default_value("true"),
-            _ => arg
-                .default_value(OsStr::from_bytes(value))
-                .hide_default_value(true),
-        }
-    })
-}
-
-fn is_no(value: &[u8]) -> bool {
-    ["0", "false", "no", "off", "n", "f"]
-        .iter()
-        .any(|no| value.eq_ignore_ascii_case(no.as_bytes()))
-}
-
-/// The user's configuration folder.
-fn home(environment: &[&'static CStr]) -> Option<PathBuf> {
-    let value = |name: &str| {
-        let value = lookup(environment, name.as_bytes())?;
-        value
-            .starts_with(b"/")
-            .then(|| PathBuf::from(OsStr::from_bytes(value)))
-    };
-    value("XDG_CONFIG_HOME").or_else(|| Some(value("HOME")?.join(".config")))
+/// The absolute path that a variable holds.
+fn folder(environment: &[&'static CStr], name: &str) -> Option<PathBuf> {
+    let value = lookup(environment, name.as_bytes())?;
+    value
+        .starts_with(b"/")
+        .then(|| PathBuf::from(OsStr::from_bytes(value)))
 }

@@ -2,15 +2,17 @@
 
 use std::ffi::CString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ::log::Level;
 
 use super::log;
-use super::options::{Options, Place};
+use super::options::Options;
 use crate::engines::answers::Depth;
 use crate::engines::assemble::assemble;
 use crate::engines::launch;
+use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores;
 use crate::words::error::Error;
@@ -31,15 +33,13 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
         .into_iter()
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
-    let (environment, summary, store) =
-        resolved(&options, &mut started, Depth::Values, |resolved, _| {
-            let answers = resolved.answers.as_ref();
-            let store = answers.map(|answers| answers.store().label().to_owned());
+    let (environment, summary, stores) =
+        resolved(&options, &mut started, Depth::Values, |resolved, used| {
             let (environment, summary) = resolved.fill()?;
-            Ok((environment, summary, store))
+            Ok((environment, summary, used.stores.clone()))
         })?;
     let environment = launch::seal(environment, &command)?;
-    say(&summary, store.as_deref(), began);
+    say(&summary, &stores, began);
     drop(options);
     Err(launch::launch(&command, &environment, &concealed, deadline))
 }
@@ -50,22 +50,31 @@ pub fn resolved<T>(
     options: &Options,
     started: &mut Started,
     depth: Depth,
-    then: impl FnOnce(Resolved<'_, 'static>, &Place) -> Result<T, Error>,
+    then: impl FnOnce(Resolved<'_, 'static>, &Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let place = options.place()?;
-    let access = options.access(&place, started);
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
+    let location = place.store.as_deref();
+    let credentials = stores::credentials(location, &assembled.words);
+    let access = Arc::new(options.access(&place, started, &credentials, &assembled.kept));
     let all = options.flag("all");
-    let mut store = None;
-    if all || resolve::has_references(&assembled) {
-        let location = place.store.as_deref().ok_or(Error::NoStore);
-        match location.and_then(|location| stores::open(location, access)) {
-            Ok(opened) => store = Some(opened),
-            Err(error) => assembled.errors.push(error),
-        }
-    }
-    let resolved = resolve::resolve(assembled, store.as_deref(), &place.scopes, all, depth);
-    then(resolved, &place)
+    let scoped = all || resolve::has_scoped(&assembled);
+    let words = std::mem::take(&mut assembled.words);
+    let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
+    let resolved = resolve::resolve(assembled, &stores, &place.scopes, all, depth);
+    let used = Used {
+        credentials,
+        stores: stores.all().map(|store| store.label().to_owned()).collect(),
+    };
+    then(resolved, &used)
+}
+
+/// What a launch had to do with.
+pub struct Used {
+    /// The variables that hold its credentials.
+    pub credentials: Vec<&'static str>,
+    /// The stores that were asked.
+    pub stores: Vec<String>,
 }
 
 /// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
@@ -85,15 +94,19 @@ pub fn start_deadline(options: &Options, code: u8) -> Result<Deadline, Error> {
 
 /// One line: how many references, from which scopes and store, in what time. Without references
 /// there is nothing to tell, and doorkey stays silent.
-fn say(summary: &Summary, store: Option<&str>, began: Instant) {
-    let Some(store) = store else {
+fn say(summary: &Summary, stores: &[String], began: Instant) {
+    if stores.is_empty() {
         return ::log::debug!("no references");
-    };
-    let scopes: Vec<_> = summary
+    }
+    let store = stores.join(" and ");
+    let mut scopes: Vec<_> = summary
         .scopes
         .iter()
         .map(|(scope, secrets)| format!("{secrets} from {scope}"))
         .collect();
+    if summary.direct > 0 {
+        scopes.push(format!("{} by path", summary.direct));
+    }
     let scopes = if scopes.is_empty() {
         "nothing found".to_owned()
     } else {

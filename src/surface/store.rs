@@ -1,5 +1,6 @@
 //! `doorkey store`: making a store, verifying it, and who can read it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::options::{Options, Place};
 use super::target::Target;
 use super::{print, print_json};
+use crate::pure::config::Config;
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Changed, Recipients};
 use crate::words::error::{Error, Trouble};
@@ -27,8 +29,10 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         store: Some(store.clone()),
         base: PathBuf::new(),
         scopes: Scopes::default(),
+        config: Config::default(),
     };
-    let access = options.access(&place, &mut started);
+    let credentials = stores::credentials(Some(&store), &BTreeSet::new());
+    let access = options.access(&place, &mut started, &credentials, &[]);
     let made = stores::init_age(Path::new(dir), &access).map_err(|trouble| Error::Store {
         store: store.clone(),
         trouble,

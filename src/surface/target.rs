@@ -1,10 +1,12 @@
 //! Which store and which scope a subcommand works on, and asking the person at the terminal.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::sync::Arc;
 
 use super::options::{Options, Place};
 use crate::pure::nearest::nearest;
-use crate::stores::{self, Store};
+use crate::stores::{self, Asked, Store};
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
@@ -25,7 +27,9 @@ impl Target {
     pub fn open(options: &Options, started: &mut Started) -> Result<Self, Error> {
         let place = options.place()?;
         let location = place.store.as_deref().ok_or(Error::NoStore)?;
-        let store = stores::open(location, options.access(&place, started))?;
+        let credentials = stores::credentials(Some(location), &BTreeSet::new());
+        let access = Arc::new(options.access(&place, started, &credentials, &[]));
+        let store = stores::open(location, &access)?;
         Ok(Target { store, place })
     }
 
@@ -102,13 +106,17 @@ impl Target {
         self.error(Some(format!("{name} in {scope}")), trouble)
     }
 
-    /// Makes the store ready for reading values.
+    /// Makes the store ready for reading the values of a scope.
     ///
     /// # Errors
     /// Where there is no key, say.
-    pub fn prepare(&self) -> Result<(), Error> {
+    pub fn prepare(&self, scope: &Scope) -> Result<(), Error> {
+        let asked = Asked {
+            scopes: vec![scope.clone()],
+            ..Asked::default()
+        };
         self.store
-            .prepare()
+            .prepare(&asked)
             .map_err(|trouble| self.error(None, trouble))
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::name::{Level, Name, Scope};
 use super::reference::Reference;
 use super::shown::Shown;
+pub use super::trouble::Trouble;
 
 /// Where and why a text is not what it should be: never the text itself, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,73 +160,32 @@ pub enum Cause {
     },
     /// The reference asks for a scope that this launch has none of.
     NotInForce(Level),
-    /// A scope that was asked for the name could not answer.
+    /// There is no such document, or it has no such key.
+    Absent {
+        /// In which store.
+        store: String,
+        /// Whether the document is there.
+        document: bool,
+    },
+    /// What was asked for it could not answer.
     Failed {
-        /// The scope.
-        scope: Scope,
+        /// The scope; `None` for a single place of the store, which the reference names.
+        scope: Option<Scope>,
         /// The store.
         store: String,
         /// Why.
         trouble: Trouble,
     },
-    /// A member was asked for, but the secret is not JSON.
-    NotJson(Scope),
-    /// The secret is JSON without that member.
-    NoMember(Scope),
-    /// `base64decode` met something else.
-    NotBase64(Scope),
+    /// A member was asked for, but the secret is not JSON; where it comes from.
+    NotJson(String),
+    /// The secret is JSON without that member; where it comes from.
+    NoMember(String),
+    /// `base64decode` met something else; where it comes from.
+    NotBase64(String),
     /// The value contains a NUL byte.
     Nul,
     /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
     TooLong(usize),
-}
-
-/// Why a store, or one scope of it, could not answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// The key is no recipient of it.
-    Denied,
-    /// The system did not let it be read.
-    Unreadable(Os),
-    /// The system did not let it be written.
-    Unwritable(Os),
-    /// It is not what it should be.
-    Corrupt(&'static str),
-    /// A link or path leads out of the store.
-    Outside,
-    /// It is larger than the number of bytes that doorkey reads.
-    TooLarge(usize),
-    /// There is nothing there.
-    NoStore,
-    /// The store can't be written by doorkey.
-    ReadOnly,
-    /// No key was found; where it was looked for.
-    NoKey(String),
-    /// The key can't be used; where it came from, and why.
-    BadKey(String, &'static str),
-    /// The key's file can be read by others; its path and mode.
-    KeyExposed(String, u32),
-    /// A list of recipients is not what it should be.
-    BadRecipients(String, Malformed),
-    /// The name is there already.
-    Taken,
-    /// The name is not there; the existing one that is most like it.
-    Absent(Option<Name>),
-    /// Secrets that would have to be opened, and can't be.
-    Closed(Vec<String>),
-    /// What was given is no recipient that doorkey can encrypt for; which, from 1. It may be a
-    /// key's private half.
-    BadRecipient(usize),
-    /// Whoever was to be removed is no recipient.
-    NotListed,
-    /// This kind of store keeps no lists of recipients.
-    NoLists,
-    /// There is a store already.
-    Exists,
-    /// The key's file would lie inside the store; its path.
-    KeyInside(String),
-    /// Nobody is named as a recipient.
-    NoRecipients(String),
 }
 
 impl From<Fault> for Error {
@@ -284,7 +244,7 @@ impl fmt::Display for Error {
             Error::Declined => f.write_str("nothing is changed"),
             Error::Found { place, what } => write!(f, "{place}: {what}"),
             Error::NoStore => f.write_str(
-                "no store is named: give --store age:DIR or dir:DIR, DOORKEY_STORE, or store = in doorkey.toml",
+                "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
@@ -350,16 +310,26 @@ impl fmt::Display for Cause {
                 scope,
                 store,
                 trouble,
-            } => write!(f, "{scope} of {store}: {trouble}"),
-            Cause::NotJson(scope) => {
+            } => match scope {
+                Some(scope) => write!(f, "{scope} of {store}: {trouble}"),
+                None => write!(f, "{store}: {trouble}"),
+            },
+            Cause::Absent { store, document } => {
+                let what = if *document { "key" } else { "document" };
                 write!(
                     f,
-                    "a member is asked for, but the secret in {scope} is not JSON"
+                    "there is no such {what} in {store}; create it, or allow its absence with '?'"
                 )
             }
-            Cause::NoMember(scope) => write!(f, "the secret in {scope} has no such member"),
-            Cause::NotBase64(scope) => {
-                write!(f, "base64decode: the value from {scope} is not base64")
+            Cause::NotJson(from) => {
+                write!(
+                    f,
+                    "a member is asked for, but the secret in {from} is not JSON"
+                )
+            }
+            Cause::NoMember(from) => write!(f, "the secret in {from} has no such member"),
+            Cause::NotBase64(from) => {
+                write!(f, "base64decode: the value from {from} is not base64")
             }
             Cause::Nul => {
                 f.write_str("the value contains a NUL byte, which an environment can't hold")
@@ -368,55 +338,6 @@ impl fmt::Display for Cause {
                 f,
                 "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"
             ),
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::Denied => f.write_str(
-                "denied: the key is not one of its recipients; have somebody who can read it add the key",
-            ),
-            Trouble::Unreadable(why) => write!(f, "unreadable: {why}"),
-            Trouble::Unwritable(why) => write!(f, "can't be written: {why}"),
-            Trouble::Corrupt(why) => write!(f, "corrupt: {why}; restore it or set it again"),
-            Trouble::Outside => f.write_str("refused: it leads out of the store"),
-            Trouble::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
-            Trouble::NoStore => {
-                f.write_str("there is no store there; check the name, or make one with doorkey store init")
-            }
-            Trouble::ReadOnly => f.write_str("doorkey only reads this kind of store"),
-            Trouble::NoKey(looked) => {
-                write!(f, "no key: {looked}; give DOORKEY_KEY_FILE or DOORKEY_KEY")
-            }
-            Trouble::BadKey(from, why) => write!(f, "the key from {from} can't be used: {why}"),
-            Trouble::KeyExposed(path, mode) => write!(
-                f,
-                "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
-            ),
-            Trouble::BadRecipients(file, at) => {
-                write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
-            }
-            Trouble::Taken => f.write_str("it exists already; to change it, use update or set"),
-            Trouble::Absent(None) => f.write_str("there is no such secret"),
-            Trouble::Absent(Some(near)) => {
-                write!(f, "there is no such secret; did you mean {near}?")
-            }
-            Trouble::Closed(names) => {
-                write!(f, "nothing is changed: the key can't open {}", names.join(", "))
-            }
-            Trouble::BadRecipient(which) => write!(
-                f,
-                "argument {which} is no age recipient, the public half of a key (age1…)"
-            ),
-            Trouble::NotListed => f.write_str("there is no such recipient; nothing is changed"),
-            Trouble::NoLists => f.write_str("this kind of store has no recipients"),
-            Trouble::Exists => f.write_str("there is a store already"),
-            Trouble::KeyInside(path) => {
-                write!(f, "the key file {path} lies inside the store; give another DOORKEY_KEY_FILE")
-            }
-            Trouble::NoRecipients(file) => write!(f, "{file} names no recipient"),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The words that everything else is said in: names and scopes, references, secrets, errors.
 
 pub mod error;
+pub mod grammar;
 pub mod name;
 pub mod reference;
 pub mod secret;
 pub mod shown;
+pub mod trouble;

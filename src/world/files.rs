@@ -43,6 +43,26 @@ pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
+/// The paths of what is in a folder, sorted.
+///
+/// # Errors
+/// What the system says.
+pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    found.sort();
+    Ok(found)
+}
+
+/// Removes a file.
+///
+/// # Errors
+/// What the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
 /// Whether there is something at `path`.
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()

@@ -32,6 +32,11 @@ pub fn is_shown() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether a person reads standard error.
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Asks a question on the terminal and reads a line, at most `limit` bytes of it, without the
 /// newline at its end.
 ///

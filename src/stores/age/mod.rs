@@ -6,12 +6,12 @@ mod recipients;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use age::x25519::{Identity, Recipient};
 
 use super::folder::{Tree, scope_folder, unwritten};
-use super::{Access, How, Opened, Recipients, Record, Store};
+use super::{Access, Asked, How, Opened, Recipients, Record, Store};
 use crate::words::error::{Malformed, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -30,7 +30,7 @@ const LARGEST_LIST: usize = 256 * 1024;
 struct Age {
     label: String,
     tree: Tree,
-    access: Access,
+    access: Arc<Access>,
     keys: OnceLock<Vec<Identity>>,
 }
 
@@ -38,7 +38,7 @@ struct Age {
 ///
 /// # Errors
 /// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it.
-pub fn open(place: &str, access: Access) -> Opened {
+pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let tree = Tree::open(&access.base.join(place), ".age")?;
     if !tree.has_scopes()
         && tree
@@ -50,7 +50,7 @@ pub fn open(place: &str, access: Access) -> Opened {
     Ok(Box::new(Age {
         label: format!("age:{place}"),
         tree,
-        access,
+        access: Arc::clone(access),
         keys: OnceLock::new(),
     }))
 }
@@ -60,7 +60,7 @@ impl Store for Age {
         &self.label
     }
 
-    fn prepare(&self) -> Result<(), Trouble> {
+    fn prepare(&self, _: &Asked) -> Result<(), Trouble> {
         let keys = key::find(&self.access)?;
         let _ = self.keys.set(keys);
         Ok(())

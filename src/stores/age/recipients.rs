@@ -7,7 +7,7 @@ use age::x25519::Recipient;
 
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, meaningful_lines, own_list};
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Changed, Checked, Recipients, Store};
+use crate::stores::{Asked, Changed, Checked, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -31,7 +31,7 @@ impl Recipients for Age {
         for (index, text) in add.iter().chain(remove).enumerate() {
             Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(index + 1))?;
         }
-        self.prepare()?;
+        self.prepare(&Asked::default())?;
         let mut changed = Changed::default();
         // From here on nobody else changes a list.
         let root = self.tree.own(Path::new(""))?;
@@ -84,7 +84,7 @@ impl Recipients for Age {
     }
 
     fn check(&self) -> Result<Checked, Trouble> {
-        self.prepare()?;
+        self.prepare(&Asked::default())?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
         let common = self.list(None);

@@ -1,0 +1,72 @@
+//! The stores of a launch: the one that its scopes are in, and those of single places.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::stores::{self, Access, Store};
+use crate::words::error::Error;
+use crate::words::reference::Direct;
+
+/// The open stores.
+#[derive(Default)]
+pub struct Stores {
+    /// The one that the scopes are in, if it was needed and could be opened.
+    pub main: Option<Box<dyn Store>>,
+    /// Those of single places, each with the words that references to it begin with.
+    others: Vec<(&'static [&'static str], Box<dyn Store>)>,
+    /// The words that references to places in the main store begin with.
+    words_of_main: &'static [&'static str],
+}
+
+impl Stores {
+    /// Opens what a launch needs: the store at `location` if names are looked for in scopes, and
+    /// one for each kind of single place. What can't be opened is among the errors then.
+    pub fn open(
+        location: Option<&str>,
+        scoped: bool,
+        words: &BTreeSet<&'static str>,
+        access: &Arc<Access>,
+        errors: &mut Vec<Error>,
+    ) -> Self {
+        let mut stores = Stores {
+            words_of_main: location.map(stores::words_of).unwrap_or_default(),
+            ..Stores::default()
+        };
+        let mut needed = scoped;
+        for word in words {
+            if stores.words_of_main.contains(word) {
+                needed = true;
+            } else if stores.others.iter().all(|(known, _)| !known.contains(word)) {
+                let location = format!("{word}:");
+                match stores::open(&location, access) {
+                    Ok(store) => stores.others.push((stores::words_of(&location), store)),
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if needed {
+            let location = location.ok_or(Error::NoStore);
+            match location.and_then(|location| stores::open(location, access)) {
+                Ok(store) => stores.main = Some(store),
+                Err(error) => errors.push(error),
+            }
+        }
+        stores
+    }
+
+    /// The store that a single place is in.
+    pub fn of(&self, place: &Direct) -> Option<&dyn Store> {
+        if self.words_of_main.contains(&place.scheme) {
+            return self.main.as_deref();
+        }
+        let mut others = self.others.iter();
+        let other = others.find(|(words, _)| words.contains(&place.scheme));
+        other.map(|(_, store)| store.as_ref())
+    }
+
+    /// All that are open, the main one first.
+    pub fn all(&self) -> impl Iterator<Item = &dyn Store> {
+        let others = self.others.iter().map(|(_, store)| store.as_ref());
+        self.main.as_deref().into_iter().chain(others)
+    }
+}

@@ -1,0 +1,412 @@
+//! Who we are to the server, and the token that we get for it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{self, Refusal, refusal};
+use super::layout::encoded;
+use super::settings::{Reader, yes_or_no};
+use crate::words::error::{Os, Trouble};
+use crate::words::secret::Secret;
+use crate::world::files;
+use crate::world::http::{Answer, Client, Method, Request};
+
+/// A file with a credential is not larger than this, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// Where Kubernetes puts the token of a pod's service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// What the closest tool of this kind takes in the place of a token, to say that it should log in.
+const LOGIN: &[u8] = b"vault:login";
+
+/// The longest that a launch waits for a token to be revoked.
+const REVOKING: Duration = Duration::from_secs(2);
+
+/// A token that can be used.
+pub struct Session {
+    /// The token.
+    pub token: Arc<Secret>,
+    /// Whether it is revoked at the end.
+    revoked: bool,
+}
+
+/// A header with a token.
+pub fn header(token: &Arc<Secret>) -> (&'static str, Arc<Secret>) {
+    ("X-Vault-Token", Arc::clone(token))
+}
+
+/// Gets a token: one that is given, or by logging in.
+///
+/// # Errors
+/// Why there is none.
+pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
+    let began = Instant::now();
+    let given = match reader.setting("auth", "AUTH_METHOD") {
+        Some("token") | None => given_token(reader)?,
+        Some(_) => None,
+    };
+    let wrapped = reader.flag("unwrap", "UNWRAP_TOKEN");
+    let wants_revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no);
+    let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
+    let Some(given) = given else {
+        let session = log_in(reader, client, revokes_ours, wrapped)?;
+        log::debug!("logged in in {:.1} ms", milliseconds(began));
+        return Ok(session);
+    };
+    if wrapped || given.wrapped {
+        let answer = unwrap(client, given.token)?;
+        let unwrapped = answer::open(&answer, "the wrapped token")?;
+        let auth = unwrapped.auth.ok_or_else(|| {
+            let why = "what was unwrapped is no token; is it a wrapped secret id?";
+            Trouble::Setting(why.to_owned())
+        })?;
+        return session(auth.get(), revokes_ours);
+    }
+    Ok(Session {
+        token: Arc::new(given.token),
+        // Others may use it, too, so that it is revoked only where that is asked for.
+        revoked: wants_revoked == Some(true),
+    })
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// A token that came from outside.
+struct Given {
+    token: Secret,
+    /// Whether it says by itself that it is wrapped.
+    wrapped: bool,
+}
+
+/// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
+/// file that the official clients keep in the user's home.
+fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
+    if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
+        let path = Path::new(file);
+        let token = token_in(&read(path)?)?;
+        if reader.0.said("token-once").is_some() {
+            files::remove(path).map_err(|error| {
+                let (path, why) = (path.display(), Os::from(error));
+                Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
+            })?;
+        }
+        return Ok(Some(token));
+    }
+    if let Some(token) = reader.secret("TOKEN")
+        && token.expose() != LOGIN
+    {
+        return token_in(token).map(Some);
+    }
+    if reader.0.said("auth").is_none() && method(reader).is_some() {
+        return Ok(None);
+    }
+    let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
+    match home {
+        Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
+        _ if reader.setting("auth", "AUTH_METHOD").is_some() => Err(no_token()),
+        _ => Ok(None),
+    }
+}
+
+fn no_token() -> Trouble {
+    let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
+    Trouble::Setting(format!("there is nothing to log in with: {how}"))
+}
+
+/// A credential's file, without white space at both ends.
+fn read(path: &Path) -> Result<Secret, Trouble> {
+    let read = files::read(path, LARGEST).map(Secret::new);
+    let read = read.map_err(|error| {
+        let (path, why) = (path.display(), Os::from(error));
+        Trouble::Setting(format!("can't read {path}: {why}"))
+    })?;
+    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
+}
+
+/// The token in a text: the text itself, or a member of what the official clients print.
+fn token_in(text: &Secret) -> Result<Given, Trouble> {
+    #[derive(Deserialize)]
+    struct Printed<'a> {
+        #[serde(borrow)]
+        token: Option<&'a str>,
+        #[serde(borrow)]
+        wrap_info: Option<Inner<'a>>,
+        #[serde(borrow)]
+        auth: Option<Inner<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, alias = "client_token")]
+        token: Option<&'a str>,
+    }
+    let bytes = text.expose();
+    if !bytes.starts_with(b"{") {
+        return Ok(Given {
+            token: Secret::new(bytes.to_vec()),
+            wrapped: false,
+        });
+    }
+    let printed: Option<Printed<'_>> = serde_json::from_slice(bytes).ok();
+    let found = printed.and_then(|printed| {
+        let plain = printed.auth.and_then(|auth| auth.token);
+        // Alone it is what an agent writes of a token that it has wrapped.
+        let wrapped = printed.wrap_info.and_then(|info| info.token);
+        let wrapped = wrapped.or(printed.token);
+        plain
+            .map(|token| (token, false))
+            .or_else(|| wrapped.map(|token| (token, true)))
+    });
+    let (token, wrapped) = found
+        .ok_or_else(|| Trouble::Setting("the token's file is JSON without a token".to_owned()))?;
+    Ok(Given {
+        token: answer::secret(token),
+        wrapped,
+    })
+}
+
+/// The method to log in by: the one that is named, or the one that there is something for.
+fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
+    if let Some(named) = reader.setting("auth", "AUTH_METHOD") {
+        return Some(named);
+    }
+    let has = |name| reader.variable(name).is_some();
+    if has("ROLE_ID") || has("ROLE_ID_FILE") {
+        Some("approle")
+    } else if has("USERNAME") {
+        Some("userpass")
+    } else if reader.secret("JWT").is_some() || has("JWT_FILE") {
+        Some("jwt")
+    } else if reader.setting("role", "ROLE").is_some() {
+        Some("kubernetes")
+    } else if has("CLIENT_CERT") && reader.secret("TOKEN").is_none() {
+        Some("cert")
+    } else {
+        None
+    }
+}
+
+/// A credential in a variable, or in the file that another names.
+fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
+    if let Some(secret) = reader.secret(name) {
+        return Ok(Some(Secret::new(secret.expose().to_vec())));
+    }
+    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
+    file.map(read).transpose()
+}
+
+/// A way to log in: where to, and with what.
+struct Login<'r> {
+    method: &'r str,
+    mount: &'r str,
+    path: String,
+    body: Value,
+}
+
+fn log_in(
+    reader: &Reader<'_>,
+    client: &Client,
+    revoked: bool,
+    wrapped: bool,
+) -> Result<Session, Trouble> {
+    let mut login = prepared(reader)?;
+    if wrapped {
+        unwrap_secret_id(client, &mut login)?;
+    }
+    let mut answer = ask(client, &login)?;
+    // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
+    if answer.status >= 400
+        && matches!(refusal(&answer), Refusal::Credentials(_))
+        && !wrapped
+        && unwrap_secret_id(client, &mut login).is_ok()
+    {
+        answer = ask(client, &login)?;
+    }
+    let refused = |why| Trouble::NotAdmitted {
+        method: format!("{} at auth/{}", login.method, login.mount),
+        why,
+    };
+    if answer.status >= 400 {
+        return Err(match refusal(&answer) {
+            Refusal::Credentials(why) => refused(why),
+            Refusal::BadToken | Refusal::Policy => refused(
+                "the server says no; check the auth mount (VAULT_PATH), the role and the account",
+            ),
+            Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
+            Refusal::NoNamespace => answer::trouble(&answer, &login.path),
+            Refusal::LostRace | Refusal::Other => refused("the server refuses it"),
+        });
+    }
+    let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;
+    let auth = opened
+        .auth
+        .ok_or_else(|| refused("the answer has no token in it"))?;
+    session(auth.get(), revoked)
+}
+
+/// The login that the settings describe, its credentials read.
+fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
+    let method = method(reader).ok_or_else(no_token)?;
+    let mount = reader.setting("auth-path", "PATH").unwrap_or(method);
+    let mount = mount.trim_matches('/');
+    let mount = mount.strip_prefix("auth/").unwrap_or(mount);
+    let mut path = format!("v1/auth/{}/login", encoded(mount));
+    let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
+    let role = reader.setting("role", "ROLE");
+    let body = match method {
+        "approle" => {
+            let role_id = credential(reader, "ROLE_ID")?;
+            let role_id = role_id.ok_or_else(|| needs("VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"))?;
+            let secret_id = credential(reader, "SECRET_ID")?;
+            json!({"role_id": as_text(&role_id)?, "secret_id": secret_id.as_ref().map(as_text).transpose()?})
+        }
+        "kubernetes" | "jwt" => {
+            let jwt = match credential(reader, "JWT")? {
+                Some(jwt) => jwt,
+                None => read(Path::new(SERVICE_ACCOUNT))?,
+            };
+            json!({"role": role, "jwt": as_text(&jwt)?})
+        }
+        "userpass" => {
+            let user = reader.variable("USERNAME");
+            let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
+            path = format!("{path}/{}", encoded(user));
+            let password = credential(reader, "PASSWORD")?
+                .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
+            json!({"password": as_text(&password)?})
+        }
+        "cert" => json!({"name": role}),
+        _ => {
+            let known = "token, approle, kubernetes, jwt, userpass or cert";
+            return Err(Trouble::Setting(format!("the auth method must be {known}")));
+        }
+    };
+    Ok(Login {
+        method,
+        mount,
+        path,
+        body,
+    })
+}
+
+fn as_text(secret: &Secret) -> Result<&str, Trouble> {
+    str::from_utf8(secret.expose())
+        .map_err(|_| Trouble::Setting("what is given to log in with is not UTF-8".to_owned()))
+}
+
+fn ask(client: &Client, login: &Login<'_>) -> Result<Answer, Trouble> {
+    let mut body = login.body.clone();
+    if let Value::Object(members) = &mut body {
+        members.retain(|_, value| !value.is_null());
+    }
+    client.ask(Request {
+        method: Method::Post,
+        path: login.path.clone(),
+        headers: vec![],
+        body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
+        once: false,
+    })
+}
+
+/// Puts what a login's secret id is the wrapping of in its place.
+fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Trouble> {
+    #[derive(Deserialize)]
+    struct Unwrapped<'a> {
+        #[serde(borrow)]
+        secret_id: &'a str,
+    }
+    let none = || Trouble::Setting("there is no wrapped secret id to unwrap".to_owned());
+    let wrapping = login.body["secret_id"].as_str().ok_or_else(none)?;
+    let answer = unwrap(client, answer::secret(wrapping))?;
+    let opened = answer::open(&answer, "the wrapped secret id")?;
+    let data = opened.data.ok_or_else(none)?;
+    let unwrapped: Unwrapped<'_> = serde_json::from_str(data.get()).map_err(|_| none())?;
+    login.body["secret_id"] = unwrapped.secret_id.into();
+    Ok(())
+}
+
+/// What a wrapping token stands for. That can be done once only.
+fn unwrap(client: &Client, token: Secret) -> Result<Answer, Trouble> {
+    let answer = client.ask(Request {
+        method: Method::Post,
+        path: "v1/sys/wrapping/unwrap".to_owned(),
+        // In the header alone: in the body as well it would be used up by the question.
+        headers: vec![header(&Arc::new(token))],
+        body: None,
+        once: true,
+    })?;
+    if answer.status < 400 {
+        return Ok(answer);
+    }
+    let why = match refusal(&answer) {
+        Refusal::Credentials(why) => why,
+        _ => "the server refuses to unwrap it",
+    };
+    let method = "unwrapping".to_owned();
+    Err(Trouble::NotAdmitted { method, why })
+}
+
+/// The session that a login's answer gives.
+fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        client_token: &'a str,
+        #[serde(borrow, default)]
+        token_type: &'a str,
+    }
+    let unusable = |_| Trouble::Unusable {
+        what: "the login".to_owned(),
+        why: "the answer has no token in it".to_owned(),
+    };
+    let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
+    Ok(Session {
+        token: Arc::new(answer::secret(auth.client_token)),
+        // Batch tokens are kept by nobody, so that nobody can revoke one.
+        revoked: revoked && auth.token_type != "batch",
+    })
+}
+
+impl Session {
+    /// Leaves the token to the workload: it is not revoked, unless that is asked for.
+    pub fn hand_over(&mut self, reader: &Reader<'_>) {
+        self.revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no) == Some(true);
+    }
+
+    /// Ends the token, if it was got for this launch. A failure is no reason not to launch.
+    pub fn end(&self, client: &Client) {
+        if !self.revoked {
+            return;
+        }
+        let began = Instant::now();
+        let request = Request {
+            method: Method::Post,
+            path: "v1/auth/token/revoke-self".to_owned(),
+            headers: vec![header(&self.token)],
+            body: None,
+            once: false,
+        };
+        let deadline = client.deadline().min(began + REVOKING);
+        match client.round_until(vec![request], deadline).pop() {
+            Some(Ok(answer)) if answer.status < 400 => {
+                log::debug!("token revoked in {:.1} ms", milliseconds(began));
+            }
+            Some(Ok(answer)) => {
+                let status = answer.status;
+                log::warn!(
+                    "the token is not revoked, and lives on until it expires: status {status}"
+                );
+            }
+            Some(Err(trouble)) => {
+                log::warn!("the token is not revoked, and lives on until it expires: {trouble}");
+            }
+            None => {}
+        }
+    }
+}

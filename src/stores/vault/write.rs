@@ -1,0 +1,198 @@
+//! Changing a document so that nobody else's change is lost.
+
+use std::time::{Duration, Instant};
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
+
+use super::answer::{self, Refusal, refusal};
+use super::document::{self, Document, Read};
+use super::{Vault, get};
+use crate::pure::json;
+use crate::stores::How;
+use crate::words::error::Trouble;
+use crate::words::name::Scope;
+use crate::words::secret::Secret;
+use crate::world::http::{Answer, Method, Request};
+use crate::world::random;
+
+/// A member's name, and its new value; `None` where it is removed.
+type Change<'a> = (&'a str, Option<&'a str>);
+
+/// Whoever lost a race waits at most this long before the next try.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// What a try came to.
+enum Tried {
+    Done,
+    /// Somebody else was faster.
+    Lost,
+    /// The server, or a policy, knows no patches.
+    NoPatches,
+    /// There is nothing to patch.
+    Nothing,
+}
+
+impl Vault {
+    /// Changes members of a scope's document, all of them or none.
+    ///
+    /// # Errors
+    /// [`Trouble::Taken`] and [`Trouble::Absent`], as `how` has it; why nothing is changed.
+    pub(super) fn change(
+        &self,
+        scope: &Scope,
+        changes: &[Change<'_>],
+        how: How,
+    ) -> Result<(), Trouble> {
+        let path = self.layout.document(scope)?;
+        // Shows what is mounted, too, unless the command has asked before.
+        self.with_document(scope, |_| ())
+            .or_else(|trouble| match trouble {
+                Trouble::Deleted(_) | Trouble::Destroyed(_) => Ok(()),
+                other => Err(other),
+            })?;
+        self.known().scopes.remove(scope);
+        let deadline = self.client()?.deadline();
+        let mut patches = self.mount_of(&path).versioned;
+        loop {
+            let tried = match (how, patches) {
+                (How::Set, true) => self.patch(&path, changes, None)?,
+                _ => self.compare_and_set(&path, changes, how, patches)?,
+            };
+            match tried {
+                Tried::Done => return Ok(()),
+                Tried::NoPatches => patches = false,
+                Tried::Nothing => match self.compare_and_set(&path, changes, how, false)? {
+                    Tried::Done => return Ok(()),
+                    _ => random::pause(PAUSE),
+                },
+                Tried::Lost => random::pause(PAUSE),
+            }
+            if Instant::now() >= deadline {
+                return Err(Trouble::Contended);
+            }
+        }
+    }
+
+    /// Reads a document, and writes it whole, or by a patch, if it still is of that version.
+    fn compare_and_set(
+        &self,
+        path: &str,
+        changes: &[Change<'_>],
+        how: How,
+        patches: bool,
+    ) -> Result<Tried, Trouble> {
+        let mount = self.mount_of(path);
+        let answer = self.ask(get(mount.request("data", path)))?;
+        let (document, version) = match document::read(&answer, path, Some(mount.versioned)) {
+            Read::There(document) => {
+                let version = document.version;
+                (Some(document), version)
+            }
+            Read::Absent => (None, 0),
+            Read::Gone(version, _) => (None, version),
+            Read::Failed(trouble) => return Err(trouble),
+        };
+        for (name, _) in changes {
+            let has = document
+                .as_ref()
+                .is_some_and(|document| document.member(name).is_some());
+            match how {
+                How::Create if has => return Err(Trouble::Taken),
+                How::Update if !has => return Err(Trouble::Absent(None)),
+                _ => {}
+            }
+        }
+        if patches && document.is_some() {
+            return self.patch(path, changes, Some(version));
+        }
+        let data = merged(document.as_ref(), changes);
+        let body = match mount.versioned {
+            true => {
+                let options = json!({"cas": version}).to_string();
+                [
+                    b"{\"options\":",
+                    options.as_bytes(),
+                    b",\"data\":",
+                    &data,
+                    b"}",
+                ]
+                .concat()
+            }
+            false => data,
+        };
+        let answer = self.ask(Request {
+            method: Method::Post,
+            path: mount.request("data", path),
+            headers: vec![],
+            body: Some(Secret::new(body)),
+            once: true,
+        })?;
+        tried(&answer, path)
+    }
+
+    /// Changes members by a merge patch; with a version, only if it still is that.
+    fn patch(
+        &self,
+        path: &str,
+        changes: &[Change<'_>],
+        version: Option<u64>,
+    ) -> Result<Tried, Trouble> {
+        let change = |(name, value): &Change<'_>| ((*name).to_owned(), json!(value));
+        let data: Map<String, Value> = changes.iter().map(change).collect();
+        let mut body = json!({"data": data});
+        if let Some(version) = version {
+            body["options"] = json!({"cas": version});
+        }
+        let answer = self.ask(Request {
+            method: Method::Patch,
+            path: self.mount_of(path).request("data", path),
+            headers: vec![],
+            body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
+            // Done twice it comes to the same, unless it is bound to a version.
+            once: version.is_some(),
+        })?;
+        match answer.status {
+            404 => Ok(Tried::Nothing),
+            405 | 415 => Ok(Tried::NoPatches),
+            403 if matches!(refusal(&answer), Refusal::Policy) => Ok(Tried::NoPatches),
+            _ => tried(&answer, path),
+        }
+    }
+}
+
+fn tried(answer: &Answer, path: &str) -> Result<Tried, Trouble> {
+    if answer.status < 400 {
+        return Ok(Tried::Done);
+    }
+    match refusal(answer) {
+        Refusal::LostRace => Ok(Tried::Lost),
+        _ => Err(answer::trouble(answer, path)),
+    }
+}
+
+/// The document's object with the changes made; what is not changed keeps its source.
+fn merged(document: Option<&Document>, changes: &[Change<'_>]) -> Vec<u8> {
+    let source = document.map_or(&b"{}"[..], |document| document.source.expose());
+    let mut members: Vec<(String, Box<RawValue>)> = json::members(source)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    for (name, value) in changes {
+        members.retain(|(known, _)| known != name);
+        let raw = value.and_then(|value| to_raw_value(value).ok());
+        members.extend(raw.map(|raw| ((*name).to_owned(), raw)));
+    }
+    let mut out = b"{".to_vec();
+    for (name, value) in &members {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&serde_json::to_vec(name).unwrap_or_default());
+        out.push(b':');
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out.push(b'}');
+    out
+}

@@ -1,0 +1,322 @@
+//! The grammar of references, in the value of a variable.
+//!
+//! ```text
+//! value     = REF                               the whole value of a variable
+//!           | text with "${" REF "}"            any number of times inside a value
+//! REF       = "secret:" [SCOPE "/"] NAME ["#" MEMBER] {"|" FILTER} ["?" [TEXT]]
+//!           | ("vault:" | "bao:") PATH "#" KEY ["#" VERSION] {"|" FILTER} ["?" [TEXT]]
+//!           | ("vault:" | "bao:") "login"       the token that was got by logging in
+//! ```
+//!
+//! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
+//! other two words.
+//! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
+
+use super::error::Malformed;
+use super::name::{self, Level, Name};
+use super::reference::{Direct, Filter, Part, Reference, Scoped, Target, Value, What};
+
+/// What a reference begins with: that of the scopes first, then those of single places of a store.
+const WORDS: [&str; 3] = ["secret", "vault", "bao"];
+
+/// What the closest tool of this kind writes to a store with: nothing that doorkey does, nor
+/// anything that a workload could use as it stands.
+const WRITING: [&[u8]; 2] = [b">>vault:", b">>bao:"];
+
+/// Reads a variable's value.
+///
+/// # Errors
+/// The first place where something that starts as a reference is none; the column counts bytes
+/// from 1, the line is always 1.
+pub fn parse(value: &[u8]) -> Result<Value, Malformed> {
+    if WRITING.iter().any(|word| value.starts_with(word)) {
+        let reason = "references that write are not supported";
+        return Err(Malformed::at(value, 0, reason));
+    }
+    let Some(word) = word_before_colon(value) else {
+        return parse_mixed(value);
+    };
+    if value.get(word.len() + 1) == Some(&b':') {
+        let literal = [word.as_bytes(), &value[word.len() + 1..]].concat();
+        return Ok(Value::Mixed(vec![Part::Text(literal)]));
+    }
+    let mut cursor = Cursor {
+        text: value,
+        at: word.len() + 1,
+        inline: false,
+    };
+    cursor.reference(word).map(Value::Whole)
+}
+
+/// The word that a text begins a reference with.
+fn word_before_colon(text: &[u8]) -> Option<&'static str> {
+    let begins = |word: &&&str| {
+        let rest = text.strip_prefix(word.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b":"))
+    };
+    WORDS.iter().find(begins).copied()
+}
+
+/// Reads text that may hold `${secret:…}` anywhere.
+fn parse_mixed(value: &[u8]) -> Result<Value, Malformed> {
+    let mut parts = Vec::new();
+    let mut text = Vec::new();
+    let mut at = 0;
+    let mut taken = 0;
+    while let Some(dollar) = value[at..].iter().position(|&byte| byte == b'$') {
+        at += dollar;
+        let word = |open: &[u8]| {
+            let rest = value[at..].strip_prefix(open);
+            rest.and_then(word_before_colon)
+        };
+        if let Some(word) = word(b"$${") {
+            text.extend_from_slice(&value[taken..at]);
+            taken = at + 1;
+            at += word.len() + 4;
+        } else if let Some(word) = word(b"${") {
+            text.extend_from_slice(&value[taken..at]);
+            if !text.is_empty() {
+                parts.push(Part::Text(std::mem::take(&mut text)));
+            }
+            let mut cursor = Cursor {
+                text: value,
+                at: at + word.len() + 3,
+                inline: true,
+            };
+            parts.push(Part::Reference(cursor.reference(word)?));
+            at = cursor.at;
+            taken = at;
+        } else {
+            at += 1;
+        }
+    }
+    if taken == 0 {
+        return Ok(Value::Plain);
+    }
+    text.extend_from_slice(&value[taken..]);
+    if !text.is_empty() {
+        parts.push(Part::Text(text));
+    }
+    Ok(Value::Mixed(parts))
+}
+
+/// A place in a value, just after a reference's word and its colon.
+struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+    inline: bool,
+}
+
+impl<'a> Cursor<'a> {
+    fn reference(&mut self, word: &'static str) -> Result<Reference, Malformed> {
+        let target = if word == WORDS[0] {
+            let (level, name) = self.level_and_name()?;
+            let member = match self.take(b'#') {
+                true => Some(self.member()?),
+                false => None,
+            };
+            Target::Scoped(Scoped {
+                level,
+                name,
+                member,
+            })
+        } else {
+            let what = self.what()?;
+            Target::Direct(Direct { scheme: word, what })
+        };
+        let mut filters = Vec::new();
+        while self.take(b'|') {
+            filters.push(self.filter()?);
+        }
+        let fallback = if self.take(b'?') {
+            Some(self.fallback())
+        } else {
+            None
+        };
+        self.end()?;
+        Ok(Reference {
+            target,
+            filters,
+            fallback,
+        })
+    }
+
+    fn what(&mut self) -> Result<What, Malformed> {
+        let path = self.stretch(b"#|?{}", "a path is missing")?;
+        if path == "login" && self.peek() != Some(b'#') {
+            return Ok(What::Token);
+        }
+        let start = self.at - path.len();
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let is_step = |step: &str| !matches!(step, "" | "." | "..");
+        if !path.split('/').all(is_step) {
+            return Err(self.fault(start, "a path has no empty steps, no '.' and no '..'"));
+        }
+        if !self.take(b'#') {
+            return Err(self.fault(self.at, "'#' and a key must follow the path"));
+        }
+        if self.rest().starts_with(b"${") {
+            return Err(self.fault(self.at, "templates are not supported; name one key"));
+        }
+        let key = self.stretch(b"#|?{}", "a key is missing")?;
+        let version = match self.take(b'#') {
+            true => self.version()?,
+            false => None,
+        };
+        Ok(What::Key {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            version,
+        })
+    }
+
+    /// A version's number; `-1` and `0` are the newest.
+    fn version(&mut self) -> Result<Option<u64>, Malformed> {
+        let text = self.stretch(b"#|?{}", "a version is missing")?;
+        match text.parse() {
+            _ if text == "-1" => Ok(None),
+            Ok(0) => Ok(None),
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(self.fault(self.at - text.len(), "the version is no number")),
+        }
+    }
+
+    /// Text up to one of these bytes, printable and not empty.
+    fn stretch(&mut self, ends: &[u8], missing: &'static str) -> Result<&'a str, Malformed> {
+        let start = self.at;
+        let length = self.rest().iter().take_while(|byte| !ends.contains(byte));
+        let bytes = &self.rest()[..length.count()];
+        let text = std::str::from_utf8(bytes)
+            .map_err(|fault| self.fault(start + fault.valid_up_to(), "this is not UTF-8"))?;
+        if text.is_empty() {
+            return Err(self.fault(start, missing));
+        }
+        if let Some(at) = text.find(char::is_control) {
+            return Err(self.fault(start + at, "a control character in a reference"));
+        }
+        self.at += bytes.len();
+        Ok(text)
+    }
+
+    fn level_and_name(&mut self) -> Result<(Option<Level>, Name), Malformed> {
+        let start = self.at;
+        let word = self.word();
+        if self.peek() != Some(b'/') {
+            return Ok((None, self.name(start, word)?));
+        }
+        let level = Level::new(word).ok_or_else(|| {
+            self.fault(start, "the word before '/' is not team, cluster or project")
+        })?;
+        self.at += 1;
+        let start = self.at;
+        let word = self.word();
+        Ok((Some(level), self.name(start, word)?))
+    }
+
+    fn name(&self, start: usize, word: &[u8]) -> Result<Name, Malformed> {
+        if word.is_empty() {
+            let reason = match self.peek() {
+                None => "a name is missing",
+                Some(b'}') if self.inline => "a name is missing",
+                Some(_) => "a name begins with a letter, a digit or '_'",
+            };
+            return Err(self.fault(start, reason));
+        }
+        Name::new(word).ok_or_else(|| self.fault(start, "the name is longer than 253 bytes"))
+    }
+
+    fn member(&mut self) -> Result<String, Malformed> {
+        let start = self.at;
+        let length = self
+            .rest()
+            .iter()
+            .take_while(|byte| !b"#|?}".contains(byte))
+            .count();
+        let bytes = &self.rest()[..length];
+        let text = std::str::from_utf8(bytes)
+            .map_err(|fault| self.fault(start + fault.valid_up_to(), "the member is not UTF-8"))?;
+        if let Some(at) = text.find(char::is_control) {
+            return Err(self.fault(start + at, "a control character in the member"));
+        }
+        let mut segment = start;
+        for piece in text.split('.') {
+            if piece.is_empty() {
+                return Err(self.fault(segment, "an empty step in the member"));
+            }
+            segment += piece.len() + 1;
+        }
+        let text = text.to_owned();
+        self.at += length;
+        Ok(text)
+    }
+
+    fn filter(&mut self) -> Result<Filter, Malformed> {
+        let start = self.at;
+        let length = self
+            .rest()
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        let filter = Filter::new(&self.rest()[..length]).ok_or_else(|| {
+            self.fault(
+                start,
+                "the filter is not one of urlencode, base64, base64decode, trim",
+            )
+        })?;
+        self.at += length;
+        Ok(filter)
+    }
+
+    fn fallback(&mut self) -> Vec<u8> {
+        let rest = self.rest();
+        let end = if self.inline {
+            rest.iter().position(|&byte| byte == b'}')
+        } else {
+            None
+        };
+        let text = &rest[..end.unwrap_or(rest.len())];
+        self.at += text.len();
+        text.to_vec()
+    }
+
+    fn end(&mut self) -> Result<(), Malformed> {
+        match self.peek() {
+            None if !self.inline => Ok(()),
+            None => Err(self.fault(self.at, "the closing '}' is missing")),
+            Some(b'}') if self.inline => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(_) => Err(self.fault(self.at, "a character that can't stand in a reference")),
+        }
+    }
+
+    /// The bytes from here that could be a name.
+    fn word(&mut self) -> &'a [u8] {
+        let word = &self.rest()[..name::prefix(self.rest())];
+        self.at += word.len();
+        word
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> bool {
+        let here = self.peek() == Some(byte);
+        self.at += usize::from(here);
+        here
+    }
+
+    fn fault(&self, at: usize, reason: &'static str) -> Malformed {
+        Malformed {
+            line: 1,
+            column: at + 1,
+            reason,
+        }
+    }
+}

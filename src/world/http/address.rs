@@ -1,0 +1,142 @@
+//! Where a server is.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{ClientBuilder, Url};
+
+/// The address of a server: `http://`, `https://` or `unix://`.
+pub struct Address {
+    /// As it was given, with a slash at its end.
+    base: Url,
+    /// What requests go to: the same under the name that the certificate must have.
+    target: Url,
+    /// The socket's path, for `unix://`.
+    socket: Option<String>,
+}
+
+impl Address {
+    /// Reads an address.
+    ///
+    /// # Errors
+    /// What is wrong with it, without quoting it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some(path) = text.strip_prefix("unix://") {
+            let base = Url::parse("http://localhost/").map_err(|_| "is no URL")?;
+            let socket = Some(path.to_owned());
+            return Ok(Address {
+                target: base.clone(),
+                base,
+                socket,
+            });
+        }
+        let mut base = Url::parse(text).map_err(|_| "is no URL")?;
+        if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
+            return Err("must be http://HOST, https://HOST or unix://PATH");
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err("must have no user and no password in it");
+        }
+        if base.query().is_some() || base.fragment().is_some() {
+            return Err("must have no '?' and no '#' in it");
+        }
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        Ok(Address {
+            target: base.clone(),
+            base,
+            socket: None,
+        })
+    }
+
+    /// Expects a certificate for this name, not for the address.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn expect(&mut self, name: &str) -> Result<(), &'static str> {
+        let set = self.target.set_host(Some(name));
+        set.map_err(|_| "is no name of a host")
+    }
+
+    /// Whether nothing keeps others on the way from reading along.
+    pub fn is_plain(&self) -> bool {
+        self.base.scheme() == "http"
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.socket.is_some() || is_loopback(&self.base)
+    }
+
+    /// The host as it is written.
+    pub fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// The full address of a path.
+    pub(super) fn url(&self, path: &str) -> Option<Url> {
+        self.target.join(path).ok()
+    }
+
+    /// The same as it is shown.
+    pub(super) fn shown(&self, path: &str) -> String {
+        let path = path.split('?').next().unwrap_or_default();
+        match &self.socket {
+            Some(socket) => format!("unix://{socket}: {path}"),
+            None => format!("{}{path}", self.base),
+        }
+    }
+
+    /// Sets up how names are resolved and what is connected to.
+    pub(super) fn configure(&self, builder: ClientBuilder) -> ClientBuilder {
+        if let Some(socket) = &self.socket {
+            return builder.unix_socket(socket.as_str());
+        }
+        if self.target.host_str() != self.base.host_str() {
+            let host = self.host().trim_matches(['[', ']']).to_owned();
+            return builder.dns_resolver(Arc::new(Always(host)));
+        }
+        // No resolver is needed for this one, and where there is neither hosts nor resolv.conf
+        // it would hang.
+        let here = [
+            SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+        ];
+        builder.resolve_to_addrs("localhost", &here)
+    }
+}
+
+/// Finds the same host whatever the name.
+struct Always(String);
+
+impl Resolve for Always {
+    fn resolve(&self, _: Name) -> Resolving {
+        let host = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback()),
+        None => false,
+    }
+}
+
+/// Whether a redirect leads to where we were going: the same place or, there, to encryption.
+pub(super) fn is_same(from: &Url, to: &Url) -> bool {
+    let same_host = from.host_str() == to.host_str();
+    let same_port = from.port_or_known_default() == to.port_or_known_default();
+    let encrypts = from.scheme() == "http" && to.scheme() == "https" && to.port().is_none();
+    same_host && ((same_port && from.scheme() == to.scheme()) || encrypts)
+}

@@ -1,0 +1,106 @@
+//! Why a try failed: whether another can help, and one line that says why. Messages of libraries
+//! are not passed on, as they may quote an answer.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{AlertDescription, CertificateError};
+
+use crate::words::error::Os;
+
+/// Why a try failed.
+pub enum Failure {
+    /// Another try may go well.
+    Passing {
+        /// Why this one did not.
+        why: String,
+        /// Whether nothing was sent.
+        unsent: bool,
+    },
+    /// Another try would fail as well.
+    Final(String),
+}
+
+/// What an error of the client means.
+pub fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_builder() {
+        return Failure::Final("the request can't be made".to_owned());
+    }
+    let unsent = error.is_connect();
+    let passing = |why: &str| Failure::Passing {
+        why: why.to_owned(),
+        unsent,
+    };
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(system) = cause.downcast_ref::<io::Error>() {
+            // What is inside of one that is not the system's is no source of it.
+            let inner = system.get_ref().and_then(|inner| inner.downcast_ref());
+            if let Some(inner) = inner {
+                return Failure::Final(format!("TLS: {}", tls(inner)));
+            }
+            if let Some(number) = system.raw_os_error() {
+                return passing(&Os(number).to_string());
+            }
+            if system.kind() == io::ErrorKind::UnexpectedEof {
+                return passing("the connection was closed");
+            }
+        }
+        if let Some(inner) = cause.downcast_ref::<rustls::Error>() {
+            return Failure::Final(format!("TLS: {}", tls(inner)));
+        }
+        // hyper's own errors have no public kinds in what we use of it; these are its texts.
+        let text = cause.to_string();
+        if text.starts_with("invalid HTTP") || text.starts_with("message head is too large") {
+            return Failure::Final("the answer is no HTTP".to_owned());
+        }
+        if text.starts_with("tunnel error") || text.starts_with("unsuccessful tunnel") {
+            return passing("the proxy does not let us through");
+        }
+        next = cause.source();
+    }
+    if error.is_timeout() {
+        passing("no answer in time")
+    } else if error.is_dns() {
+        passing("the name of the host can't be resolved")
+    } else if unsent {
+        passing("no connection")
+    } else {
+        passing("the connection broke off")
+    }
+}
+
+/// What is wrong with the encryption.
+fn tls(error: &rustls::Error) -> String {
+    use rustls::Error::{
+        AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible,
+    };
+    let text = match error {
+        InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is from an authority that is not trusted; give VAULT_CACERT"
+        }
+        InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the server's certificate has expired"
+        }
+        InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => "the server's certificate is not valid yet; is the clock right?",
+        InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the server's certificate is for another name; give VAULT_TLS_SERVER_NAME",
+        InvalidCertificate(_) | NoCertificatesPresented => "the server's certificate is not valid",
+        AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown,
+        ) => {
+            "the server does not accept our certificate; give VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
+        }
+        AlertReceived(_) => "the server broke off",
+        PeerIncompatible(_) => "the server speaks no TLS 1.2 or 1.3 that we do",
+        rustls::Error::InvalidMessage(_) => "the server does not speak TLS there",
+        _ => "the connection can't be secured",
+    };
+    text.to_owned()
+}
