@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod admin;
+pub mod app;
 pub mod http;
 pub mod pki;
 
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::support::Place;
 pub use admin::Admin;
+pub use app::App;
 pub use pki::{Pki, Signer};
 
 /// The program, where `.ci/test` puts it.
