@@ -239,11 +239,7 @@ fn a_token_file_that_is_read_once() {
     let once = || app.nobody("run --token-file token --token-once");
     launch(&app, once());
     assert!(!file.exists());
-    refused(
-        &app,
-        once(),
-        "can't read token: no such file or directory",
-    );
+    refused(&app, once(), "can't read token: no such file or directory");
     // A mounted secret is a link to a file that can't be removed: nothing is started then.
     app.write("sub/token", &app.token);
     symlink("sub/token", &file).unwrap();

@@ -1,6 +1,6 @@
 //! A real OpenBao server as a process of the test, ended with it.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
 pub mod admin;
 pub mod app;
