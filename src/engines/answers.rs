@@ -153,6 +153,19 @@ impl<'a> Answers<'a> {
             .is_some_and(|store| store.leaves_out_missing())
     }
 
+    /// Whether a store has said no to anything.
+    pub fn has_denial(&self) -> bool {
+        let scoped = self.scoped.values().filter_map(|answer| match answer {
+            Answer::Failed(_, trouble) => Some(trouble),
+            _ => None,
+        });
+        let direct = self
+            .direct
+            .values()
+            .filter_map(|found| found.as_ref().err());
+        scoped.chain(direct).any(Trouble::is_denial)
+    }
+
     /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
     pub fn values(&self) -> impl Iterator<Item = (String, Option<&Scope>, &Secret)> {
         let scoped = self

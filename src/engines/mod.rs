@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod assemble;
+pub mod cache;
 pub mod check;
 pub mod fill;
 pub mod launch;

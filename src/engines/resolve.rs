@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
+use super::cache::{self, Cache};
 use super::fill;
 use super::opened::Stores;
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
-use crate::words::name::Scope;
+use crate::words::name::{Name, Scope};
 use crate::words::reference::{Reference, Scoped, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
@@ -48,6 +49,11 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
             }),
         }
     }
+    add_names(assembled, names);
+}
+
+/// Adds secrets under their own names.
+fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
     for name in names {
         let variable = name.as_str().as_bytes().to_vec();
         let own = variable.starts_with(b"DOORKEY_");
@@ -85,6 +91,7 @@ pub fn resolve<'a, 'e>(
     scopes: &'a Scopes,
     all: bool,
     depth: Depth,
+    cache: Option<&Cache>,
 ) -> Resolved<'a, 'e> {
     let all_references = |assembled: &Assembled<'_>| {
         let values = assembled.values.iter();
@@ -92,6 +99,9 @@ pub fn resolve<'a, 'e>(
     };
     let mut questions = all_references(&assembled);
     let mut answers = Answers::none(stores, scopes);
+    let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();
+    let bound = cache::bound(&identities, scopes, &questions, all);
+    let cache = cache.filter(|_| depth == Depth::Values && stores.all().next().is_some());
     for store in stores.all() {
         let is_main = stores
             .main
@@ -114,6 +124,21 @@ pub fn resolve<'a, 'e>(
                 Err(trouble) => {
                     // What is missing can still be said beside a key that is.
                     let goes_on = trouble.is_of_key();
+                    match cache {
+                        Some(cache) if trouble.is_unreached() => {
+                            let used =
+                                cache.use_instead(&trouble, &bound, &mut answers, &questions);
+                            let Err(error) = used else {
+                                if all {
+                                    add_names(&mut assembled, cached_names(&answers));
+                                }
+                                return resolved(assembled, answers);
+                            };
+                            assembled.errors.push(error);
+                        }
+                        Some(cache) if trouble.is_denial() => cache.forget(),
+                        _ => {}
+                    }
                     assembled.errors.push(Error::Store {
                         store: store.label().to_owned(),
                         trouble,
@@ -134,18 +159,27 @@ pub fn resolve<'a, 'e>(
         }
         answers.read(store, asked.direct.into_iter());
     }
-    let Assembled {
-        environment,
-        values,
-        errors,
-        ..
-    } = assembled;
-    Resolved {
-        environment,
-        values,
-        answers,
-        errors,
+    match cache {
+        Some(cache) if answers.has_denial() => cache.forget(),
+        Some(cache) if assembled.errors.is_empty() => cache.keep(bound, &answers),
+        _ => {}
     }
+    resolved(assembled, answers)
+}
+
+fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<'a, 'e> {
+    Resolved {
+        environment: assembled.environment,
+        values: assembled.values,
+        answers,
+        errors: assembled.errors,
+    }
+}
+
+/// The names of a cache that answers a launch with all secrets.
+fn cached_names(answers: &Answers<'_>) -> BTreeSet<Name> {
+    let names = answers.scoped.keys();
+    names.map(|(_, name)| name.clone()).collect()
 }
 
 fn is_same(one: &dyn Store, other: &dyn Store) -> bool {

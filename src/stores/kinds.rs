@@ -105,14 +105,18 @@ pub fn passed(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static st
     lists.copied().collect()
 }
 
-/// The variables that stores read, beside their credentials.
-pub fn settings() -> (Vec<&'static str>, Vec<&'static str>) {
-    let options = KINDS.iter().flat_map(|kind| kind.settings).copied();
-    let variables = |kind: &'static Kind| kind.variables.iter().chain(kind.read).copied();
-    (
-        options.collect(),
-        KINDS.iter().flat_map(variables).collect(),
-    )
+/// The options of the kinds that a launch uses, and the variables that they read beside their
+/// credentials.
+pub fn settings(
+    location: Option<&str>,
+    words: &BTreeSet<&str>,
+) -> (Vec<&'static str>, Vec<&'static str>) {
+    let (mut options, mut variables) = (Vec::new(), Vec::new());
+    for kind in used(location, words) {
+        options.extend(kind.settings);
+        variables.extend(kind.variables.iter().chain(kind.read));
+    }
+    (options, variables)
 }
 
 /// Opens the store that `location` names, as `WORD:PLACE`.

@@ -16,7 +16,7 @@ use crate::words::reference::Direct;
 use crate::words::secret::Secret;
 
 pub use access::{Access, Opened, Setting};
-pub use age::init as init_age;
+pub use age::{init as init_age, seal, unseal};
 pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, words_of};
 
 /// What a launch will ask of a store.
@@ -33,6 +33,11 @@ pub struct Asked {
 pub trait Store: Sync {
     /// The store as messages name it.
     fn label(&self) -> &str;
+
+    /// What its values come from, so that nobody takes another's for them.
+    fn identity(&self) -> String {
+        self.label().to_owned()
+    }
 
     /// Makes ready for reading: finds the key, or fetches what will be asked. Called once,
     /// before the first `read`.

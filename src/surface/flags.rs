@@ -191,6 +191,24 @@ const ENVIRONMENT: Group = Group {
     ],
 };
 
+/// What is kept for a store that can't be reached.
+const CACHE: Group = Group {
+    heading: "OpenBao and Vault",
+    options: &[
+        value(
+            "cache",
+            "FILE",
+            "Keep the last values, for when the store is down",
+        ),
+        value("cache-recipient", "KEY", "Seal them for this key, age1…"),
+        value(
+            "cache-max-age",
+            "DURATION",
+            "Use none that are older [default: 24h]",
+        ),
+    ],
+};
+
 const TIME: Group = Group {
     heading: OWN,
     options: &[value(
@@ -220,7 +238,7 @@ pub const OWN: &str = "Options";
 /// Of every subcommand that has to do with no store.
 pub const ALL: &[Group] = &[LOGGING];
 /// Of those that put an environment together.
-pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, SERVER, ENVIRONMENT, TIME, LOGGING];
+pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, ENVIRONMENT, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.

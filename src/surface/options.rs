@@ -1,8 +1,10 @@
 //! What the user said: options, then `DOORKEY_…` variables, then `doorkey.toml`.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::log::LevelFilter;
@@ -13,6 +15,7 @@ use super::cli::Leaf;
 use super::given::{Given, variable};
 use super::log::{self, Format};
 use crate::engines::assemble::Sources;
+use crate::engines::cache::Cache;
 use crate::pure::config::{self, Config};
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
@@ -21,6 +24,9 @@ use crate::words::error::Error;
 use crate::words::name::Name;
 use crate::world::environ::Started;
 use crate::world::{files, terminal};
+
+/// How long before its deadline a launch stops asking.
+const SAYING: Duration = Duration::from_millis(300);
 
 /// `doorkey.toml` is not larger than this, in bytes.
 const LARGEST_CONFIG: usize = 64 * 1024;
@@ -266,17 +272,18 @@ impl Options {
         })
     }
 
-    /// What stores need to be opened. These `credentials` are taken out of the environment, but
-    /// those that the workload is to get stay there, too.
+    /// What stores need to be opened, those at single places with these `words` included. Their
+    /// credentials are taken out of the environment, but what is `kept` stays there, too.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
-        credentials: &[&'static str],
+        words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
-        let (ids, names) = stores::settings();
+        let credentials = stores::credentials(place.store.as_deref(), words);
+        let (ids, names) = stores::settings(place.store.as_deref(), words);
         let setting = |id: &'static str| {
             let flag = self.flag(id).then(String::new);
             let said = flag.or_else(|| self.text(id).ok().flatten().map(str::to_owned));
@@ -292,16 +299,48 @@ impl Options {
             base: place.base.clone(),
             settings: ids.into_iter().flat_map(setting).flatten().collect(),
             variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(credentials, keeps),
+            credentials: started.take(&credentials, keeps),
             key_file: self.value("key-file").map(PathBuf::from),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
+            // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
                 .ok()
-                .map(|timeout| self.began + timeout.mul_f64(0.97)),
+                .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
         }
+    }
+
+    /// Where the last values are kept, if anywhere.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn cache(&self, place: &Place, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
+        let text = |id: &str| match self.text(id) {
+            Ok(said) => Ok(said.or_else(|| place.config.get(id))),
+            Err(error) => Err(error),
+        };
+        let Some(file) = text("cache")? else {
+            return Ok(None);
+        };
+        let recipient = text("cache-recipient")?.ok_or_else(|| {
+            self.usage(
+                "cache",
+                "needs --cache-recipient, the public half of a key (age1…)",
+            )
+        })?;
+        let longest = match text("cache-max-age")? {
+            None => Duration::from_secs(24 * 60 * 60),
+            Some(text) => humantime::parse_duration(text)
+                .map_err(|_| self.usage("cache-max-age", "must be a duration such as 24h"))?,
+        };
+        Ok(Some(Cache {
+            file: PathBuf::from(file),
+            recipient: recipient.to_owned(),
+            longest,
+            access: Arc::clone(access),
+        }))
     }
 
     /// The configuration, and the folder that its store starts from.

@@ -55,15 +55,16 @@ pub fn resolved<T>(
     let place = options.place()?;
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let location = place.store.as_deref();
-    let credentials = stores::credentials(location, &assembled.words);
-    let access = Arc::new(options.access(&place, started, &credentials, &assembled.kept));
     let all = options.flag("all");
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
+    let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
-    let resolved = resolve::resolve(assembled, &stores, &place.scopes, all, depth);
+    let cache = options.cache(&place, &access)?;
+    let (scopes, cache) = (&place.scopes, cache.as_ref());
+    let resolved = resolve::resolve(assembled, &stores, scopes, all, depth, cache);
     let used = Used {
-        credentials,
+        credentials: stores::credentials(location, &words),
         stores: stores.all().map(|store| store.label().to_owned()).collect(),
     };
     then(resolved, &used)

@@ -31,8 +31,7 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         scopes: Scopes::default(),
         config: Config::default(),
     };
-    let credentials = stores::credentials(Some(&store), &BTreeSet::new());
-    let access = options.access(&place, &mut started, &credentials, &[]);
+    let access = options.access(&place, &mut started, &BTreeSet::new(), &[]);
     let made = stores::init_age(Path::new(dir), &access).map_err(|trouble| Error::Store {
         store: store.clone(),
         trouble,

@@ -27,8 +27,7 @@ impl Target {
     pub fn open(options: &Options, started: &mut Started) -> Result<Self, Error> {
         let place = options.place()?;
         let location = place.store.as_deref().ok_or(Error::NoStore)?;
-        let credentials = stores::credentials(Some(location), &BTreeSet::new());
-        let access = Arc::new(options.access(&place, started, &credentials, &[]));
+        let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[]));
         let store = stores::open(location, &access)?;
         Ok(Target { store, place })
     }

@@ -91,6 +91,21 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The scope that is shown so.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once('/') {
+            None => (text == "team").then_some(Scope::Team),
+            Some((level, id)) => {
+                let id = Name::new(id.as_bytes())?;
+                match Level::new(level.as_bytes())? {
+                    Level::Project => Some(Scope::Project(id)),
+                    Level::Cluster => Some(Scope::Cluster(id)),
+                    Level::Team => None,
+                }
+            }
+        }
+    }
+
     /// The kind of scope that it is.
     pub fn level(&self) -> Level {
         match self {

@@ -144,6 +144,29 @@ pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Puts a file in the place of another, or of none, whole or not at all, so that only its owner
+/// can read it. `number` tells those apart who do so at the same moment.
+///
+/// # Errors
+/// What the system says.
+pub fn replace_private(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{number:016x}"));
+    let new = path.with_file_name(name);
+    let mut file = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    let written = file
+        .write_all(contents)
+        .and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
 /// Whether an error says that nothing is there, a name too long to be there included.
 pub fn is_absent(error: &io::Error) -> bool {
     [libc::ENOENT, libc::ENAMETOOLONG].contains(&error.raw_os_error().unwrap_or(0))

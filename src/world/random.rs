@@ -4,11 +4,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
+/// Any number. It is no key: the standard library seeds its hashers with such.
+pub fn number() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
 /// A random time from nothing to `most`.
 pub fn up_to(most: Duration) -> Duration {
-    // The standard library seeds its hashers at random.
-    let random = RandomState::new().build_hasher().finish();
-    most.mul_f64(random as f64 / u64::MAX as f64)
+    most.mul_f64(number() as f64 / u64::MAX as f64)
 }
 
 /// Waits such a time.

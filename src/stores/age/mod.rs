@@ -263,3 +263,20 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
         })?;
     Ok(made)
 }
+
+/// Encrypts something that is no secret of the store, for one recipient.
+///
+/// # Errors
+/// [`Trouble::BadRecipient`].
+pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, Trouble> {
+    let recipient = Recipient::from_str(recipient).map_err(|_| Trouble::BadRecipient(1))?;
+    file::encrypt(text, &[recipient])
+}
+
+/// Opens such a file with the key of a store.
+///
+/// # Errors
+/// Where there is no key, or it does not open the file.
+pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, Trouble> {
+    file::decrypt(file, &key::find(access)?)
+}

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::document::{self, Document, Read};
 use super::layout::{Mount, encoded};
-use super::{Place, Vault, answer, get};
+use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 
@@ -64,12 +64,7 @@ impl Vault {
 
     /// What is mounted where a document is: what is known, or else a guess.
     pub(super) fn mount_of(&self, document: &str) -> Mount {
-        let guess = self.layout.guess(document);
-        self.known()
-            .mounts
-            .get(&guess.path)
-            .cloned()
-            .unwrap_or(guess)
+        self.known().mount_of(document, &self.layout)
     }
 
     /// One round: these scopes' documents, and those at single places, which it gives.
@@ -83,7 +78,7 @@ impl Vault {
             requests.push(get(wanted.mount.request("data", &wanted.path)));
         }
         for (path, version) in places {
-            let mut path = format!("v1/{}", encoded(path));
+            let mut path = path_of(path);
             if let Some(version) = version {
                 path.push_str(&format!("?version={version}"));
             }

@@ -177,7 +177,7 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
         return Some(named);
     }
     let has = |name| reader.variable(name).is_some();
-    if has("ROLE_ID") || has("ROLE_ID_FILE") {
+    if reader.secret("ROLE_ID").is_some() || has("ROLE_ID_FILE") {
         Some("approle")
     } else if has("USERNAME") {
         Some("userpass")

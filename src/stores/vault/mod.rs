@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use self::document::Document;
-use self::layout::{Layout, Mount};
+use self::layout::{Layout, Mount, encoded};
 use self::login::{Session, header};
 use self::settings::Reader;
 use super::{Access, Asked, Found, How, Opened, Record, Store};
@@ -51,6 +51,14 @@ struct Known {
     places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
+}
+
+impl Known {
+    /// What is mounted where a document is: what is known, or else a guess.
+    fn mount_of(&self, document: &str, layout: &Layout) -> Mount {
+        let guess = layout.guess(document);
+        self.mounts.get(&guess.path).cloned().unwrap_or(guess)
+    }
 }
 
 /// Opens `vault:PLACE`. The server is not asked yet.
@@ -121,6 +129,13 @@ impl Vault {
         lock(&self.known)
     }
 
+    /// The path of the request for a scope's document.
+    fn request_for(&self, scope: &Scope, known: &Known) -> Result<String, Trouble> {
+        let document = self.layout.document(scope)?;
+        let mount = known.mount_of(&document, &self.layout);
+        Ok(mount.request("data", &document))
+    }
+
     /// Does something with a scope's document, which is fetched unless it has been.
     fn with_document<T>(
         &self,
@@ -140,6 +155,11 @@ impl Vault {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request's path for what is at a path of the server's interface.
+fn path_of(path: &str) -> String {
+    format!("v1/{}", encoded(path))
 }
 
 /// A request that reads.
@@ -166,6 +186,13 @@ impl Store for Vault {
         &self.label
     }
 
+    fn identity(&self) -> String {
+        let reader = self.reader();
+        let address = reader.address_text().unwrap_or_default();
+        let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
+        format!("{} of {address} {namespace}", self.label)
+    }
+
     fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {
         let mut places = Vec::new();
         let mut wants_token = false;
@@ -177,6 +204,11 @@ impl Store for Vault {
         }
         places.sort_unstable();
         places.dedup();
+        // What is fetched for a scope is not fetched once more for its path.
+        for scope in &asked.scopes {
+            let request = self.request_for(scope, &self.known())?;
+            places.retain(|(path, version)| version.is_some() || path_of(path) != request);
+        }
         self.fetch(&asked.scopes, &places)?;
         if wants_token {
             self.token()?;
@@ -212,7 +244,16 @@ impl Store for Vault {
                 return Ok(Found::Value(Secret::new(token.expose().to_vec())));
             }
         };
-        match self.known().places.get(&(path.clone(), *version)) {
+        let known = self.known();
+        let found = known.places.get(&(path.clone(), *version)).or_else(|| {
+            let mut scopes = known.scopes.iter();
+            let request = |scope| self.request_for(scope, &known).ok();
+            let same = |scope| request(scope) == Some(path_of(path));
+            scopes
+                .find(|(scope, _)| same(scope))
+                .map(|(_, found)| found)
+        });
+        match found {
             Some(Ok(Some(document))) => Ok(match document.member(key) {
                 Some(value) => Found::Value(Secret::new(value.expose().to_vec())),
                 None => Found::NoKey,

@@ -18,7 +18,7 @@ macro_rules! both {
 }
 
 /// Variables whose values are secret.
-pub const CREDENTIALS: &[&str] = both!["TOKEN", "SECRET_ID", "PASSWORD", "JWT"];
+pub const CREDENTIALS: &[&str] = both!["TOKEN", "ROLE_ID", "SECRET_ID", "PASSWORD", "JWT"];
 
 /// The other variables that are about the store, those of other clients that doorkey has no use
 /// for included: none is of use to a workload that has been given its secrets.
@@ -58,7 +58,6 @@ pub const VARIABLES: &[&str] = both![
     "REDIRECT_ADDR",
     "REVOKE_TOKEN",
     "ROLE",
-    "ROLE_ID",
     "ROLE_ID_FILE",
     "SECRET_ID_FILE",
     "SKIP_VERIFY",
@@ -188,13 +187,17 @@ impl Reader<'_> {
         })
     }
 
-    fn address(&self) -> Result<Address, Trouble> {
-        let given = self
-            .0
+    /// The address as it is given.
+    pub fn address_text(&self) -> Option<&str> {
+        self.0
             .said("address")
             .or_else(|| self.variable("AGENT_ADDR"))
             .or_else(|| self.variable("ADDR"))
-            .or_else(|| self.0.configured("address"));
+            .or_else(|| self.0.configured("address"))
+    }
+
+    fn address(&self) -> Result<Address, Trouble> {
+        let given = self.address_text();
         let given = given.ok_or_else(|| {
             let how = "give --address URL, VAULT_ADDR, or address = in a file that --config names";
             Trouble::Setting(format!("the server's address is missing: {how}"))

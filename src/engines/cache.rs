@@ -1,0 +1,227 @@
+//! The last values that a store gave, kept for when it can't be reached.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::answers::{Answer, Answers, Questions};
+use crate::pure::scope::Scopes;
+use crate::stores::{self, Access, Found};
+use crate::words::error::{Error, Os, Trouble};
+use crate::words::name::{Level, Name, Scope};
+use crate::words::secret::Secret;
+use crate::world::{files, random};
+
+/// A cache is not larger than this, in bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// A file of the last values, sealed for a recipient.
+pub struct Cache {
+    /// The file.
+    pub file: PathBuf,
+    /// Who can open it.
+    pub recipient: String,
+    /// Older values don't count.
+    pub longest: Duration,
+    /// The key to open it with.
+    pub access: Arc<Access>,
+}
+
+/// What is in the file.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// What the values answer: the stores, the scopes, the references.
+    bound: String,
+    /// When they were read, in seconds since 1970.
+    time: u64,
+    scoped: Vec<KeptName>,
+    /// In the order of the questions.
+    direct: Vec<KeptPlace>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptName {
+    level: Option<String>,
+    name: String,
+    /// Where it was found.
+    scope: Option<String>,
+    /// Its value in base64.
+    value: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum KeptPlace {
+    Value(String),
+    NoKey,
+    Nothing,
+}
+
+/// What the values of a launch are bound to.
+pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: bool) -> String {
+    let mut out = stores.join(" and ");
+    for scope in scopes.in_force() {
+        out.push_str(&format!(" {scope}"));
+    }
+    if all {
+        out.push_str(" all");
+    }
+    for (level, name) in &questions.scoped {
+        let level = level.map_or("", Level::as_str);
+        out.push_str(&format!(" {level}/{name}"));
+    }
+    for place in &questions.direct {
+        out.push_str(&format!(" {place}"));
+    }
+    out
+}
+
+impl Cache {
+    /// Keeps these answers, if there is a value for each question. That this fails is no reason
+    /// not to launch.
+    pub fn keep(&self, bound: String, answers: &Answers<'_>) {
+        let Some(kept) = kept(bound, answers) else {
+            return;
+        };
+        let written = serde_json::to_vec(&kept)
+            .map_err(|_| "the values can't be put into it".to_owned())
+            .and_then(|text| {
+                let sealed = stores::seal(&Secret::new(text), &self.recipient);
+                sealed.map_err(|trouble| trouble.to_string())
+            })
+            .and_then(|sealed| {
+                let written = files::replace_private(&self.file, &sealed, random::number());
+                written.map_err(|error| Os::from(error).to_string())
+            });
+        if let Err(why) = written {
+            log::warn!("the cache {} is not written: {why}", self.file.display());
+        }
+    }
+
+    /// Takes the answers from the file, as `why` keeps them from being had otherwise.
+    ///
+    /// # Errors
+    /// Why the file is of no use.
+    pub fn use_instead(
+        &self,
+        why: &Trouble,
+        bound: &str,
+        answers: &mut Answers<'_>,
+        questions: &Questions,
+    ) -> Result<(), Error> {
+        let useless = |what: &str| Error::Found {
+            place: format!("the cache {}", self.file.display()),
+            what: what.to_owned(),
+        };
+        let sealed = files::read(&self.file, LARGEST)
+            .map_err(|error| Error::file("read", &self.file, error))?;
+        let text = stores::unseal(&sealed, &self.access)
+            .map_err(|trouble| useless(&trouble.to_string()))?;
+        let kept: Kept =
+            serde_json::from_slice(text.expose()).map_err(|_| useless("it is damaged"))?;
+        if kept.bound != bound {
+            return Err(useless(
+                "it is of another store, other scopes or other references",
+            ));
+        }
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(kept.time);
+        let age = SystemTime::now().duration_since(then);
+        let age = age.map_err(|_| useless("it is of a time to come; is the clock right?"))?;
+        let shown = humantime::format_duration(Duration::from_secs(age.as_secs()));
+        if age > self.longest {
+            return Err(useless(&format!(
+                "it is {shown} old, more than --cache-max-age"
+            )));
+        }
+        restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
+        log::warn!(
+            "{why}; the values of {shown} ago are used, from the cache {}",
+            self.file.display()
+        );
+        Ok(())
+    }
+
+    /// Removes the file, as the store has said no.
+    pub fn forget(&self) {
+        match files::remove(&self.file) {
+            Ok(()) => log::warn!("the cache {} is removed", self.file.display()),
+            Err(error) if files::is_absent(&error) => {}
+            Err(error) => {
+                let why = Os::from(error);
+                log::warn!("the cache {} can't be removed: {why}", self.file.display());
+            }
+        }
+    }
+}
+
+/// The answers as they are kept; `None` where one of them is a fault.
+fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
+    let mut scoped = Vec::new();
+    for ((level, name), answer) in &answers.scoped {
+        let (scope, value) = match answer {
+            Answer::Found(scope, Some(value)) => (
+                Some(scope.to_string()),
+                Some(BASE64_STANDARD.encode(value.expose())),
+            ),
+            Answer::Missing => (None, None),
+            _ => return None,
+        };
+        scoped.push(KeptName {
+            level: level.map(|level| level.as_str().to_owned()),
+            name: name.to_string(),
+            scope,
+            value,
+        });
+    }
+    let mut direct = Vec::new();
+    for found in answers.direct.values() {
+        direct.push(match found {
+            Ok(Found::Value(value)) => KeptPlace::Value(BASE64_STANDARD.encode(value.expose())),
+            Ok(Found::NoKey) => KeptPlace::NoKey,
+            Ok(Found::Nothing) => KeptPlace::Nothing,
+            Err(_) => return None,
+        });
+    }
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    Some(Kept {
+        bound,
+        time: now.as_secs(),
+        scoped,
+        direct,
+    })
+}
+
+/// Puts what was kept in the place of answers.
+fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &Questions) -> Option<()> {
+    for name in kept.scoped {
+        let level = match &name.level {
+            Some(level) => Some(Level::new(level.as_bytes())?),
+            None => None,
+        };
+        let wanted = (level, Name::new(name.name.as_bytes())?);
+        let answer = match (&name.scope, &name.value) {
+            (Some(scope), Some(value)) => {
+                let value = Secret::new(BASE64_STANDARD.decode(value).ok()?);
+                Answer::Found(Scope::parse(scope)?, Some(value))
+            }
+            _ => Answer::Missing,
+        };
+        answers.scoped.insert(wanted, answer);
+    }
+    for (place, kept) in questions.direct.iter().zip(kept.direct) {
+        let found = match kept {
+            KeptPlace::Value(value) => {
+                Found::Value(Secret::new(BASE64_STANDARD.decode(value).ok()?))
+            }
+            KeptPlace::NoKey => Found::NoKey,
+            KeptPlace::Nothing => Found::Nothing,
+        };
+        answers.direct.insert(place.clone(), Ok(found));
+    }
+    Some(())
+}
