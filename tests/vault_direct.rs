@@ -166,13 +166,17 @@ fn what_is_missing_can_be_ignored() {
     app.put("team", json!({"k": "v"}));
     let run = || {
         bare(&app)
-            .env("A", format!("vault:{team}#none"))
+            .env("A", format!("vault:{}#k", app.document("none/either")))
             .env("B", format!("vault:{}#k", app.document("none")))
             .env("C", format!("vault:{team}#k"))
     };
     assert_eq!(run().end().code(), 125);
     let ignored = run().env("VAULT_IGNORE_MISSING_SECRETS", "true");
     assert_eq!(lines(ignored), ["C=v"]);
+    // A document that has no such key is no missing document.
+    let key = run().env("VAULT_IGNORE_MISSING_SECRETS", "true");
+    let key = key.env("A", format!("vault:{team}#none"));
+    assert_eq!(key.end().code(), 125);
 }
 
 #[test]
@@ -320,7 +324,7 @@ fn the_address_comes_from_nowhere_that_others_could_have_written() {
     for address in [
         "127.0.0.1",
         "ftp://x",
-        "http://user:word@127.0.0.1",
+        "http://user:hunter@127.0.0.1",
         "http://x/?a",
         "http://",
     ] {
@@ -330,6 +334,6 @@ fn the_address_comes_from_nowhere_that_others_could_have_written() {
             ended.code() == 125 && err.contains("the server's address "),
             "{err}"
         );
-        assert!(!err.contains("word"), "{err}");
+        assert!(!err.contains("hunter"), "{err}");
     }
 }
