@@ -55,7 +55,12 @@ pub fn failure(error: &reqwest::Error) -> Failure {
         }
         // hyper's own errors have no public kinds in what we use of it; these are its texts.
         let text = cause.to_string();
-        if text.starts_with("invalid HTTP") || text.starts_with("message head is too large") {
+        let is_no_http = [
+            "invalid ",
+            "unexpected transfer-encoding",
+            "message head is too large",
+        ];
+        if is_no_http.iter().any(|begin| text.starts_with(begin)) {
             return Failure::Final("the answer is no HTTP".to_owned());
         }
         if text.starts_with("tunnel error") || text.starts_with("unsuccessful tunnel") {
