@@ -235,6 +235,21 @@ fn proxies() {
     // Nothing of ours is seen by a tunnel's proxy.
     let heads = format!("{:?}", proxy.heads());
     assert!(!heads.contains(&secure.app.token), "{heads}");
+    // A login, three documents and a revocation are one connection.
+    let app = &secure.app;
+    let (role, secret) = app.admin.approle("approle", &app.mount);
+    let before = proxy.lines().len();
+    let run = app.nobody("run -q --project web --cluster eu -- printenv V");
+    let run = run
+        .env("V", "secret:k")
+        .env("VAULT_ADDR", "https://vault.test:8200")
+        .env("VAULT_CACERT", secure.pki.path("ca.pem"))
+        .env("VAULT_PROXY_ADDR", proxy.address())
+        .env("VAULT_AUTH_METHOD", "approle")
+        .env("VAULT_ROLE_ID", role)
+        .env("VAULT_SECRET_ID", secret);
+    assert_eq!(run.ok().out(), "v\n");
+    assert_eq!(lines(&proxy, before), [tunnel]);
     // The store's own goes first, and stays whatever is excepted for others.
     let dead = "http://127.0.0.1:1";
     let both = far()

@@ -46,9 +46,7 @@ fn create_set_update_delete() {
         assert_eq!(app.get("team"), json!({"b": "two"}));
         app.operator("secret delete a --team --yes").fails(
             1,
-            &format!(
-                "doorkey: error: a in team of {store}: there is no such secret\n"
-            ),
+            &format!("doorkey: error: a in team of {store}: there is no such secret\n"),
         );
         // A scope that is not there yet.
         run("secret create a --project web -q", "web").ok();
