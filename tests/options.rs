@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use doorkey::stores::KINDS;
 use doorkey::surface::cli::LEAVES;
 use support::{Place, Run};
 
@@ -145,6 +146,13 @@ fn every_option_is_also_a_variable() {
     let existing = commands.iter().flat_map(|command| command.get_arguments());
     let existing: BTreeSet<_> = existing.filter_map(|arg| arg.get_long()).collect();
     let untested: Vec<_> = existing.difference(&tested).collect();
+    // What is a server's is tested against one: tests/vault_options.rs.
+    let untested: Vec<_> = untested
+        .into_iter()
+        .filter(|option| {
+            !option.starts_with("cache") && !KINDS.iter().any(|kind| kind.settings.contains(option))
+        })
+        .collect();
     assert_eq!(untested, [&"help"], "options without a line in the table");
 }
 

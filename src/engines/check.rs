@@ -111,7 +111,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::Malformed(_) => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
-        Cause::Failed { trouble, .. } => match trouble {
+        Cause::Failed { trouble, .. } => match **trouble {
             Trouble::Denied | Trouble::Forbidden(_) => "denied",
             Trouble::Corrupt(_) | Trouble::Unusable { .. } => "corrupt",
             Trouble::Outside => "refused",

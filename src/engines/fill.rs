@@ -101,7 +101,7 @@ fn of_scopes<'a>(
         Some(Answer::Failed(scope, trouble)) => Err(Cause::Failed {
             scope: Some(scope.clone()),
             store: answers.label(),
-            trouble: trouble.clone(),
+            trouble: Box::new(trouble.clone()),
         }),
     }
 }
@@ -134,7 +134,7 @@ fn of_place<'a>(
         Some(Err(trouble)) => Err(Cause::Failed {
             scope: None,
             store: store(),
-            trouble: trouble.clone(),
+            trouble: Box::new(trouble.clone()),
         }),
     }
 }

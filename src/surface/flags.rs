@@ -134,7 +134,7 @@ const SERVER: Group = Group {
         value(
             "auth",
             "METHOD",
-            "token, approle, kubernetes, jwt, userpass or cert",
+            "How to log in: approle, kubernetes, jwt, ...",
         ),
         value("auth-path", "MOUNT", "Where the method is mounted"),
         value("role", "NAME", "The role to log in with"),

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::log::Level;
 
@@ -33,13 +33,13 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
         .into_iter()
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
-    let (environment, summary, stores) =
+    let (environment, summary, used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
             let (environment, summary) = resolved.fill()?;
-            Ok((environment, summary, used.stores.clone()))
+            Ok((environment, summary, used))
         })?;
     let environment = launch::seal(environment, &command)?;
-    say(&summary, &stores, began);
+    say(&summary, &used, began);
     drop(options);
     Err(launch::launch(&command, &environment, &concealed, deadline))
 }
@@ -50,14 +50,16 @@ pub fn resolved<T>(
     options: &Options,
     started: &mut Started,
     depth: Depth,
-    then: impl FnOnce(Resolved<'_, 'static>, &Used) -> Result<T, Error>,
+    then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    let began = Instant::now();
     let place = options.place()?;
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let location = place.store.as_deref();
     let all = options.flag("all");
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
+    let environment = began.elapsed();
     let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
@@ -66,8 +68,10 @@ pub fn resolved<T>(
     let used = Used {
         credentials: stores::credentials(location, &words),
         stores: stores.all().map(|store| store.label().to_owned()).collect(),
+        environment,
+        answers: began.elapsed() - environment,
     };
-    then(resolved, &used)
+    then(resolved, used)
 }
 
 /// What a launch had to do with.
@@ -76,6 +80,10 @@ pub struct Used {
     pub credentials: Vec<&'static str>,
     /// The stores that were asked.
     pub stores: Vec<String>,
+    /// How long it took to read options and environment.
+    environment: Duration,
+    /// How long the stores took to answer.
+    answers: Duration,
 }
 
 /// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
@@ -95,11 +103,11 @@ pub fn start_deadline(options: &Options, code: u8) -> Result<Deadline, Error> {
 
 /// One line: how many references, from which scopes and store, in what time. Without references
 /// there is nothing to tell, and doorkey stays silent.
-fn say(summary: &Summary, stores: &[String], began: Instant) {
-    if stores.is_empty() {
+fn say(summary: &Summary, used: &Used, began: Instant) {
+    if used.stores.is_empty() {
         return ::log::debug!("no references");
     }
-    let store = stores.join(" and ");
+    let store = used.stores.join(" and ");
     let mut scopes: Vec<_> = summary
         .scopes
         .iter()
@@ -115,6 +123,10 @@ fn say(summary: &Summary, stores: &[String], began: Instant) {
     };
     let references = summary.references;
     let plural = if references == 1 { "" } else { "s" };
-    let time = began.elapsed().as_secs_f64() * 1000.0;
-    ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {time:.1} ms");
+    let all = began.elapsed();
+    let rest = all.saturating_sub(used.environment + used.answers);
+    let [all, environment, answers, rest] = [all, used.environment, used.answers, rest]
+        .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
+    ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {all}");
+    ::log::debug!("environment in {environment}, stores in {answers}, the rest in {rest}");
 }

@@ -174,7 +174,7 @@ pub enum Cause {
         /// The store.
         store: String,
         /// Why.
-        trouble: Trouble,
+        trouble: Box<Trouble>,
     },
     /// A member was asked for, but the secret is not JSON; where it comes from.
     NotJson(String),

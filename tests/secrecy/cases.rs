@@ -170,7 +170,7 @@ fn stores() -> Vec<Case> {
             .file("file", FILE)
             .var("DOORKEY_STORE", "dir:file"),
         Case::new("a store of no kind").var("DOORKEY_STORE", ARGUMENT),
-        Case::new("a store of an unknown kind").args(&["--store", &format!("vault:{ARGUMENT}")]),
+        Case::new("a store of an unknown kind").args(&["--store", &format!("vaults:{ARGUMENT}")]),
         Case::new("every secret, one corrupt")
             .args(&["--all"])
             .file("secrets/team/x.age", STORED),

@@ -183,7 +183,10 @@ impl Reader<'_> {
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
             explain,
-            leader: Some(("v1/sys/leader", leader)),
+            leader: Some(http::Leader {
+                path: "v1/sys/leader",
+                read: leader,
+            }),
         })
     }
 

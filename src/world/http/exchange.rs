@@ -129,7 +129,7 @@ impl Exchange {
             let mut response = self.send(request, url.clone()).await?;
             let status = response.status().as_u16();
             let keeps_method = matches!(status, 307 | 308);
-            if keeps_method || matches!(status, 301 | 302 | 303) {
+            if keeps_method || matches!(status, 301..=303) {
                 if !keeps_method && request.method != Method::Get {
                     return Err(bad(
                         "it is redirected, and a redirected write is not followed",
@@ -212,11 +212,11 @@ impl Exchange {
     /// Where the server itself says that its cluster is to be asked; empty while there is nobody
     /// to ask. This question carries nothing of ours.
     async fn leader(&self) -> Option<String> {
-        let (path, read_leader) = self.settings.leader?;
-        let asked = self.settings.address.url(path)?;
+        let leader = self.settings.leader.as_ref()?;
+        let asked = self.settings.address.url(leader.path)?;
         let mut response = self.http.get(asked).send().await.ok()?;
         let body = read(&mut response).await.ok()?;
-        let leader = read_leader(body.expose())?;
+        let leader = (leader.read)(body.expose())?;
         let url = Url::parse(&leader).ok();
         Some(url.map_or_else(String::new, |url| url.origin().ascii_serialization()))
     }

@@ -47,10 +47,17 @@ pub struct Settings {
     pub headers: Vec<(&'static str, Arc<Secret>)>,
     /// What an answer that is none says.
     pub explain: fn(u16, &[u8]) -> Said,
-    /// Where the server says, to anybody, at which address its cluster is to be asked, and how to
-    /// read that: a redirect may lead there. An empty address is that of a cluster that has no
-    /// leader just then.
-    pub leader: Option<(&'static str, fn(&[u8]) -> Option<String>)>,
+    /// Where it says how its cluster is to be asked: a redirect may lead there.
+    pub leader: Option<Leader>,
+}
+
+/// What a server says, to anybody, of its cluster.
+pub struct Leader {
+    /// Where it says that.
+    pub path: &'static str,
+    /// Finds in it the address of the one to be asked, empty while there is none; `None` where
+    /// there is no cluster.
+    pub read: fn(&[u8]) -> Option<String>,
 }
 
 /// What an answer says beside its status.
