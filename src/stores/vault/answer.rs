@@ -112,6 +112,8 @@ pub enum Refusal {
     NoNamespace,
     /// Somebody else wrote in between.
     LostRace,
+    /// The document is only written with the version that it replaces.
+    NeedsVersion,
     /// The credentials are wrong; why.
     Credentials(&'static str),
     /// Anything else.
@@ -180,6 +182,8 @@ pub fn refusal(answer: &Answer) -> Refusal {
         Refusal::NoNamespace
     } else if messages.contains("check-and-set parameter did not match") {
         Refusal::LostRace
+    } else if messages.contains("check-and-set parameter required") {
+        Refusal::NeedsVersion
     } else {
         let known = CREDENTIALS.iter().find(|(text, _)| messages.contains(text));
         known.map_or(Refusal::Other, |(_, why)| Refusal::Credentials(why))
@@ -199,7 +203,7 @@ pub fn trouble(answer: &Answer, path: &str) -> Trouble {
             Trouble::Setting("the server has no such namespace; check VAULT_NAMESPACE".to_owned())
         }
         Refusal::LostRace => Trouble::Contended,
-        Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
+        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
             what: path.to_owned(),
             why: format!("the server refuses with status {}", answer.status),
         },

@@ -240,7 +240,9 @@ fn log_in(
             ),
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => answer::trouble(&answer, &login.path),
-            Refusal::LostRace | Refusal::Other => refused("the server refuses it"),
+            Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
+                refused("the server refuses it")
+            }
         });
     }
     let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;

@@ -273,9 +273,25 @@ impl Reader<'_> {
         let except = ["NO_PROXY", "no_proxy"]
             .iter()
             .find_map(|name| self.system(name));
-        let except = format!("{HERE},{}", except.unwrap_or_default());
+        let except = for_port(except.unwrap_or_default(), address.port());
+        let except = format!("{HERE},{except}");
         Some((Secret::new(proxy.as_bytes().to_vec()), except))
     }
+}
+
+/// The hosts of a list as `NO_PROXY` has it that are meant for a port: `HOST:PORT` is for that
+/// alone.
+fn for_port(list: &str, port: Option<u16>) -> String {
+    let meant = list.split(',').filter_map(|entry| {
+        let entry = entry.trim();
+        let (host, digits) = match entry.rsplit_once(':') {
+            Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
+            _ => return Some(entry),
+        };
+        let is_meant = port.is_some() && digits.parse().ok() == port;
+        is_meant.then(|| host.trim_matches(['[', ']']))
+    });
+    meant.collect::<Vec<_>>().join(",")
 }
 
 fn text(text: &str) -> Arc<Secret> {

@@ -31,6 +31,8 @@ enum Tried {
     NoPatches,
     /// There is nothing to patch.
     Nothing,
+    /// A version must be given.
+    NeedsVersion,
 }
 
 impl Vault {
@@ -54,14 +56,16 @@ impl Vault {
         self.known().scopes.remove(scope);
         let deadline = self.client()?.deadline();
         let mut patches = self.mount_of(&path).versioned;
+        let mut compares = how != How::Set;
         loop {
-            let tried = match (how, patches) {
-                (How::Set, true) => self.patch(&path, changes, None)?,
-                _ => self.compare_and_set(&path, changes, how, patches)?,
+            let tried = match patches && !compares {
+                true => self.patch(&path, changes, None)?,
+                false => self.compare_and_set(&path, changes, how, patches)?,
             };
             match tried {
                 Tried::Done => return Ok(()),
                 Tried::NoPatches => patches = false,
+                Tried::NeedsVersion => compares = true,
                 Tried::Nothing => match self.compare_and_set(&path, changes, how, false)? {
                     Tried::Done => return Ok(()),
                     _ => random::pause(PAUSE),
@@ -167,6 +171,7 @@ fn tried(answer: &Answer, path: &str) -> Result<Tried, Trouble> {
     }
     match refusal(answer) {
         Refusal::LostRace => Ok(Tried::Lost),
+        Refusal::NeedsVersion => Ok(Tried::NeedsVersion),
         _ => Err(answer::trouble(answer, path)),
     }
 }

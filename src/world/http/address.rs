@@ -75,6 +75,11 @@ impl Address {
         self.base.host_str().unwrap_or_default()
     }
 
+    /// The port.
+    pub fn port(&self) -> Option<u16> {
+        self.base.port_or_known_default()
+    }
+
     /// The full address of a path.
     pub(super) fn url(&self, path: &str) -> Option<Url> {
         self.target.join(path).ok()

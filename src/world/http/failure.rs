@@ -33,7 +33,11 @@ pub fn failure(error: &reqwest::Error) -> Failure {
     };
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = next {
-        if let Some(system) = cause.downcast_ref::<io::Error>() {
+        if let Some(mut system) = cause.downcast_ref::<io::Error>() {
+            // One may be wrapped in another.
+            while let Some(inner) = system.get_ref().and_then(|inner| inner.downcast_ref()) {
+                system = inner;
+            }
             // What is inside of one that is not the system's is no source of it.
             let inner = system.get_ref().and_then(|inner| inner.downcast_ref());
             if let Some(inner) = inner {
@@ -51,7 +55,12 @@ pub fn failure(error: &reqwest::Error) -> Failure {
         }
         // hyper's own errors have no public kinds in what we use of it; these are its texts.
         let text = cause.to_string();
-        if text.starts_with("invalid HTTP") || text.starts_with("message head is too large") {
+        let is_no_http = [
+            "invalid ",
+            "unexpected transfer-encoding",
+            "message head is too large",
+        ];
+        if is_no_http.iter().any(|begin| text.starts_with(begin)) {
             return Failure::Final("the answer is no HTTP".to_owned());
         }
         if text.starts_with("tunnel error") || text.starts_with("unsuccessful tunnel") {
@@ -76,7 +85,8 @@ fn tls(error: &rustls::Error) -> String {
         AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible,
     };
     let text = match error {
-        InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // One that has the name of a trusted authority, and another key, signs badly.
+        InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the server's certificate is from an authority that is not trusted; give VAULT_CACERT"
         }
         InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
@@ -97,8 +107,11 @@ fn tls(error: &rustls::Error) -> String {
         ) => {
             "the server does not accept our certificate; give VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
         }
+        PeerIncompatible(_)
+        | AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
+            "the server speaks no TLS 1.2 or 1.3 that we do"
+        }
         AlertReceived(_) => "the server broke off",
-        PeerIncompatible(_) => "the server speaks no TLS 1.2 or 1.3 that we do",
         rustls::Error::InvalidMessage(_) => "the server does not speak TLS there",
         _ => "the connection can't be secured",
     };
