@@ -82,8 +82,7 @@ pub struct Envelope<'a> {
     pub auth: Option<&'a RawValue>,
 }
 
-const NOT_JSON: &str = "not JSON; is this the address, with http or https, of an OpenBao or Vault \
-     server?";
+const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault server?";
 
 /// The parts of an answer.
 ///
