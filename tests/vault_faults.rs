@@ -185,7 +185,7 @@ fn what_does_not_pass_is_said_at_once() {
 
 /// The tries that an error speaks of.
 fn tries(err: &str) -> usize {
-    let rest = err.split("no answer after ").nth(1).expect(err);
+    let rest = err.split("gave up after ").nth(1).expect(err);
     rest.split(' ').next().unwrap().parse().unwrap()
 }
 
@@ -249,7 +249,7 @@ fn past_the_deadline_it_says_what_was_tried() {
     assert_eq!(tries(&err), asked, "{err}");
     assert!(asked >= 3, "{err}");
     let begins = format!(
-        "doorkey: error: vault:kv/app?kv=2: GET http://{}/v1/kv/data/app/team: no answer after ",
+        "doorkey: error: vault:kv/app?kv=2: GET http://{}/v1/kv/data/app/team: gave up after ",
         server.at
     );
     assert!(

@@ -7,6 +7,7 @@
 mod address;
 mod exchange;
 mod failure;
+mod gate;
 pub mod tls;
 
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tower::limit::ConcurrencyLimitLayer;
 
 pub use self::address::Address;
 use self::exchange::Exchange;
+use self::gate::{Gate, Opening};
 use super::terminal;
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
@@ -109,6 +110,7 @@ pub struct Answer {
 /// A server that can be asked.
 pub struct Client {
     exchange: Arc<Exchange>,
+    gate: Arc<Gate>,
     /// Taken when dropped.
     runtime: Option<Runtime>,
 }
@@ -120,6 +122,7 @@ impl Client {
     /// Settings that can't be used.
     pub fn new(settings: Settings) -> Result<Self, Trouble> {
         let unfit = |what: &str| Trouble::Setting(what.to_owned());
+        let gate = Arc::new(Gate::default());
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
             .redirect(reqwest::redirect::Policy::none())
@@ -127,9 +130,7 @@ impl Client {
             .referer(false)
             .no_proxy()
             .connect_timeout(CONNECTING)
-            // Requests of a round share one connection where the server speaks HTTP/2: the second
-            // waits until the first is connected, and then needs no connection of its own.
-            .connector_layer(ConcurrencyLimitLayer::new(1))
+            .connector_layer(Opening(Arc::clone(&gate)))
             .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
         if let Some((url, except)) = &settings.proxy {
             let url = std::str::from_utf8(url.expose()).ok();
@@ -148,7 +149,8 @@ impl Client {
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
         Ok(Client {
-            exchange: Arc::new(Exchange::new(http, settings)),
+            exchange: Arc::new(Exchange::new(http, settings, Arc::clone(&gate))),
+            gate,
             runtime: Some(runtime),
         })
     }
@@ -174,7 +176,16 @@ impl Client {
             let mut running = JoinSet::new();
             for (place, request) in requests.into_iter().enumerate() {
                 let exchange = Arc::clone(&self.exchange);
-                running.spawn(async move { (place, exchange.run(request, deadline).await) });
+                let gate = Arc::clone(&self.gate);
+                running.spawn(async move {
+                    if place > 0 {
+                        gate.pass().await;
+                    }
+                    let answer = exchange.run(request, deadline).await;
+                    // If it never came to a connection, the others need not wait for one.
+                    gate.open();
+                    (place, answer)
+                });
             }
             let mut silent = terminal::is_watched();
             while !running.is_empty() {
