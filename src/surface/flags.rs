@@ -197,11 +197,7 @@ const WORKLOAD: Group = Group {
             "Run it as this user, no more as root",
         ),
         flag("no-new-privs", "Let it and its children gain no privileges"),
-        value(
-            "umask",
-            "MODE",
-            "Permissions that its files don't get",
-        ),
+        value("umask", "MODE", "Permissions that its files don't get"),
         value("chdir", "DIR", "Its working directory"),
         value("argv0", "NAME", "What it finds as its own name"),
         Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),

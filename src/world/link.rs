@@ -118,16 +118,17 @@ impl Ears {
             let mut ears = [wanted(self.signals.as_raw_fd()), wanted(PIPE)];
             // SAFETY: there are as many as is said.
             unsafe { libc::poll(ears.as_mut_ptr(), 2, -1) };
-            if ears[0].revents != 0
-                && let Some(taken) = process::take(self.set, Some(Default::default()))
-            {
-                return Heard::Signal(taken);
-            }
+            // First, as a signal beside it came to a workload that has begun.
             if ears[1].revents != 0 {
                 return match self.pipe.read(message) {
                     Ok(count @ 1..) => Heard::Said(count),
                     _ => Heard::Silence,
                 };
+            }
+            if ears[0].revents != 0
+                && let Some(taken) = process::take(self.set, Some(Default::default()))
+            {
+                return Heard::Signal(taken);
             }
         }
     }
