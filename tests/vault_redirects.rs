@@ -1,5 +1,4 @@
-//! `vault:` and redirects: followed within the server, and to where it says that its cluster is
-//! led; never anywhere else, and nowhere with the token.
+//! `vault:`: where redirects lead, and where not.
 
 #[path = "support/bao/mod.rs"]
 mod bao;
@@ -23,17 +22,17 @@ fn launch(place: &Place, at: &str, words: &str) -> Run {
         .env("V", "secret:k")
 }
 
-/// The document that is asked for.
-fn good() -> Vec<Step> {
-    document(&json!({"k": "v"}))
-}
-
 fn ended_within(run: Run, most: Duration) -> Ended {
     let start = Instant::now();
     let ended = run.end();
     let took = start.elapsed();
     assert!(took < most, "{took:?}: {}", ended.err());
     ended
+}
+
+/// The document that is asked for.
+fn good() -> Vec<Step> {
+    document(&json!({"k": "v"}))
 }
 
 /// A server that sends every request elsewhere.

@@ -195,11 +195,7 @@ const ENVIRONMENT: Group = Group {
 const CACHE: Group = Group {
     heading: "OpenBao and Vault",
     options: &[
-        value(
-            "cache",
-            "FILE",
-            "Keep the last values, for when the store is down",
-        ),
+        value("cache", "FILE", "Keep the last values for when it is down"),
         value("cache-recipient", "KEY", "Seal them for this key, age1…"),
         value(
             "cache-max-age",

@@ -240,6 +240,7 @@ fn log_in(
             ),
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => answer::trouble(&answer, &login.path),
+            _ if !answer.is_json => answer::trouble(&answer, &login.path),
             Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
                 refused("the server refuses it")
             }

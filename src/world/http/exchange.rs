@@ -26,6 +26,9 @@ const UNDONE: [u16; 4] = [412, 429, 473, 503];
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// In less time than this nothing is tried any more.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 /// More redirects than these lead nowhere.
 const MOST_REDIRECTS: usize = 5;
 
@@ -105,8 +108,9 @@ impl Exchange {
                 }
             };
             log::debug!("{what}: try {tries}: {last}");
-            let pause = at_least.unwrap_or_default().max(pause(tries));
-            let over = tries == self.settings.tries || Instant::now() + pause >= deadline;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
+            let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
                 let within = began.elapsed().as_millis();
                 return Err(Trouble::Unreached {
