@@ -20,7 +20,9 @@ use std::{env, fs};
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -48,6 +50,8 @@ struct Variant {
     environment: Vec<CString>,
     times: Vec<Duration>,
     peak: u64,
+    /// What of it stays beside the workload, in KB of memory.
+    idle: Option<u64>,
 }
 
 impl Variant {
@@ -59,7 +63,50 @@ impl Variant {
             environment: c_strings(ENVIRONMENT.iter().copied().chain(variables))?,
             times: Vec::new(),
             peak: 0,
+            idle: None,
         })
+    }
+
+    /// The memory that is its own (Pss) while the workload, which this time only waits, runs below
+    /// it, in KB; nothing where it has become the workload.
+    fn idle(&self) -> Outcome<Option<u64>> {
+        let mut command = self.command(&self.arguments[0])?;
+        let waits = self.arguments.iter().skip(1).map(|word| {
+            let word = OsStr::from_bytes(word.as_bytes());
+            match Path::new(word).file_name() {
+                Some(name) if name == "true" => Path::new(word).with_file_name("wait").into(),
+                _ => word.to_owned(),
+            }
+        });
+        let mut child = command.args(waits).spawn()?;
+        // Long after it has settled.
+        std::thread::sleep(Duration::from_secs(1));
+        let of_child = |file: &str| {
+            fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default()
+        };
+        let below = of_child(&format!("task/{}/children", child.id()));
+        let rollup = of_child("smaps_rollup");
+        for process in below.split_whitespace().map(str::parse) {
+            kill(Pid::from_raw(process?), Signal::SIGKILL)?;
+        }
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let idle = pss.and_then(|pss| pss.split_whitespace().next()?.parse().ok());
+        if below.trim().is_empty() {
+            child.kill()?;
+        }
+        child.wait()?;
+        Ok(idle.filter(|_| !below.trim().is_empty()))
+    }
+
+    /// A program with this variant's environment.
+    fn command(&self, program: &CString) -> Outcome<Command> {
+        let mut command = Command::new(OsStr::from_bytes(program.as_bytes()));
+        command.env_clear();
+        for variable in &self.environment {
+            let (name, value) = variable.to_str()?.split_once('=').unwrap_or_default();
+            command.env(name, value);
+        }
+        Ok(command)
     }
 
     /// Starts it and waits for its end.
@@ -85,17 +132,14 @@ impl Variant {
 
     /// The most memory that it has, in KB, the workload's included.
     fn peak(&self) -> Outcome<u64> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg("--peak").env_clear();
+        let this = CString::new(env::current_exe()?.as_os_str().as_bytes())?;
+        let mut command = self.command(&this)?;
+        command.arg("--peak");
         command.args(
             self.arguments
                 .iter()
                 .map(|word| OsStr::from_bytes(word.as_bytes())),
         );
-        for variable in &self.environment {
-            let (name, value) = variable.to_str()?.split_once('=').unwrap_or_default();
-            command.env(name, value);
-        }
         Ok(String::from_utf8(command.output()?.stdout)?
             .trim()
             .parse()?)
@@ -115,6 +159,9 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().collect();
     if Path::new(&arguments[0]).file_name() == Some("true".as_ref()) {
         return Ok(());
+    }
+    if Path::new(&arguments[0]).file_name() == Some("wait".as_ref()) {
+        std::thread::sleep(Duration::MAX);
     }
     match arguments.get(1).map(String::as_str) {
         Some("--peak") => return print_peak(&arguments[2..]),
@@ -160,6 +207,7 @@ fn options(arguments: &[String]) -> Outcome<(usize, Vec<(String, String)>)> {
 fn make_store(folder: &Path) -> Outcome<()> {
     fs::create_dir_all(folder)?;
     fs::copy(env::current_exe()?, folder.join("true"))?;
+    fs::copy(env::current_exe()?, folder.join("wait"))?;
     let doorkey = |arguments: &[&str]| {
         let mut command = Command::new(DOORKEY);
         command.args(arguments).env("DOORKEY_QUIET", "true");
@@ -213,6 +261,7 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
         ]
         .concat();
         let named = [&plain[..], &launched].concat();
+        let staying = [&plain[..], &["--init"], &launched].concat();
         let settings = [
             format!("DOORKEY_STORE={store}"),
             format!("DOORKEY_KEY_FILE={key}"),
@@ -223,6 +272,15 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
             &named,
             &[],
         )?);
+        // Builds from before it are measured as well.
+        if Command::new(program)
+            .args(&staying[1..])
+            .status()?
+            .success()
+        {
+            let name = format!("{label}, --init");
+            variants.push(Variant::new(&name, &staying, &[])?);
+        }
         for count in REFERENCES {
             let references = references(count);
             let plural = if count == 1 { "" } else { "s" };
@@ -260,6 +318,7 @@ fn find(program: &str) -> Option<String> {
 fn measure(mut variants: Vec<Variant>, rounds: usize) -> Outcome<Vec<Variant>> {
     for variant in &mut variants {
         variant.peak = variant.peak()?;
+        variant.idle = variant.idle()?;
         variant.once()?;
         variant.times.clear();
     }
@@ -284,11 +343,15 @@ fn print(mut variants: Vec<Variant>, rounds: usize) {
     let medians: Vec<f64> = variants.iter_mut().map(Variant::median).collect();
     let (bare, tini) = (medians[0], medians[1] - medians[0]);
     println!("Medians of {rounds} rounds, the bare program {bare:.0} µs.\n");
-    println!("| entrypoint | added, µs | tini = 1 | peak memory, KB |");
-    println!("|---|--:|--:|--:|");
+    println!("| entrypoint | added, µs | tini = 1 | peak memory, KB | stays, KB |");
+    println!("|---|--:|--:|--:|--:|");
     for (variant, median) in variants.iter().zip(&medians) {
         let (name, added, peak) = (&variant.name, median - bare, variant.peak);
-        println!("| {name} | {added:.0} | {:.2} | {peak} |", added / tini);
+        let idle = variant.idle.map_or(String::new(), |idle| idle.to_string());
+        println!(
+            "| {name} | {added:.0} | {:.2} | {peak} | {idle} |",
+            added / tini
+        );
     }
     println!();
 }
