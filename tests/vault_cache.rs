@@ -31,7 +31,7 @@ impl Kept {
     /// A launch with a cache, from the server at this address.
     fn run(&self, at: &str) -> Run {
         self.place
-            .doorkey(["run", "--project", "web", "--timeout", "1500ms"])
+            .doorkey(["run", "--project", "web", "--timeout", "700ms"])
             .env("DOORKEY_STORE", "vault:kv/app?kv=2")
             .env("DOORKEY_CACHE", self.place.path("cache"))
             .env("DOORKEY_CACHE_RECIPIENT", &self.recipient)
