@@ -13,6 +13,7 @@ pub mod origin;
 pub mod pages;
 pub mod process;
 pub mod processors;
+pub mod program;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;
