@@ -22,7 +22,10 @@ const VALUE: &str = "canary p@ss 5d0e91";
 static IMAGE: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
-    IMAGE.lock().unwrap_or_else(|other| other.into_inner())
+    let held = IMAGE.lock().unwrap_or_else(|other| other.into_inner());
+    // The ones that had the name before.
+    containers::done(["image", "prune", "--force"]);
+    held
 }
 
 fn example(path: &str) -> String {
@@ -204,6 +207,11 @@ fn compose() {
 /// that takes the place of one, all else being as it is.
 fn on_this_machine(mut deployment: Value, place: &Place) -> Value {
     let pod = &mut deployment["spec"]["template"]["spec"];
+    // A cluster restarts what is no init container; podman would restart that too.
+    pod["restartPolicy"] = json!("Never");
+    for kind in ["initContainers", "containers"] {
+        pod[kind][0]["imagePullPolicy"] = json!("Never");
+    }
     for volume in pod["volumes"].as_array_mut().unwrap() {
         let name = volume["name"].as_str().unwrap().to_owned();
         let folder = |inside: &str| json!({"path": place.path(inside), "type": "Directory"});
@@ -255,7 +263,7 @@ fn kubernetes() {
     let file = file.display().to_string();
     let down = Down(file.clone());
     containers::done(["kube", "play", "--network=none", &file]);
-    let name = "server-pod-server";
+    let name = "server-pod-0-server";
     let logs = loop {
         let logs = containers::done(["logs", name]);
         let state = containers::done(["inspect", "--format={{.State.Status}}", name]);

@@ -104,7 +104,17 @@ pub fn debian() {
             Path::new(&base).exists(),
             "{base} is missing: sh .ci/test makes it"
         );
-        done(["import", "--quiet", &base, name]);
+        // As Debian's own image has it.
+        let path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let change = [
+            "import",
+            "--quiet",
+            "--change",
+            path,
+            "--change",
+            "CMD [\"bash\"]",
+        ];
+        done(change.into_iter().chain([&*base, name]));
     }
     *is_done = true;
 }
