@@ -9,7 +9,7 @@
 //! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
 //! | [`world`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | where secrets are kept: one short file each, listed in one table |
-//! | [`engines`] | assemble, resolve, fill, launch: what doorkey does |
+//! | [`engines`] | assemble, resolve, fill, launch, supervise: what doorkey does |
 //! | [`surface`] | the command line: the only printing |
 //!
 //! # The journey of one value
@@ -28,6 +28,8 @@
 //! 5. [`engines::resolve`] has [`engines::fill`] copy them once more, into the `NAME=value` that
 //!    the kernel will read, for every variable or for none;
 //!    the secret, the key and every buffer on the way are wiped as they are dropped.
+//!    With `--init` all of this happens in a process that [`engines::init`] has forked before;
+//!    its parent holds nothing and stays.
 //! 6. [`engines::launch`] wipes the stack, puts back what was kept in step 1, and `execve` takes
 //!    the block with it. Nothing else of doorkey is left.
 

@@ -343,7 +343,7 @@ fn the_end_of_the_first_process_is_everybody_s() {
 /// With a grace, what is asked to end can still say something.
 #[test]
 fn the_grace_lets_the_rest_finish() {
-    let last = "setsid sh -c 'trap \"sleep 0.2; echo done >done; exit\" TERM; echo >left; \
+    let last = "setsid bash -c 'trap \"sleep 0.2; echo done >done; exit\" TERM; echo >left; \
                 while :; do sleep 0.01; done' >/dev/null 2>&1 & \
                 until [ -e left ]; do sleep 0.01; done; exit 5";
     for by in [run, first] {

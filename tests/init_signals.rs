@@ -155,12 +155,13 @@ fn signals_are_mapped() {
         .fails(125, line);
 }
 
-/// A shell that waits for another process in its group; both say which signal they get. `then` is
+/// A shell that waits for another process in its group, which is bash: dash loses a signal that
+/// comes while it starts a program. Both say which signal they get. `then` is
 /// what the shell does when it has got its own.
 fn family(place: &Place, options: &[&str], then: &str) -> (Vec<String>, Option<i32>) {
     let script = format!(
         "trap 'echo parent' USR1; \
-         sh -c 'trap \"echo child; exit\" USR1; echo ready; while :; do sleep 0.01; done' & \
+         bash -c 'trap \"echo child; exit\" USR1; echo ready; while :; do sleep 0.01; done' & \
          child=$!; wait $child; {then}; wait $child; exit 42"
     );
     let run = place.doorkey(["run", "--init"]).args(options);

@@ -4,6 +4,8 @@
 //! stretch of eight bytes of one, so that a piece left in a buffer or a register's slot
 //! counts too.
 
+#[path = "support/canaries.rs"]
+mod canaries;
 #[path = "support/strays.rs"]
 mod strays;
 mod support;
@@ -14,43 +16,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use canaries::{Canaries, Random, SEED, held};
 use nix::unistd::{Uid, setuid};
-use strays::{Needle, environment, strays};
 use support::{DOORKEY, Place, executable};
 use trace::{Begin, Tracee};
-
-/// Values come from this, so that a failure comes again.
-const SEED: u64 = 0x0d00_4e71_2b5c_91a7;
-
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn bytes(&mut self, length: usize, alphabet: &[u8]) -> Vec<u8> {
-        let one = |_| alphabet[(self.next() >> 33) as usize % alphabet.len()];
-        (0..length).map(one).collect()
-    }
-
-    fn text(&mut self, length: usize) -> Vec<u8> {
-        self.bytes(
-            length,
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-        )
-    }
-}
 
 /// A store full of values, variables that refer to them, and what is to become of each.
 struct Scene {
     place: Place,
-    /// Name, reference, and the value that the workload gets.
-    variables: Vec<(String, String, Vec<u8>)>,
-    needles: Vec<Needle>,
+    canaries: Canaries,
 }
 
 impl Scene {
@@ -58,8 +32,7 @@ impl Scene {
     fn new(references: usize) -> Self {
         let mut scene = Scene {
             place: Place::with_store(),
-            variables: Vec::new(),
-            needles: Vec::new(),
+            canaries: Canaries::default(),
         };
         let mut random = Random(SEED);
         for number in 0..references {
@@ -69,15 +42,11 @@ impl Scene {
     }
 
     fn needle(&mut self, label: &str, bytes: &[u8], variables: &[&str]) {
-        self.needles.push(Needle {
-            label: label.to_owned(),
-            bytes: bytes.to_vec(),
-            variables: variables.iter().map(|&name| name.to_owned()).collect(),
-        });
+        self.canaries.needle(label, bytes, variables);
     }
 
     fn variable(&mut self, name: &str, reference: String, value: Vec<u8>) {
-        self.variables.push((name.to_owned(), reference, value));
+        self.canaries.variable(name, reference, value);
     }
 
     /// One variable of the kind that the number says, so that every kind is in the larger scenes.
@@ -219,7 +188,7 @@ impl Scene {
             "--",
             "/bin/true",
         ]);
-        for (name, reference, _) in &self.variables {
+        for (name, reference, _) in &self.canaries.variables {
             begin = begin.env(name, reference);
         }
         begin
@@ -261,26 +230,10 @@ fn search(scene: &mut Scene, mut tracee: Tracee, key: &str) {
     scene.needle("the key's bytes", &raw, &[]);
     scene.needle("the key's bytes, clamped", &clamped, &[]);
 
+    let before = held(&tracee);
     let [_, _, envp] = tracee.reach_execve();
-    let memory = tracee.memory();
-    let environment = environment(&memory, envp);
-    for (name, _, value) in &scene.variables {
-        let (_, delivered) = &environment[name];
-        assert!(delivered == value, "{name} has its value");
-    }
-    let proc_environ = tracee.read_proc("environ");
-    assert!(!proc_environ.contains(key), "/proc/PID/environ has no key");
-    let strays = strays(&memory, &scene.needles, &environment);
-    assert!(strays.is_empty(), "seed {SEED:#x}:\n{}", strays.join("\n"));
-
-    tracee.reach_program();
-    let environ = fs::read(format!("/proc/{}/environ", tracee.pid)).unwrap();
-    for (name, _, value) in &scene.variables {
-        let entry = [name.as_bytes(), b"=", value, b"\0"].concat();
-        let found = environ.windows(entry.len()).any(|window| window == entry);
-        assert!(found, "the workload has {name}");
-    }
-    assert_eq!(tracee.finish(), 0);
+    assert_eq!(held(&tracee), before);
+    scene.canaries.search(tracee, envp, &before);
 }
 
 fn with_key_file(references: usize) {
@@ -295,6 +248,30 @@ fn with_key_in_variable(references: usize) {
     let key = scene.key();
     let begin = scene.start().env("DOORKEY_KEY", &key);
     search(&mut scene, begin.start(|| Ok(())), &key);
+}
+
+/// The process that a supervisor has forked.
+fn under_a_supervisor(references: usize) {
+    let mut scene = Scene::new(references);
+    let key = scene.key();
+    let begin = scene
+        .start()
+        .env("DOORKEY_KEY", &key)
+        .env("DOORKEY_INIT", "1");
+    let (tracee, supervisor) = begin.start(|| Ok(())).follow_fork();
+    search(&mut scene, tracee, &key);
+    let end = nix::sys::wait::waitpid(supervisor, None).unwrap();
+    assert_eq!(end, nix::sys::wait::WaitStatus::Exited(supervisor, 0));
+}
+
+#[test]
+fn one_reference_under_a_supervisor() {
+    under_a_supervisor(1);
+}
+
+#[test]
+fn a_hundred_references_under_a_supervisor() {
+    under_a_supervisor(100);
 }
 
 #[test]

@@ -121,6 +121,9 @@ const TTIN: i32 = 21;
 const TTOU: i32 = 22;
 const WINCH: i32 = 28;
 
+/// Whoever a process may send signals to, but itself and PID 1.
+const EVERYBODY: i32 = -1;
+
 /// What a terminal sends to all of a group.
 const OF_TERMINAL: [i32; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
 
@@ -234,7 +237,10 @@ impl Supervisor {
         let grace = self.settings.grace;
         let left = !(self.first && grace.unwrap_or_default().is_zero()) && process::has_children();
         if left {
-            self.send_to_rest(TERM);
+            match self.first {
+                true => process::send(EVERYBODY, TERM),
+                false => descendants::terminate(),
+            }
             if let Some(grace) = grace {
                 let began = Instant::now();
                 while process::has_children()
@@ -242,18 +248,12 @@ impl Supervisor {
                 {
                     process::take(process::bit(CHLD), Some(time));
                 }
-                self.send_to_rest(KILL);
+                if !self.first {
+                    descendants::kill();
+                }
             }
         }
         exec::quit(code)
-    }
-
-    fn send_to_rest(&self, signal: i32) {
-        if self.first {
-            process::send(-1, signal);
-        } else {
-            descendants::send(signal);
-        }
     }
 }
 

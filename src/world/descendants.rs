@@ -4,23 +4,30 @@ use std::fs;
 
 use super::process;
 
-/// How often those are looked for that were started while others were sent their signal.
+/// How often those are looked for that were started while others were killed.
 const ROUNDS: usize = 20;
 
-/// Sends a signal to every process below this one, however deep, and to those that are started
-/// meanwhile. Without /proc they can't be found.
-pub fn send(signal: libc::c_int) {
-    let mut sent = Vec::new();
+/// Asks every process below this one to end, however deep. What they start to do so is left to
+/// do it. Without /proc they can't be found.
+pub fn terminate() {
+    for process in all() {
+        process::send(process, libc::SIGTERM);
+    }
+}
+
+/// Kills every process below this one, and those that are started meanwhile.
+pub fn kill() {
+    let mut killed = Vec::new();
     for _ in 0..ROUNDS {
         let mut new = all();
-        new.retain(|process| !sent.contains(process));
+        new.retain(|process| !killed.contains(process));
         if new.is_empty() {
             return;
         }
-        for &one in &new {
-            process::send(one, signal);
+        for &process in &new {
+            process::send(process, libc::SIGKILL);
         }
-        sent.extend(new);
+        killed.extend(new);
     }
 }
 

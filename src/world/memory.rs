@@ -17,7 +17,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 /// much again in stopping the other threads. What finds no room is served by the system.
 pub struct Wiping;
 
-const ARENA_BYTES: usize = 128 * 1024;
+const ARENA_BYTES: usize = 512 * 1024;
 const LARGEST_IN_ARENA: usize = 4 * 1024;
 /// Two for each thread that reads secrets.
 const SLOTS: usize = 16;

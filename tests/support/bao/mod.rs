@@ -266,15 +266,19 @@ impl Bao {
             .map_or(0, |file| usize::try_from(file.len()).unwrap())
     }
 
-    /// The requests since a mark, in order. The server writes one down before it answers it.
-    pub fn asked(&self, mark: usize) -> Vec<Asked> {
+    /// All of the audit log since a mark: requests and answers as they are, secrets included.
+    pub fn entries(&self, mark: usize) -> Vec<Value> {
         let log = fs::read(self.place.path("audit")).unwrap();
         let log = String::from_utf8(log[mark..].to_vec()).unwrap();
         // The last line may be half written.
-        let entries = log
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        let requests = entries.filter(|entry: &Value| entry["type"] == "request");
+        let entries = log.lines().map(serde_json::from_str);
+        entries.filter_map(Result::ok).collect()
+    }
+
+    /// The requests since a mark, in order. The server writes one down before it answers it.
+    pub fn asked(&self, mark: usize) -> Vec<Asked> {
+        let entries = self.entries(mark).into_iter();
+        let requests = entries.filter(|entry| entry["type"] == "request");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         requests
             .map(|entry| Asked {
@@ -340,7 +344,7 @@ fn config(place: &Place, at: &str, tls: &str, pki: Option<&Pki>, node: Node) -> 
         text += "storage \"inmem\" {}\n";
     }
     // A path within the working directory: the nodes of a cluster must all name the same one.
-    text + "audit \"file\" \"file\" {\noptions {\nfile_path = \"audit\"\n}\n}\n"
+    text + "audit \"file\" \"file\" {\noptions {\nfile_path = \"audit\"\nlog_raw = \"true\"\n}\n}\n"
 }
 
 /// Servers that are one cluster.
