@@ -203,6 +203,56 @@ fn compose() {
     }
 }
 
+/// What the README says of an image's own entrypoint, with an image that has one.
+#[test]
+fn an_entrypoint_is_kept() {
+    let _alone = alone();
+    let (place, _) = place();
+    containers::debian();
+    containers::build_example(&place, "localhost/example");
+    // In the place of the volume's own name, one that goes with the test.
+    let volume = format!("doorkey-{}", std::process::id());
+    let before = format!(
+        r#"set -- "$@" && [ "$1" = run ] && {{ shift; set -- run --network=none --env V=secret:db_password \
+        --volume '{secrets}:/secrets:ro' --volume '{key}:/key:ro' --env DOORKEY_STORE=age:/secrets \
+        --env DOORKEY_KEY_FILE=/key "$@"; }}"#,
+        secrets = place.path("secrets").display(),
+        key = place.path("key.txt").display(),
+    );
+    containers::shim(&place, &["docker"], &before);
+    let entrypoint = "#!/bin/sh\necho prepared ${#V}\nexec \"$@\"\n";
+    let server = "#!/bin/sh\ncat /proc/1/comm\necho served ${#V}\nexit 5\n";
+    for (name, script) in [("docker-entrypoint.sh", entrypoint), ("postgres", server)] {
+        executable(&place.path("context").join(name), script.as_bytes(), 0o755);
+    }
+    let file = "FROM debian:12-slim\nCOPY docker-entrypoint.sh postgres /usr/local/bin/\n\
+                ENTRYPOINT [\"docker-entrypoint.sh\"]\nCMD [\"postgres\"]\n";
+    place.write("context/Dockerfile", file);
+    let context = place.path("context").display().to_string();
+    let image = containers::Image("docker.io/library/postgres:17".to_owned());
+    let build = ["build", "--tag", &image.0].into_iter().chain(BUILD);
+    containers::done(build.chain([&*context]));
+    let readme = example("README.md");
+    let (_, section) = readme.split_once("\n## In front of any image\n").unwrap();
+    let (_, block) = section.split_once("```sh\n").unwrap();
+    let (script, _) = block.split_once("```").unwrap();
+    let script = script.replace("doorkey:/shared", &format!("{volume}:/shared"));
+    let output = shell(&place, &script).output().unwrap();
+    let _ = containers::podman(["volume", "rm", &volume]).output();
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<_> = out.lines().collect();
+    let length = VALUE.len();
+    assert_eq!(output.status.code(), Some(5), "{err}");
+    assert_eq!(lines[0], format!("prepared {length}"), "{err}");
+    assert!(lines[1].starts_with("doorkey:"), "{out}");
+    assert_eq!(lines[2], format!("served {length}"));
+    assert!(
+        err.starts_with("doorkey: /shared/doorkey is installed\n"),
+        "{err}"
+    );
+}
+
 /// podman has no projected volumes and no config maps from a cluster: the folder on this machine
 /// that takes the place of one, all else being as it is.
 fn on_this_machine(mut deployment: Value, place: &Place) -> Value {
