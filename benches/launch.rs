@@ -85,6 +85,7 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
         ]
         .concat();
         let named = [&plain[..], &launched].concat();
+        let staying = [&plain[..], &["--init"], &launched].concat();
         let settings = [
             format!("DOORKEY_STORE={store}"),
             format!("DOORKEY_KEY_FILE={key}"),
@@ -95,6 +96,15 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
             &named,
             &[],
         )?);
+        // Builds from before it are measured as well.
+        if Command::new(program)
+            .args(&staying[1..])
+            .status()?
+            .success()
+        {
+            let name = format!("{label}, --init");
+            variants.push(Variant::new(&name, &staying, &[])?);
+        }
         for count in REFERENCES {
             let references = references(count);
             let plural = if count == 1 { "" } else { "s" };
@@ -122,11 +132,15 @@ fn print(mut variants: Vec<Variant>, rounds: usize) {
     let medians: Vec<f64> = variants.iter_mut().map(Variant::median).collect();
     let (bare, tini) = (medians[0], medians[1] - medians[0]);
     println!("Medians of {rounds} rounds, the bare program {bare:.0} µs.\n");
-    println!("| entrypoint | added, µs | tini = 1 | peak memory, KB |");
-    println!("|---|--:|--:|--:|");
+    println!("| entrypoint | added, µs | tini = 1 | peak memory, KB | stays, KB |");
+    println!("|---|--:|--:|--:|--:|");
     for (variant, median) in variants.iter().zip(&medians) {
         let (name, added, peak) = (&variant.name, median - bare, variant.peak);
-        println!("| {name} | {added:.0} | {:.2} | {peak} |", added / tini);
+        let idle = variant.idle.map_or(String::new(), |idle| idle.to_string());
+        println!(
+            "| {name} | {added:.0} | {:.2} | {peak} | {idle} |",
+            added / tini
+        );
     }
     println!();
 }

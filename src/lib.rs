@@ -7,9 +7,9 @@
 //! |---|---|
 //! | [`words`] | names and scopes, references, secrets, errors: what everything else is said in |
 //! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
-//! | [`world`] | the system: the only `unsafe` and the only system calls |
+//! | [`world`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | where secrets are kept: one short file each, listed in one table |
-//! | [`engines`] | assemble, resolve, fill, launch: what doorkey does |
+//! | [`engines`] | assemble, resolve, fill, launch, supervise: what doorkey does |
 //! | [`surface`] | the command line: the only printing |
 //!
 //! # The journey of one value
@@ -22,11 +22,14 @@
 //! 3. [`engines::assemble`] puts the environment together from its sources and reads each value
 //!    by the grammar of [`words::reference`].
 //! 4. [`engines::answers`] asks the store for `db_password`, narrowest scope first
-//!    ([`pure::scope`]): the file `project/ID/db_password.age` is opened in `stores::age`, and
+//!    ([`pure::scope`]): the file `project/ID/db_password.age` is opened in `stores::age`, or a
+//!    member is taken from the document that `stores::vault` has fetched over [`world::http`], and
 //!    its bytes become a [`words::secret::Secret`].
 //! 5. [`engines::resolve`] has [`engines::fill`] copy them once more, into the `NAME=value` that
 //!    the kernel will read, for every variable or for none;
 //!    the secret, the key and every buffer on the way are wiped as they are dropped.
+//!    With `--init` all of this happens in a process that [`engines::init`] has forked before;
+//!    its parent holds nothing and stays.
 //! 6. [`engines::launch`] wipes the stack, puts back what was kept in step 1, and `execve` takes
 //!    the block with it. Nothing else of doorkey is left.
 

@@ -250,6 +250,30 @@ fn with_key_in_variable(references: usize) {
     search(&mut scene, begin.start(|| Ok(())), &key);
 }
 
+/// The process that a supervisor has forked.
+fn under_a_supervisor(references: usize) {
+    let mut scene = Scene::new(references);
+    let key = scene.key();
+    let begin = scene
+        .start()
+        .env("DOORKEY_KEY", &key)
+        .env("DOORKEY_INIT", "1");
+    let (tracee, supervisor) = begin.start(|| Ok(())).follow_fork();
+    search(&mut scene, tracee, &key);
+    let end = nix::sys::wait::waitpid(supervisor, None).unwrap();
+    assert_eq!(end, nix::sys::wait::WaitStatus::Exited(supervisor, 0));
+}
+
+#[test]
+fn one_reference_under_a_supervisor() {
+    under_a_supervisor(1);
+}
+
+#[test]
+fn a_hundred_references_under_a_supervisor() {
+    under_a_supervisor(100);
+}
+
 #[test]
 fn one_reference_with_the_key_from_a_file() {
     with_key_file(1);

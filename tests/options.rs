@@ -40,6 +40,8 @@ fn every_option_is_also_a_variable() {
     let silent = &["run", "-q", "--store", "age:secrets", "-e", "A=secret:a"][..];
     let dir = &["run", "-q", "--store", "dir:plain", "-e", "A=secret:a"][..];
     let nothing = &["run", "-q", "-e", "A=secret:a"][..];
+    let debug = &["run", "--log-level", "debug"][..];
+    let init = &["run", "--log-level", "debug", "--init"][..];
     let check = &["check", "--store", "age:secrets", "-e", "A=secret:a"][..];
     let set = &["secret", "set", "new", "--store", "age:secrets"][..];
     let set_team = &["secret", "set", "new", "--store", "age:secrets", "--team"][..];
@@ -71,6 +73,18 @@ fn every_option_is_also_a_variable() {
         (run, "log-level", &["warn"]),
         (run, "log-format", &["yaml"]),
         (run, "quiet", &[]),
+        (debug, "init", &[]),
+        (init, "signal-map", &["TERM:INT", "HUP:none"]),
+        (init, "signal-group", &[]),
+        (init, "grace", &["5s"]),
+        (debug, "user", &["0:0"]),
+        (debug, "no-new-privs", &[]),
+        (debug, "umask", &["027"]),
+        (debug, "chdir", &["/"]),
+        (debug, "argv0", &["other"]),
+        (debug, "nice", &["1"]),
+        (debug, "rlimit", &["core=0", "nofile=20:30"]),
+        (debug, "parent-death-signal", &["TERM"]),
         (check, "names", &[]),
         (check, "json", &[]),
         (set, "team", &[]),

@@ -350,7 +350,7 @@ fn a_quota_is_waited_for_and_a_seal_is_said() {
     let ended = launch(&app, "--timeout 1s").end();
     let err = ended.err();
     let begins = format!(
-        "doorkey: error: {}: GET {}/v1/{}: no answer after ",
+        "doorkey: error: {}: GET {}/v1/{}: gave up after ",
         app.store(),
         app.bao.address(),
         app.document("team")

@@ -3,7 +3,7 @@
 //! ratios within one run. A time is from just before the spawn to the end of the process.
 //!
 //! The workload is the measuring program itself under the name `true`, which ends at once: static,
-//! as small as Rust makes it, and the same for all.
+//! as small as Rust makes it, and the same for all. Under the name `wait` it never ends.
 
 use std::error::Error;
 use std::ffi::{CString, OsStr};
@@ -15,7 +15,9 @@ use std::{env, fs};
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -43,6 +45,8 @@ pub struct Variant {
     times: Vec<Duration>,
     /// The most memory that it has, in KB, the workload's included.
     pub peak: u64,
+    /// What of it stays beside the workload, in KB of memory.
+    pub idle: Option<u64>,
 }
 
 impl Variant {
@@ -54,7 +58,50 @@ impl Variant {
             environment: c_strings(ENVIRONMENT.iter().copied().chain(variables))?,
             times: Vec::new(),
             peak: 0,
+            idle: None,
         })
+    }
+
+    /// The memory that is its own (Pss) while the workload, which this time only waits, runs below
+    /// it, in KB; nothing where it has become the workload.
+    fn measure_idle(&self) -> Outcome<Option<u64>> {
+        let mut command = self.command(&self.arguments[0])?;
+        let waits = self.arguments.iter().skip(1).map(|word| {
+            let word = OsStr::from_bytes(word.as_bytes());
+            match Path::new(word).file_name() {
+                Some(name) if name == "true" => Path::new(word).with_file_name("wait").into(),
+                _ => word.to_owned(),
+            }
+        });
+        let mut child = command.args(waits).spawn()?;
+        // Long after it has settled.
+        std::thread::sleep(Duration::from_secs(1));
+        let of_child = |file: &str| {
+            fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap_or_default()
+        };
+        let below = of_child(&format!("task/{}/children", child.id()));
+        let rollup = of_child("smaps_rollup");
+        for process in below.split_whitespace().map(str::parse) {
+            kill(Pid::from_raw(process?), Signal::SIGKILL)?;
+        }
+        let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+        let idle = pss.and_then(|pss| pss.split_whitespace().next()?.parse().ok());
+        if below.trim().is_empty() {
+            child.kill()?;
+        }
+        child.wait()?;
+        Ok(idle.filter(|_| !below.trim().is_empty()))
+    }
+
+    /// A program with this variant's environment.
+    fn command(&self, program: &CString) -> Outcome<Command> {
+        let mut command = Command::new(OsStr::from_bytes(program.as_bytes()));
+        command.env_clear();
+        for variable in &self.environment {
+            let (name, value) = variable.to_str()?.split_once('=').unwrap_or_default();
+            command.env(name, value);
+        }
+        Ok(command)
     }
 
     /// Starts it and waits for its end.
@@ -79,17 +126,14 @@ impl Variant {
     }
 
     fn measure_peak(&self) -> Outcome<u64> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg("--peak").env_clear();
+        let this = CString::new(env::current_exe()?.as_os_str().as_bytes())?;
+        let mut command = self.command(&this)?;
+        command.arg("--peak");
         command.args(
             self.arguments
                 .iter()
                 .map(|word| OsStr::from_bytes(word.as_bytes())),
         );
-        for variable in &self.environment {
-            let (name, value) = variable.to_str()?.split_once('=').unwrap_or_default();
-            command.env(name, value);
-        }
         Ok(String::from_utf8(command.output()?.stdout)?
             .trim()
             .parse()?)
@@ -120,6 +164,9 @@ impl Task {
         if Path::new(&arguments[0]).file_name() == Some("true".as_ref()) {
             return Ok(None);
         }
+        if Path::new(&arguments[0]).file_name() == Some("wait".as_ref()) {
+            std::thread::sleep(Duration::MAX);
+        }
         match arguments.get(1).map(String::as_str) {
             Some("--peak") => return print_peak(&arguments[2..]).map(|()| None),
             _ if arguments.iter().any(|word| word == "--bench") => {}
@@ -149,6 +196,7 @@ impl Task {
     pub fn measure(&self, mut variants: Vec<Variant>) -> Outcome<Vec<Variant>> {
         for variant in &mut variants {
             variant.peak = variant.measure_peak()?;
+            variant.idle = variant.measure_idle()?;
             variant.once()?;
             variant.times.clear();
         }
@@ -183,6 +231,7 @@ impl Task {
 pub fn workload(folder: &Path) -> Outcome<String> {
     let file = folder.join("true");
     fs::copy(env::current_exe()?, &file)?;
+    fs::copy(env::current_exe()?, folder.join("wait"))?;
     Ok(file.to_string_lossy().into_owned())
 }
 

@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 
 use crate::pure::environment::{Block, Environment, value_in};
 use crate::words::error::Error;
+use crate::world::attributes::Attributes;
 use crate::world::exec;
 use crate::world::memory::{self, Concealed};
 use crate::world::signals::Deadline;
@@ -54,6 +55,7 @@ pub fn seal<'e>(environment: Environment<'e>, arguments: &[CString]) -> Result<B
 pub fn launch(
     arguments: &[CString],
     environment: &[Cow<'_, CStr>],
+    attributes: &Attributes,
     concealed: &Concealed,
     deadline: Deadline,
 ) -> Error {
@@ -62,6 +64,7 @@ pub fn launch(
         arguments,
         path(environment),
         environment,
+        attributes,
         concealed,
         deadline,
     )

@@ -1,10 +1,11 @@
-//! What doorkey does: put the environment together, resolve it, launch.
+//! What doorkey does: put the environment together, resolve it, launch, supervise.
 
 pub mod answers;
 pub mod assemble;
 pub mod cache;
 pub mod check;
 pub mod fill;
+pub mod init;
 pub mod launch;
 pub mod opened;
 pub mod resolve;

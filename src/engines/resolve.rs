@@ -161,7 +161,13 @@ pub fn resolve<'a, 'e>(
     }
     match cache {
         Some(cache) if answers.has_denial() => cache.forget(),
-        Some(cache) if assembled.errors.is_empty() => cache.keep(bound, &answers),
+        Some(cache) if assembled.errors.is_empty() => {
+            // What a launch fails with is not worth keeping, nor losing what one had before.
+            let mut values = assembled.values.iter();
+            if values.all(|(_, _, value)| fill::fill(value, &answers).is_ok()) {
+                cache.keep(bound, &answers);
+            }
+        }
         _ => {}
     }
     resolved(assembled, answers)

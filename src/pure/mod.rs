@@ -1,12 +1,16 @@
-//! What needs nothing but its arguments: precedence, configuration, environments, filters.
+//! What needs nothing but its arguments: precedence, configuration, environments, filters,
+//! signals, limits, accounts.
 
+pub mod account;
 pub mod config;
 pub mod dotenv;
 pub mod environment;
 pub mod filter;
 pub mod json;
+pub mod limit;
 pub mod mask;
 pub mod nearest;
 pub mod scope;
+pub mod signal;
 pub mod spec;
 mod tree;

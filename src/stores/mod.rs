@@ -1,4 +1,4 @@
-//! The stores. A new one is one file here and one line of [`KINDS`].
+//! The stores. A new one is one file, or folder, here and one line of [`KINDS`].
 
 mod access;
 mod age;

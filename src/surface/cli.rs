@@ -98,7 +98,7 @@ pub const LEAVES: &[Leaf] = &[
             how_many: Many::Rest,
             ..one("command", "COMMAND", "The command and its arguments")
         }],
-        groups: flags::SOURCES,
+        groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
         after_help: Some(RUN_EXAMPLES),
         ..NOTHING
@@ -315,6 +315,7 @@ impl Opt {
             Kind::Flag => arg.action(ArgAction::SetTrue),
             Kind::Value(name) => with_value(arg, name),
             Kind::Values(name) => with_value(arg, name).action(ArgAction::Append),
+            Kind::Number(name) => with_value(arg, name).allow_negative_numbers(true),
             Kind::Help => arg.action(ArgAction::Help),
         }
     }
@@ -363,8 +364,9 @@ Examples:
   DB_PASSWORD=secret:db_password doorkey run --store age:secrets -- ./server";
 
 const RUN_EXAMPLES: &str = "\
---env-file, --env, --keep-env and --literal can be repeated. Every option can be
-given as a variable: --env-file is DOORKEY_ENV_FILE.
+--env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
+repeated. Every option can be given as a variable: --env-file is
+DOORKEY_ENV_FILE.
 Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
 signal N before the start; else the command's own.
 

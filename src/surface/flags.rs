@@ -10,6 +10,8 @@ pub enum Kind {
     Value(&'static str),
     /// Any number of times, each with a value; what the value is called.
     Values(&'static str),
+    /// Once, with a number, which may be negative; what it is called.
+    Number(&'static str),
     /// By itself, and help is printed.
     Help,
 }
@@ -195,11 +197,7 @@ const ENVIRONMENT: Group = Group {
 const CACHE: Group = Group {
     heading: "OpenBao and Vault",
     options: &[
-        value(
-            "cache",
-            "FILE",
-            "Keep the last values, for when the store is down",
-        ),
+        value("cache", "FILE", "Keep the last values for when it is down"),
         value("cache-recipient", "KEY", "Seal them for this key, age1…"),
         value(
             "cache-max-age",
@@ -216,6 +214,50 @@ const TIME: Group = Group {
         "DURATION",
         "Give up after this long [default: 30s]",
     )],
+};
+
+const SUPERVISION: Group = Group {
+    heading: "Supervision",
+    options: &[
+        INIT,
+        values(
+            "signal-map",
+            "FROM:TO",
+            "Forward a signal as another; TO may be none",
+        ),
+        flag("signal-group", "Forward signals to the command's group"),
+        value(
+            "grace",
+            "DURATION",
+            "Kill what outlives the command by so much",
+        ),
+    ],
+};
+
+const WORKLOAD: Group = Group {
+    heading: "Workload",
+    options: &[
+        value(
+            "user",
+            "USER[:GROUP]",
+            "Run it as this user, no more as root",
+        ),
+        flag("no-new-privs", "Let it and its children gain no privileges"),
+        value("umask", "MODE", "Permissions that its files don't get"),
+        value("chdir", "DIR", "Its working directory"),
+        value("argv0", "NAME", "What it finds as its own name"),
+        Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),
+        values(
+            "rlimit",
+            "NAME=SOFT:HARD",
+            "Limit what it may use, as nofile=1024:4096",
+        ),
+        value(
+            "parent-death-signal",
+            "SIG",
+            "Send it this when doorkey's parent has ended",
+        ),
+    ],
 };
 
 const LOGGING: Group = Group {
@@ -239,11 +281,25 @@ pub const OWN: &str = "Options";
 pub const ALL: &[Group] = &[LOGGING];
 /// Of those that put an environment together.
 pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, ENVIRONMENT, TIME, LOGGING];
+/// Of the one that launches.
+pub const LAUNCH: &[Group] = &[
+    IN_FORCE,
+    ACCESS,
+    SERVER,
+    CACHE,
+    ENVIRONMENT,
+    SUPERVISION,
+    WORKLOAD,
+    TIME,
+    LOGGING,
+];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
 pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
+/// `--init`, which is looked for before anything is parsed.
+pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::{ArgAction, Command};
 
-use super::flags::Opt;
+use super::cli::Leaf;
+use super::flags::{self, Kind, Opt};
 use crate::pure::environment::lookup;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -33,7 +34,7 @@ impl<'a> Given<'a> {
             match argument.strip_prefix(b"--") {
                 Some(long) => {
                     let name = long.split(|&byte| byte == b'=').next();
-                    name == Some(option.id.as_bytes()) || name == option.alias.map(str::as_bytes)
+                    name.is_some_and(|name| option.is_called(name))
                 }
                 // Short ones can stand together: -qp.
                 None => option.short.is_some_and(|short| {
@@ -46,6 +47,35 @@ impl<'a> Given<'a> {
                 .variables
                 .iter()
                 .any(|entry| stands_for(entry.to_bytes(), option.id))
+    }
+
+    /// Whether `--init` is given: what parsing the arguments would say, without doing so, since
+    /// the process is forked before anything else. Only arguments that can't be parsed may be
+    /// read otherwise here.
+    pub fn asks_for_init(&self, leaf: &Leaf) -> bool {
+        let by_variable = lookup(&self.variables, variable(flags::INIT.id).as_bytes());
+        by_variable.is_some_and(|value| !value.is_empty() && !is_no(value))
+            || self.is_init_an_argument(leaf)
+    }
+
+    fn is_init_an_argument(&self, leaf: &Leaf) -> bool {
+        let mut arguments = self.arguments.iter().map(|argument| argument.as_bytes());
+        while let Some(argument) = arguments.next() {
+            let takes_next = match argument {
+                b"--init" => return true,
+                [b'-', b'-', long @ ..] => {
+                    let option = leaf.options().find(|option| option.is_called(long));
+                    option.is_some_and(Opt::has_value)
+                }
+                [b'-', shorts @ ..] if !shorts.is_empty() => short_takes_next(leaf, shorts),
+                // The command, and all that follows is its own.
+                _ => return false,
+            };
+            if takes_next {
+                arguments.next();
+            }
+        }
+        false
     }
 
     /// Takes the variables of a command's options as their defaults, so that the command line
@@ -69,6 +99,29 @@ impl<'a> Given<'a> {
             }
         })
     }
+}
+
+impl Opt {
+    fn is_called(&self, long: &[u8]) -> bool {
+        long == self.id.as_bytes() || self.alias.is_some_and(|alias| long == alias.as_bytes())
+    }
+
+    fn has_value(&self) -> bool {
+        !matches!(self.kind, Kind::Flag | Kind::Help)
+    }
+}
+
+/// Whether the last of the short options that stand together, as in `-qp`, takes the next
+/// argument as its value. What follows one that has a value is its value.
+fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
+    let called = |short: u8| {
+        let mut options = leaf.options();
+        options.find(move |option| option.short == Some(char::from(short)))
+    };
+    let first = shorts
+        .iter()
+        .position(|&short| called(short).is_none_or(Opt::has_value));
+    first.is_some_and(|at| at + 1 == shorts.len() && called(shorts[at]).is_some())
 }
 
 const PREFIX: &[u8] = b"DOORKEY_";
@@ -103,6 +156,10 @@ fn is_no(value: &[u8]) -> bool {
 mod tests {
     use std::ffi::{CStr, CString, OsString};
 
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::{Given, variable};
     use crate::surface::cli::LEAVES;
     use crate::surface::flags::{Kind, Opt};
@@ -111,6 +168,55 @@ mod tests {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         Given::new(&arguments, environment).may_have(option)
     }
+
+    proptest! {
+        /// Whatever can be parsed: the look before says of `--init` what the parsing says.
+        #[test]
+        fn the_look_before_sees_what_is_parsed(
+            words in vec(select(WORDS), 0..7),
+            variable in select(vec![None, Some(c"DOORKEY_INIT=1"), Some(c"DOORKEY_INIT=no")]),
+        ) {
+            let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let environment: Vec<&'static CStr> = variable.into_iter().collect();
+            let leaf = &LEAVES[0];
+            let given = Given::new(&arguments, &environment);
+            let command = given.with_variables(leaf.command()).no_binary_name(true);
+            if let Ok(matches) = command.try_get_matches_from(&arguments) {
+                prop_assert_eq!(given.asks_for_init(leaf), matches.get_flag("init"));
+            }
+        }
+    }
+
+    const WORDS: &[&str] = &[
+        "--init",
+        "--init",
+        "--init=1",
+        "-q",
+        "-e",
+        "-eA=--init",
+        "-qe",
+        "-qp",
+        "-ep",
+        "A=1",
+        "-",
+        "--",
+        "--env",
+        "--env=--init",
+        "--nice",
+        "-5",
+        "--nice=-5",
+        "--user",
+        "--quiet",
+        "-p",
+        "command",
+        "--signal-map",
+        "TERM:INT",
+        "--argv0",
+        "--argv0=",
+        "-x",
+        "--none",
+        "--clear-env",
+    ];
 
     #[test]
     fn no_option_is_missed() {

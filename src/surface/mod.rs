@@ -13,17 +13,21 @@ mod secret;
 mod store;
 mod table;
 mod target;
+mod workload;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::cli::Leaf;
+use self::given::Given;
 use self::options::Options;
+use crate::engines::init;
 use crate::stores::How;
 use crate::words::error::Error;
 use crate::world::environ::{self, Started};
-use crate::world::{exec, stdio};
+use crate::world::{exec, origin, stdio};
 
 /// The program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
@@ -46,13 +50,16 @@ pub fn main() -> ExitCode {
     let leaf = Leaf::of(&arguments);
     let launching = leaf.is_some_and(|leaf| leaf.words == ["run"]);
     let result = match leaf {
-        Some(leaf) => Options::parse(leaf, &arguments, &started.environment)
-            .and_then(|options| dispatch(leaf, options, started)),
-        None => tree(&arguments),
+        Some(leaf) => start(leaf, launching, &arguments, started),
+        None => {
+            origin::unblock();
+            tree(&arguments)
+        }
     };
     match result {
         Ok(code) => code,
         Err(error) => {
+            log::start(::log::LevelFilter::Info, log::Format::Text);
             for line in error.lines() {
                 ::log::error!("{line}");
             }
@@ -61,10 +68,32 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Where each subcommand is.
+/// Parses a subcommand's arguments and does what they say; where `--init` asks for it, in a second
+/// process that is forked before.
+fn start(
+    leaf: &Leaf,
+    launching: bool,
+    arguments: &[OsString],
+    mut started: Started,
+) -> Result<ExitCode, Error> {
+    let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
+    let mut supervised = None;
+    if launching && given.asks_for_init(leaf) {
+        let (same, by) = init::split(started)?;
+        (started, supervised) = (same, Some(by));
+    } else {
+        origin::unblock();
+    }
+    let options = Options::parse(leaf, arguments, &started.environment)?;
+    match leaf.words {
+        ["run"] => run::run(options, started, supervised),
+        _ => dispatch(leaf, options, started),
+    }
+}
+
+/// Where each other subcommand is.
 fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
     match leaf.words {
-        ["run"] => run::run(options, started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),
@@ -85,9 +114,9 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
 }
 
 /// What is no subcommand that does something: help, the version, or a usage error.
-fn tree(arguments: &[std::ffi::OsString]) -> Result<ExitCode, Error> {
+fn tree(arguments: &[OsString]) -> Result<ExitCode, Error> {
     log::start(::log::LevelFilter::Info, log::Format::Text);
-    let program = std::ffi::OsString::from("doorkey");
+    let program = OsString::from("doorkey");
     match cli::tree().try_get_matches_from(std::iter::once(&program).chain(arguments)) {
         Ok(_) => Err(Error::Usage(
             "this does nothing; see doorkey --help".to_owned(),

@@ -9,8 +9,10 @@ use ::log::Level;
 
 use super::log;
 use super::options::Options;
+use super::workload;
 use crate::engines::answers::Depth;
 use crate::engines::assemble::assemble;
+use crate::engines::init::Supervised;
 use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
@@ -24,10 +26,15 @@ use crate::world::signals::{self, Deadline};
 ///
 /// # Errors
 /// Everything that keeps the workload from starting.
-pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn run(
+    options: Options,
+    mut started: Started,
+    supervised: Option<Supervised>,
+) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125)?;
+    let attributes = workload::prepare(&options, supervised, &mut started)?;
     let command: Vec<CString> = options
         .values("command")
         .into_iter()
@@ -41,7 +48,13 @@ pub fn run(options: Options, mut started: Started) -> Result<ExitCode, Error> {
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
     drop(options);
-    Err(launch::launch(&command, &environment, &concealed, deadline))
+    Err(launch::launch(
+        &command,
+        &environment,
+        &attributes,
+        &concealed,
+        deadline,
+    ))
 }
 
 /// What `run`, `check` and `env` have in common: everything up to the answers of the store, which

@@ -162,7 +162,7 @@ impl fmt::Display for Trouble {
             Trouble::Unreached { what, tries, within, last } => {
                 let plural = if *tries == 1 { "try" } else { "tries" };
                 let seconds = *within as f64 / 1000.0;
-                write!(f, "{what}: no answer after {tries} {plural} in {seconds:.1} s; the last: {last}")
+                write!(f, "{what}: gave up after {tries} {plural} in {seconds:.1} s; the last: {last}")
             }
             Trouble::Unusable { what, why } => write!(f, "{what}: {why}"),
             Trouble::NotAdmitted { method, why } => write!(f, "not admitted by {method}: {why}"),

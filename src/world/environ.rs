@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
 
+use super::memory;
 use crate::pure::environment::value_in;
 use crate::words::secret::Secret;
 
@@ -38,6 +39,26 @@ pub fn read() -> Started {
 }
 
 impl Started {
+    /// Overwrites the whole environment where it stands, which is what /proc shows of it, for a
+    /// process that needs none of it.
+    pub fn erase(self) {
+        for entry in self.environment {
+            // SAFETY: the process's own initial stack can be written to, and this was the one
+            // reference to the entry.
+            unsafe { memory::wipe(entry.as_ptr().cast_mut().cast(), entry.count_bytes()) };
+        }
+    }
+
+    /// Has the environment begin with another value of a name, as if it had been inherited.
+    pub fn assign(&mut self, name: &str, value: &[u8]) {
+        self.environment
+            .retain(|entry| value_in(entry.to_bytes(), name.as_bytes()).is_none());
+        let entry = [name.as_bytes(), b"=", value].concat();
+        let entry = CString::new(entry).unwrap_or_default().into_boxed_c_str();
+        // One short string, until the exec.
+        self.environment.push(Box::leak(entry));
+    }
+
     /// Moves the values of these variables out of the environment, overwriting them where they
     /// stood, so that they are no longer in `/proc/PID/environ` either. A variable that `keeps`
     /// names stays, for the workload.

@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
+use super::attributes::Attributes;
 use super::memory::Concealed;
 use super::origin;
 use super::signals::Deadline;
@@ -18,19 +19,25 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/bin:/usr/bin";
 
 /// Becomes the command that the first argument names, found in `path` as `execvp` would, with
 /// exactly these arguments and this environment, and with the signals, mask and limits that
-/// doorkey was started with. Comes back only when it fails.
+/// doorkey was started with, but for what the attributes change. Comes back only when it fails.
 pub fn replace(
     arguments: &[CString],
     path: Option<&[u8]>,
     environment: &[Cow<'_, CStr>],
+    attributes: &Attributes,
     concealed: &Concealed,
     deadline: Deadline,
 ) -> Error {
     let command = arguments.first().map_or(c"", CString::as_c_str);
-    let argv = pointers(arguments.iter().map(CString::as_c_str));
+    let own_name = attributes.argv0.as_deref().unwrap_or(command);
+    let rest = arguments.iter().skip(1).map(CString::as_c_str);
+    let argv = pointers([own_name].into_iter().chain(rest));
     let envp = pointers(environment.iter().map(AsRef::as_ref));
     drop(deadline);
     concealed.lift();
+    if let Err(error) = attributes.apply() {
+        return error;
+    }
     origin::restore();
     let error = search(command, path, &argv, &envp);
     origin::shield();

@@ -88,6 +88,12 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
+/// Leaves the working directory for the root, so that nobody is kept from removing or unmounting
+/// it.
+pub fn leave_folder() {
+    let _ = std::env::set_current_dir("/");
+}
+
 /// Makes a folder and those above it.
 ///
 /// # Errors

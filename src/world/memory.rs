@@ -106,7 +106,7 @@ unsafe impl GlobalAlloc for Wiping {
 ///
 /// # Safety
 /// `start` is valid for writes of `bytes` bytes, and nobody reads them again.
-unsafe fn wipe(start: *mut u8, bytes: usize) {
+pub(super) unsafe fn wipe(start: *mut u8, bytes: usize) {
     // SAFETY: as the caller promises.
     unsafe {
         std::ptr::write_bytes(start, 0, bytes);
@@ -142,7 +142,8 @@ fn drop_far() {
     unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
 }
 
-fn page_size() -> usize {
+/// Bytes of a page of memory.
+pub fn page_size() -> usize {
     // SAFETY: it takes no pointer.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(65536)
 }

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::signals;
+use super::{process, signals};
 
 /// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
 /// out the signals that it keeps for itself.
@@ -17,6 +17,7 @@ const MASK_BYTES: usize = size_of::<Mask>();
 
 static MASK: AtomicU64 = AtomicU64::new(0);
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+static CHILDREN_IGNORED: AtomicBool = AtomicBool::new(false);
 
 // SAFETY: the section takes pointers to functions that may be called with any arguments before
 // `main`; `capture` takes none and needs nothing of Rust's runtime.
@@ -44,6 +45,26 @@ extern "C" fn capture() {
     }
     // As PID 1 every one that comes before this is dropped by the kernel.
     signals::end_on_signals();
+    // Whether a supervisor is to keep them is known in `main` only.
+    mask(libc::SIG_BLOCK, process::ALL);
+}
+
+/// Lets signals come as they were let when doorkey was started.
+pub fn unblock() {
+    mask(libc::SIG_SETMASK, MASK.load(Relaxed));
+}
+
+/// The signals that were blocked when doorkey was started.
+pub fn blocked() -> Mask {
+    MASK.load(Relaxed)
+}
+
+/// Has the end of each child be told: where SIGCHLD is ignored, its exit code would be lost.
+/// [`restore`] gives the workload back what was inherited.
+pub fn take_children() {
+    // SAFETY: the default is no handler.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    CHILDREN_IGNORED.store(before == libc::SIG_IGN, Relaxed);
 }
 
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.
@@ -55,7 +76,11 @@ pub fn restore() {
     };
     // SAFETY: neither is a handler.
     unsafe { libc::signal(libc::SIGPIPE, pipe) };
-    mask(libc::SIG_SETMASK, MASK.load(Relaxed));
+    if CHILDREN_IGNORED.load(Relaxed) {
+        // SAFETY: it is no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    }
+    unblock();
 }
 
 /// Undoes [`restore`] where the exec failed, so that a closed stderr can't end us with SIGPIPE.

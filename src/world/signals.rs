@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{origin, stdio, terminal};
+use super::{origin, process, stdio, terminal};
 
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
@@ -37,6 +37,20 @@ pub fn end_on_signals() {
             }
         }
     }
+}
+
+/// Those of them that do: none that was inherited as ignored or as blocked.
+pub fn ending() -> origin::Mask {
+    let ends = |signal: &&libc::c_int| {
+        // SAFETY: plain data, filled in by the call.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(**signal, std::ptr::null(), &mut action);
+            action.sa_sigaction != libc::SIG_IGN
+        }
+    };
+    let set = ENDING.iter().filter(ends);
+    set.fold(0, |set, &signal| set | process::bit(signal)) & !origin::blocked()
 }
 
 extern "C" fn end(signal: libc::c_int) {

@@ -1,9 +1,11 @@
 //! A person at a terminal: the program on a pseudoterminal of its own, which the test types into
 //! and looks at.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -97,6 +99,20 @@ impl Terminal {
     /// Types.
     pub fn types(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
         self.keyboard.write_all(text.as_ref()).unwrap();
+        self
+    }
+
+    /// Gives the window another size, in lines and columns.
+    pub fn resizes(&mut self, lines: u16, columns: u16) -> &mut Self {
+        let size = libc::winsize {
+            ws_row: lines,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        // SAFETY: the struct is the one that this request reads.
+        let set = unsafe { libc::ioctl(self.keyboard.as_raw_fd(), libc::TIOCSWINSZ, &size) };
+        assert_eq!(set, 0);
         self
     }
 

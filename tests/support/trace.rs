@@ -101,6 +101,32 @@ impl Tracee {
         status
     }
 
+    /// Lets it run until it forks. The new process comes instead, stopped before its first
+    /// instruction, and the other runs on by itself; its number.
+    pub fn follow_fork(mut self) -> (Tracee, Pid) {
+        let options = Options::PTRACE_O_TRACESYSGOOD
+            | Options::PTRACE_O_TRACEEXEC
+            | Options::PTRACE_O_EXITKILL;
+        ptrace::setoptions(self.pid, options | Options::PTRACE_O_TRACEFORK).unwrap();
+        ptrace::cont(self.pid, None).unwrap();
+        let forked =
+            WaitStatus::PtraceEvent(self.pid, Signal::SIGTRAP, Event::PTRACE_EVENT_FORK as i32);
+        assert_eq!(self.wait(), forked);
+        let child = Pid::from_raw(ptrace::getevent(self.pid).unwrap().try_into().unwrap());
+        let mut tracee = Tracee {
+            pid: child,
+            ended: None,
+            inside: false,
+        };
+        let stopped = WaitStatus::Stopped(child, Signal::SIGSTOP);
+        assert_eq!(tracee.wait(), stopped, "the forked process stops first");
+        ptrace::setoptions(child, options).unwrap();
+        ptrace::detach(self.pid, None).unwrap();
+        let other = self.pid;
+        std::mem::forget(self);
+        (tracee, other)
+    }
+
     /// Lets it run until it has become another program, before that one's first instruction.
     pub fn reach_program(&mut self) {
         let mut signal = None;
@@ -196,9 +222,7 @@ impl Tracee {
 
     /// Its memory.
     pub fn memory(&self) -> Memory {
-        let file = File::open(format!("/proc/{}/mem", self.pid)).expect("root reads memory");
-        let mappings = self.read_proc("maps").lines().map(Mapping::parse).collect();
-        Memory { file, mappings }
+        Memory::of(self.pid)
     }
 
     /// Everything that it was handed: signals, descriptors, limits and the like.
@@ -302,6 +326,14 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// That of any process.
+    pub fn of(process: Pid) -> Self {
+        let file = File::open(format!("/proc/{process}/mem")).expect("root reads memory");
+        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+        let mappings = maps.lines().map(Mapping::parse).collect();
+        Memory { file, mappings }
+    }
+
     /// The bytes of a mapping.
     pub fn read(&self, mapping: &Mapping) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(mapping.end - mapping.start).unwrap()];

@@ -82,6 +82,8 @@ pub struct Envelope<'a> {
     pub auth: Option<&'a RawValue>,
 }
 
+const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault server?";
+
 /// The parts of an answer.
 ///
 /// # Errors
@@ -92,9 +94,7 @@ pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, Trouble>
         why: why.to_owned(),
     };
     if !answer.is_json {
-        return Err(unusable(
-            "the answer is not JSON; is this the address of an OpenBao or Vault server?",
-        ));
+        return Err(unusable(&format!("the answer is {NOT_JSON}")));
     }
     serde_json::from_slice(answer.body.expose())
         .map_err(|_| unusable("the answer is broken JSON, or not the server's"))
@@ -205,7 +205,10 @@ pub fn trouble(answer: &Answer, path: &str) -> Trouble {
         Refusal::LostRace => Trouble::Contended,
         Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
             what: path.to_owned(),
-            why: format!("the server refuses with status {}", answer.status),
+            why: match answer.is_json {
+                true => format!("the server refuses with status {}", answer.status),
+                false => format!("status {}, {NOT_JSON}", answer.status),
+            },
         },
     }
 }

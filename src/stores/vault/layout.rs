@@ -120,6 +120,13 @@ impl Layout {
         Ok(format!("{}/{scope}", self.prefix))
     }
 
+    /// The paths that stand in the place of the usual ones, as one text.
+    pub fn instead(&self) -> String {
+        let paths = self.instead.iter();
+        let said = paths.filter_map(|(level, path)| Some(format!("{level}={}", path.as_ref()?)));
+        said.collect::<Vec<_>>().join(" ")
+    }
+
     /// The folder that scopes are in; `None` where each has a path of its own.
     pub fn folder(&self) -> Option<&str> {
         Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty())

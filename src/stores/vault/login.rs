@@ -104,14 +104,14 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     {
         return token_in(token).map(Some);
     }
-    if reader.0.said("auth").is_none() && method(reader).is_some() {
+    let named = reader.setting("auth", "AUTH_METHOD");
+    if named.is_none() && method(reader).is_some() {
         return Ok(None);
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
         Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
-        _ if reader.setting("auth", "AUTH_METHOD").is_some() => Err(no_token()),
-        _ => Ok(None),
+        _ => Err(no_token()),
     }
 }
 
@@ -240,6 +240,7 @@ fn log_in(
             ),
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => answer::trouble(&answer, &login.path),
+            _ if !answer.is_json => answer::trouble(&answer, &login.path),
             Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
                 refused("the server refuses it")
             }

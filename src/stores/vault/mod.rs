@@ -190,7 +190,8 @@ impl Store for Vault {
         let reader = self.reader();
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
-        format!("{} of {address} {namespace}", self.label)
+        let instead = self.layout.instead();
+        format!("{} of {address} {namespace} {instead}", self.label)
     }
 
     fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {

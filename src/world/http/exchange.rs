@@ -1,6 +1,6 @@
 //! One request, until it has an answer or there is no more time.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::address::is_same;
 use super::failure::{Failure, failure};
+use super::gate::Gate;
 use super::{Answer, Method, Request, Settings};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
@@ -25,6 +26,9 @@ const UNDONE: [u16; 4] = [412, 429, 473, 503];
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
+/// In less time than this nothing is tried any more.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 /// More redirects than these lead nowhere.
 const MOST_REDIRECTS: usize = 5;
 
@@ -35,15 +39,17 @@ const LARGEST: usize = 8 * 1024 * 1024;
 pub struct Exchange {
     http: reqwest::Client,
     settings: Settings,
+    gate: Arc<Gate>,
     /// What the last try that failed came to.
     last: Mutex<String>,
 }
 
 impl Exchange {
-    pub fn new(http: reqwest::Client, settings: Settings) -> Self {
+    pub fn new(http: reqwest::Client, settings: Settings, gate: Arc<Gate>) -> Self {
         Exchange {
             http,
             settings,
+            gate,
             last: Mutex::default(),
         }
     }
@@ -81,7 +87,8 @@ impl Exchange {
             let left = deadline.saturating_duration_since(Instant::now());
             let attempt = timeout(left.min(self.settings.attempt), self.attempt(&request));
             let (last, undone, at_least) = match attempt.await {
-                Err(_) => ("no answer in time".to_owned(), false, None),
+                Err(_) if self.gate.is_open() => ("no answer in time".to_owned(), false, None),
+                Err(_) => ("no connection in time".to_owned(), true, None),
                 Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
                 Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
                 Ok(Ok((answer, at_least))) => {
@@ -101,8 +108,9 @@ impl Exchange {
                 }
             };
             log::debug!("{what}: try {tries}: {last}");
-            let pause = at_least.unwrap_or_default().max(pause(tries));
-            let over = tries == self.settings.tries || Instant::now() + pause >= deadline;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
+            let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
                 let within = began.elapsed().as_millis();
                 return Err(Trouble::Unreached {

@@ -27,12 +27,17 @@ impl Gate {
     /// Waits until it is open.
     pub async fn pass(&self) {
         let opened = self.opened.notified();
-        if !self.is_open.load(Relaxed) {
+        if !self.is_open() {
             opened.await;
             for _ in 0..TURNS {
                 yield_now().await;
             }
         }
+    }
+
+    /// Whether it is open.
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Relaxed)
     }
 
     /// Opens it, for good.

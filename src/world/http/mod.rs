@@ -149,7 +149,7 @@ impl Client {
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
         Ok(Client {
-            exchange: Arc::new(Exchange::new(http, settings)),
+            exchange: Arc::new(Exchange::new(http, settings, Arc::clone(&gate))),
             gate,
             runtime: Some(runtime),
         })

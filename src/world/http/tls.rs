@@ -1,10 +1,8 @@
 //! Whom we trust, and who we are, in TLS 1.2 and 1.3.
 
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -91,37 +89,13 @@ fn read((setting, path): &(String, PathBuf)) -> Result<Vec<u8>, Trouble> {
     })
 }
 
-/// All certificates in a PEM text (RFC 7468), of which there must be one. A system's trust is
-/// well over a hundred of them, and rustls' own reader is slow where a build is for size.
+/// All certificates in a PEM text, of which there must be one.
 fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Trouble> {
-    decoded(text)
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    found
+        .ok()
         .filter(|found| !found.is_empty())
         .ok_or_else(|| unfit(setting, "holds no certificate in PEM"))
-}
-
-/// `None` where one of them is broken.
-fn decoded(mut text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let mut found = Vec::new();
-    let mut line = Vec::new();
-    let mut letters = Vec::new();
-    let mut inside = false;
-    // Finding the end of a line is a function of the standard library's, which is built for speed.
-    while text.read_until(b'\n', &mut line).ok()? > 0 {
-        match line.trim_ascii() {
-            b"-----BEGIN CERTIFICATE-----" => {
-                letters.clear();
-                inside = true;
-            }
-            b"-----END CERTIFICATE-----" if inside => {
-                found.push(BASE64_STANDARD.decode(&letters).ok()?.into());
-                inside = false;
-            }
-            part if inside => letters.extend_from_slice(part),
-            _ => {}
-        }
-        line.clear();
-    }
-    (!inside).then_some(found)
 }
 
 fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {

@@ -1,0 +1,145 @@
+//! Users and groups, from an image's own `/etc/passwd` and `/etc/group`: no other source of
+//! names is asked, as there is none in most images.
+
+/// Who a process is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Further groups, sorted.
+    pub groups: Vec<u32>,
+    /// The user's own folder, where the user has an entry.
+    pub home: Option<Vec<u8>>,
+}
+
+/// Why a user can't be found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unknown {
+    /// There is no such user.
+    User,
+    /// There is no such group.
+    Group,
+}
+
+/// The number that means "none" to the kernel's calls.
+const NOBODY: u32 = u32::MAX;
+
+/// Finds `USER` or `USER:GROUP`, each a name or a number, in the texts of both files. A name that
+/// is all digits is a number. Without a GROUP it is the user's own, with the others that list the
+/// user as a member; the number of a user who has no entry stands for a group too.
+///
+/// # Errors
+/// Which of them is unknown.
+pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unknown> {
+    let mut parts = wanted.splitn(2, |&byte| byte == b':');
+    let user = parts.next().unwrap_or_default();
+    let named_group = parts.next();
+
+    let number = number(user);
+    let entry = fields(passwd).find(|fields| match number {
+        Some(uid) => fields.get(2).and_then(|field| self::number(field)) == Some(uid),
+        None => fields[0] == user && !user.is_empty(),
+    });
+    let of_entry = |at: usize| entry.as_ref()?.get(at).copied();
+    let uid = number
+        .or_else(|| self::number(of_entry(2)?))
+        .ok_or(Unknown::User)?;
+    let home = of_entry(5).filter(|home| home.starts_with(b"/"));
+    let mut account = Account {
+        uid,
+        gid: uid,
+        groups: vec![],
+        home: home.map(<[u8]>::to_vec),
+    };
+    if let Some(name) = named_group {
+        let listed = || {
+            let entry = fields(group).find(|fields| fields[0] == name && !name.is_empty())?;
+            self::number(entry.get(2)?)
+        };
+        account.gid = self::number(name).or_else(listed).ok_or(Unknown::Group)?;
+        return Ok(account);
+    }
+    if let Some(gid) = of_entry(3).and_then(self::number) {
+        account.gid = gid;
+    }
+    if let Some(name) = of_entry(0) {
+        let is_member = |fields: &Vec<&[u8]>| {
+            let members = fields.get(3).copied().unwrap_or_default();
+            members
+                .split(|&byte| byte == b',')
+                .any(|member| member == name)
+        };
+        let gids = fields(group).filter(is_member);
+        account.groups = gids.filter_map(|fields| self::number(fields[2])).collect();
+        account.groups.retain(|&gid| gid != account.gid);
+        account.groups.sort_unstable();
+        account.groups.dedup();
+    }
+    Ok(account)
+}
+
+/// The lines of a file, each as its fields.
+fn fields(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
+    text.split(|&byte| byte == b'\n')
+        .map(|line| line.split(|&byte| byte == b':').collect())
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = str::from_utf8(text).ok()?.parse().ok()?;
+    (number != NOBODY).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Unknown, find};
+
+    const PASSWD: &[u8] =
+        b"root:x:0:0:root:/root:/bin/sh\n# comment\n\nweb:x:1000:1001:,,,:/srv/web:/bin/sh\n\
+        odd:x:7\nbad:x:none:3::/:\nnobody:x:65534:65534::/nonexistent:/bin/false";
+    const GROUP: &[u8] = b"root:x:0:\nweb:x:1001:\nlog:x:40:web,other\naudio:x:29:other,web\n\
+        own:x:1001:web\nodd:x\nshort:x:5:webb";
+
+    #[test]
+    fn users_and_groups() {
+        type Found<'a> = (u32, u32, &'a [u32], Option<&'a [u8]>);
+        let web: Option<&[u8]> = Some(b"/srv/web");
+        let table: &[(&str, Result<Found<'_>, Unknown>)] = &[
+            ("web", Ok((1000, 1001, &[29, 40], web))),
+            ("1000", Ok((1000, 1001, &[29, 40], web))),
+            ("web:log", Ok((1000, 40, &[], web))),
+            ("web:0", Ok((1000, 0, &[], web))),
+            ("1000:audio", Ok((1000, 29, &[], web))),
+            ("0", Ok((0, 0, &[], Some(b"/root")))),
+            ("12345", Ok((12345, 12345, &[], None))),
+            ("12345:6", Ok((12345, 6, &[], None))),
+            ("odd", Ok((7, 7, &[], None))),
+            ("65534", Ok((65534, 65534, &[], Some(b"/nonexistent")))),
+            ("bad", Err(Unknown::User)),
+            ("none", Err(Unknown::User)),
+            ("", Err(Unknown::User)),
+            (":0", Err(Unknown::User)),
+            ("4294967295", Err(Unknown::User)),
+            ("4294967296", Err(Unknown::User)),
+            ("-1", Err(Unknown::User)),
+            ("web:", Err(Unknown::Group)),
+            ("web:none", Err(Unknown::Group)),
+            ("web:log:x", Err(Unknown::Group)),
+            ("web:4294967295", Err(Unknown::Group)),
+        ];
+        for (wanted, expected) in table {
+            let found = find(wanted.as_bytes(), PASSWD, GROUP);
+            let found = found.as_ref().map(|account| {
+                let home = account.home.as_deref();
+                (account.uid, account.gid, &account.groups[..], home)
+            });
+            assert_eq!(found, expected.as_ref().copied(), "{wanted}");
+        }
+        assert!(find(b"web", b"", b"").is_err());
+        assert_eq!(find(b"5", b"", b"").unwrap().gid, 5);
+    }
+}

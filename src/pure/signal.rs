@@ -1,0 +1,193 @@
+//! Signals by name and by number, and which becomes which on its way to the workload.
+
+/// A signal's number, from 1 to [`LAST`].
+pub type Signal = u8;
+
+/// The last real-time signal.
+pub const LAST: Signal = 64;
+
+/// The first real-time signal as `kill -l` counts: the C library of most systems keeps 32 and 33.
+const FIRST_REAL_TIME: Signal = 34;
+
+/// As the kernel numbers them on x86 and ARM (`asm-generic/signal.h`); of two names the usual
+/// one first.
+const NAMES: [(&str, Signal); 34] = [
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ILL", 4),
+    ("TRAP", 5),
+    ("ABRT", 6),
+    ("IOT", 6),
+    ("BUS", 7),
+    ("FPE", 8),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("SEGV", 11),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("STKFLT", 16),
+    ("CHLD", 17),
+    ("CLD", 17),
+    ("CONT", 18),
+    ("STOP", 19),
+    ("TSTP", 20),
+    ("TTIN", 21),
+    ("TTOU", 22),
+    ("URG", 23),
+    ("XCPU", 24),
+    ("XFSZ", 25),
+    ("VTALRM", 26),
+    ("PROF", 27),
+    ("WINCH", 28),
+    ("IO", 29),
+    ("POLL", 29),
+    ("PWR", 30),
+    ("SYS", 31),
+];
+
+/// KILL and STOP can't be caught; the others come from a process's own faults, or from its
+/// children. None of them is forwarded.
+const OWN: [Signal; 9] = [4, 5, 7, 8, 9, 11, 17, 19, 31];
+
+/// Reads a signal: its name with or without `SIG`, its number, or `RTMIN+N` and `RTMAX-N`.
+pub fn parse(text: &str) -> Option<Signal> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some((_, number)) = NAMES.iter().find(|(known, _)| *known == name) {
+        return Some(*number);
+    }
+    let offset = |rest: &str, sign| match rest {
+        "" => Some(0),
+        rest => digits(rest.strip_prefix(sign)?),
+    };
+    let number = if let Some(rest) = name.strip_prefix("RTMIN") {
+        FIRST_REAL_TIME.checked_add(offset(rest, '+')?)?
+    } else if let Some(rest) = name.strip_prefix("RTMAX") {
+        let number = LAST.checked_sub(offset(rest, '-')?)?;
+        return Some(number).filter(|&number| number >= FIRST_REAL_TIME);
+    } else {
+        digits(text)?
+    };
+    (1..=LAST).contains(&number).then_some(number)
+}
+
+fn digits(text: &str) -> Option<u8> {
+    let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all.then(|| text.parse().ok()).flatten()
+}
+
+/// What each signal becomes before it is forwarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Map([Signal; LAST as usize + 1]);
+
+impl Default for Map {
+    fn default() -> Self {
+        Map(std::array::from_fn(|signal| signal as Signal))
+    }
+}
+
+impl Map {
+    /// Adds `FROM:TO`; a TO of `0` or `none` drops the signal.
+    ///
+    /// # Errors
+    /// What is wrong with it, in lower case.
+    pub fn add(&mut self, rule: &str) -> Result<(), &'static str> {
+        let (from, to) = rule.split_once(':').ok_or("must be FROM:TO")?;
+        let from = parse(from).ok_or(NO_SIGNAL)?;
+        if OWN.contains(&from) {
+            return Err("can only map a signal that is forwarded");
+        }
+        self.0[usize::from(from)] = match to {
+            "0" | "none" => 0,
+            to => parse(to).ok_or(NO_SIGNAL)?,
+        };
+        Ok(())
+    }
+
+    /// What a signal becomes; nothing where it is dropped.
+    pub fn of(&self, signal: Signal) -> Option<Signal> {
+        let to = self.0.get(usize::from(signal)).copied();
+        to.filter(|&to| to != 0)
+    }
+
+    /// As bytes, for [`Map::from_bytes`].
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// From its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Map)
+    }
+}
+
+/// Why a signal's name is refused.
+pub const NO_SIGNAL: &str = "must name signals: TERM, SIGTERM, 15 or RTMIN+1";
+
+#[cfg(test)]
+mod tests {
+    use super::{Map, parse};
+
+    #[test]
+    fn names_and_numbers() {
+        for (text, number) in [
+            ("TERM", Some(15)),
+            ("SIGTERM", Some(15)),
+            ("sigterm", Some(15)),
+            ("15", Some(15)),
+            ("1", Some(1)),
+            ("64", Some(64)),
+            ("iot", Some(6)),
+            ("RTMIN", Some(34)),
+            ("SIGRTMIN+3", Some(37)),
+            ("rtmin+30", Some(64)),
+            ("RTMAX", Some(64)),
+            ("RTMAX-30", Some(34)),
+            ("RTMIN+31", None),
+            ("RTMAX-31", None),
+            ("RTMIN-1", None),
+            ("RTMIN+", None),
+            ("RTMIN+255", None),
+            ("0", None),
+            ("65", None),
+            ("256", None),
+            ("+1", None),
+            ("", None),
+            ("SIG", None),
+            ("SIG15", None),
+            ("TERMX", None),
+        ] {
+            assert_eq!(parse(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn rules() {
+        let mut map = Map::default();
+        assert_eq!(
+            (map.of(15), map.of(64), map.of(0)),
+            (Some(15), Some(64), None)
+        );
+        map.add("TERM:INT").unwrap();
+        map.add("SIGUSR1:0").unwrap();
+        map.add("hup:KILL").unwrap();
+        map.add("RTMIN:none").unwrap();
+        let mapped = [15, 10, 1, 34, 2].map(|signal| map.of(signal));
+        assert_eq!(mapped, [Some(2), None, Some(9), None, Some(2)]);
+        assert_eq!(Map::from_bytes(map.bytes()), Some(map));
+        assert_eq!(Map::from_bytes(&[0; 3]), None);
+        for (rule, why) in [
+            ("TERM", "must be FROM:TO"),
+            ("KILL:TERM", "can only map a signal that is forwarded"),
+            ("CHLD:TERM", "can only map a signal that is forwarded"),
+            ("TERM:", super::NO_SIGNAL),
+            (":TERM", super::NO_SIGNAL),
+            ("TERM:INT:HUP", super::NO_SIGNAL),
+        ] {
+            assert_eq!(map.add(rule), Err(why), "{rule}");
+        }
+    }
+}

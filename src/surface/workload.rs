@@ -1,0 +1,189 @@
+//! What `run` is told about the workload's process, and about supervising it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::options::Options;
+use crate::engines::init::{Settings, Supervised};
+use crate::pure::account::{self, Account, Unknown};
+use crate::pure::limit;
+use crate::pure::signal::{self, Map, Signal};
+use crate::words::error::Error;
+use crate::world::attributes::Attributes;
+use crate::world::environ::{self, Started};
+use crate::world::{files, process};
+
+/// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
+const LARGEST: usize = 1024 * 1024;
+
+/// Everything about the workload's process that is known before anything is fetched. The
+/// supervisor, where there is one, is told its part.
+///
+/// # Errors
+/// Usage, or what this process may not do.
+pub fn prepare(
+    options: &Options,
+    mut supervised: Option<Supervised>,
+    started: &mut Started,
+) -> Result<Attributes, Error> {
+    // Arguments were looked at before they were parsed, and the process forked or not.
+    assert_eq!(options.flag("init"), supervised.is_some());
+    let settings = settings(options)?;
+    let attributes = attributes(options, supervised.as_ref())?;
+    if let Some((account, _)) = &attributes.account
+        && let Some(home) = &account.home
+    {
+        started.assign("HOME", home);
+    }
+    if let Some(supervised) = &mut supervised {
+        supervised.settle(&settings)?;
+        if !supervised.reaps {
+            ::log::warn!("the system does not let doorkey take in orphans of the command");
+        }
+    } else if process::own() == 1 && options.values("command").first().is_some_and(is_shell) {
+        ::log::debug!(
+            "doorkey is PID 1 and becomes a shell, which forwards no signals; --init does, and reaps orphans"
+        );
+    }
+    let in_force = |id: &&str| options.flag(id) || options.value(id).is_some();
+    let in_force: Vec<&str> = OPTIONS.iter().copied().filter(in_force).collect();
+    if !in_force.is_empty() {
+        ::log::debug!("in force for the command: {}", in_force.join(", "));
+    }
+    // The pipe to the supervisor has to last until the exec closes it.
+    std::mem::forget(supervised);
+    Ok(attributes)
+}
+
+const OPTIONS: [&str; 12] = [
+    "init",
+    "signal-map",
+    "signal-group",
+    "grace",
+    "user",
+    "no-new-privs",
+    "umask",
+    "chdir",
+    "argv0",
+    "nice",
+    "rlimit",
+    "parent-death-signal",
+];
+
+fn is_shell(command: &&OsStr) -> bool {
+    let shells = ["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh", "fish"];
+    let name = Path::new(command).file_name();
+    name.is_some_and(|name| shells.iter().any(|shell| name == *shell))
+}
+
+fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attributes, Error> {
+    let umask = options.text("umask")?.map(|text| {
+        let octal = u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|&mode| mode <= 0o777);
+        octal.ok_or_else(|| options.usage("umask", "must be octal, from 0 to 777"))
+    });
+    let nice = options.text("nice")?.map(|text| {
+        let number = text
+            .parse::<i32>()
+            .ok()
+            .filter(|by| (-40..=40).contains(by));
+        number.ok_or_else(|| options.usage("nice", "must be a number from -40 to 40"))
+    });
+    let limit = |text: &OsStr| {
+        limit::parse(&text.to_string_lossy()).map_err(|why| options.usage("rlimit", why))
+    };
+    let signal = parent_death(options)?;
+    // Without one, that of the launch itself must not stay.
+    let parent = supervised.map_or_else(process::parent, |supervised| supervised.supervisor);
+    let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
+    let attributes = Attributes {
+        account: account(options)?,
+        no_new_privs: options.flag("no-new-privs"),
+        umask: umask.transpose()?,
+        folder: options.value("chdir").map(PathBuf::from),
+        argv0: options
+            .value("argv0")
+            .map(|name| environ::c_string(name.to_owned())),
+        nice: nice.transpose()?,
+        limits: options
+            .values("rlimit")
+            .into_iter()
+            .map(limit)
+            .collect::<Result<_, _>>()?,
+        parent_death,
+    };
+    let faults = attributes.faults();
+    if faults.is_empty() {
+        Ok(attributes)
+    } else {
+        Err(Error::all(faults))
+    }
+}
+
+fn settings(options: &Options) -> Result<Settings, Error> {
+    let mut map = Map::default();
+    for rule in options.values("signal-map") {
+        map.add(&rule.to_string_lossy())
+            .map_err(|why| options.usage("signal-map", why))?;
+    }
+    let settings = Settings {
+        map,
+        group: options.flag("signal-group"),
+        grace: grace(options)?,
+        parent_death: parent_death(options)?,
+    };
+    if !options.flag("init") {
+        for id in ["signal-map", "signal-group", "grace"] {
+            if options.flag(id) || options.value(id).is_some() {
+                return Err(options.usage(id, "needs --init"));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+fn grace(options: &Options) -> Result<Option<Duration>, Error> {
+    let Some(text) = options.text("grace")? else {
+        return Ok(None);
+    };
+    let seconds = text.parse().map(Duration::from_secs).ok();
+    let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
+    let duration = duration.ok_or_else(|| options.usage("grace", "must be a duration, such as 5s"));
+    duration.map(Some)
+}
+
+fn parent_death(options: &Options) -> Result<Signal, Error> {
+    let Some(text) = options.text("parent-death-signal")? else {
+        return Ok(0);
+    };
+    let signal = signal::parse(text);
+    signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
+}
+
+fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
+    let Some(wanted) = options.value("user") else {
+        return Ok(None);
+    };
+    let read = |path: &str| match files::read(Path::new(path), LARGEST) {
+        Ok(text) => Ok(text),
+        // An image without names: numbers will do.
+        Err(why) if files::is_absent(&why) => Ok(Vec::new()),
+        Err(why) => Err(Error::file("read", path, why)),
+    };
+    let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
+    let account = account::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
+        options.usage(
+            "user",
+            match unknown {
+                Unknown::User => "names a user that is not in /etc/passwd; a number needs no entry",
+                Unknown::Group => {
+                    "names a group that is not in /etc/group; a number needs no entry"
+                }
+            },
+        )
+    })?;
+    Ok(Some((account, wanted.to_string_lossy().into_owned())))
+}

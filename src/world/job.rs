@@ -1,0 +1,143 @@
+//! Job control: the workload's process group, and the terminal that it may have.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use super::origin;
+use super::process::{self, be_stopped_by};
+
+/// A supervisor and its workload as jobs of a terminal, or without one.
+pub struct Job {
+    /// Whether there is a terminal that controls this process.
+    terminal: bool,
+    /// Our own group.
+    group: i32,
+    /// The workload's, of the same number as its process.
+    workload: i32,
+    /// Whether the workload has been given the terminal.
+    given: bool,
+}
+
+impl Job {
+    /// Looks at the terminal. The workload is given it at once where it is ours, and where both
+    /// standard input and output are that terminal: in a pipeline others of our group may need
+    /// it. There, and where we are brought to the foreground later, it is given when it is wanted.
+    pub fn survey() -> Self {
+        // SAFETY: it takes no pointer.
+        let group = unsafe { libc::getpgrp() };
+        let foreground = foreground_of(0);
+        Job {
+            terminal: foreground.is_some() || on_terminal(|_| ()).is_some(),
+            group,
+            workload: 0,
+            given: foreground == Some(group) && foreground_of(1).is_some(),
+        }
+    }
+
+    /// Gives the calling process, the one to become the workload, a group of its own, and the
+    /// terminal; where there is none, a session of its own. Every signal is blocked.
+    pub fn separate(&self) {
+        // SAFETY: neither call takes a pointer.
+        unsafe {
+            if !self.terminal {
+                libc::setsid();
+                return;
+            }
+            libc::setpgid(0, 0);
+        }
+        if self.given {
+            give(process::own());
+        }
+    }
+
+    /// Says which process is to be the workload.
+    pub fn of(self, workload: i32) -> Self {
+        Job { workload, ..self }
+    }
+
+    /// Whether a terminal controls us.
+    pub fn has_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// The workload was stopped. Where it only wanted the terminal, and that is ours, it gets it;
+    /// else we are stopped in the same way, so that whoever has started us sees it.
+    pub fn stopped(&mut self, signal: libc::c_int) {
+        if !self.terminal {
+            return;
+        }
+        let foreground = on_terminal(foreground_of).flatten();
+        let wants = [libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
+        if wants && foreground == Some(self.group) {
+            self.given = true;
+            give(self.workload);
+            return process::send(-self.workload, libc::SIGCONT);
+        }
+        if self.is_orphaned() {
+            // Nobody is there who could continue us; a terminal stops no such group.
+            if signal == libc::SIGTSTP {
+                process::send(-self.workload, libc::SIGCONT);
+            }
+            return;
+        }
+        if foreground == Some(self.workload) {
+            give(self.group);
+        }
+        if signal == libc::SIGSTOP {
+            process::send(process::own(), signal);
+        } else {
+            process::send(-self.group, signal);
+            be_stopped_by(signal);
+        }
+    }
+
+    /// We were continued: the terminal, where the workload had it, is its again.
+    pub fn continued(&mut self) {
+        if self.given && on_terminal(foreground_of).flatten() == Some(self.group) {
+            give(self.workload);
+        }
+    }
+
+    /// The workload has ended: the terminal, where it had that, is ours again.
+    pub fn over(&self) {
+        let foreground = || on_terminal(foreground_of).flatten();
+        if self.given
+            && let Some(group) = foreground()
+            && (group == self.workload || !process::exists(-group))
+        {
+            give(self.group);
+        }
+    }
+
+    /// Whether nobody in our session, but outside of our group, has started us: then there is no
+    /// shell that looks after us as a job.
+    fn is_orphaned(&self) -> bool {
+        let parent = process::parent();
+        // SAFETY: neither call takes a pointer.
+        unsafe { parent == 0 || libc::getsid(parent) != libc::getsid(0) }
+    }
+}
+
+/// Makes a group of our session the terminal's foreground group. SIGTTOU is blocked, else we
+/// would be stopped for it.
+fn give(group: i32) {
+    let before = origin::mask(libc::SIG_BLOCK, process::bit(libc::SIGTTOU));
+    // SAFETY: it takes no pointer.
+    on_terminal(|terminal| unsafe { libc::tcsetpgrp(terminal, group) });
+    origin::mask(libc::SIG_SETMASK, before);
+}
+
+/// The foreground group of the terminal that controls us, if this descriptor is that terminal.
+fn foreground_of(descriptor: RawFd) -> Option<i32> {
+    // SAFETY: it takes no pointer.
+    let group = unsafe { libc::tcgetpgrp(descriptor) };
+    (group != -1).then_some(group)
+}
+
+/// Does something with the terminal that controls us; nothing where there is none.
+fn on_terminal<T>(act: impl FnOnce(RawFd) -> T) -> Option<T> {
+    if let Some(standard) = (0..=2).find(|&descriptor| foreground_of(descriptor).is_some()) {
+        return Some(act(standard));
+    }
+    let terminal = std::fs::File::open("/dev/tty").ok()?;
+    Some(act(terminal.as_raw_fd()))
+}

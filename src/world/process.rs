@@ -1,0 +1,216 @@
+//! Processes that this one has to do with: forked, waited for, sent signals.
+
+use std::ffi::CString;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::origin::{self, Mask};
+
+/// Every signal but those that a process's own faults raise, which would come again at once.
+pub const ALL: Mask = !(bit(libc::SIGILL)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGSEGV)
+    | bit(libc::SIGSYS));
+
+/// How long a full queue of the receiver is waited for.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The first real-time signal, as the kernel counts.
+const FIRST_REAL_TIME: libc::c_int = 32;
+
+/// A signal as a mask.
+pub const fn bit(signal: libc::c_int) -> Mask {
+    1 << (signal - 1)
+}
+
+/// Which of the two a fork has made of this process.
+pub enum Forked {
+    /// The new one.
+    Child,
+    /// The one that was there; the other's number.
+    Parent(i32),
+}
+
+/// Forks. No other thread may run.
+///
+/// # Errors
+/// What the system says.
+pub fn fork() -> io::Result<Forked> {
+    // SAFETY: there is one thread, so the child is as whole as its parent.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        child => Ok(Forked::Parent(child)),
+    }
+}
+
+/// This process's number.
+pub fn own() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getpid() }
+}
+
+/// The parent's number.
+pub fn parent() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getppid() }
+}
+
+/// Has orphans below this process become its children; whether that is so.
+pub fn become_subreaper() -> bool {
+    // SAFETY: this option takes one number.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
+}
+
+/// What process tables show as the command's name: at most fifteen bytes of it.
+pub fn set_name(name: &str) {
+    let name = CString::new(name).unwrap_or_default();
+    // SAFETY: the kernel reads the string to its end, and no more than sixteen bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// From here on this signal comes when `parent` ends; at once where it has already. None is asked
+/// for with 0.
+pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0);
+        if signal != 0 && libc::getppid() != parent {
+            libc::kill(libc::getpid(), signal);
+        }
+    }
+}
+
+/// A signal that was waiting, with what came with it.
+pub struct Taken(libc::siginfo_t);
+
+impl Taken {
+    /// Its number.
+    pub fn signal(&self) -> libc::c_int {
+        self.0.si_signo
+    }
+
+    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    pub fn is_sent(&self) -> bool {
+        self.0.si_code <= 0
+    }
+}
+
+/// Takes the next of these signals, which are blocked, waiting at most so long, or for ever.
+pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
+    // SAFETY: both are plain data for which zeros are valid.
+    let (mut info, mut time): (libc::siginfo_t, libc::timespec) = unsafe { std::mem::zeroed() };
+    let time = patience.map_or(std::ptr::null(), |patience| {
+        time.tv_sec = patience.as_secs().try_into().unwrap_or(i32::MAX.into());
+        time.tv_nsec = patience.subsec_nanos().into();
+        &raw const time
+    });
+    loop {
+        // The C library's own call would never take the signals that it keeps for itself.
+        // SAFETY: the pointers are to a mask of the size that is given, and to the two above.
+        let taken = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigtimedwait,
+                &set,
+                &mut info,
+                time,
+                size_of::<Mask>(),
+            )
+        };
+        match taken {
+            1.. => return Some(Taken(info)),
+            _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            _ => return None,
+        }
+    }
+}
+
+/// Sends a signal: to a process, to a group where the number is negative, to all where it is -1.
+pub fn send(to: i32, signal: libc::c_int) {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::kill(to, signal) };
+}
+
+/// Whether there is such a process, or group.
+pub fn exists(what: i32) -> bool {
+    // SAFETY: it takes no pointer; signal 0 is none.
+    let found = unsafe { libc::kill(what, 0) } == 0;
+    found || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// Sends on a signal that was taken, as another where `signal` says so.
+pub fn forward(taken: &Taken, to: i32, signal: libc::c_int) {
+    let code = taken.0.si_code;
+    let queued = code < 0 && code != libc::SI_TKILL;
+    let counts = signal >= FIRST_REAL_TIME && taken.is_sent();
+    // To a group the kernel passes no value on.
+    if to <= 0 || !(queued || counts) {
+        return send(to, signal);
+    }
+    let mut info = taken.0;
+    info.si_signo = signal;
+    if !queued {
+        // As with `kill` a full queue would lose it, and nobody would know.
+        info.si_code = libc::SI_QUEUE;
+    }
+    let began = Instant::now();
+    loop {
+        // SAFETY: the struct is whole, and only read.
+        let sent = unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, to, signal, &info) };
+        let is_full = || io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN);
+        if sent == 0 || !is_full() || began.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a child has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It has ended; its exit code, or 128+N by signal N.
+    Ended(u8),
+    /// It was stopped, by this signal.
+    Stopped(libc::c_int),
+}
+
+/// Takes in all children that have ended; says what `main`, one of them, has come to.
+pub fn reap(main: i32) -> Option<Change> {
+    let mut change = None;
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to the status.
+        let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED) };
+        if child <= 0 {
+            return change;
+        }
+        if child == main {
+            change = Some(if libc::WIFSTOPPED(status) {
+                Change::Stopped(libc::WSTOPSIG(status))
+            } else if libc::WIFEXITED(status) {
+                Change::Ended(libc::WEXITSTATUS(status) as u8)
+            } else {
+                Change::Ended(128 + libc::WTERMSIG(status) as u8)
+            });
+        }
+    }
+}
+
+/// Whether there are children, ended ones taken in.
+pub fn has_children() -> bool {
+    loop {
+        // SAFETY: no status is asked for.
+        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
+            1.. => {}
+            nothing => return nothing == 0,
+        }
+    }
+}
+
+/// Lets this process be stopped by a signal that waits for it; comes back when it is continued.
+pub fn be_stopped_by(signal: libc::c_int) {
+    origin::mask(libc::SIG_UNBLOCK, bit(signal));
+    origin::mask(libc::SIG_BLOCK, bit(signal));
+}
