@@ -142,7 +142,7 @@ fn where_it_is_asked_for() {
 /// What of a process the workload can see of itself, and doorkey must not have changed.
 fn found(mut run: Run, prepare: fn() -> std::io::Result<()>) -> String {
     let script = "grep -E '^(Sig|Shd|Cap|NoNewPrivs|Umask|Uid|Gid|Groups|Seccomp)' /proc/self/status; \
-                  cat /proc/self/limits; ls -l /proc/$$/fd | awk '{print $9, $10, $11}' | grep -v pipe; \
+                  cat /proc/self/limits; ls -l /proc/$$/fd | awk 'NF > 9 {print $9, $10, $11}' | grep -v pipe; \
                   pwd; env; nice";
     // SAFETY: it makes only system calls.
     unsafe { run.command.pre_exec(prepare) };

@@ -197,6 +197,17 @@ pub const LEAVES: &[Leaf] = &[
         ..RECIPIENT_CHANGE
     },
     Leaf {
+        words: &["install"],
+        about: "Copy this program somewhere",
+        positionals: &[one(
+            "dest",
+            "DEST",
+            "A path, or an existing folder to put it in as doorkey",
+        )],
+        after_help: Some(IN_FRONT),
+        ..NOTHING
+    },
+    Leaf {
         words: &["completions"],
         about: "Print completions for a shell",
         positionals: &[one(
@@ -380,6 +391,12 @@ at the end of piped input is dropped, unless --raw.
 
 Example:
   openssl rand -hex 32 | doorkey secret set session_key --project web";
+
+const IN_FRONT: &str = "\
+What is there is replaced in one step, even where it runs. No folder is made.
+
+Example, for an init container that puts doorkey in front of another image:
+  doorkey install /shared";
 
 #[cfg(test)]
 mod tests {

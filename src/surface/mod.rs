@@ -5,6 +5,7 @@ pub mod cli;
 mod env;
 mod flags;
 mod given;
+mod install;
 mod list;
 mod log;
 mod options;
@@ -108,6 +109,7 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
         ["store", "recipient", "list"] => store::list_recipients(&options, started),
         ["store", "recipient", "add"] => store::add_recipients(&options, started),
         ["store", "recipient", "remove"] => store::remove_recipients(&options, started),
+        ["install"] => install::install(&options),
         ["completions"] => completions(&options),
         _ => print(&manual()?),
     }

@@ -300,7 +300,7 @@ fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
 }
 
 /// A name that no other writer has: the process, the moment, and this process's own count.
-fn unique() -> String {
+pub(super) fn unique() -> String {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let now = SystemTime::now()

@@ -14,6 +14,7 @@ pub mod origin;
 pub mod pages;
 pub mod process;
 pub mod processors;
+pub mod program;
 pub mod random;
 pub mod signals;
 pub mod stdio;

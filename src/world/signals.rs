@@ -9,8 +9,9 @@ use super::{origin, process, stdio, terminal};
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
-/// The timer's own signal: the last real-time one, which nobody else is likely to use.
-const DEADLINE: libc::c_int = 64;
+/// The timer's own signal, which nobody else is likely to use: of the real-time ones the last that
+/// there is under qemu's user emulation, by which images of another architecture are run.
+const DEADLINE: libc::c_int = 61;
 
 /// Whether somebody else has sent the timer's signal: it is then the workload's.
 static FOREIGN: AtomicBool = AtomicBool::new(false);

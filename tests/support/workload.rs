@@ -1,0 +1,112 @@
+//! Workloads for images that have no program but doorkey: the test's own program, static, which
+//! becomes one of these before `main` where a variable asks for it.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::fs;
+
+/// The variable that asks for it.
+pub const WORKLOAD: &str = "WORKLOAD";
+
+// SAFETY: the section takes pointers to functions that may be called before `main`.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = become_it;
+
+extern "C" fn become_it() {
+    let Ok(asked) = std::env::var(WORKLOAD) else {
+        return;
+    };
+    let (what, number) = asked.split_once(':').unwrap_or((&asked, "0"));
+    let number = number.parse().unwrap_or(0);
+    let code = match what {
+        "exit" => number,
+        "signal" => die(number),
+        "stay" => stay(),
+        "orphans" => orphans(number),
+        "show" => show(),
+        _ => 99,
+    };
+    // SAFETY: it takes no pointer.
+    unsafe { libc::_exit(code) }
+}
+
+fn say(text: &str) {
+    // SAFETY: a string's own pointer and length.
+    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+}
+
+/// Ends by a signal. The first process gets from itself only what it can't survive.
+fn die(signal: i32) -> i32 {
+    // SAFETY: no pointer is taken but for an address that nothing is at, which is the point.
+    unsafe {
+        if signal == libc::SIGSEGV {
+            std::ptr::without_provenance_mut::<u8>(8).write_volatile(0);
+        }
+        libc::kill(libc::getpid(), signal)
+    }
+}
+
+/// A workload that ends well, with 42, when it is asked to.
+fn stay() -> i32 {
+    let all = u64::MAX;
+    let none = std::ptr::null_mut::<u64>();
+    // SAFETY: the set has the eight bytes that are said, and nothing else is asked for.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &all, none, 8);
+        say("ready\n");
+        while libc::syscall(libc::SYS_rt_sigtimedwait, &all, none, none, 8) != 15 {}
+    }
+    42
+}
+
+/// Has so many processes end without a parent of their own, and says how many of them are still
+/// there, as zombies: at the end of its patience, or when there is none.
+fn orphans(count: i32) -> i32 {
+    let waited = std::ptr::null_mut();
+    for _ in 0..count {
+        // SAFETY: there is one thread, and the children only end.
+        unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                if libc::fork() == 0 {
+                    // Not before the one above has left it to somebody else.
+                    let own = libc::getppid();
+                    while libc::getppid() == own && own > 2 {
+                        libc::sched_yield();
+                    }
+                }
+                libc::_exit(0);
+            }
+            while libc::waitpid(child, waited, 0) != child {}
+        }
+    }
+    let mut zombies = 0;
+    for _ in 0..200 {
+        zombies = states().iter().filter(|&&state| state == b'Z').count();
+        if zombies == 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    say(&format!("{zombies} zombies\n"));
+    0
+}
+
+/// The state of every process that can be seen.
+fn states() -> Vec<u8> {
+    let entries = fs::read_dir("/proc").unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path().join("stat"));
+    let stats = paths.filter_map(|path| fs::read_to_string(path).ok());
+    stats
+        .filter_map(|stat| stat.rsplit_once(") ")?.1.bytes().next())
+        .collect()
+}
+
+/// Prints its environment, as `env` does.
+fn show() -> i32 {
+    for (name, value) in std::env::vars() {
+        say(&format!("{name}={value}\n"));
+    }
+    0
+}
