@@ -80,12 +80,8 @@ fn main() -> Outcome<()> {
         variants.push(doorkey(what, &scene.versioned, &login, 10)?);
         let token = format!("VAULT_TOKEN={}", scene.plain.token);
         let found = "token given, KV 1 found out, 10 references";
-        counted.push(doorkey(
-            found,
-            &scene.plain,
-            std::slice::from_ref(&token),
-            10,
-        )?);
+        let detected = doorkey(found, &scene.plain, std::slice::from_ref(&token), 10)?;
+        counted.push(detected);
         let said = format!("DOORKEY_STORE={}?kv=1", scene.plain.store());
         let what = "token given, ?kv=1, 10 references";
         counted.push(doorkey(what, &scene.plain, &[token, said], 10)?);
@@ -116,7 +112,9 @@ fn main() -> Outcome<()> {
     }
     println!("\nWhat the server was asked:\n");
     let names = variants.iter().chain(&counted).map(|one| &one.name);
-    for (name, requests) in names.zip(requests.iter().chain(&further)) {
+    let asked = names.zip(requests.iter().chain(&further));
+    // Another build of doorkey asks the same.
+    for (name, requests) in asked.filter(|(name, _)| name.starts_with("doorkey, ")) {
         println!("- {name}: {}: {}", requests.len(), requests.join(", "));
     }
     println!();
