@@ -44,6 +44,14 @@ fn dispose(signals: impl IntoIterator<Item = i32>, ignored: bool) -> nix::Result
 /// secrets as make doorkey read with threads.
 #[track_caller]
 fn same(place: &Place, prepare: impl Fn() -> nix::Result<()>) {
+    same_as_bare(place, &prepare, false);
+    same_as_bare(place, &prepare, true);
+}
+
+/// The same for one of the two ways to launch: `--init` gives the workload another parent, and a
+/// session of its own.
+#[track_caller]
+fn same_as_bare(place: &Place, prepare: &impl Fn() -> nix::Result<()>, init: bool) {
     let workload = ["/bin/true", "an argument", "", "--last"];
     let mut bare = Begin::new(workload);
     let store = format!("--store=age:{}", place.path("secrets").display());
@@ -69,15 +77,28 @@ fn same(place: &Place, prepare: impl Fn() -> nix::Result<()>) {
         bare = bare.entry(entry);
         under = under.entry(entry);
     }
-    let bare = bare.start(&prepare);
-    let mut under = under.start(&prepare);
+    let bare = bare.start(prepare);
+    if init {
+        under = under.env("DOORKEY_INIT", "1");
+    }
+    let mut under = under.start(prepare);
+    let mut supervisor = None;
+    if init {
+        let (forked, other) = under.follow_fork();
+        (under, supervisor) = (forked, Some(other));
+    }
     under.reach_program();
     let (found, expected) = (under.inherited(), bare.inherited());
     let names = found.keys().chain(expected.keys());
-    for name in names {
-        assert_eq!(found.get(name), expected.get(name), "{name}");
+    let others = ["status PPid", "stat group", "stat session"];
+    for name in names.filter(|name| !(init && others.contains(&name.as_str()))) {
+        assert_eq!(found.get(name), expected.get(name), "{name}, init: {init}");
     }
     assert_eq!((under.finish(), bare.finish()), (0, 0));
+    if let Some(supervisor) = supervisor {
+        let end = nix::sys::wait::waitpid(supervisor, None).unwrap();
+        assert_eq!(end, nix::sys::wait::WaitStatus::Exited(supervisor, 0));
+    }
 }
 
 fn place() -> Place {
@@ -143,16 +164,21 @@ fn blocked_signals_stay_blocked() {
 
 #[test]
 fn pending_signals_stay_pending() {
+    // Under a supervisor they are forwarded, which tests/init_signals.rs has.
     let place = place();
     // Not SIGPIPE: Rust's start-up ignores it, which drops one that is pending. Not 33 and 34:
     // musl unblocks them. Not 61: it is the deadline's.
     for signal in [libc::SIGTERM, libc::SIGCHLD, libc::SIGUSR1, 35, 63, 64] {
-        same(&place, || {
-            block(SIGNALS)?;
-            // SAFETY: it takes two numbers.
-            let done = unsafe { libc::kill(libc::getpid(), signal) };
-            nix::errno::Errno::result(done).map(drop)
-        });
+        same_as_bare(
+            &place,
+            &|| {
+                block(SIGNALS)?;
+                // SAFETY: it takes two numbers.
+                let done = unsafe { libc::kill(libc::getpid(), signal) };
+                nix::errno::Errno::result(done).map(drop)
+            },
+            false,
+        );
     }
 }
 
