@@ -43,7 +43,7 @@ fn the_supervisor_of_a_fetch_holds_nothing() {
     let script = "[ ${#V99} = 27 ] && touch began; until [ -e go ]; do sleep 0.01; done; exit 6";
     let mut run = app.run("run -q --init --").args(["sh", "-c", script]);
     for number in 0..REFERENCES {
-        run = run.env(&format!("V{number}"), format!("secret:n{number}"));
+        run = run.env(format!("V{number}"), format!("secret:n{number}"));
     }
     let mut child = run.command.spawn().unwrap();
     while !app.place.path("began").exists() {
