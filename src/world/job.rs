@@ -67,9 +67,9 @@ impl Job {
         }
         let foreground = on_terminal(foreground_of).flatten();
         let wants = [libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
-        if wants && foreground == Some(self.group) {
+        // Where the terminal can't be given it would only be stopped again.
+        if wants && foreground == Some(self.group) && give(self.workload) {
             self.given = true;
-            give(self.workload);
             return process::send(-self.workload, libc::SIGCONT);
         }
         if self.is_orphaned() {
@@ -117,13 +117,14 @@ impl Job {
     }
 }
 
-/// Makes a group of our session the terminal's foreground group. SIGTTOU is blocked, else we
-/// would be stopped for it.
-fn give(group: i32) {
+/// Makes a group of our session the terminal's foreground group; whether that went well. SIGTTOU
+/// is blocked, else we would be stopped for it.
+fn give(group: i32) -> bool {
     let before = origin::mask(libc::SIG_BLOCK, process::bit(libc::SIGTTOU));
     // SAFETY: it takes no pointer.
-    on_terminal(|terminal| unsafe { libc::tcsetpgrp(terminal, group) });
+    let given = on_terminal(|terminal| unsafe { libc::tcsetpgrp(terminal, group) });
     origin::mask(libc::SIG_SETMASK, before);
+    given == Some(0)
 }
 
 /// The foreground group of the terminal that controls us, if this descriptor is that terminal.
