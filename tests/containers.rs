@@ -13,7 +13,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use containers::{BUILD, Container, Image, KEPT, LOCKED};
+use containers::{BUILD, Container, Image, KEPT, LOCKED, only_child};
 use support::{Place, executable};
 
 const VALUE: &str = "canary-7c1e0f4ab93d";
@@ -74,10 +74,16 @@ impl Fixture {
 
     /// Starts a container whose workload is one of `support/workload.rs`, or a command.
     fn start(&self, kind: Kind, workload: &str, command: &[&str]) -> Container {
+        self.start_with(kind, workload, command, &[])
+    }
+
+    /// The same, with more options for podman.
+    fn start_with(&self, kind: Kind, workload: &str, command: &[&str], more: &[&str]) -> Container {
         let path = |inside: &str| self.place.path(inside).display().to_string();
         let program = std::env::current_exe().unwrap().display().to_string();
         let mount = |from: &str, to: &str| format!("--volume={from}:{to}:ro");
         let mut words: Vec<String> = LOCKED.map(str::to_owned).into();
+        words.extend(more.iter().map(|&word| word.to_owned()));
         words.push(mount(&path("key.txt"), "/run/secrets/key"));
         words.push("--env=DB_PASSWORD=secret:db_password".to_owned());
         words.push(format!("--env={}={workload}", workload::WORKLOAD));
@@ -183,11 +189,7 @@ fn only_references_are_to_be_seen() {
         let mut container = fixture.start(kind, "stay", &[]);
         container.says("ready");
         let first = container.first();
-        let workload = if kind.init {
-            containers::only_child(first)
-        } else {
-            first
-        };
+        let workload = if kind.init { only_child(first) } else { first };
         // It has what the others must not: the search sees it.
         assert!(is_in_memory(workload, VALUE));
         assert!(!is_in_memory(workload, &fixture.key));
@@ -226,6 +228,25 @@ fn only_references_are_to_be_seen() {
             let reference = text.contains("DB_PASSWORD=secret:db_password");
             // What else is shown need not have an environment.
             assert!(reference || which > 1, "{kind:?} {which}: {text}");
+        }
+    }
+}
+
+/// A key in a variable, which podman itself shows: of doorkey's processes none keeps it.
+#[test]
+fn a_key_in_a_variable_is_gone() {
+    let fixture = Fixture::new();
+    let key = format!("--env=DOORKEY_KEY={}", fixture.key);
+    for kind in KINDS {
+        let more = [&key, "--env=DOORKEY_KEY_FILE="];
+        let mut container = fixture.start_with(kind, "stay", &[], &more);
+        container.says("ready");
+        let first = container.first();
+        assert!(!is_in_memory(first, &fixture.key), "{kind:?}");
+        if kind.init {
+            assert!(!is_in_memory(only_child(first), &fixture.key), "{kind:?}");
+            let environ = fs::read(format!("/proc/{first}/environ")).unwrap();
+            assert!(environ.iter().all(|&byte| byte == 0), "{kind:?}");
         }
     }
 }
