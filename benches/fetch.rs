@@ -33,10 +33,11 @@ const DOCUMENTS: [(&str, usize); 3] = [("team", 40), ("cluster/eu", 25), ("proje
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() -> Outcome<()> {
-    let Some(task) = Task::new(ROUNDS)? else {
+    let Some(mut task) = Task::new(ROUNDS)? else {
         return Ok(());
     };
     let place = support::Place::new();
+    task.install(&place.path(""))?;
     let pki = Pki::new(place.path("pki"));
     // What a launch has to search where nothing names the authority: the system's and this one.
     let system = fs::read_to_string(SYSTEM)? + &pki.text("ca.pem");
@@ -118,7 +119,7 @@ fn main() -> Outcome<()> {
         println!("- {name}: {}: {}", requests.len(), requests.join(", "));
     }
     println!();
-    task.print_sizes()
+    Ok(())
 }
 
 /// All documents stored.

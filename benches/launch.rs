@@ -17,21 +17,22 @@ const ROUNDS: usize = 400;
 const REFERENCES: [usize; 3] = [1, 20, 200];
 
 fn main() -> Outcome<()> {
-    let Some(task) = Task::new(ROUNDS)? else {
+    let Some(mut task) = Task::new(ROUNDS)? else {
         return Ok(());
     };
     let folder = env::temp_dir().join(format!("doorkey-bench-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    task.install(&folder)?;
     let measured = make_store(&folder)
         .and_then(|()| variants(&folder, &task.builds))
         .and_then(|variants| task.measure(variants));
     fs::remove_dir_all(&folder)?;
     print(measured?, task.rounds);
-    task.print_sizes()
+    Ok(())
 }
 
 /// In `folder`: an embedded store with its key.
 fn make_store(folder: &Path) -> Outcome<()> {
-    fs::create_dir_all(folder)?;
     let doorkey = |arguments: &[&str]| {
         let mut command = Command::new(DOORKEY);
         command.args(arguments).env("DOORKEY_QUIET", "true");

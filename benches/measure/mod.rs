@@ -218,11 +218,16 @@ impl Task {
         Ok(variants)
     }
 
-    /// Prints how large each build is.
-    pub fn print_sizes(&self) -> Outcome<()> {
-        for (label, file) in &self.builds {
-            println!("{label}: {} bytes", fs::metadata(file)?.len());
+    /// Copies the builds into a folder, as installing them does: what a linker has written lies in
+    /// the page cache in smaller pieces, and takes a fifth longer to start.
+    pub fn install(&mut self, folder: &Path) -> Outcome<()> {
+        for (label, file) in &mut self.builds {
+            let copy = folder.join(&*label);
+            let size = fs::copy(&*file, &copy)?;
+            println!("{label}: {size} bytes");
+            *file = copy.to_string_lossy().into_owned();
         }
+        println!();
         Ok(())
     }
 }
