@@ -153,9 +153,9 @@ impl Supervisor {
         if let Ok(ears) = listener.alone(early) {
             self.wait_for_workload(ears, ending);
         }
-        pages::forget_clean();
+        let clean = pages::clean();
         loop {
-            if let Some(taken) = process::take(process::ALL, None) {
+            if let Some(taken) = process::take_idle(process::ALL, &clean) {
                 self.on(&taken);
             }
         }

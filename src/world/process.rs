@@ -5,6 +5,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::origin::{self, Mask};
+use super::pages::{self, Clean};
 
 /// Every signal but those that a process's own faults raise, which would come again at once.
 pub const ALL: Mask = !(bit(libc::SIGILL)
@@ -125,6 +126,18 @@ pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
             _ => return None,
         }
     }
+}
+
+/// Takes the next of these signals, which are blocked, however long that takes; while it waits,
+/// next to nothing of the program is in memory.
+pub fn take_idle(set: Mask, clean: &Clean) -> Option<Taken> {
+    let now = take(set, Some(Duration::ZERO));
+    now.or_else(|| {
+        // SAFETY: it is plain data for which zeros are valid.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let taken = pages::wait_without(clean, &set, &mut info);
+        (taken > 0).then_some(Taken(info))
+    })
 }
 
 /// Sends a signal: to a process, to a group where the number is negative, to all where it is -1.
