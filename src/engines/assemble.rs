@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
 use crate::pure::{dotenv, spec};
 use crate::stores;
-use crate::words::error::{Cause, Error, Fault};
+use crate::words::error::{Cause, Error, Fault, Malformed};
 use crate::words::reference::{self, Target, Value, What, references};
 use crate::world::files;
 
@@ -79,23 +79,32 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
-    let (words, kept) = strip(&mut environment, inherited, sources);
+    let is_literal = |name: &[u8]| sources.literal.iter().any(|literal| literal == name);
+    let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
+        .variables()
+        .map(|(_, name, value)| match is_literal(name) {
+            true => (name.to_vec(), Ok(Value::Plain)),
+            false => (name.to_vec(), reference::parse(value)),
+        })
+        .collect();
+    let (words, kept) = used(&meant, inherited, sources);
+    let own = stores::own_variables(sources.store.as_deref(), &words);
+    let stays = |name: &[u8]| {
+        let is_own = own.iter().any(|own| own.as_bytes() == name);
+        !is_own || kept.iter().any(|kept| kept == name)
+    };
+    environment.retain(stays);
+    meant.retain(|(name, _)| stays(name));
 
     let mut values = Vec::new();
-    for (place, name, value) in environment.variables() {
-        let literal = sources.literal.iter().any(|literal| literal == name);
-        let meant = if literal {
-            Ok(Value::Plain)
-        } else {
-            reference::parse(value)
-        };
+    for ((place, _, value), (name, meant)) in environment.variables().zip(meant) {
         match meant {
             Ok(Value::Plain) => {
-                let refused = refusal(name, value);
-                errors.extend(refused.map(|cause| Fault::of(name, None, cause).into()));
+                let refused = refusal(&name, value);
+                errors.extend(refused.map(|cause| Fault::of(&name, None, cause).into()));
             }
-            Ok(value) => values.push((place, name.to_vec(), value)),
-            Err(at) => errors.push(Fault::of(name, None, Cause::Malformed(at)).into()),
+            Ok(value) => values.push((place, name, value)),
+            Err(at) => errors.push(Fault::of(&name, None, Cause::Malformed(at)).into()),
         }
     }
     Assembled {
@@ -107,40 +116,30 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     }
 }
 
-/// Removes the variables of the stores that are used; gives the words of single places that are
-/// referred to, and the variables that are passed on all the same.
-fn strip(
-    environment: &mut Environment<'_>,
+/// The words of single places that are referred to, and the variables that are passed on although
+/// they are a store's own.
+fn used(
+    meant: &[(Vec<u8>, Result<Value, Malformed>)],
     inherited: &[&CStr],
     sources: &Sources,
 ) -> (BTreeSet<&'static str>, Vec<Vec<u8>>) {
     let mut words = BTreeSet::new();
     let mut kept = sources.keep.clone();
-    for (_, name, value) in environment.variables() {
-        let literal = sources.literal.iter().any(|literal| literal == name);
-        let Ok(value) = reference::parse(value) else {
-            continue;
-        };
-        for reference in references(&value).filter(|_| !literal) {
+    for (name, meant) in meant {
+        for reference in meant.iter().flat_map(references) {
             if let Target::Direct(place) = &reference.target {
                 words.insert(place.scheme);
                 if place.what == What::Token {
-                    kept.push(name.to_vec());
+                    kept.push(name.clone());
                 }
             }
         }
     }
-    let location = sources.store.as_deref();
-    for list in stores::passed(location, &words) {
+    for list in stores::passed(sources.store.as_deref(), &words) {
         let names = lookup(inherited, list.as_bytes()).unwrap_or_default();
         let names = names.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         kept.extend(names.map(<[u8]>::to_vec));
     }
-    let own = stores::own_variables(location, &words);
-    environment.retain(|name| {
-        let is_own = own.iter().any(|own| own.as_bytes() == name);
-        !is_own || kept.iter().any(|kept| kept == name)
-    });
     (words, kept)
 }
 
@@ -148,7 +147,7 @@ fn strip(
 fn read<T>(
     path: &Path,
     errors: &mut Vec<Error>,
-    parse: impl Fn(&[u8]) -> Result<Vec<T>, crate::words::error::Malformed>,
+    parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
 ) -> Vec<T> {
     let path = path.to_owned();
     let read = match files::read(&path, LARGEST) {

@@ -99,9 +99,11 @@ pub fn resolve<'a, 'e>(
     };
     let mut questions = all_references(&assembled);
     let mut answers = Answers::none(stores, scopes);
-    let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();
-    let bound = cache::bound(&identities, scopes, &questions, all);
-    let cache = cache.filter(|_| depth == Depth::Values && stores.all().next().is_some());
+    let asks = depth == Depth::Values && stores.all().next().is_some();
+    let cache = cache.filter(|_| asks).map(|cache| {
+        let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();
+        (cache, cache::bound(&identities, scopes, &questions, all))
+    });
     for store in stores.all() {
         let is_main = stores
             .main
@@ -124,10 +126,9 @@ pub fn resolve<'a, 'e>(
                 Err(trouble) => {
                     // What is missing can still be said beside a key that is.
                     let goes_on = trouble.is_of_key();
-                    match cache {
-                        Some(cache) if trouble.is_unreached() => {
-                            let used =
-                                cache.use_instead(&trouble, &bound, &mut answers, &questions);
+                    match &cache {
+                        Some((cache, bound)) if trouble.is_unreached() => {
+                            let used = cache.use_instead(&trouble, bound, &mut answers, &questions);
                             let Err(error) = used else {
                                 if all {
                                     add_names(&mut assembled, cached_names(&answers));
@@ -136,7 +137,7 @@ pub fn resolve<'a, 'e>(
                             };
                             assembled.errors.push(error);
                         }
-                        Some(cache) if trouble.is_denial() => cache.forget(),
+                        Some((cache, _)) if trouble.is_denial() => cache.forget(),
                         _ => {}
                     }
                     assembled.errors.push(Error::Store {
@@ -160,8 +161,8 @@ pub fn resolve<'a, 'e>(
         answers.read(store, asked.direct.into_iter());
     }
     match cache {
-        Some(cache) if answers.has_denial() => cache.forget(),
-        Some(cache) if assembled.errors.is_empty() => {
+        Some((cache, _)) if answers.has_denial() => cache.forget(),
+        Some((cache, bound)) if assembled.errors.is_empty() => {
             // What a launch fails with is not worth keeping, nor losing what one had before.
             let mut values = assembled.values.iter();
             if values.all(|(_, _, value)| fill::fill(value, &answers).is_ok()) {

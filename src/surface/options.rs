@@ -23,7 +23,7 @@ use crate::stores::{self, Access, Setting};
 use crate::words::error::Error;
 use crate::words::name::Name;
 use crate::world::environ::Started;
-use crate::world::{files, terminal};
+use crate::world::{duration, files, terminal};
 
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
@@ -193,9 +193,7 @@ impl Options {
         let Some(text) = self.text("timeout")? else {
             return Ok(Duration::from_secs(30));
         };
-        let seconds = text.parse().map(Duration::from_secs).ok();
-        let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
-        duration
+        duration::parse(text)
             .filter(|duration| !duration.is_zero())
             .ok_or_else(|| {
                 self.usage(

@@ -18,6 +18,7 @@ use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores;
 use crate::words::error::Error;
+use crate::world::duration;
 use crate::world::environ::{self, Started};
 use crate::world::memory;
 use crate::world::signals::{self, Deadline};
@@ -138,8 +139,8 @@ fn say(summary: &Summary, used: &Used, began: Instant) {
     let plural = if references == 1 { "" } else { "s" };
     let all = began.elapsed();
     let rest = all.saturating_sub(used.environment + used.answers);
-    let [all, environment, answers, rest] = [all, used.environment, used.answers, rest]
-        .map(|time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
+    let [all, environment, answers, rest] =
+        [all, used.environment, used.answers, rest].map(duration::shown);
     ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {all}");
     ::log::debug!("environment in {environment}, stores in {answers}, the rest in {rest}");
 }

@@ -13,7 +13,7 @@ use crate::pure::signal::{self, Map, Signal};
 use crate::words::error::Error;
 use crate::world::attributes::Attributes;
 use crate::world::environ::{self, Started};
-use crate::world::{files, process};
+use crate::world::{duration, files, process};
 
 /// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -149,10 +149,9 @@ fn grace(options: &Options) -> Result<Option<Duration>, Error> {
     let Some(text) = options.text("grace")? else {
         return Ok(None);
     };
-    let seconds = text.parse().map(Duration::from_secs).ok();
-    let duration = seconds.or_else(|| humantime::parse_duration(text).ok());
-    let duration = duration.ok_or_else(|| options.usage("grace", "must be a duration, such as 5s"));
-    duration.map(Some)
+    let grace = duration::parse(text);
+    let grace = grace.ok_or_else(|| options.usage("grace", "must be a duration, such as 5s"));
+    grace.map(Some)
 }
 
 fn parent_death(options: &Options) -> Result<Signal, Error> {

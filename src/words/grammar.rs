@@ -100,6 +100,27 @@ fn parse_mixed(value: &[u8]) -> Result<Value, Malformed> {
     Ok(Value::Mixed(parts))
 }
 
+/// What can be wrong with a stretch of text.
+struct Faults {
+    missing: &'static str,
+    bytes: &'static str,
+    control: &'static str,
+}
+
+const MEMBER: Faults = Faults {
+    missing: "an empty step in the member",
+    bytes: "the member is not UTF-8",
+    control: "a control character in the member",
+};
+
+const fn of_place(missing: &'static str) -> Faults {
+    Faults {
+        missing,
+        bytes: "this is not UTF-8",
+        control: "a control character in a reference",
+    }
+}
+
 /// A place in a value, just after a reference's word and its colon.
 struct Cursor<'a> {
     text: &'a [u8],
@@ -142,7 +163,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn what(&mut self) -> Result<What, Malformed> {
-        let path = self.stretch(b"#|?{}", "a path is missing")?;
+        let path = self.stretch(b"#|?{}", &of_place("a path is missing"))?;
         if path == "login" && self.peek() != Some(b'#') {
             return Ok(What::Token);
         }
@@ -158,7 +179,7 @@ impl<'a> Cursor<'a> {
         if self.rest().starts_with(b"${") {
             return Err(self.fault(self.at, "templates are not supported; name one key"));
         }
-        let key = self.stretch(b"#|?{}", "a key is missing")?;
+        let key = self.stretch(b"#|?{}", &of_place("a key is missing"))?;
         let version = match self.take(b'#') {
             true => self.version()?,
             false => None,
@@ -172,7 +193,7 @@ impl<'a> Cursor<'a> {
 
     /// A version's number; `-1` and `0` are the newest.
     fn version(&mut self) -> Result<Option<u64>, Malformed> {
-        let text = self.stretch(b"#|?{}", "a version is missing")?;
+        let text = self.stretch(b"#|?{}", &of_place("a version is missing"))?;
         match text.parse() {
             _ if text == "-1" => Ok(None),
             Ok(0) => Ok(None),
@@ -182,17 +203,17 @@ impl<'a> Cursor<'a> {
     }
 
     /// Text up to one of these bytes, printable and not empty.
-    fn stretch(&mut self, ends: &[u8], missing: &'static str) -> Result<&'a str, Malformed> {
+    fn stretch(&mut self, ends: &[u8], faults: &Faults) -> Result<&'a str, Malformed> {
         let start = self.at;
         let length = self.rest().iter().take_while(|byte| !ends.contains(byte));
         let bytes = &self.rest()[..length.count()];
         let text = std::str::from_utf8(bytes)
-            .map_err(|fault| self.fault(start + fault.valid_up_to(), "this is not UTF-8"))?;
+            .map_err(|fault| self.fault(start + fault.valid_up_to(), faults.bytes))?;
         if text.is_empty() {
-            return Err(self.fault(start, missing));
+            return Err(self.fault(start, faults.missing));
         }
         if let Some(at) = text.find(char::is_control) {
-            return Err(self.fault(start + at, "a control character in a reference"));
+            return Err(self.fault(start + at, faults.control));
         }
         self.at += bytes.len();
         Ok(text)
@@ -226,28 +247,15 @@ impl<'a> Cursor<'a> {
     }
 
     fn member(&mut self) -> Result<String, Malformed> {
-        let start = self.at;
-        let length = self
-            .rest()
-            .iter()
-            .take_while(|byte| !b"#|?}".contains(byte))
-            .count();
-        let bytes = &self.rest()[..length];
-        let text = std::str::from_utf8(bytes)
-            .map_err(|fault| self.fault(start + fault.valid_up_to(), "the member is not UTF-8"))?;
-        if let Some(at) = text.find(char::is_control) {
-            return Err(self.fault(start + at, "a control character in the member"));
-        }
-        let mut segment = start;
+        let mut step = self.at;
+        let text = self.stretch(b"#|?}", &MEMBER)?;
         for piece in text.split('.') {
             if piece.is_empty() {
-                return Err(self.fault(segment, "an empty step in the member"));
+                return Err(self.fault(step, MEMBER.missing));
             }
-            segment += piece.len() + 1;
+            step += piece.len() + 1;
         }
-        let text = text.to_owned();
-        self.at += length;
-        Ok(text)
+        Ok(text.to_owned())
     }
 
     fn filter(&mut self) -> Result<Filter, Malformed> {

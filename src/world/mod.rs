@@ -2,6 +2,7 @@
 
 pub mod attributes;
 pub mod descendants;
+pub mod duration;
 pub mod environ;
 pub mod exec;
 pub mod files;

@@ -23,7 +23,7 @@ fn messages(body: &[u8]) -> String {
 }
 
 /// Known messages of answers that may be otherwise the next time.
-pub fn explain(_status: u16, body: &[u8]) -> Said {
+pub fn explain(body: &[u8]) -> Said {
     const KNOWN: [(&str, bool, &str); 7] = [
         ("is sealed", false, "it is sealed; unseal it"),
         ("quota exceeded", false, "a rate limit quota is exceeded"),

@@ -10,6 +10,7 @@ use super::layout::{Mount, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
+use crate::world::duration;
 
 /// A scope's document on its way.
 struct Wanted<'s> {
@@ -47,9 +48,9 @@ impl Vault {
         let found = self.read_round(all, places)?;
         self.settle_mounts(&mut wanted)?;
         log::debug!(
-            "{} documents fetched in {:.1} ms",
+            "{} documents fetched in {}",
             scopes.len() + places.len(),
-            began.elapsed().as_secs_f64() * 1000.0
+            duration::shown(began.elapsed())
         );
         let mut known = self.known();
         for wanted in wanted {

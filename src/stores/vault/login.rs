@@ -12,8 +12,8 @@ use super::layout::encoded;
 use super::settings::{Reader, yes_or_no};
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
-use crate::world::files;
 use crate::world::http::{Answer, Client, Method, Request};
+use crate::world::{duration, files};
 
 /// A file with a credential is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -55,7 +55,7 @@ pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
     let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
     let Some(given) = given else {
         let session = log_in(reader, client, revokes_ours, wrapped)?;
-        log::debug!("logged in in {:.1} ms", milliseconds(began));
+        log::debug!("logged in in {}", duration::shown(began.elapsed()));
         return Ok(session);
     };
     if wrapped || given.wrapped {
@@ -72,10 +72,6 @@ pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
     })
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
 }
 
 /// A token that came from outside.
@@ -309,7 +305,7 @@ fn ask(client: &Client, login: &Login<'_>) -> Result<Answer, Trouble> {
         members.retain(|_, value| !value.is_null());
     }
     client.ask(Request {
-        method: Method::Post,
+        method: Method::POST,
         path: login.path.clone(),
         headers: vec![],
         body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
@@ -337,7 +333,7 @@ fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Troubl
 /// What a wrapping token stands for. That can be done once only.
 fn unwrap(client: &Client, token: Secret) -> Result<Answer, Trouble> {
     let answer = client.ask(Request {
-        method: Method::Post,
+        method: Method::POST,
         path: "v1/sys/wrapping/unwrap".to_owned(),
         // In the header alone: in the body as well it would be used up by the question.
         headers: vec![header(&Arc::new(token))],
@@ -389,7 +385,7 @@ impl Session {
         }
         let began = Instant::now();
         let request = Request {
-            method: Method::Post,
+            method: Method::POST,
             path: "v1/auth/token/revoke-self".to_owned(),
             headers: vec![header(&self.token)],
             body: None,
@@ -398,7 +394,7 @@ impl Session {
         let deadline = client.deadline().min(began + REVOKING);
         match client.round_until(vec![request], deadline).pop() {
             Some(Ok(answer)) if answer.status < 400 => {
-                log::debug!("token revoked in {:.1} ms", milliseconds(began));
+                log::debug!("token revoked in {}", duration::shown(began.elapsed()));
             }
             Some(Ok(answer)) => {
                 let status = answer.status;

@@ -99,11 +99,10 @@ impl Vault {
     /// The header with our token, for which we log in when it is first needed.
     fn token(&self) -> Result<(&'static str, Arc<Secret>), Trouble> {
         let mut session = lock(&self.session);
-        if session.is_none() {
-            *session = Some(login::start(&self.reader(), self.client()?)?);
-        }
-        let session = session.as_ref();
-        let session = session.ok_or_else(|| Trouble::Setting("there is no token".to_owned()))?;
+        let session = match &mut *session {
+            Some(session) => session,
+            none => none.insert(login::start(&self.reader(), self.client()?)?),
+        };
         Ok(header(&session.token))
     }
 
@@ -120,9 +119,9 @@ impl Vault {
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, request: Request) -> Result<Answer, Trouble> {
-        let only = self.round(vec![request])?.pop();
-        only.unwrap_or_else(|| Err(Trouble::Setting("nothing was asked".to_owned())))
+    fn ask(&self, mut request: Request) -> Result<Answer, Trouble> {
+        request.headers.push(self.token()?);
+        self.client()?.ask(request)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -165,7 +164,7 @@ fn path_of(path: &str) -> String {
 /// A request that reads.
 fn get(path: String) -> Request {
     Request {
-        method: Method::Get,
+        method: Method::GET,
         path,
         headers: vec![],
         body: None,

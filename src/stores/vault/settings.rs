@@ -8,6 +8,7 @@ use super::answer::{explain, leader};
 use crate::stores::Access;
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
+use crate::world::duration;
 use crate::world::http::{self, Address, tls};
 
 /// Names with both prefixes, the one that wins first.
@@ -166,9 +167,12 @@ impl Reader<'_> {
             headers.push(("X-Vault-Namespace", text(namespace)));
         }
         let attempt = match self.variable("CLIENT_TIMEOUT") {
-            Some(given) => duration(given).ok_or_else(|| {
-                Trouble::Setting("VAULT_CLIENT_TIMEOUT must be a duration such as 60s".to_owned())
-            })?,
+            Some(given) => duration::parse(given)
+                .filter(|given| !given.is_zero())
+                .ok_or_else(|| {
+                    let why = "VAULT_CLIENT_TIMEOUT must be a duration such as 60s";
+                    Trouble::Setting(why.to_owned())
+                })?,
             None => ATTEMPT,
         };
         let retries = self
@@ -305,11 +309,4 @@ pub fn yes_or_no(text: &str) -> Option<bool> {
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
     }
-}
-
-/// A number of seconds, or a duration with units.
-fn duration(text: &str) -> Option<Duration> {
-    let seconds = text.parse().map(Duration::from_secs).ok();
-    let found = seconds.or_else(|| humantime::parse_duration(text).ok());
-    found.filter(|duration| !duration.is_zero())
 }

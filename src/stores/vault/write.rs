@@ -126,7 +126,7 @@ impl Vault {
             false => data,
         };
         let answer = self.ask(Request {
-            method: Method::Post,
+            method: Method::POST,
             path: mount.request("data", path),
             headers: vec![],
             body: Some(Secret::new(body)),
@@ -149,7 +149,7 @@ impl Vault {
             body["options"] = json!({"cas": version});
         }
         let answer = self.ask(Request {
-            method: Method::Patch,
+            method: Method::PATCH,
             path: self.mount_of(path).request("data", path),
             headers: vec![],
             body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),

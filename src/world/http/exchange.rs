@@ -39,7 +39,8 @@ const LARGEST: usize = 8 * 1024 * 1024;
 pub struct Exchange {
     http: reqwest::Client,
     settings: Settings,
-    gate: Arc<Gate>,
+    /// What requests wait at for the first connection.
+    pub gate: Arc<Gate>,
     /// What the last try that failed came to.
     last: Mutex<String>,
 }
@@ -73,13 +74,8 @@ impl Exchange {
     /// # Errors
     /// [`Trouble::Unreached`] past the deadline, [`Trouble::Unusable`] at once.
     pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
-        let word = match request.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
-        };
-        let what = format!("{word} {}", self.settings.address.shown(&request.path));
+        let shown = self.settings.address.shown(&request.path);
+        let what = format!("{} {shown}", request.method);
         let began = Instant::now();
         let mut tries = 0;
         loop {
@@ -96,7 +92,7 @@ impl Exchange {
                     if status < 400 {
                         return Ok(answer);
                     }
-                    let said = (self.settings.explain)(status, answer.body.expose());
+                    let said = (self.settings.explain)(answer.body.expose());
                     if !said.passing && !RETRIED.contains(&status) {
                         return Ok(answer);
                     }
@@ -138,7 +134,7 @@ impl Exchange {
             let status = response.status().as_u16();
             let keeps_method = matches!(status, 307 | 308);
             if keeps_method || matches!(status, 301..=303) {
-                if !keeps_method && request.method != Method::Get {
+                if !keeps_method && request.method != Method::GET {
                     return Err(bad(
                         "it is redirected, and a redirected write is not followed",
                     ));
@@ -160,13 +156,7 @@ impl Exchange {
     }
 
     async fn send(&self, request: &Request, url: Url) -> Result<Response, Failure> {
-        let method = match request.method {
-            Method::Get => reqwest::Method::GET,
-            Method::Post => reqwest::Method::POST,
-            Method::Patch => reqwest::Method::PATCH,
-            Method::Delete => reqwest::Method::DELETE,
-        };
-        let mut builder = self.http.request(method, url);
+        let mut builder = self.http.request(request.method.clone(), url);
         for (name, value) in self.settings.headers.iter().chain(&request.headers) {
             let mut value = HeaderValue::from_bytes(value.expose())
                 .map_err(|_| Failure::Final(format!("the value for {name} fits no header")))?;
@@ -176,7 +166,7 @@ impl Exchange {
         }
         if let Some(body) = &request.body {
             let kind = match request.method {
-                Method::Patch => "application/merge-patch+json",
+                Method::PATCH => "application/merge-patch+json",
                 _ => "application/json",
             };
             builder = builder

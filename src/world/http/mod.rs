@@ -23,6 +23,7 @@ use self::gate::{Gate, Opening};
 use super::terminal;
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
+pub use reqwest::Method;
 
 /// How long a round may be silent before a person at a terminal is told what it waits for.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ pub struct Settings {
     /// What goes with each request.
     pub headers: Vec<(&'static str, Arc<Secret>)>,
     /// What an answer that is none says.
-    pub explain: fn(u16, &[u8]) -> Said,
+    pub explain: fn(&[u8]) -> Said,
     /// Where it says how its cluster is to be asked: a redirect may lead there.
     pub leader: Option<Leader>,
 }
@@ -69,22 +70,9 @@ pub struct Said {
     pub text: Option<&'static str>,
 }
 
-/// What is done with what is at a path.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Read.
-    Get,
-    /// Write, or do.
-    Post,
-    /// Change a part, by a JSON merge patch (RFC 7396).
-    Patch,
-    /// Remove.
-    Delete,
-}
-
 /// One request.
 pub struct Request {
-    /// What to do.
+    /// What to do; PATCH changes a part, by a JSON merge patch (RFC 7396).
     pub method: Method,
     /// Where, after the server's address: percent-encoded, with the query.
     pub path: String,
@@ -110,7 +98,6 @@ pub struct Answer {
 /// A server that can be asked.
 pub struct Client {
     exchange: Arc<Exchange>,
-    gate: Arc<Gate>,
     /// Taken when dropped.
     runtime: Option<Runtime>,
 }
@@ -149,8 +136,7 @@ impl Client {
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
         Ok(Client {
-            exchange: Arc::new(Exchange::new(http, settings, Arc::clone(&gate))),
-            gate,
+            exchange: Arc::new(Exchange::new(http, settings, gate)),
             runtime: Some(runtime),
         })
     }
@@ -176,14 +162,13 @@ impl Client {
             let mut running = JoinSet::new();
             for (place, request) in requests.into_iter().enumerate() {
                 let exchange = Arc::clone(&self.exchange);
-                let gate = Arc::clone(&self.gate);
                 running.spawn(async move {
                     if place > 0 {
-                        gate.pass().await;
+                        exchange.gate.pass().await;
                     }
                     let answer = exchange.run(request, deadline).await;
                     // If it never came to a connection, the others need not wait for one.
-                    gate.open();
+                    exchange.gate.open();
                     (place, answer)
                 });
             }
