@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
-use super::fill;
+use super::fill::{self, Piece};
+use super::init::Digests;
 use super::opened::Stores;
+use crate::pure::digest::keyed;
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
@@ -194,6 +196,20 @@ fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
 }
 
 impl<'e> Resolved<'_, 'e> {
+    /// The keyed digest of what each variable is filled in with, by name; of those that can't be
+    /// filled in none.
+    pub fn digests(&self, key: &[u8; 32]) -> Digests {
+        let digest = |(_, name, value): &(usize, Vec<u8>, Value)| {
+            let pieces = fill::fill(value, &self.answers).ok()?;
+            let is_there = [pieces.is_some() as u8];
+            let pieces = pieces.unwrap_or_default();
+            let stretches = pieces.iter().map(Piece::bytes);
+            let digest = keyed(key, [is_there.as_slice()].into_iter().chain(stretches));
+            Some((name.clone(), digest))
+        };
+        self.values.iter().filter_map(digest).collect()
+    }
+
     /// Fills every value in.
     ///
     /// # Errors

@@ -231,6 +231,28 @@ const SUPERVISION: Group = Group {
             "DURATION",
             "Kill what outlives the command by so much",
         ),
+        MASK,
+        value(
+            "mask-min",
+            "N",
+            "Mask what has this many bytes or more [default: 8]",
+        ),
+        WATCH,
+        value(
+            "on-change",
+            "WHAT",
+            "restart, signal:NAME or exit:CODE [default: restart]",
+        ),
+        value(
+            "on-loss",
+            "WHAT",
+            "warn, or stop when a secret is gone [default: warn]",
+        ),
+        value(
+            "refresh-signal",
+            "SIG",
+            "Fetch them at once; or none [default: USR2]",
+        ),
     ],
 };
 
@@ -300,6 +322,10 @@ pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
 /// `--init`, which is looked for before anything is parsed.
 pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
+/// `--mask`, which asks for a supervisor, too.
+pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
+/// `--watch`, likewise.
+pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

@@ -79,8 +79,9 @@ fn start(
 ) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
-    if launching && given.asks_for_init(leaf) {
-        let (same, by) = init::split(started)?;
+    let asked = given.asks_for_supervisor(leaf).filter(|_| launching);
+    if let Some(asked) = asked {
+        let (same, by) = init::split(started, asked)?;
         (started, supervised) = (same, Some(by));
     } else {
         origin::unblock();

@@ -30,12 +30,12 @@ use crate::world::signals::{self, Deadline};
 pub fn run(
     options: Options,
     mut started: Started,
-    supervised: Option<Supervised>,
+    mut supervised: Option<Supervised>,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125)?;
-    let attributes = workload::prepare(&options, supervised, &mut started)?;
+    let attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command: Vec<CString> = options
         .values("command")
         .into_iter()
@@ -43,12 +43,19 @@ pub fn run(
         .collect();
     let (environment, summary, used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
+            if options.value("watch").is_some()
+                && let Some(supervised) = &mut supervised
+            {
+                supervised.remember(&resolved.digests(&supervised.key))?;
+            }
             let (environment, summary) = resolved.fill()?;
             Ok((environment, summary, used))
         })?;
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
     drop(options);
+    // The pipe to the supervisor has to last until the exec closes it.
+    std::mem::forget(supervised);
     Err(launch::launch(
         &command,
         &environment,

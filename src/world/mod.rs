@@ -2,7 +2,9 @@
 
 pub mod attributes;
 pub mod descendants;
+pub mod descriptors;
 pub mod duration;
+pub mod ears;
 pub mod environ;
 pub mod exec;
 pub mod files;
