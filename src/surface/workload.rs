@@ -143,7 +143,7 @@ fn settings(options: &Options) -> Result<Settings, Error> {
     };
     let given = |id: &&str| options.flag(id) || options.value(id).is_some();
     let needs = |by: &[&str], ids: &[&str], what| {
-        let is_there = by.iter().any(|by| given(by));
+        let is_there = by.iter().any(given);
         let alone = ids.iter().find(|id| given(id)).filter(|_| !is_there);
         alone.map_or(Ok(()), |id| Err(options.usage(id, what)))
     };

@@ -2,8 +2,10 @@
 //! signals to it, takes in orphans, and ends when it ends. That one is forked from before any
 //! secret is read, and has none: what it was started with is overwritten.
 
+mod end;
 mod relay;
 mod settings;
+mod signals;
 mod supervisor;
 mod watch;
 

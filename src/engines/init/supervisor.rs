@@ -4,74 +4,53 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::relay::Relay;
-use super::settings::{OnChange, Settings};
-use super::watch::{self, Outcome, Watch};
-use super::{Asked, DIGESTS, FILES, NEEDLES, OUTCOME, SETTINGS, Supervised};
-use crate::pure::signal::Signal;
+use super::settings::Settings;
+use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
+use super::watch::{self, Watch};
+use super::{Asked, DIGESTS, FILES, NEEDLES, SETTINGS, Supervised};
 use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
 use crate::world::link::{self, Listener, Speaker};
 use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
-use crate::world::process::{self, ALL, Change, Forked, Taken};
-use crate::world::{descendants, descriptors, exec, files, memory, origin, pages, random, signals};
-
-const HUP: i32 = 1;
-const INT: i32 = 2;
-const QUIT: i32 = 3;
-const KILL: i32 = 9;
-const TERM: i32 = 15;
-const CHLD: i32 = 17;
-const CONT: i32 = 18;
-const TSTP: i32 = 20;
-const TTIN: i32 = 21;
-const TTOU: i32 = 22;
-const WINCH: i32 = 28;
-
-/// Whoever a process may send signals to, but itself and PID 1.
-const EVERYBODY: i32 = -1;
-
-/// What a terminal sends to all of a group.
-const OF_TERMINAL: [i32; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
-
-/// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
-const USUAL_GRACE: Duration = Duration::from_secs(10);
+use crate::world::process::{self, ALL, Forked, Taken};
+use crate::world::{descriptors, files, memory, origin, pages, random, signals};
 
 pub(super) struct Supervisor {
-    asked: Asked,
+    pub(super) asked: Asked,
     /// What this process was started with, as long as that may be needed again.
-    started: Option<Started>,
-    key: [u8; 32],
-    reaps: bool,
+    pub(super) started: Option<Started>,
+    pub(super) key: [u8; 32],
+    pub(super) reaps: bool,
     /// The process that has started us.
-    above: i32,
+    pub(super) above: i32,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
-    first: bool,
+    pub(super) first: bool,
     /// The core file's limit of whatever is forked later.
-    concealed: Option<Concealed>,
-    settings: Settings,
-    workload: i32,
-    job: Job,
+    pub(super) concealed: Option<Concealed>,
+    pub(super) settings: Settings,
+    pub(super) workload: i32,
+    pub(super) job: Job,
     /// What the workload says until it has begun.
-    link: Option<Listener>,
-    relay: Option<Relay>,
-    watch: Watch,
+    pub(super) link: Option<Listener>,
+    pub(super) relay: Option<Relay>,
+    pub(super) watch: Watch,
     /// What is removed at the end.
-    files: Vec<PathBuf>,
-    ears: Option<Ears>,
-    clean: Clean,
-    then: Then,
+    pub(super) files: Vec<PathBuf>,
+    pub(super) ears: Option<Ears>,
+    pub(super) clean: Clean,
+    pub(super) then: Then,
     /// When the workload, which was told to end, is killed.
-    patience: Option<Instant>,
+    pub(super) patience: Option<Instant>,
 }
 
 /// What comes when the workload has ended.
 #[derive(Clone, Copy)]
-enum Then {
+pub(super) enum Then {
     /// We end, with its code.
     End,
     /// We end, with this one.
@@ -151,7 +130,7 @@ impl Supervisor {
     }
 
     /// In a process that was just forked: what it has of us.
-    fn hand_over(
+    pub(super) fn hand_over(
         &mut self,
         supervisor: i32,
         speaker: Speaker,
@@ -299,183 +278,6 @@ impl Supervisor {
         self.settings = settings;
         if settings.parent_death != 0 {
             process::signal_at_end_of(self.above, settings.parent_death.into());
-        }
-    }
-
-    /// Forks a process that fetches the secrets again.
-    fn fetch(&mut self) -> Option<Supervised> {
-        let supervisor = process::own();
-        let forked = link::pipe().and_then(|ends| Ok((ends, process::fork()?)));
-        match forked {
-            Ok(((speaker, _), Forked::Child)) => {
-                process::leave_session();
-                self.relay = None;
-                let mut supervised = self.hand_over(supervisor, speaker, None);
-                supervised.known = Some(std::mem::take(&mut self.watch.known));
-                return Some(supervised);
-            }
-            Ok(((_, listener), Forked::Parent(process))) => self.watch.begin(process, listener),
-            Err(_) => self.fetched(),
-        }
-        None
-    }
-
-    fn hear_fetching(&mut self) {
-        let Some(fetching) = self.watch.fetching() else {
-            return;
-        };
-        let outcome = &mut fetching.outcome;
-        let goes_on = fetching.link.hear(|kind, message| {
-            if kind == OUTCOME {
-                *outcome = Outcome::from_bytes(message);
-            }
-        });
-        if !goes_on {
-            self.fetched();
-        }
-    }
-
-    /// The process that fetched has ended, or could not even begin.
-    fn fetched(&mut self) {
-        let Some(watching) = self.settings.watching else {
-            return;
-        };
-        match self.watch.end() {
-            Outcome::Changed(digests) => match watching.on_change {
-                OnChange::Restart => return self.stop(Then::Launch),
-                OnChange::Exit(code) => return self.stop(Then::Exit(code)),
-                OnChange::Signal(signal) => {
-                    self.watch.known.digests = digests;
-                    process::send(self.target(self.settings.group), signal.into());
-                }
-            },
-            Outcome::Lost(_) if watching.stop_on_loss => return self.stop(Then::Exit(125)),
-            Outcome::Same | Outcome::Failed | Outcome::Lost(_) => {}
-        }
-        self.watch.wait(&watching);
-    }
-
-    /// Ends the workload, for one of our own reasons.
-    fn stop(&mut self, then: Then) {
-        self.watch.stop();
-        self.then = then;
-        self.patience = Some(Instant::now() + self.settings.grace.unwrap_or(USUAL_GRACE));
-        process::send(self.target(self.settings.group), TERM);
-        // One that is stopped could not end.
-        process::send(self.target(self.settings.group), CONT);
-    }
-
-    fn target(&self, all: bool) -> i32 {
-        if all { -self.workload } else { self.workload }
-    }
-
-    fn on(&mut self, taken: &Taken) {
-        let signal = taken.signal();
-        let is_ending = || signals::ending() & process::bit(signal) != 0;
-        if self.link.is_some() && is_ending() {
-            process::send(self.workload, KILL);
-            while !matches!(process::reap(self.workload), Some(Change::Ended(_))) {
-                process::take(process::bit(CHLD), None);
-            }
-            self.end(128 + signal as u8);
-        }
-        let watching = self.settings.watching.as_ref();
-        if watching.is_some_and(|watching| i32::from(watching.refresh) == signal) {
-            return self.watch.ask();
-        }
-        match signal {
-            CHLD => {
-                match process::reap(self.workload) {
-                    Some(Change::Ended(code)) => self.ended(code),
-                    Some(Change::Stopped(signal)) => self.job.stopped(signal),
-                    None => {}
-                }
-                // One that a process has sent is the workload's.
-                if taken.is_sent() {
-                    self.forward(taken);
-                }
-            }
-            CONT => {
-                self.job.continued();
-                self.forward(taken);
-            }
-            _ => {
-                if [TERM, INT, QUIT, HUP].contains(&signal) {
-                    // Whoever wants us to end does not want it launched anew.
-                    self.then = Then::End;
-                }
-                self.forward(taken);
-            }
-        }
-    }
-
-    /// Forwards a signal: to the workload's group where a terminal, or a shell, would.
-    fn forward(&self, taken: &Taken) {
-        let signal = taken.signal();
-        let Some(to) = Signal::try_from(signal)
-            .ok()
-            .and_then(|one| self.settings.map.of(one))
-        else {
-            return;
-        };
-        let by_shell = self.job.has_terminal() && [CONT, TSTP, TTIN, TTOU].contains(&signal);
-        let by_terminal = !taken.is_sent() && OF_TERMINAL.contains(&signal);
-        let target = self.target(self.settings.group || by_shell || by_terminal);
-        process::forward(taken, target, to.into());
-    }
-
-    fn ended(&mut self, code: u8) {
-        match self.then {
-            Then::End => self.end(code),
-            Then::Exit(code) => self.end(code),
-            Then::Launch => {
-                self.job.over();
-                let left = self.patience.take();
-                let left = left.map(|until| until.saturating_duration_since(Instant::now()));
-                self.end_rest(left);
-                self.workload = 0;
-            }
-        }
-    }
-
-    /// The workload has ended, and so do we. As PID 1 without a grace the kernel ends the rest.
-    fn end(&mut self, code: u8) -> ! {
-        self.watch.stop();
-        self.job.over();
-        let grace = self.settings.grace;
-        if !self.first || !grace.unwrap_or_default().is_zero() {
-            self.end_rest(grace);
-        }
-        for file in &self.files {
-            let _ = files::remove(file);
-        }
-        exec::quit(code)
-    }
-
-    /// What is left of the workload's processes is asked to end, and given the grace where there
-    /// is one.
-    fn end_rest(&mut self, grace: Option<Duration>) {
-        if !process::has_children() {
-            return;
-        }
-        match self.first {
-            true => process::send(EVERYBODY, TERM),
-            false => descendants::terminate(),
-        }
-        let Some(grace) = grace else { return };
-        let began = Instant::now();
-        while process::has_children()
-            && let Some(time) = grace.checked_sub(began.elapsed())
-        {
-            process::take(process::bit(CHLD), Some(time));
-        }
-        if !self.first {
-            descendants::kill();
-        } else if matches!(self.then, Then::Launch) {
-            process::send(EVERYBODY, KILL);
-        }
-        while matches!(self.then, Then::Launch) && process::has_children() {
-            process::take(process::bit(CHLD), Some(Duration::from_secs(1)));
         }
     }
 }

@@ -3,9 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::settings::Watching;
-use crate::world::link::Listener;
-use crate::world::{process, random};
+use super::settings::{OnChange, Watching};
+use super::supervisor::{Supervisor, Then};
+use super::{OUTCOME, Supervised};
+use crate::world::link::{self, Listener};
+use crate::world::process::{self, Forked};
+use crate::world::random;
 
 /// The keyed digest of what a variable is filled in with.
 pub type Digest = [u8; 16];
@@ -164,6 +167,61 @@ impl Watch {
         if let Some(fetching) = self.fetching.take() {
             process::send(fetching.process, libc::SIGKILL);
         }
+    }
+}
+
+impl Supervisor {
+    /// Forks a process that fetches the secrets again.
+    pub(super) fn fetch(&mut self) -> Option<Supervised> {
+        let supervisor = process::own();
+        let forked = link::pipe().and_then(|ends| Ok((ends, process::fork()?)));
+        match forked {
+            Ok(((speaker, _), Forked::Child)) => {
+                process::leave_session();
+                self.relay = None;
+                let mut supervised = self.hand_over(supervisor, speaker, None);
+                supervised.known = Some(std::mem::take(&mut self.watch.known));
+                return Some(supervised);
+            }
+            Ok(((_, listener), Forked::Parent(process))) => self.watch.begin(process, listener),
+            Err(_) => self.fetched(),
+        }
+        None
+    }
+
+    pub(super) fn hear_fetching(&mut self) {
+        let Some(fetching) = self.watch.fetching() else {
+            return;
+        };
+        let outcome = &mut fetching.outcome;
+        let goes_on = fetching.link.hear(|kind, message| {
+            if kind == OUTCOME {
+                *outcome = Outcome::from_bytes(message);
+            }
+        });
+        if !goes_on {
+            self.fetched();
+        }
+    }
+
+    /// The process that fetched has ended, or could not even begin.
+    pub(super) fn fetched(&mut self) {
+        let Some(watching) = self.settings.watching else {
+            return;
+        };
+        match self.watch.end() {
+            Outcome::Changed(digests) => match watching.on_change {
+                OnChange::Restart => return self.stop(Then::Launch),
+                OnChange::Exit(code) => return self.stop(Then::Exit(code)),
+                OnChange::Signal(signal) => {
+                    self.watch.known.digests = digests;
+                    process::send(self.target(self.settings.group), signal.into());
+                }
+            },
+            Outcome::Lost(_) if watching.stop_on_loss => return self.stop(Then::Exit(125)),
+            Outcome::Same | Outcome::Failed | Outcome::Lost(_) => {}
+        }
+        self.watch.wait(&watching);
     }
 }
 
