@@ -122,7 +122,7 @@ pub fn resolve<'a, 'e>(
             asked.scopes = scopes.in_force();
         }
         let mut reading = depth;
-        if reading == Depth::Values || !store.is_laborious() {
+        if reading != Depth::Names || !store.is_laborious() {
             match store.prepare(&asked) {
                 Ok(()) => {}
                 Err(trouble) => {

@@ -79,6 +79,15 @@ pub fn parse(text: &str) -> Option<Signal> {
     (1..=LAST).contains(&number).then_some(number)
 }
 
+/// A signal's name, as `SIGHUP`; of real-time ones `SIGRTMIN+N`.
+pub fn name(signal: Signal) -> String {
+    let known = NAMES.iter().find(|(_, number)| *number == signal);
+    match known {
+        Some((name, _)) => format!("SIG{name}"),
+        None => format!("SIGRTMIN+{}", signal.saturating_sub(FIRST_REAL_TIME)),
+    }
+}
+
 fn digits(text: &str) -> Option<u8> {
     let all = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     all.then(|| text.parse().ok()).flatten()

@@ -21,7 +21,7 @@ use crate::world::memory;
 /// Everything that would keep `run` from launching.
 pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
-    let _deadline = super::run::start_deadline(options, 1)?;
+    let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
     let depth = if options.flag("names") {
         Depth::Names
     } else {

@@ -9,6 +9,7 @@ mod install;
 mod list;
 mod log;
 mod options;
+mod refresh;
 mod run;
 mod secret;
 mod store;
@@ -87,8 +88,9 @@ fn start(
         origin::unblock();
     }
     let options = Options::parse(leaf, arguments, &started.environment)?;
-    match leaf.words {
-        ["run"] => run::run(options, started, supervised),
+    match (leaf.words, supervised) {
+        (["run"], Some(by)) if by.known.is_some() => refresh::refresh(&options, started, by),
+        (["run"], by) => run::run(options, started, by),
         _ => dispatch(leaf, options, started),
     }
 }

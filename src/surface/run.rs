@@ -23,6 +23,9 @@ use crate::world::environ::{self, Started};
 use crate::world::memory;
 use crate::world::signals::{self, Deadline};
 
+/// What running out of time means for a launch.
+pub const NOTHING_EXECUTED: &str = "nothing was executed";
+
 /// Runs the command. Comes back only with the reason why not.
 ///
 /// # Errors
@@ -34,7 +37,7 @@ pub fn run(
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let concealed = memory::conceal();
-    let deadline = start_deadline(&options, 125)?;
+    let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command: Vec<CString> = options
         .values("command")
@@ -43,8 +46,8 @@ pub fn run(
         .collect();
     let (environment, summary, used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
-            if options.value("watch").is_some()
-                && let Some(supervised) = &mut supervised
+            if let Some(supervised) = &mut supervised
+                && options.value("watch").is_some()
             {
                 supervised.remember(&resolved.digests(&supervised.key))?;
             }
@@ -82,6 +85,13 @@ pub fn resolved<T>(
     let words = std::mem::take(&mut assembled.words);
     let environment = began.elapsed();
     let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
+    let spent = stores::spent(location, &words, &access);
+    if access.again && !spent.is_empty() {
+        return Err(Error::Usage(format!(
+            "--watch needs credentials that can be read again: give {0} as a file, {0}_FILE",
+            spent[0]
+        )));
+    }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
     let (scopes, cache) = (&place.scopes, cache.as_ref());
@@ -107,14 +117,15 @@ pub struct Used {
     answers: Duration,
 }
 
-/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
+/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`, and
+/// `then` says what that means.
 ///
 /// # Errors
 /// A usage error, or that there is no timer.
-pub fn start_deadline(options: &Options, code: u8) -> Result<Deadline, Error> {
+pub fn start_deadline(options: &Options, code: u8, then: &str) -> Result<Deadline, Error> {
     let timeout = options.timeout()?;
     let message = format!(
-        "gave up after {} (--timeout); nothing was executed: the store, or a file that was named, did not answer",
+        "gave up after {} (--timeout); {then}: the store, or a file that was named, did not answer",
         humantime::format_duration(timeout)
     );
     let message = log::line(log::format(), Level::Error, &message);

@@ -207,6 +207,21 @@ impl Error {
         }
     }
 
+    /// Whether a secret is gone, or denied, and nothing else is wrong: fetching it again would not
+    /// help.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Error::All(errors) => errors.iter().all(Error::is_loss),
+            Error::Store { trouble, .. } => trouble.is_loss(),
+            Error::Fault(fault) => match &fault.cause {
+                Cause::Missing { .. } | Cause::Absent { .. } => true,
+                Cause::Failed { trouble, .. } => trouble.is_loss(),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// A file that can't be read or written.
     pub fn file(doing: &'static str, path: impl Into<PathBuf>, why: impl Into<Os>) -> Self {
         let (path, why) = (path.into(), why.into());

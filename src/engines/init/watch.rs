@@ -91,6 +91,11 @@ impl Outcome {
 /// After failures the time between grows, to at most so many times itself.
 const MOST_PATIENCE: u32 = 8;
 
+/// The time until the next try, after so many that failed in a row.
+pub fn pause(every: Duration, failures: u32) -> Duration {
+    every.saturating_mul(MOST_PATIENCE.min(1 << failures.min(8)))
+}
+
 /// When secrets are fetched again, and the process that does.
 #[derive(Default)]
 pub(super) struct Watch {
@@ -110,8 +115,7 @@ pub(super) struct Fetching {
 impl Watch {
     /// The workload has what is known now: the next time is an interval away.
     pub(super) fn wait(&mut self, watching: &Watching) {
-        let patience = MOST_PATIENCE.min(1 << self.known.failures.min(8));
-        let every = watching.every * patience;
+        let every = pause(watching.every, self.known.failures);
         // A tenth more or less, so that a fleet does not march in step.
         let tenth = every / 10;
         let time = every - tenth + random::up_to(2 * tenth);

@@ -1,0 +1,120 @@
+//! Fetching the secrets of a running workload again, for `run --watch`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::options::Options;
+use super::run::{self, resolved};
+use super::workload;
+use crate::engines::answers::Depth;
+use crate::engines::init::{Digests, Known, OnChange, Outcome, Supervised, Watching, pause};
+use crate::pure::digest::keyed;
+use crate::pure::signal;
+use crate::words::error::Error;
+use crate::words::shown::Shown;
+use crate::world::environ::Started;
+use crate::world::memory;
+
+/// Fetches everything once more, compares it with what the workload has, says what is to be said,
+/// and tells the supervisor.
+///
+/// # Errors
+/// The supervisor is gone, or the options can't be used any more.
+pub fn refresh(
+    options: &Options,
+    mut started: Started,
+    mut supervised: Supervised,
+) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
+    let _deadline = run::start_deadline(options, 125, "the command goes on")?;
+    let Some(watching) = workload::watching(options)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
+    let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
+        let digests = resolved.digests(&key);
+        resolved.fill().map(|_| digests)
+    });
+    let outcome = match fetched {
+        Ok(digests) => compared(digests, &known, &watching),
+        Err(error) if error.is_loss() => lost(&error, &known, &watching, &key),
+        Err(error) => failed(&error, &known, &watching),
+    };
+    supervised.report(&outcome)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compared(digests: Digests, known: &Known, watching: &Watching) -> Outcome {
+    if known.failures > 0 || known.lost.is_some() {
+        ::log::info!("secrets can be fetched again");
+    }
+    let changed = changed(&known.digests, &digests);
+    if changed.is_empty() {
+        return Outcome::Same;
+    }
+    let then = match watching.on_change {
+        OnChange::Restart => "the command is launched anew".to_owned(),
+        OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
+        OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
+    };
+    ::log::info!("changed: {}; {then}", changed.join(", "));
+    Outcome::Changed(digests)
+}
+
+/// The variables that are filled in otherwise now, or that only one of both has.
+fn changed(before: &Digests, now: &Digests) -> Vec<String> {
+    let mut names: Vec<&[u8]> = Vec::new();
+    for (these, those) in [(now, before), (before, now)] {
+        let other = these.iter().filter(|one| !those.contains(one));
+        names.extend(other.map(|(name, _)| name.as_slice()));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.iter().map(|name| Shown(name).to_string()).collect()
+}
+
+fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
+    let next = pause(watching.every, known.failures + 1);
+    // The jitter is the supervisor's.
+    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
+    for line in error.lines() {
+        ::log::warn!("secrets not fetched again, next try in about {next}: {line}");
+    }
+    Outcome::Failed
+}
+
+/// What is gone is said once, not at each interval.
+fn lost(error: &Error, known: &Known, watching: &Watching, key: &[u8; 32]) -> Outcome {
+    let lines = error.lines();
+    let digest = keyed(key, lines.iter().map(String::as_bytes));
+    let then = match watching.stop_on_loss {
+        true => "the command is stopped",
+        false => "the command goes on with what it has",
+    };
+    let is_known = known.lost == Some(digest);
+    let level = match is_known && !watching.stop_on_loss {
+        true => ::log::Level::Debug,
+        false => ::log::Level::Warn,
+    };
+    for line in lines {
+        ::log::log!(level, "{then}: {line}");
+    }
+    Outcome::Lost(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changed;
+
+    #[test]
+    fn what_has_changed_is_named() {
+        let digests = |of: &[(&str, u8)]| {
+            let digest = |(name, byte): &(&str, u8)| (name.as_bytes().to_vec(), [*byte; 16]);
+            of.iter().map(digest).collect()
+        };
+        let before = digests(&[("A", 1), ("B", 2), ("C", 3)]);
+        assert!(changed(&before, &before).is_empty());
+        let now = digests(&[("A", 1), ("B", 9), ("D", 3)]);
+        assert_eq!(changed(&before, &now), ["B", "C", "D"]);
+    }
+}
