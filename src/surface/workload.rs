@@ -167,14 +167,9 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let every = every.ok_or_else(|| {
         options.usage("watch", "must be a duration of 100ms or more, such as 60s")
     })?;
-    let on_change = match options
-        .text("on-change")?
-        .unwrap_or("restart")
-        .split_once(':')
-    {
-        None if options.text("on-change")?.unwrap_or("restart") == "restart" => {
-            Some(OnChange::Restart)
-        }
+    let on_change = options.text("on-change")?.unwrap_or("restart");
+    let on_change = match on_change.split_once(':') {
+        None if on_change == "restart" => Some(OnChange::Restart),
         Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
         Some(("exit", code)) => code.parse().map(OnChange::Exit).ok(),
         _ => None,
