@@ -190,7 +190,7 @@ fn filled(output: &[Stretch], texts: &[Text]) -> Vec<u8> {
 }
 
 fn cuts() -> impl Strategy<Value = Vec<usize>> {
-    let sizes = prop_oneof![Just(1..2), Just(1..12), Just(1..400)];
+    let sizes = prop_oneof![Just(1..2_usize), Just(1..12), Just(1..400)];
     sizes.prop_flat_map(|sizes| vec(sizes, 1..60))
 }
 
