@@ -162,7 +162,12 @@ fn output() -> impl Strategy<Value = Vec<Stretch>> {
         vec(any::<u8>(), 0..30),
         "[ab \n'/]{0,40}".prop_map(String::into_bytes)
     ];
-    let text = (any::<Index>(), any::<Index>(), any::<Index>(), any::<bool>());
+    let text = (
+        any::<Index>(),
+        any::<Index>(),
+        any::<Index>(),
+        any::<bool>(),
+    );
     let stretch = prop_oneof![
         1 => noise.prop_map(Stretch::Noise),
         2 => text.prop_map(|(a, b, c, d)| Stretch::Text(a, b, c, d)),

@@ -1,5 +1,6 @@
 //! Resolves an environment: everything that it refers to, all or nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::{Answers, Depth, Questions};
@@ -208,6 +209,24 @@ impl<'e> Resolved<'_, 'e> {
             Some((name.clone(), digest))
         };
         self.values.iter().filter_map(digest).collect()
+    }
+
+    /// Every value that was read, and every one that is filled in, as secrets; each once.
+    pub fn secrets(&self) -> Vec<Piece<'_>> {
+        let read = self.answers.values().map(|(label, _, value)| {
+            let value = Cow::Borrowed(value.expose());
+            Piece::Secret(label, value)
+        });
+        let filled = self.values.iter();
+        let filled = filled.filter_map(|(_, _, value)| fill::fill(value, &self.answers).ok()?);
+        let is_secret = |piece: &Piece<'_>| matches!(piece, Piece::Secret(..));
+        let mut secrets: Vec<Piece<'_>> = Vec::new();
+        for piece in read.chain(filled.flatten().filter(is_secret)) {
+            if secrets.iter().all(|known| known.bytes() != piece.bytes()) {
+                secrets.push(piece);
+            }
+        }
+        secrets
     }
 
     /// Fills every value in.

@@ -8,6 +8,7 @@ mod given;
 mod install;
 mod list;
 mod log;
+mod masking;
 mod options;
 mod refresh;
 mod run;

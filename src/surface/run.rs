@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ::log::Level;
 
 use super::log;
+use super::masking;
 use super::options::Options;
 use super::workload;
 use crate::engines::answers::Depth;
@@ -46,10 +47,11 @@ pub fn run(
         .collect();
     let (environment, summary, used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
-            if let Some(supervised) = &mut supervised
-                && options.value("watch").is_some()
-            {
-                supervised.remember(&resolved.digests(&supervised.key))?;
+            if let Some(supervised) = &mut supervised {
+                if options.value("watch").is_some() {
+                    supervised.remember(&resolved.digests(&supervised.key))?;
+                }
+                masking::arm(&options, supervised, &resolved)?;
             }
             let (environment, summary) = resolved.fill()?;
             Ok((environment, summary, used))

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
-use crate::world::{descendants, exec, files, process};
+use crate::world::origin::Mask;
+use crate::world::process::Taken;
+use crate::world::{descendants, exec, files, process, signals};
 
 /// Whoever a process may send signals to, but itself and PID 1.
 const EVERYBODY: i32 = -1;
@@ -32,6 +34,10 @@ impl Supervisor {
                 let left = self.patience.take();
                 let left = left.map(|until| until.saturating_duration_since(Instant::now()));
                 self.end_rest(left);
+                if !self.let_out() {
+                    self.then = Then::End;
+                    self.end(code);
+                }
                 self.workload = 0;
             }
         }
@@ -45,10 +51,45 @@ impl Supervisor {
         if !self.first || !grace.unwrap_or_default().is_zero() {
             self.end_rest(grace);
         }
+        self.let_out();
         for file in &self.files {
             let _ = files::remove(file);
         }
         exec::quit(code)
+    }
+
+    /// Lets out what the workload has written, however slowly it is read; false where somebody
+    /// wants us to end before.
+    pub(super) fn let_out(&mut self) -> bool {
+        if let Some(relay) = &mut self.relay {
+            relay.end();
+        }
+        let ending = signals::ending();
+        while self.relay.as_ref().is_some_and(|relay| !relay.is_done()) {
+            let taken = self.take(ending | process::bit(CHLD), None);
+            if taken.is_some_and(|taken| taken.signal() != CHLD) {
+                return false;
+            }
+            process::has_children();
+        }
+        self.relay = None;
+        true
+    }
+
+    /// Takes the next of these signals, waiting at most so long; what is written meanwhile is
+    /// passed on, and may be what is waited for.
+    fn take(&mut self, set: Mask, time: Option<Duration>) -> Option<Taken> {
+        let (Some(relay), Some(ears)) = (&mut self.relay, &mut self.ears) else {
+            return process::take(set, time);
+        };
+        ears.listen_for(set);
+        let mut watched = Vec::with_capacity(8);
+        relay.watch(&mut watched);
+        let due = relay.due();
+        let due = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let taken = ears.wait(&mut watched, due.into_iter().chain(time).min());
+        relay.serve(&watched);
+        taken
     }
 
     /// What is left of the workload's processes is asked to end, and given the grace where there
@@ -66,7 +107,7 @@ impl Supervisor {
         while process::has_children()
             && let Some(time) = grace.checked_sub(began.elapsed())
         {
-            process::take(process::bit(CHLD), Some(time));
+            self.take(process::bit(CHLD), Some(time));
         }
         if !self.first {
             descendants::kill();
@@ -74,7 +115,7 @@ impl Supervisor {
             process::send(EVERYBODY, KILL);
         }
         while matches!(self.then, Then::Launch) && process::has_children() {
-            process::take(process::bit(CHLD), Some(Duration::from_secs(1)));
+            self.take(process::bit(CHLD), Some(Duration::from_secs(1)));
         }
     }
 }

@@ -208,10 +208,13 @@ impl Supervisor {
         let due = dues.into_iter().flatten().min();
         let time = due.map(|due| due.saturating_duration_since(Instant::now()));
         let fetching = self.watch.fetching();
+        if self.relay.as_ref().is_some_and(Relay::is_done) {
+            self.relay = None;
+        }
         if self.link.is_none() && self.relay.is_none() && fetching.is_none() {
             return process::take_idle(ALL, time, &self.clean);
         }
-        let mut watched = Vec::new();
+        let mut watched = Vec::with_capacity(8);
         let link = self.link.as_ref().map(Listener::descriptor);
         let fetch = fetching.map(|fetching| fetching.link.descriptor());
         watched.extend(link.into_iter().chain(fetch).map(Watched::readable));

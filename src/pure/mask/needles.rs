@@ -152,9 +152,8 @@ impl Needles {
                     Print::of(length, shown(print, length, of_whole), &key)
                 };
                 let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
-                let prefixes = prefixes.filter(|length| {
-                    *length >= FAR || value.get(..*length) == text.get(..*length)
-                });
+                let prefixes = prefixes
+                    .filter(|length| *length >= FAR || value.get(..*length) == text.get(..*length));
                 needles.push(Needle {
                     window: key.window(text, window),
                     length: text.len(),
@@ -194,7 +193,10 @@ impl Needles {
         let mut groups: Vec<Group> = Vec::new();
         for (at, needle) in needles.iter().enumerate() {
             insert(&mut windows, needle.window);
-            if groups.last().is_none_or(|group| group.window != needle.window) {
+            if groups
+                .last()
+                .is_none_or(|group| group.window != needle.window)
+            {
                 groups.push(Group {
                     window: needle.window,
                     runs: Vec::new(),
@@ -225,7 +227,11 @@ impl Needles {
             windows,
             groups,
             placeholders: labels.iter().map(|label| placeholder(label)).collect(),
-            longest: needles.iter().map(|needle| needle.length).max().unwrap_or(0),
+            longest: needles
+                .iter()
+                .map(|needle| needle.length)
+                .max()
+                .unwrap_or(0),
             needles,
             labels,
         }

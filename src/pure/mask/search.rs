@@ -13,7 +13,11 @@ use super::needles::{Group, Needle, Needles, Print};
 /// What is in a text.
 pub(super) enum Found {
     /// A needle of this length and label.
-    Whole { start: usize, end: usize, label: usize },
+    Whole {
+        start: usize,
+        end: usize,
+        label: usize,
+    },
     /// What may become a needle when more comes.
     Beginning { start: usize },
     /// Neither.
@@ -143,7 +147,9 @@ impl Search<'_> {
             }
             let print = self.print(start, run.length, run.power);
             let from = all.partition_point(|needle| needle.probe().print < print);
-            let alike = all[from..].iter().take_while(|needle| needle.probe().print == print);
+            let alike = all[from..]
+                .iter()
+                .take_while(|needle| needle.probe().print == print);
             for needle in alike {
                 if needle.length > there {
                     more = more || !self.ends && self.begins(start, needle);
@@ -177,7 +183,11 @@ impl Search<'_> {
 
     fn is(&mut self, start: usize, needle: &Needle) -> bool {
         self.allows(start, &needle.whole, true)
-            && self.needles.key.whole(&self.padded[start..start + needle.length]) == needle.hash
+            && self
+                .needles
+                .key
+                .whole(&self.padded[start..start + needle.length])
+                == needle.hash
     }
 
     fn allows(&mut self, start: usize, print: &Print, of_whole: bool) -> bool {
@@ -186,7 +196,8 @@ impl Search<'_> {
 
     #[inline(always)]
     fn print(&mut self, start: usize, length: usize, power: u32) -> u32 {
-        self.sums.print(&self.needles.key, self.padded, start, length, power)
+        self.sums
+            .print(&self.needles.key, self.padded, start, length, power)
     }
 
     /// A window's fingerprint alone would now and then hold back what no needle begins with.
@@ -220,7 +231,9 @@ fn next_hit<const STEP: usize>(
 ) -> Option<usize> {
     // This is where nearly all of the time is spent: eight places at once, none of them checked.
     while at + 7 * STEP <= last
-        && let Some(block) = padded.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+        && let Some(block) = padded
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<BLOCK>())
     {
         let hit = |nth: usize| has(needles, word(block, nth * STEP));
         if hit(0) || hit(1) || hit(2) || hit(3) || hit(4) || hit(5) || hit(6) || hit(7) {
@@ -228,5 +241,7 @@ fn next_hit<const STEP: usize>(
         }
         at += 8 * STEP;
     }
-    (at..=last).step_by(STEP).find(|at| has(needles, word(padded, *at)))
+    (at..=last)
+        .step_by(STEP)
+        .find(|at| has(needles, word(padded, *at)))
 }
