@@ -1,7 +1,7 @@
 //! Bytes that are passed on by a process which must never be kept waiting.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::link;
 
@@ -18,12 +18,25 @@ const PIECES: usize = 64;
 /// What the system says.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = link::ends()?;
-    // SAFETY: neither takes a pointer. Where a user has many pipes it stays a small one.
-    unsafe {
-        libc::fcntl(reads.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK);
-        libc::fcntl(reads.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES);
-    }
+    make_nobody_wait(reads.as_raw_fd());
+    // SAFETY: it takes no pointer. Where a user has many pipes it stays a small one.
+    unsafe { libc::fcntl(reads.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES) };
     Ok((reads, writes))
+}
+
+/// Has nobody wait for a descriptor that is ours alone.
+pub(super) fn make_nobody_wait(descriptor: RawFd) {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        let flags = libc::fcntl(descriptor, libc::F_GETFL);
+        libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK);
+    }
+}
+
+/// One of the standard descriptors.
+pub(super) fn standard(descriptor: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: they stay open as long as this process is there.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
 /// What reading has come to.
@@ -34,6 +47,11 @@ pub enum Received {
     Nothing,
     /// Nothing will come.
     End,
+}
+
+/// Writes as much as there is room for, to a descriptor that makes nobody wait.
+pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
+    result(write(to, &[IoSlice::new(bytes)]))
 }
 
 /// Reads what is there, from a descriptor that makes nobody wait.
@@ -135,11 +153,15 @@ impl Outlet {
             Way::Call => send(self.descriptor, &all[..count]),
             Way::Little => write_little(self.descriptor, &all[..count]),
         };
-        match usize::try_from(written) {
-            Ok(written) => Sent::Some(written),
-            Err(_) if is_full() => Sent::Full,
-            Err(_) => Sent::Closed,
-        }
+        result(written)
+    }
+}
+
+fn result(written: isize) -> Sent {
+    match usize::try_from(written) {
+        Ok(written) => Sent::Some(written),
+        Err(_) if is_full() => Sent::Full,
+        Err(_) => Sent::Closed,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::pure::mask::needles::Needles;
 use crate::pure::mask::stream::{Held, Stream};
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Outlet, Received, Sent};
+use crate::world::pty;
 
 /// How long the stream may be silent before the last bytes, too few to tell, go out; and before
 /// what has gone out is overwritten.
@@ -39,10 +40,12 @@ pub(super) struct Channel {
     used: bool,
     /// How much is still read, where the workload has ended.
     rest: Option<usize>,
+    /// Whether it is what the workload writes to the terminal that controls it.
+    pub(super) is_terminal: bool,
 }
 
 impl Channel {
-    pub(super) fn new(source: OwnedFd, outlet: Outlet) -> Self {
+    pub(super) fn new(source: OwnedFd, outlet: Outlet, is_terminal: bool) -> Self {
         Channel {
             source: Some(source),
             outlet,
@@ -53,6 +56,7 @@ impl Channel {
             held: None,
             used: false,
             rest: None,
+            is_terminal,
         }
     }
 
@@ -66,8 +70,14 @@ impl Channel {
         source.into_iter().chain(self.outlet.opened())
     }
 
-    /// Where output comes from, for what else there is to do with it.
-    pub(super) fn source(&self) -> Option<RawFd> {
+    /// Gives the workload's terminal, where it is one, the size of ours.
+    pub(super) fn resize(&self) {
+        if let Some(source) = self.source() {
+            pty::copy_size(self.outlet.descriptor(), source);
+        }
+    }
+
+    fn source(&self) -> Option<RawFd> {
         self.source.as_ref().map(AsRawFd::as_raw_fd)
     }
 

@@ -4,7 +4,9 @@
 
 mod channel;
 mod end;
+mod monitor;
 mod relay;
+mod session;
 mod settings;
 mod signals;
 mod supervisor;
