@@ -122,7 +122,9 @@ impl Relay {
     /// Goes on: `watched` are the descriptors that it has added, looked at.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         let mut watched = watched.chunks(2);
-        if let Some((session, watched)) = self.session.as_mut().zip(watched.next()) {
+        if let Some(session) = &mut self.session
+            && let Some(watched) = watched.next()
+        {
             session.serve(watched);
         }
         for (channel, watched) in self.channels.iter_mut().zip(watched) {
@@ -150,6 +152,7 @@ impl Relay {
         // What came from one that has not begun might be looked through for nothing.
         if !self.begun {
             self.channels.clear();
+            self.begun = true;
         }
         if let Some(session) = &mut self.session {
             session.end();
