@@ -167,11 +167,13 @@ fn a_script_keeps_its_terminal_from_what_it_starts_in_the_background() {
         // And has it again after what it starts in the foreground.
         place.write(
             "script",
-            "doorkey run $WAY -- sh workload; read x; echo \"x=$x.\"",
+            "doorkey run $WAY -- sh workload; echo over.; read x; echo \"x=$x.\"",
         );
         terminal.types("sh script\n").wait_for("started.");
         terminal.types("\x03").wait_for("INT 1.");
-        terminal.types("end\nb\n").wait_for("x=b.").wait_for("$> ");
+        // What is typed ahead, a terminal of the workload's own would have got.
+        terminal.types("end\n").wait_for("over.");
+        terminal.types("b\n").wait_for("x=b.").wait_for("$> ");
         terminal.types("exit 0\n");
         assert_eq!(terminal.end().0, 0);
     }
