@@ -4,6 +4,7 @@ pub mod answers;
 pub mod assemble;
 pub mod cache;
 pub mod check;
+pub mod deliver;
 pub mod fill;
 pub mod init;
 pub mod launch;

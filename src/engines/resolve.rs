@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
+use super::deliver::{Deliveries, Files};
 use super::fill;
 use super::opened::Stores;
 use crate::pure::environment::{Environment, refusal};
@@ -12,7 +13,7 @@ use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Reference, Scoped, Target, Value, references};
+use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -20,6 +21,8 @@ pub struct Resolved<'a, 'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// Where files are delivered.
+    pub files: Files,
     /// What the stores said.
     pub answers: Answers<'a>,
     /// Everything that is wrong so far.
@@ -67,6 +70,7 @@ fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
             let reference = Reference {
                 target: Target::Scoped(scoped),
                 filters: vec![],
+                delivery: Delivery::Plain,
                 fallback: None,
             };
             assembled
@@ -165,7 +169,8 @@ pub fn resolve<'a, 'e>(
         Some((cache, bound)) if assembled.errors.is_empty() => {
             // What a launch fails with is not worth keeping, nor losing what one had before.
             let mut values = assembled.values.iter();
-            if values.all(|(_, _, value)| fill::fill(value, &answers).is_ok()) {
+            let has_value = |reference| fill::piece(reference, &answers).is_ok();
+            if values.all(|(_, _, value)| references(value).all(has_value)) {
                 cache.keep(bound, &answers);
             }
         }
@@ -178,6 +183,7 @@ fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<
     Resolved {
         environment: assembled.environment,
         values: assembled.values,
+        files: assembled.files,
         answers,
         errors: assembled.errors,
     }
@@ -194,20 +200,23 @@ fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
 }
 
 impl<'e> Resolved<'_, 'e> {
-    /// Fills every value in.
+    /// Fills every value in. What goes into files comes beside the environment; nothing of it is
+    /// written yet.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn fill(self) -> Result<(Environment<'e>, Summary), Error> {
+    pub fn fill(self) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
         let Resolved {
             mut environment,
             values,
+            files,
             answers,
             mut errors,
         } = self;
+        let mut deliveries = Deliveries::new(files);
         let mut filled = Vec::with_capacity(values.len());
         for (place, name, value) in &values {
-            match fill::fill(value, &answers) {
+            match fill::fill(name, value, &answers, &mut deliveries) {
                 Ok(pieces) => {
                     let entry = pieces.map(|pieces| fill::join(name, &pieces));
                     let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
@@ -242,6 +251,6 @@ impl<'e> Resolved<'_, 'e> {
                 None => summary.direct += 1,
             }
         }
-        Ok((environment, summary))
+        Ok((environment, deliveries, summary))
     }
 }

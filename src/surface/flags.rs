@@ -176,11 +176,7 @@ const ENVIRONMENT: Group = Group {
             "FILE",
             "Add variables from a deployment spec, YAML or JSON",
         ),
-        value(
-            "spec-path",
-            "PATH",
-            "Where the list is in the spec [default: env]",
-        ),
+        SPEC_PATH,
         values("env", "NAME=VALUE", "Add one variable").short('e'),
         flag("all", "Add every secret in force under its own name"),
         flag("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG"),
@@ -190,6 +186,8 @@ const ENVIRONMENT: Group = Group {
             "Pass on a variable that would be removed",
         ),
         values("literal", "NAME", "Take a variable's value as it is"),
+        value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
+        flag("allow-disk", "Let that folder be on a disk"),
     ],
 };
 
@@ -293,6 +291,8 @@ pub const LAUNCH: &[Group] = &[
     TIME,
     LOGGING,
 ];
+/// Of the one that fills a file in.
+pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
@@ -300,6 +300,18 @@ pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
 /// `--init`, which is looked for before anything is parsed.
 pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
+/// `--spec-path`.
+pub const SPEC_PATH: Opt = value(
+    "spec-path",
+    "PATH",
+    "Where the list is in the spec [default: env]",
+);
+/// `--spec`, of which only the references count.
+pub const SPEC: Opt = value(
+    "spec",
+    "FILE",
+    "Resolve this deployment spec's references, too",
+);
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

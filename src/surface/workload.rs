@@ -114,6 +114,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
             .map(limit)
             .collect::<Result<_, _>>()?,
         parent_death,
+        files: vec![],
     };
     let faults = attributes.faults();
     if faults.is_empty() {

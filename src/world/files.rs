@@ -133,7 +133,7 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
 }
 
 /// From the kernel's `linux/magic.h`.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// Writes a new file that only its owner can read, with the folders above it.
 ///
