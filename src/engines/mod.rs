@@ -9,5 +9,6 @@ pub mod fill;
 pub mod init;
 pub mod launch;
 pub mod opened;
+pub mod render;
 pub mod resolve;
 pub mod show;

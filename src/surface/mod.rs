@@ -9,6 +9,7 @@ mod install;
 mod list;
 mod log;
 mod options;
+mod render;
 mod run;
 mod secret;
 mod store;
@@ -97,6 +98,7 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
     match leaf.words {
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
+        ["render"] => render::render(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),
         ["secret", "set"] => secret::write(&options, started, How::Set),
         ["secret", "update"] => secret::write(&options, started, How::Update),
