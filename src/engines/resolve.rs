@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
-use super::fill::{self, Piece};
-use super::init::Digests;
+use super::deliver::{Deliveries, Files};
+use super::fill::{self, Filled};
 use super::opened::Stores;
-use crate::pure::digest::keyed;
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Reference, Scoped, Target, Value, references};
+use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -22,6 +21,8 @@ pub struct Resolved<'a, 'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// Where files are delivered.
+    pub files: Files,
     /// What the stores said.
     pub answers: Answers<'a>,
     /// Everything that is wrong so far.
@@ -69,6 +70,7 @@ fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
             let reference = Reference {
                 target: Target::Scoped(scoped),
                 filters: vec![],
+                delivery: Delivery::Plain,
                 fallback: None,
             };
             assembled
@@ -167,7 +169,8 @@ pub fn resolve<'a, 'e>(
         Some((cache, bound)) if assembled.errors.is_empty() => {
             // What a launch fails with is not worth keeping, nor losing what one had before.
             let mut values = assembled.values.iter();
-            if values.all(|(_, _, value)| fill::fill(value, &answers).is_ok()) {
+            let has_value = |reference| fill::piece(reference, &answers).is_ok();
+            if values.all(|(_, _, value)| references(value).all(has_value)) {
                 cache.keep(bound, &answers);
             }
         }
@@ -180,6 +183,7 @@ fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<
     Resolved {
         environment: assembled.environment,
         values: assembled.values,
+        files: assembled.files,
         answers,
         errors: assembled.errors,
     }
@@ -196,35 +200,28 @@ fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
 }
 
 impl<'e> Resolved<'_, 'e> {
-    /// The keyed digest of what each variable is filled in with, by name; of those that can't be
-    /// filled in none.
-    pub fn digests(&self, key: &[u8; 32]) -> Digests {
-        let digest = |(_, name, value): &(usize, Vec<u8>, Value)| {
-            let pieces = fill::fill(value, &self.answers).ok()?;
-            let is_there = [pieces.is_some() as u8];
-            let pieces = pieces.unwrap_or_default();
-            let stretches = pieces.iter().map(Piece::bytes);
-            let digest = keyed(key, [is_there.as_slice()].into_iter().chain(stretches));
-            Some((name.clone(), digest))
-        };
-        self.values.iter().filter_map(digest).collect()
-    }
-
-    /// Fills every value in.
+    /// Fills every value in, and shows what of. What goes into files comes beside the environment;
+    /// nothing of it is written yet.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn fill(self) -> Result<(Environment<'e>, Summary), Error> {
+    pub fn fill(
+        self,
+        mut see: impl FnMut(&[u8], &Filled<'_>),
+    ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
         let Resolved {
             mut environment,
             values,
+            files,
             answers,
             mut errors,
         } = self;
+        let mut deliveries = Deliveries::new(files);
         let mut filled = Vec::with_capacity(values.len());
         for (place, name, value) in &values {
-            match fill::fill(value, &answers) {
+            match fill::fill(name, value, &answers, &mut deliveries) {
                 Ok(pieces) => {
+                    see(name, &pieces);
                     let entry = pieces.map(|pieces| fill::join(name, &pieces));
                     let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
                     let refused = value.and_then(|value| refusal(name, value));
@@ -258,6 +255,6 @@ impl<'e> Resolved<'_, 'e> {
                 None => summary.direct += 1,
             }
         }
-        Ok((environment, summary))
+        Ok((environment, deliveries, summary))
     }
 }

@@ -117,6 +117,21 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
     Leaf {
+        words: &["render"],
+        about: "Fill in a file's references",
+        positionals: &[
+            one("template", "TEMPLATE", "The file; - is standard input"),
+            Positional {
+                required: false,
+                ..one("out", "OUT", "Where to [default: -, standard output]")
+            },
+        ],
+        groups: flags::RENDERING,
+        own: &[flags::SPEC, flags::SPEC_PATH],
+        after_help: Some(RENDER_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
         words: &["secret", "create"],
         about: "Store a new secret",
         ..WRITING
@@ -384,6 +399,13 @@ signal N before the start; else the command's own.
 Examples:
   doorkey run --store age:secrets --project web -- ./server --port 80
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
+
+const RENDER_EXAMPLE: &str = "\
+What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,
+or not at all, and only its owner can read it.
+
+Example:
+  doorkey render --store age:secrets app.conf.in /run/app/app.conf";
 
 const FROM_INPUT: &str = "\
 The value is read from standard input, or asked for on a terminal. One newline

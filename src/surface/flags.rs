@@ -176,11 +176,7 @@ const ENVIRONMENT: Group = Group {
             "FILE",
             "Add variables from a deployment spec, YAML or JSON",
         ),
-        value(
-            "spec-path",
-            "PATH",
-            "Where the list is in the spec [default: env]",
-        ),
+        SPEC_PATH,
         values("env", "NAME=VALUE", "Add one variable").short('e'),
         flag("all", "Add every secret in force under its own name"),
         flag("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG"),
@@ -190,6 +186,8 @@ const ENVIRONMENT: Group = Group {
             "Pass on a variable that would be removed",
         ),
         values("literal", "NAME", "Take a variable's value as it is"),
+        value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
+        flag("allow-disk", "Let that folder be on a disk"),
     ],
 };
 
@@ -315,6 +313,8 @@ pub const LAUNCH: &[Group] = &[
     TIME,
     LOGGING,
 ];
+/// Of the one that fills a file in.
+pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
@@ -326,6 +326,18 @@ pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap or
 pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
 /// `--watch`, likewise.
 pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
+/// `--spec-path`.
+pub const SPEC_PATH: Opt = value(
+    "spec-path",
+    "PATH",
+    "Where the list is in the spec [default: env]",
+);
+/// `--spec`, of which only the references count.
+pub const SPEC: Opt = value(
+    "spec",
+    "FILE",
+    "Resolve this deployment spec's references, too",
+);
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

@@ -10,6 +10,7 @@ mod list;
 mod log;
 mod options;
 mod refresh;
+mod render;
 mod run;
 mod secret;
 mod store;
@@ -100,6 +101,7 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
     match leaf.words {
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
+        ["render"] => render::render(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),
         ["secret", "set"] => secret::write(&options, started, How::Set),
         ["secret", "update"] => secret::write(&options, started, How::Update),

@@ -102,6 +102,13 @@ pub enum Error {
         /// Why.
         trouble: Trouble,
     },
+    /// A file in memory can't be handed over; which, and why.
+    NoMemoryFile {
+        /// What is in it, or its path.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The command is in no folder of the workload's PATH, or is a path to nothing.
     NotFound(Vec<u8>),
     /// The command is there, but can't be executed.
@@ -184,6 +191,10 @@ pub enum Cause {
     NotBase64(String),
     /// The value contains a NUL byte.
     Nul,
+    /// The variable's name can't be a file's.
+    NoFileName,
+    /// Another value is to be delivered in a file of this name.
+    SameFile(Name),
     /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
     TooLong(usize),
 }
@@ -262,6 +273,10 @@ impl fmt::Display for Error {
                 "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
+            Error::NoMemoryFile { what, why } => write!(
+                f,
+                "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
+            ),
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", Shown(command))
@@ -293,6 +308,7 @@ impl fmt::Display for Fault {
                 "malformed reference: column {}: {}; to pass the value on as it is, use --literal {variable}",
                 at.column, at.reason
             ),
+            Cause::TooLong(_) => write!(f, "{}: {variable}_FILE=secret:…|file", self.cause),
             cause => cause.fmt(f),
         }
     }
@@ -349,6 +365,13 @@ impl fmt::Display for Cause {
             Cause::Nul => {
                 f.write_str("the value contains a NUL byte, which an environment can't hold")
             }
+            Cause::NoFileName => {
+                f.write_str("the variable's name can't be a file's; give another with |file:NAME")
+            }
+            Cause::SameFile(name) => write!(
+                f,
+                "another value is to be in the file {name}; give one of them another name with |file:NAME"
+            ),
             Cause::TooLong(bytes) => write!(
                 f,
                 "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"
