@@ -1,4 +1,5 @@
-//! What doorkey does: put the environment together, resolve it, launch, supervise.
+//! What doorkey does: put the environment together, resolve it, launch, supervise,
+//! join.
 
 pub mod answers;
 pub mod assemble;
@@ -6,6 +7,7 @@ pub mod cache;
 pub mod check;
 pub mod fill;
 pub mod init;
+pub mod join;
 pub mod launch;
 pub mod opened;
 pub mod resolve;

@@ -61,6 +61,10 @@ const fn one(id: &'static str, name: &'static str, help: &'static str) -> Positi
 }
 
 const NAME: Positional = one("name", "NAME", "The secret's name");
+const COMMAND: Positional = Positional {
+    how_many: Many::Rest,
+    ..one("command", "COMMAND", "The command and its arguments")
+};
 const RECIPIENTS: Positional = Positional {
     how_many: Many::Any,
     ..one("recipient", "RECIPIENT", "Public keys: age1…")
@@ -94,14 +98,20 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["run"],
         about: "Run a command with its secrets",
-        positionals: &[Positional {
-            how_many: Many::Rest,
-            ..one("command", "COMMAND", "The command and its arguments")
-        }],
+        positionals: &[COMMAND],
         groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
         after_help: Some(RUN_EXAMPLES),
         ..NOTHING
+    },
+    Leaf {
+        words: &["join"],
+        about: "Run a command beside a running workload",
+        positionals: &[COMMAND],
+        groups: flags::JOINING,
+        own: &[flags::PID],
+        usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
+        after_help: Some(JOIN_EXAMPLE),
     },
     Leaf {
         words: &["check"],
@@ -384,6 +394,14 @@ signal N before the start; else the command's own.
 Examples:
   doorkey run --store age:secrets --project web -- ./server --port 80
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
+
+const JOIN_EXAMPLE: &str = "\
+The command gets the workload's environment, user and groups, and its own TERM.
+What may be seen of the workload is for the kernel's ptrace check to say.
+Exit codes are those of run.
+
+Example:
+  docker exec -it web doorkey join -- sh";
 
 const FROM_INPUT: &str = "\
 The value is read from standard input, or asked for on a terminal. One newline

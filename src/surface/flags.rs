@@ -244,7 +244,7 @@ const WORKLOAD: Group = Group {
         ),
         flag("no-new-privs", "Let it and its children gain no privileges"),
         value("umask", "MODE", "Permissions that its files don't get"),
-        value("chdir", "DIR", "Its working directory"),
+        CHDIR,
         value("argv0", "NAME", "What it finds as its own name"),
         Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),
         values(
@@ -258,6 +258,13 @@ const WORKLOAD: Group = Group {
             "Send it this when doorkey's parent has ended",
         ),
     ],
+};
+
+const CHDIR: Opt = value("chdir", "DIR", "Its working directory");
+
+const FOLDER: Group = Group {
+    heading: OWN,
+    options: &[CHDIR],
 };
 
 const LOGGING: Group = Group {
@@ -293,6 +300,8 @@ pub const LAUNCH: &[Group] = &[
     TIME,
     LOGGING,
 ];
+/// Of the one that joins a workload.
+pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
@@ -300,6 +309,12 @@ pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
 /// `--init`, which is looked for before anything is parsed.
 pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
+/// `--pid`.
+pub const PID: Opt = value(
+    "pid",
+    "N",
+    "The workload, or what supervises it [default: from PID 1]",
+);
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

@@ -6,6 +6,7 @@ mod env;
 mod flags;
 mod given;
 mod install;
+mod join;
 mod list;
 mod log;
 mod options;
@@ -49,9 +50,10 @@ pub fn main() -> ExitCode {
     let mut started = environ::read();
     let arguments = started.arguments.split_off(1.min(started.arguments.len()));
     let leaf = Leaf::of(&arguments);
-    let launching = leaf.is_some_and(|leaf| leaf.words == ["run"]);
+    let launching =
+        leaf.is_some_and(|leaf| [["run"], ["join"]].iter().any(|one| leaf.words == one));
     let result = match leaf {
-        Some(leaf) => start(leaf, launching, &arguments, started),
+        Some(leaf) => start(leaf, &arguments, started),
         None => {
             origin::unblock();
             tree(&arguments)
@@ -71,15 +73,11 @@ pub fn main() -> ExitCode {
 
 /// Parses a subcommand's arguments and does what they say; where `--init` asks for it, in a second
 /// process that is forked before.
-fn start(
-    leaf: &Leaf,
-    launching: bool,
-    arguments: &[OsString],
-    mut started: Started,
-) -> Result<ExitCode, Error> {
+fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
-    if launching && given.asks_for_init(leaf) {
+    // In a workload's container the variable can be there for any subcommand.
+    if leaf.words == ["run"] && given.asks_for_init(leaf) {
         let (same, by) = init::split(started)?;
         (started, supervised) = (same, Some(by));
     } else {
@@ -95,6 +93,7 @@ fn start(
 /// Where each other subcommand is.
 fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
     match leaf.words {
+        ["join"] => join::join(&options, &started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),

@@ -13,6 +13,7 @@ pub mod link;
 pub mod memory;
 pub mod origin;
 pub mod pages;
+pub mod proc;
 pub mod process;
 pub mod processors;
 pub mod program;
