@@ -1,4 +1,5 @@
-//! What doorkey does: put the environment together, resolve it, launch, supervise.
+//! What doorkey does: put the environment together, resolve it, launch, supervise,
+//! join.
 
 pub mod answers;
 pub mod assemble;
@@ -7,6 +8,7 @@ pub mod check;
 pub mod deliver;
 pub mod fill;
 pub mod init;
+pub mod join;
 pub mod launch;
 pub mod opened;
 pub mod render;

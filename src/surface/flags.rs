@@ -264,7 +264,7 @@ const WORKLOAD: Group = Group {
         ),
         flag("no-new-privs", "Let it and its children gain no privileges"),
         value("umask", "MODE", "Permissions that its files don't get"),
-        value("chdir", "DIR", "Its working directory"),
+        CHDIR,
         value("argv0", "NAME", "What it finds as its own name"),
         Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),
         values(
@@ -278,6 +278,13 @@ const WORKLOAD: Group = Group {
             "Send it this when doorkey's parent has ended",
         ),
     ],
+};
+
+const CHDIR: Opt = value("chdir", "DIR", "Its working directory");
+
+const FOLDER: Group = Group {
+    heading: OWN,
+    options: &[CHDIR],
 };
 
 const LOGGING: Group = Group {
@@ -315,6 +322,8 @@ pub const LAUNCH: &[Group] = &[
 ];
 /// Of the one that fills a file in.
 pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
+/// Of the one that joins a workload.
+pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
@@ -337,6 +346,12 @@ pub const SPEC: Opt = value(
     "spec",
     "FILE",
     "Resolve this deployment spec's references, too",
+);
+/// `--pid`.
+pub const PID: Opt = value(
+    "pid",
+    "N",
+    "The workload, or what supervises it [default: from PID 1]",
 );
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");

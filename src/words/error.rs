@@ -9,6 +9,7 @@ use super::name::{Level, Name, Scope};
 use super::reference::Reference;
 use super::shown::Shown;
 pub use super::trouble::Trouble;
+pub use super::unjoinable::Unjoinable;
 
 /// Where and why a text is not what it should be: never the text itself, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +110,8 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The workload can't be joined.
+    Unjoinable(Unjoinable),
     /// The command is in no folder of the workload's PATH, or is a path to nothing.
     NotFound(Vec<u8>),
     /// The command is there, but can't be executed.
@@ -199,6 +202,12 @@ pub enum Cause {
     TooLong(usize),
 }
 
+impl From<Unjoinable> for Error {
+    fn from(why: Unjoinable) -> Self {
+        Error::Unjoinable(why)
+    }
+}
+
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         Error::Fault(Box::new(fault))
@@ -277,6 +286,7 @@ impl fmt::Display for Error {
                 f,
                 "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
             ),
+            Error::Unjoinable(why) => why.fmt(f),
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", Shown(command))

@@ -113,9 +113,12 @@ impl Attributes {
         super::memory_file::try_all(&self.files)
     }
 
-    /// Groups first: who has become another user may not change them any more. What is as wanted
-    /// is left alone, so that it needs no right.
-    fn change_user(&self) -> Result<(), Error> {
+    /// Becomes the account's user. Groups first: who has become another user may not change them
+    /// any more. What is as wanted is left alone, so that it needs no right.
+    ///
+    /// # Errors
+    /// What the system did not let it do.
+    pub fn change_user(&self) -> Result<(), Error> {
         let Some((account, _)) = &self.account else {
             return Ok(());
         };

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod memory_file;
 pub mod origin;
 pub mod pages;
+pub mod proc;
 pub mod process;
 pub mod processors;
 pub mod program;
