@@ -11,6 +11,7 @@ mod trace;
 #[path = "support/workload.rs"]
 mod workload;
 
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 
 use canaries::{Canaries, Random, SEED, held};
@@ -261,6 +262,50 @@ fn where_it_can_t_be_handed_over_nothing_is_launched() {
     let fault = "doorkey: error: A: malformed reference: column 15: file must be the last filter; \
                  to pass the value on as it is, use --literal A\n";
     run.fails(125, fault);
+}
+
+/// A kernel before 6.3, as far as this call goes.
+#[test]
+fn without_the_kernel_s_seal_against_execution() {
+    let place = place();
+    let instruction = |code: u32, k, jt, jf| libc::sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let is = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let has = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+    // The call's number, then its second argument: MFD_NOEXEC_SEAL is not known.
+    let refused = libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32;
+    let filter = [
+        instruction(load, 0, 0, 0),
+        instruction(is, libc::SYS_memfd_create as u32, 0, 3),
+        instruction(load, 24, 0, 0),
+        instruction(has, 8, 0, 1),
+        instruction(libc::BPF_RET, refused, 0, 0),
+        instruction(libc::BPF_RET, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let mut run = look(place.run(["-q"]).env("A_FILE", "secret:a|file"));
+    // SAFETY: between fork and exec it makes one system call, which reads the filter.
+    unsafe {
+        run.command.pre_exec(move || {
+            let program = libc::sock_fprog {
+                len: 6,
+                filter: filter.as_ptr().cast_mut(),
+            };
+            match libc::syscall(libc::SYS_seccomp, 1, 0, &program) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+    let expected = in_memory("A_FILE", 100, 0, VALUE.as_bytes());
+    let expected = expected
+        .replace("0x2f", "0xf")
+        .replace("chmod -1", "chmod 0");
+    run.gives(0, &(expected + &descriptors(&place, &[100])), "");
 }
 
 /// Stopped at its execve: what has gone into files is nowhere in the process, its end included.

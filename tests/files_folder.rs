@@ -343,12 +343,17 @@ fn a_killed_launch_leaves_nothing_half_done() {
         }
         let is_done = writes <= kill_after;
         tracee.kill();
+        let mut any = false;
         for (name, mode, _, contents) in listed(&folder) {
             if !name.starts_with('.') {
                 assert_eq!(mode, 0o100_400);
                 assert!(contents.ends_with(VALUE.as_bytes()), "{name}");
+                any = true;
             }
         }
+        // None is there before all are written.
+        let whole = |found: &&(_, _, _, Vec<u8>)| found.3.ends_with(VALUE.as_bytes());
+        assert!(!any || listed(&folder).iter().filter(whole).count() == 2);
         calls = kill_after;
         if is_done {
             break;

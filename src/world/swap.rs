@@ -113,3 +113,32 @@ fn write(place: &File, name: &OsStr, contents: &[u8], owner: Option<(u32, u32)>)
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! What the whole program, which looks beforehand and tidies up afterwards, does not show.
+
+    use super::*;
+    use crate::world::folder::unique;
+
+    #[test]
+    fn a_folder_on_a_disk_is_refused_at_the_end_too() {
+        let refused = replace(Path::new("/sys/kernel"), &[], None, false);
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EXDEV));
+    }
+
+    #[test]
+    fn what_fails_leaves_no_temporary_files() {
+        let place = std::env::temp_dir().join(format!("doorkey-swap-{}", unique()));
+        std::fs::create_dir_all(place.join("b")).unwrap();
+        let (a, b) = (place.join("a"), place.join("b"));
+        let files: [(&Path, &[u8]); 2] = [(&a, b"1"), (&b, b"2")];
+        let failed = replace(&place, &files, None, true);
+        assert_eq!(failed.unwrap_err().raw_os_error(), Some(libc::EISDIR));
+        let entries = std::fs::read_dir(&place).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "b"]);
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+}
