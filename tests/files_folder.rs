@@ -10,6 +10,7 @@ mod trace;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -101,7 +102,14 @@ fn another_user_s() {
     for options in BOTH {
         let folder = shared.path("files");
         let run = run(&place, &folder).args(&options[1..]);
-        let run = run.args(["--user=nobody", "--umask=777", "-eA=secret:a|file"]);
+        let mut run = run.args(["--user=nobody", "--umask=777", "-eA=secret:a|file"]);
+        // SAFETY: between fork and exec it makes one system call.
+        unsafe {
+            run.command.pre_exec(|| {
+                libc::umask(0o777);
+                Ok(())
+            });
+        }
         let script = "id -u; cat $A; stat -c ' %a %u %g' $A ${A%/*}";
         let expected = format!("65534\n{VALUE} 400 65534 65534\n 700 65534 65534\n");
         run.args(["sh", "-c", script]).gives(0, &expected, "");
@@ -227,6 +235,21 @@ fn faults() {
     assert_eq!(listed(&folder), [file("x", 0, VALUE)]);
     let alone = place.run(["--allow-disk", "true"]);
     alone.fails(125, "doorkey: error: --allow-disk needs --files\n");
+    place
+        .run(["--files=", "true"])
+        .fails(125, "doorkey: error: --files is no path to a folder\n");
+    let check = place.doorkey([
+        "check",
+        "--store=age:secrets",
+        "-eA=${secret:a|file}${secret:b|file}",
+    ]);
+    let ended = check.env("DOORKEY_FILES", &folder).end();
+    assert_eq!(ended.code(), 1);
+    assert!(
+        ended.out().lines().any(|row| row.ends_with("file-name")),
+        "{}",
+        ended.out()
+    );
     // In memory there are no names to be taken.
     let run = place.run([
         "-q",

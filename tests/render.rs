@@ -166,7 +166,7 @@ fn every_fault_has_its_place() {
     ];
     let said = |name: &str| -> String {
         let line = |line: &&str| format!("doorkey: error: {name}:{line}\n");
-        said.iter().map(|at| line(at)).collect()
+        said.iter().map(line).collect()
     };
     let ended = render(&place, "-p web app.in out").fails(1, &said("app.in"));
     shows_nothing(&ended);

@@ -131,7 +131,7 @@ pub fn answered<T>(
 /// Where files are delivered.
 ///
 /// # Errors
-/// A usage error, or that a relative path leads nowhere.
+/// A usage error.
 pub fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag("allow-disk");
     match options.value("files") {
@@ -139,7 +139,7 @@ pub fn files(options: &Options) -> Result<Files, Error> {
         None => Ok(Files::Memory),
         Some(folder) => {
             let path = std::path::absolute(folder);
-            let path = path.map_err(|error| Error::file("write to", folder, error))?;
+            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
             Ok(Files::Folder { path, allow_disk })
         }
     }

@@ -49,8 +49,23 @@ pub fn make(
     number: i32,
     owner: Option<(u32, u32)>,
 ) -> Result<(), Error> {
-    let made = sealed(label, contents, owner).and_then(|file| keep_at(number, &file));
-    made.map_err(|error| refused(label, &error))
+    let refused = |why| Error::NoMemoryFile {
+        what: label.to_owned(),
+        why,
+    };
+    let file = sealed(label, contents, owner);
+    let file = file.map_err(|error| refused(Os::from(error).to_string()))?;
+    match fcntl(&file, FcntlArg::F_DUPFD(number)) {
+        Ok(got) if got == number => Ok(()),
+        Ok(_) => Err(refused(Os(libc::EBUSY).to_string())),
+        // Descriptors are numbered below the limit.
+        Err(_) => {
+            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+            Err(refused(format!(
+                "descriptors from {FIRST} up are needed, and the limit nofile is {limit}"
+            )))
+        }
+    }
 }
 
 fn sealed(label: &str, contents: &[u8], owner: Option<(u32, u32)>) -> io::Result<File> {
@@ -74,29 +89,6 @@ fn sealed(label: &str, contents: &[u8], owner: Option<(u32, u32)>) -> io::Result
         | SealFlag::F_SEAL_SEAL;
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
     Ok(file)
-}
-
-/// A second descriptor for a file, of this number, which outlives the exec.
-fn keep_at(number: i32, file: &File) -> io::Result<()> {
-    match fcntl(file, FcntlArg::F_DUPFD(number))? {
-        got if got == number => Ok(()),
-        _ => Err(Errno::EBUSY.into()),
-    }
-}
-
-fn refused(what: &str, error: &io::Error) -> Error {
-    let why = match error.raw_os_error() {
-        // Descriptors are numbered below the limit.
-        Some(libc::EINVAL | libc::EMFILE) => {
-            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-            format!("descriptors from {FIRST} up are needed, and the limit nofile is {limit}")
-        }
-        number => Os(number.unwrap_or(libc::EIO)).to_string(),
-    };
-    Error::NoMemoryFile {
-        what: what.to_owned(),
-        why,
-    }
 }
 
 /// Opens files once, as this process is now, to see that it can.

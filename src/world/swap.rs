@@ -68,8 +68,12 @@ pub fn replace(
     if !allow_disk && !in_memory(fstatfs(&place)?.filesystem_type()) {
         return Err(Errno::EXDEV.into());
     }
-    if made && let Some((user, group)) = owner {
-        fchown(&place, Some(user), Some(group))?;
+    if made {
+        // Whatever the umask is.
+        place.set_permissions(Permissions::from_mode(0o700))?;
+        if let Some((user, group)) = owner {
+            fchown(&place, Some(user), Some(group))?;
+        }
     }
     let names: Vec<_> = files
         .iter()
@@ -106,7 +110,6 @@ fn write(place: &File, name: &OsStr, contents: &[u8], owner: Option<(u32, u32)>)
     let flags = flags | OFlag::O_NOFOLLOW;
     let mut file = File::from(openat(place, name, flags, Mode::S_IRUSR)?);
     file.write_all(contents)?;
-    // Whatever the umask is.
     file.set_permissions(Permissions::from_mode(0o400))?;
     match owner {
         Some((user, group)) => fchown(&file, Some(user), Some(group)),
