@@ -189,7 +189,7 @@ fn what_the_kernel_would_not_take() {
         .args(run.command.get_args());
     let ended = limited.end();
     let message = "doorkey: error: arguments and environment need N bytes, the kernel takes \
-                   131072; the longest variable is X\n";
+                   131072; the longest variable is X; deliver it in a file: X_FILE=secret:…|file\n";
     // How much the command's own name adds is the launch's business.
     let need = ended
         .err()

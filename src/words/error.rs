@@ -293,7 +293,7 @@ impl fmt::Display for Error {
             }
             Error::TooLargeTogether { total, limit, longest } => write!(
                 f,
-                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {}",
+                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
                 Shown(longest)
             ),
         }
