@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use beside::{VALUE, Workload, join, place, run};
@@ -54,13 +55,18 @@ fn reading(place: &Place) -> File {
 fn a_workload_that_has_not_started() {
     let place = place();
     mkfifo(&place.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for init in [&[][..], &["--init"]] {
+    // Under another name as well.
+    let other = place.path("other");
+    std::os::unix::fs::symlink(DOORKEY, &other).unwrap();
+    let kinds = [false, true].map(|init| [(init, Path::new(DOORKEY)), (init, &other)]);
+    for (init, program) in kinds.into_iter().flatten() {
         let run = run(&place).env("DOORKEY_ENV_FILE", "pipe");
-        let mut command = Command::new(DOORKEY);
-        command
-            .arg("run")
-            .args(init)
-            .args(["-q", "--store=age:secrets", "cat"]);
+        let mut command = Command::new(program);
+        command.arg("run").args(init.then_some("--init")).args([
+            "-q",
+            "--store=age:secrets",
+            "cat",
+        ]);
         let set = |(name, value): (_, Option<_>)| Some((name, value?));
         command
             .env_clear()
@@ -69,7 +75,7 @@ fn a_workload_that_has_not_started() {
         let mut child = command.spawn().unwrap();
         let pipe = reading(&place);
         let mut workload = child.id().to_string();
-        while !init.is_empty() && workload == child.id().to_string() {
+        while init && workload == child.id().to_string() {
             let name = fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap();
             if let Some(number) = name.trim().strip_prefix("doorkey:") {
                 workload = number.to_owned();

@@ -167,7 +167,7 @@ mod tests {
         let found = found.unwrap();
         assert_eq!((found.uid, found.gid, found.groups), (1000, 5, vec![8, 9]));
         let alone = account(b"Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n").unwrap();
-        assert_eq!(alone.groups, []);
+        assert!(alone.groups.is_empty());
         assert_eq!(account(b"Uid:\t1\t1\t1\t1\nGroups:\t\n"), None);
     }
 

@@ -313,7 +313,7 @@ pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap or
 pub const PID: Opt = value(
     "pid",
     "N",
-    "The workload, or what supervises it [default: from PID 1]",
+    "The workload or its supervisor [default: PID 1's]",
 );
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
