@@ -351,7 +351,7 @@ pub const SPEC: Opt = value(
 pub const PID: Opt = value(
     "pid",
     "N",
-    "The workload, or what supervises it [default: from PID 1]",
+    "The workload or its supervisor [default: PID 1's]",
 );
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");

@@ -215,7 +215,7 @@ impl From<Fault> for Error {
 }
 
 impl Error {
-    /// The exit code for it. `run` keeps 125 for all that is doorkey's own, since any other code
+    /// The exit code for it. Who launches keeps 125 for all that is doorkey's own, since any other code
     /// could be the workload's (the convention of `env`, `timeout` and `docker run`).
     pub fn exit_code(&self, launching: bool) -> u8 {
         match self {

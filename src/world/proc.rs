@@ -102,7 +102,9 @@ pub fn start(process: i32) -> io::Result<Start> {
             stat.environment.clone(),
         )
     };
-    if of(&before) != of(&after) || after.has_ended {
+    // In the middle of an exec there is none yet, which is not an empty one.
+    let is_there = after.environment.start != 0;
+    if of(&before) != of(&after) || after.has_ended || !is_there {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Start {
