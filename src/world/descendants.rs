@@ -7,6 +7,12 @@ use super::process;
 /// How often those are looked for that were started while others were killed.
 const ROUNDS: usize = 20;
 
+/// Whether there is a /proc that shows them: another namespace's has other numbers.
+pub fn can_be_found() -> bool {
+    let own = process::own().to_string();
+    fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&own))
+}
+
 /// Asks every process below this one to end, however deep. What they start to do so is left to
 /// do it. Without /proc they can't be found.
 pub fn terminate() {
@@ -32,13 +38,10 @@ pub fn kill() {
 }
 
 fn all() -> Vec<i32> {
-    let own = process::own();
-    // Another namespace's /proc has other numbers.
-    let is_ours =
-        fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&own.to_string()));
-    if !is_ours {
+    if !can_be_found() {
         return Vec::new();
     }
+    let own = process::own();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let mut others: Vec<(i32, i32)> = numbers
