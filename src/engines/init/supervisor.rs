@@ -112,7 +112,9 @@ impl Supervisor {
             }
             Forked::Parent(workload) => {
                 drop((speaker, inner));
-                if !self.asked.watches {
+                if self.asked.watches {
+                    memory::stay();
+                } else {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
