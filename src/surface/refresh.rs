@@ -1,5 +1,8 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,10 +16,40 @@ use crate::engines::init::{
 };
 use crate::pure::digest::keyed;
 use crate::pure::signal;
+use crate::stores::Access;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::{files, memory};
+
+/// Whether all that is needed can be had again, by a process that was started as this one was.
+///
+/// # Errors
+/// Usage: a credential that is in a variable, `spent`, or a file that is a pipe.
+pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
+    if let Some(name) = spent.first() {
+        return Err(Error::Usage(format!(
+            "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
+        )));
+    }
+    let given = ["env-file", "spec", "key-file"].map(|id| options.values(id));
+    let given = given.iter().flatten().map(Path::new);
+    let settings = access.settings.iter();
+    let settings = settings.filter(|setting| setting.id.ends_with("-file"));
+    let variables = access.variables.iter();
+    let variables = variables.filter(|(name, _)| name.ends_with("_FILE"));
+    let mut files = given
+        .chain(settings.map(|setting| Path::new(&setting.value)))
+        .chain(variables.map(|(_, file)| Path::new(OsStr::from_bytes(file))));
+    files
+        .find(|file| files::is_pipe(file))
+        .map_or(Ok(()), |file| {
+            Err(Error::Usage(format!(
+                "--watch needs files that can be read again: {} is a pipe",
+                file.display()
+            )))
+        })
+}
 
 /// Fetches everything once more, compares it with what the workload has, says what is to be said,
 /// and tells the supervisor.
@@ -34,6 +67,11 @@ pub fn refresh(
         return Ok(ExitCode::FAILURE);
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
+    // The launch has said already what else there is to warn of.
+    let level = ::log::max_level();
+    if level < ::log::LevelFilter::Debug {
+        ::log::set_max_level(::log::LevelFilter::Error);
+    }
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
         let mut digests = Vec::new();
         let (_, deliveries, _) = resolved.fill(|name, filled| {
@@ -41,6 +79,7 @@ pub fn refresh(
         })?;
         Ok((digests, deliveries))
     });
+    ::log::set_max_level(level);
     let outcome =
         fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {

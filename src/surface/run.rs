@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use ::log::Level;
 
-use super::log;
 use super::options::Options;
-use super::workload;
+use super::{log, refresh, workload};
 use crate::engines::answers::Depth;
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::{self, Files};
@@ -108,12 +107,8 @@ pub fn answered<T>(
     let words = std::mem::take(&mut assembled.words);
     let environment = began.elapsed();
     let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
-    let spent = stores::spent(location, &words, &access);
-    if access.again && !spent.is_empty() {
-        return Err(Error::Usage(format!(
-            "--watch needs credentials that can be read again: give {0} as a file, {0}_FILE",
-            spent[0]
-        )));
+    if access.again {
+        refresh::check(options, stores::spent(location, &words, &access), &access)?;
     }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;

@@ -32,7 +32,6 @@ extern "C" fn become_it() {
         "stay" => stay(),
         "orphans" => orphans(number),
         "show" => show(),
-
         "cat" => cat(path),
         "title" => title(number),
         "files" => files(),

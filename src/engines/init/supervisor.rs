@@ -18,7 +18,7 @@ use crate::world::link::{self, Listener, Speaker};
 use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Forked, Taken};
-use crate::world::{descriptors, files, memory, origin, pages, random, signals};
+use crate::world::{descriptors, files, memory, origin, pages, random};
 
 pub(super) struct Supervisor {
     pub(super) asked: Asked,
@@ -112,7 +112,9 @@ impl Supervisor {
             }
             Forked::Parent(workload) => {
                 drop((speaker, inner));
-                if !self.asked.watches {
+                if self.asked.watches {
+                    memory::stay();
+                } else {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
@@ -160,7 +162,7 @@ impl Supervisor {
         let early = [CHLD, CONT, TSTP, TTIN, TTOU];
         let early = early
             .iter()
-            .fold(signals::ending(), |set, &one| set | process::bit(one));
+            .fold(self.ending(), |set, &one| set | process::bit(one));
         if !self.asked.watches {
             // A workload that is launched anew gets what was inherited, so that it has to stay.
             let mut ours = vec![link.descriptor()];

@@ -110,8 +110,9 @@ pub fn pause(every: Duration, failures: u32) -> Duration {
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) known: Known,
+    /// None while they are fetched, and while the workload is launched or ended.
     due: Option<Instant>,
-    /// Whether somebody has asked while they were being fetched.
+    /// Whether somebody has asked meanwhile.
     asked: bool,
     fetching: Option<Fetching>,
 }
@@ -136,18 +137,28 @@ impl Watch {
 
     /// Somebody asks for it now.
     pub(super) fn ask(&mut self) {
-        match self.fetching {
-            Some(_) => self.asked = true,
-            None => self.due = Some(Instant::now()),
+        match &mut self.due {
+            Some(due) => *due = Instant::now(),
+            None => self.asked = true,
         }
     }
 
-    /// When the next time is, where none is under way.
+    /// Somebody wants the workload to end, and so not launched anew: nothing is fetched before it
+    /// has had the time for that.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        if self.due.is_some() || self.fetching.is_some() {
+            self.stop();
+            self.due = Some(Instant::now() + time);
+        }
+    }
+
+    /// When the next time is.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due.filter(|_| self.fetching.is_none())
+        self.due
     }
 
     pub(super) fn begin(&mut self, process: i32, link: Listener) {
+        self.due = None;
         self.fetching = Some(Fetching {
             process,
             link,
