@@ -1,5 +1,8 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -7,13 +10,46 @@ use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
 use crate::engines::answers::Depth;
-use crate::engines::init::{Digests, Known, OnChange, Outcome, Supervised, Watching, pause};
+use crate::engines::deliver::Deliveries;
+use crate::engines::init::{
+    Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
+};
 use crate::pure::digest::keyed;
 use crate::pure::signal;
+use crate::stores::Access;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::{files, memory};
+
+/// Whether all that is needed can be had again, by a process that was started as this one was.
+///
+/// # Errors
+/// Usage: a credential that is in a variable, `spent`, or a file that is a pipe.
+pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
+    if let Some(name) = spent.first() {
+        return Err(Error::Usage(format!(
+            "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
+        )));
+    }
+    let given = ["env-file", "spec", "key-file"].map(|id| options.values(id));
+    let given = given.iter().flatten().map(Path::new);
+    let settings = access.settings.iter();
+    let settings = settings.filter(|setting| setting.id.ends_with("-file"));
+    let variables = access.variables.iter();
+    let variables = variables.filter(|(name, _)| name.ends_with("_FILE"));
+    let mut files = given
+        .chain(settings.map(|setting| Path::new(&setting.value)))
+        .chain(variables.map(|(_, file)| Path::new(OsStr::from_bytes(file))));
+    files
+        .find(|file| files::is_pipe(file))
+        .map_or(Ok(()), |file| {
+            Err(Error::Usage(format!(
+                "--watch needs files that can be read again: {} is a pipe",
+                file.display()
+            )))
+        })
+}
 
 /// Fetches everything once more, compares it with what the workload has, says what is to be said,
 /// and tells the supervisor.
@@ -31,34 +67,63 @@ pub fn refresh(
         return Ok(ExitCode::FAILURE);
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
+    // The launch has said already what else there is to warn of.
+    let level = ::log::max_level();
+    if level < ::log::LevelFilter::Debug {
+        ::log::set_max_level(::log::LevelFilter::Error);
+    }
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let digests = resolved.digests(&key);
-        resolved.fill().map(|_| digests)
+        let mut digests = Vec::new();
+        let (_, deliveries, _) = resolved.fill(|name, filled| {
+            digests.push((name.to_vec(), digest(&key, filled)));
+        })?;
+        Ok((digests, deliveries))
     });
-    let outcome = match fetched {
-        Ok(digests) => compared(digests, &known, &watching),
-        Err(error) if error.is_loss() => lost(&error, &known, &watching, &key),
-        Err(error) => failed(&error, &known, &watching),
-    };
+    ::log::set_max_level(level);
+    let outcome =
+        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+    let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
+        true => lost(&error, &known, &watching, &key),
+        false => failed(&error, &known, &watching),
+    });
     supervised.report(&outcome)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn compared(digests: Digests, known: &Known, watching: &Watching) -> Outcome {
+/// Puts the new files in the place of the workload's; those in memory can't be changed.
+fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
+    let account = workload::account(options)?;
+    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    match deliveries.to_remove().is_empty() {
+        true => Ok(()),
+        false => deliveries.write(owner),
+    }
+}
+
+fn compared(
+    options: &Options,
+    digests: Digests,
+    files: Deliveries,
+    known: &Known,
+    watching: &Watching,
+) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
         ::log::info!("secrets can be fetched again");
     }
     let changed = changed(&known.digests, &digests);
     if changed.is_empty() {
-        return Outcome::Same;
+        return Ok(Outcome::Same);
     }
     let then = match watching.on_change {
         OnChange::Restart => "the command is launched anew".to_owned(),
-        OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
+        OnChange::Signal(signal) => {
+            swap(options, files)?;
+            format!("the command gets {}", signal::name(signal))
+        }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
     ::log::info!("changed: {}; {then}", changed.join(", "));
-    Outcome::Changed(digests)
+    Ok(Outcome::Changed(digests))
 }
 
 /// The variables that are filled in otherwise now, or that only one of both has.

@@ -126,6 +126,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
             .collect::<Result<_, _>>()?,
         parent_death,
         streams: Vec::new(),
+        files: vec![],
     };
     let faults = attributes.faults();
     if faults.is_empty() {
@@ -227,7 +228,11 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
 }
 
-fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
+/// The user that the command runs as, where another is wanted, and what it was called.
+///
+/// # Errors
+/// Usage, or the lists of users can't be read.
+pub fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
     let Some(wanted) = options.value("user") else {
         return Ok(None);
     };

@@ -32,6 +32,8 @@ pub struct Attributes {
     pub parent_death: Option<(libc::c_int, i32)>,
     /// Its standard descriptors, where they are others than ours: each place and what it has there.
     pub streams: Vec<(RawFd, OwnedFd)>,
+    /// The files that are delivered to it, which it must be able to open.
+    pub files: Vec<PathBuf>,
 }
 
 /// From the kernel's `linux/capability.h`.
@@ -116,12 +118,15 @@ impl Attributes {
             let put = descriptors::put(stream.as_raw_fd(), *place);
             put.map_err(|why| Error::file("replace", format!("descriptor {place}"), why))?;
         }
-        Ok(())
+        super::memory_file::try_all(&self.files)
     }
 
-    /// Groups first: who has become another user may not change them any more. What is as wanted
-    /// is left alone, so that it needs no right.
-    fn change_user(&self) -> Result<(), Error> {
+    /// Becomes the account's user. Groups first: who has become another user may not change them
+    /// any more. What is as wanted is left alone, so that it needs no right.
+    ///
+    /// # Errors
+    /// What the system did not let it do.
+    pub fn change_user(&self) -> Result<(), Error> {
         let Some((account, _)) = &self.account else {
             return Ok(());
         };

@@ -4,16 +4,29 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::pty;
+
 /// How long a message waits for a stderr that nobody reads, before it is given up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Whether a message has been given up.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
-/// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
+/// Writes a message to stderr; where that is a terminal on which a newline only goes down, as
+/// while a workload has another one in its place, each line begins at its left. When stderr is full or closed it is given up after a moment, and
 /// those that follow at once: a launch does not depend on its log being read. May be called in a
 /// signal handler.
-pub fn say(mut message: &[u8]) {
+pub fn say(message: &[u8]) {
+    let only_down = pty::settings(2).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        match line.strip_suffix(b"\n").filter(|_| only_down) {
+            Some(line) => [line, b"\r\n"].into_iter().for_each(write),
+            None => write(line),
+        }
+    }
+}
+
+fn write(mut message: &[u8]) {
     let patience = match UNREAD.load(Relaxed) {
         false => PATIENCE.as_millis() as libc::c_int,
         true => 0,

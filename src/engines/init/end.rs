@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
+use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
-use crate::world::process::Taken;
-use crate::world::{descendants, exec, files, process, signals};
+use crate::world::process::{Change, Taken};
+use crate::world::{descendants, exec, files, proc, process};
 
 /// Whoever a process may send signals to, but itself and PID 1.
 const EVERYBODY: i32 = -1;
@@ -14,13 +15,27 @@ const EVERYBODY: i32 = -1;
 /// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
 
+/// How often what does not end is killed.
+const BEAT: Duration = Duration::from_secs(1);
+
 impl Supervisor {
+    /// How long a workload that is to end may take.
+    pub(super) fn grace(&self) -> Duration {
+        self.settings.grace.unwrap_or(USUAL_GRACE)
+    }
+
     /// Ends the workload, for one of our own reasons.
     pub(super) fn stop(&mut self, then: Then) {
         self.watch.stop();
+        if let Some(Change::Ended(code)) = process::reap(self.child) {
+            // By itself, just now.
+            return self.ended(code);
+        }
         self.then = then;
-        self.patience = Some(Instant::now() + self.settings.grace.unwrap_or(USUAL_GRACE));
-        process::send(self.target(self.settings.group), TERM);
+        self.patience = Some(Instant::now() + self.grace());
+        let term = self.settings.map.of(TERM as Signal);
+        let term = term.map_or(TERM, i32::from);
+        process::send(self.target(self.settings.group), term);
         // One that is stopped could not end.
         process::send(self.target(self.settings.group), CONT);
     }
@@ -33,11 +48,13 @@ impl Supervisor {
                 self.job.over();
                 let left = self.patience.take();
                 let left = left.map(|until| until.saturating_duration_since(Instant::now()));
-                self.end_rest(left);
-                if !self.let_out() {
-                    self.then = Then::End;
-                    self.end(code);
+                // None is left to one that had to be killed, nor to what it has left.
+                self.end_rest(Some(left.unwrap_or_default()));
+                let mut signal = self.let_out();
+                if signal.is_none() {
+                    signal = process::take(self.ending(), Some(Duration::ZERO));
                 }
+                self.give_up_by(signal);
                 self.workload = 0;
             }
         }
@@ -58,22 +75,20 @@ impl Supervisor {
         exec::quit(code)
     }
 
-    /// Lets out what the workload has written, however slowly it is read; false where somebody
-    /// wants us to end before.
-    pub(super) fn let_out(&mut self) -> bool {
+    /// Lets out what the workload has written, however slowly it is read, but for a signal that
+    /// ends us: that one.
+    fn let_out(&mut self) -> Option<Taken> {
         if let Some(relay) = &mut self.relay {
             relay.end();
         }
-        let ending = signals::ending();
-        while self.relay.as_ref().is_some_and(|relay| !relay.is_done()) {
-            let taken = self.take(ending | process::bit(CHLD), None);
-            if taken.is_some_and(|taken| taken.signal() != CHLD) {
-                return false;
-            }
+        let mut signal = None;
+        while signal.is_none() && self.relay.as_ref().is_some_and(|relay| !relay.is_done()) {
+            let taken = self.take(self.ending() | process::bit(CHLD), None);
+            signal = taken.filter(|taken| taken.signal() != CHLD);
             process::has_children();
         }
         self.relay = None;
-        true
+        signal
     }
 
     /// Takes the next of these signals, waiting at most so long; what is written meanwhile is
@@ -93,29 +108,51 @@ impl Supervisor {
     }
 
     /// What is left of the workload's processes is asked to end, and given the grace where there
-    /// is one.
-    pub(super) fn end_rest(&mut self, grace: Option<Duration>) {
+    /// is one. Before a launch all of it has to be gone, but nobody who came from elsewhere.
+    fn end_rest(&mut self, grace: Option<Duration>) {
         if !process::has_children() {
             return;
         }
-        match self.first {
+        let launches = matches!(self.then, Then::Launch);
+        let everybody = self.first && !(launches && proc::is_ours());
+        match everybody {
             true => process::send(EVERYBODY, TERM),
             false => descendants::terminate(),
         }
         let Some(grace) = grace else { return };
+        self.outwait(grace);
+        if !everybody {
+            descendants::kill();
+        }
+        while launches && process::has_children() {
+            match everybody {
+                true => process::send(EVERYBODY, KILL),
+                false => descendants::kill(),
+            }
+            self.outwait(BEAT);
+        }
+    }
+
+    /// Waits until nothing is left, at most so long.
+    fn outwait(&mut self, time: Duration) {
+        let ending = match self.then {
+            Then::Launch => self.ending(),
+            Then::End | Then::Exit(_) => 0,
+        };
         let began = Instant::now();
         while process::has_children()
-            && let Some(time) = grace.checked_sub(began.elapsed())
+            && let Some(left) = time.checked_sub(began.elapsed())
         {
-            self.take(process::bit(CHLD), Some(time));
+            let taken = self.take(process::bit(CHLD) | ending, Some(left));
+            self.give_up_by(taken.filter(|taken| taken.signal() != CHLD));
         }
-        if !self.first {
-            descendants::kill();
-        } else if matches!(self.then, Then::Launch) {
-            process::send(EVERYBODY, KILL);
-        }
-        while matches!(self.then, Then::Launch) && process::has_children() {
-            self.take(process::bit(CHLD), Some(Duration::from_secs(1)));
+    }
+
+    /// A launch that was to come does not: this signal would have ended it.
+    fn give_up_by(&mut self, signal: Option<Taken>) {
+        if let Some(taken) = signal {
+            self.then = Then::End;
+            self.end(128 + taken.signal() as u8);
         }
     }
 }

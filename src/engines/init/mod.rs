@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use self::relay::Inner;
 pub use self::settings::{OnChange, Settings, Watching};
-pub use self::watch::{Digests, Known, Outcome, pause};
+pub use self::watch::{Digests, Known, Outcome, digest, pause};
 
 use self::supervisor::Supervisor;
 use crate::words::error::Error;

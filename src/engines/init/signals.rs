@@ -4,6 +4,7 @@ use super::relay::Relay;
 use super::session::Session;
 use super::supervisor::{Supervisor, Then};
 use crate::pure::signal::Signal;
+use crate::world::origin::Mask;
 use crate::world::process::{self, Change, Taken};
 use crate::world::signals;
 
@@ -27,20 +28,29 @@ impl Supervisor {
         if all { -self.workload } else { self.workload }
     }
 
+    /// The signal that has secrets fetched again.
+    fn refresh(&self) -> Option<i32> {
+        let watching = self.settings.watching?;
+        (watching.refresh != 0).then_some(watching.refresh.into())
+    }
+
+    /// The signals that end a launch.
+    pub(super) fn ending(&self) -> Mask {
+        signals::ending() & !self.refresh().map_or(0, process::bit)
+    }
+
     pub(super) fn on(&mut self, taken: &Taken) {
         let signal = taken.signal();
-        let is_ending = || signals::ending() & process::bit(signal) != 0;
-        if self.link.is_some() && is_ending() {
+        if self.refresh() == Some(signal) {
+            return self.watch.ask();
+        }
+        if self.link.is_some() && self.ending() & process::bit(signal) != 0 {
             process::send(self.workload, KILL);
             process::send(self.child, KILL);
             while !matches!(process::reap(self.child), Some(Change::Ended(_))) {
                 process::take(process::bit(CHLD), None);
             }
             self.end(128 + signal as u8);
-        }
-        let watching = self.settings.watching.as_ref();
-        if watching.is_some_and(|watching| i32::from(watching.refresh) == signal) {
-            return self.watch.ask();
         }
         match signal {
             CHLD => {
@@ -79,6 +89,7 @@ impl Supervisor {
                 if [TERM, INT, QUIT, HUP].contains(&signal) {
                     // Whoever wants us to end does not want it launched anew.
                     self.then = Then::End;
+                    self.watch.put_off(self.grace());
                 }
                 self.forward(taken);
             }

@@ -19,7 +19,7 @@ use crate::world::link::{self, Listener, Speaker};
 use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Taken};
-use crate::world::{descriptors, files, memory, origin, pages, random, signals};
+use crate::world::{descriptors, files, memory, origin, pages, random};
 
 pub(super) struct Supervisor {
     pub(super) asked: Asked,
@@ -113,7 +113,9 @@ impl Supervisor {
             Made::Supervisor(child, workload) => {
                 drop((speaker, inner));
                 self.child = child;
-                if !self.asked.watches {
+                if self.asked.watches {
+                    memory::stay();
+                } else {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
@@ -161,7 +163,7 @@ impl Supervisor {
         let early = [CHLD, CONT, TSTP, TTIN, TTOU];
         let early = early
             .iter()
-            .fold(signals::ending(), |set, &one| set | process::bit(one));
+            .fold(self.ending(), |set, &one| set | process::bit(one));
         if !self.asked.watches {
             // A workload that is launched anew gets what was inherited, so that it has to stay.
             let mut ours = vec![link.descriptor()];

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::settings::{OnChange, Watching};
 use super::supervisor::{Supervisor, Then};
 use super::{OUTCOME, Supervised};
+use crate::engines::fill::Filled;
+use crate::pure::digest::keyed;
 use crate::world::link::{self, Listener};
 use crate::world::process::{self, Forked};
 use crate::world::random;
@@ -38,6 +40,14 @@ pub enum Outcome {
     Failed,
     /// Some are deleted or denied; the digest of what was said.
     Lost(Digest),
+}
+
+/// The digest of what a variable is filled in with.
+pub fn digest(key: &[u8; 32], filled: &Filled<'_>) -> Digest {
+    let is_there = [u8::from(filled.is_some())];
+    let pieces = filled.iter().flatten();
+    let values = pieces.map(|piece| piece.secret().map_or(piece.bytes(), |(_, value)| value));
+    keyed(key, [is_there.as_slice()].into_iter().chain(values))
 }
 
 const NAME: usize = size_of::<u32>();
@@ -100,8 +110,9 @@ pub fn pause(every: Duration, failures: u32) -> Duration {
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) known: Known,
+    /// None while they are fetched, and while the workload is launched or ended.
     due: Option<Instant>,
-    /// Whether somebody has asked while they were being fetched.
+    /// Whether somebody has asked meanwhile.
     asked: bool,
     fetching: Option<Fetching>,
 }
@@ -126,18 +137,28 @@ impl Watch {
 
     /// Somebody asks for it now.
     pub(super) fn ask(&mut self) {
-        match self.fetching {
-            Some(_) => self.asked = true,
-            None => self.due = Some(Instant::now()),
+        match &mut self.due {
+            Some(due) => *due = Instant::now(),
+            None => self.asked = true,
         }
     }
 
-    /// When the next time is, where none is under way.
+    /// Somebody wants the workload to end, and so not launched anew: nothing is fetched before it
+    /// has had the time for that.
+    pub(super) fn put_off(&mut self, time: Duration) {
+        if self.due.is_some() || self.fetching.is_some() {
+            self.stop();
+            self.due = Some(Instant::now() + time);
+        }
+    }
+
+    /// When the next time is.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.due.filter(|_| self.fetching.is_none())
+        self.due
     }
 
     pub(super) fn begin(&mut self, process: i32, link: Listener) {
+        self.due = None;
         self.fetching = Some(Fetching {
             process,
             link,
