@@ -12,17 +12,18 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Whether a message has been given up.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
-/// Writes a message to stderr; where that is a terminal on which a newline only goes down, as
-/// while a workload has another one in its place, each line begins at its left. When stderr is full or closed it is given up after a moment, and
-/// those that follow at once: a launch does not depend on its log being read. May be called in a
-/// signal handler.
+/// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
+/// those that follow at once: a launch does not depend on its log being read. On a terminal where a
+/// newline only goes down, as while a workload has another one in its place, each line begins at
+/// its left. May be called in a signal handler.
 pub fn say(message: &[u8]) {
     let only_down = pty::settings(2).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
+    if !only_down {
+        return write(message);
+    }
     for line in message.split_inclusive(|&byte| byte == b'\n') {
-        match line.strip_suffix(b"\n").filter(|_| only_down) {
-            Some(line) => [line, b"\r\n"].into_iter().for_each(write),
-            None => write(line),
-        }
+        write(line.strip_suffix(b"\n").unwrap_or(line));
+        write(b"\r\n");
     }
 }
 

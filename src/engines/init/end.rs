@@ -41,6 +41,10 @@ impl Supervisor {
     }
 
     pub(super) fn ended(&mut self, code: u8) {
+        // What it has said last may still be on its way.
+        while self.link.is_some() {
+            self.hear();
+        }
         match self.then {
             Then::End => self.end(code),
             Then::Exit(code) => self.end(code),

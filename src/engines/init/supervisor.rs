@@ -242,7 +242,7 @@ impl Supervisor {
     }
 
     /// Hears the process that launches.
-    fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         let Some(mut link) = self.link.take() else {
             return;
         };
