@@ -297,7 +297,7 @@ fn in_tmux() {
     };
     wait_for("$>");
     types(
-        "clear; sh run -- bash -c 'echo \"<$A>\"; read -rp \"name: \" x; echo \"it is $x\"; stty size'",
+        "clear; sh run -- bash -c 'echo \"<$A>\"; read -rp \"na\"\"me: \" x; echo \"it is $x\"; stty size'",
     );
     wait_for("name:");
     types("me");
@@ -309,6 +309,7 @@ fn in_tmux() {
     types("clear; sh run -- vim -u NONE -N");
     wait_for("VIM - Vi IMproved");
     tmux(&["resize-window", "-x", "100", "-y", "30"]);
+    wait_for(&"~\n".repeat(26));
     types(":echo &lines &columns");
     wait_for("30 100");
     tmux(&["send-keys", "C-z"]);
