@@ -316,11 +316,16 @@ fn in_tmux() {
     wait_for("Stopped");
     types("fg");
     wait_for("~\n~\n");
-    types(":q!");
-    wait_for("$>");
+    // It drops what is typed before it is there again.
+    while !tmux(&["capture-pane", "-p"]).contains("$>") {
+        tmux(&["send-keys", "Escape"]);
+        types(":q!");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     types("clear; sh run -- sh -c 'echo started; exec sleep 1000'");
     wait_for("started\n");
     tmux(&["send-keys", "C-c"]);
+    wait_for("$>");
     types("echo \"code $?\"; stty -a | grep -o ' icanon'");
     wait_for("code 130\n icanon");
     let screen = tmux(&["capture-pane", "-p", "-S", "-"]);
