@@ -301,7 +301,7 @@ fn in_tmux() {
     );
     wait_for("name:");
     types("me");
-    let screen = wait_for("24 80");
+    let screen = wait_for("24 80\n$>");
     assert!(
         screen.contains("<[secret:name]>\nname: me\nit is me\n24 80\n$>"),
         "{screen}"
