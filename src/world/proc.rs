@@ -102,9 +102,8 @@ pub fn start(process: i32) -> io::Result<Start> {
             stat.environment.clone(),
         )
     };
-    // In the middle of an exec there is none yet, which is not an empty one.
-    let is_there = after.environment.start != 0;
-    if of(&before) != of(&after) || after.has_ended || !is_there {
+    let is_whole = before.is_program && !after.has_ended;
+    if of(&before) != of(&after) || !is_whole {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Start {
