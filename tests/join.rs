@@ -13,15 +13,17 @@ mod trace;
 #[path = "support/workload.rs"]
 mod workload;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use beside::{VALUE, Workload, join, place, run};
 use canaries::{Canaries, Random, SEED, held};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use support::{DOORKEY, Run};
-use trace::Begin;
+use trace::{Begin, Tracee};
 
 fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = bytes
@@ -227,4 +229,43 @@ fn the_environment_is_in_memory_once() {
     let before = held(&join);
     let [_, _, envp] = join.reach_execve();
     canaries.search(join, envp, &before);
+}
+
+/// Until the exec nobody of the same user may look into it, and it leaves no core file.
+#[test]
+fn it_is_concealed_while_it_has_the_environment() {
+    let place = place();
+    let program = support::executable(&place.path("copy"), &fs::read(DOORKEY).unwrap(), 0o755);
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line"]).stdin(Stdio::piped());
+    let mut workload = command.uid(65534).gid(65534).spawn().unwrap();
+    let process = workload.id().to_string();
+    while fs::read(format!("/proc/{process}/comm")).unwrap() != b"sh\n" {}
+    let mut join = Begin::new([&program, "join", "--pid", &process, "/bin/true"]).start(|| {
+        let nobody = 65534;
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setgid(nobody.into())?;
+        nix::unistd::setuid(nobody.into())?;
+        setrlimit(Resource::RLIMIT_CORE, 4096, 8192)
+    });
+    let core = |join: &Tracee| {
+        let limits = join.read_proc("limits");
+        let line = limits.lines().find(|line| line.starts_with("Max core"));
+        line.unwrap().contains(" 4096 ")
+    };
+    assert_eq!((join.proc_owner(), core(&join)), (65534, true));
+    loop {
+        let (call, arguments) = join.next_call().expect("it reads the environment");
+        let is_open = call == libc::SYS_open || call == libc::SYS_openat;
+        let path = arguments[usize::from(call == libc::SYS_openat)];
+        if is_open && join.memory().string(path).ends_with(b"/environ") {
+            break;
+        }
+    }
+    assert_eq!((join.proc_owner(), core(&join)), (0, false));
+    join.reach_execve();
+    assert_eq!((join.proc_owner(), core(&join)), (0, true));
+    assert_eq!(join.finish(), 0);
+    drop(workload.stdin.take());
+    workload.wait().unwrap();
 }
