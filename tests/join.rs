@@ -135,7 +135,7 @@ fn exit_codes_and_usage() {
 fn memory_files_are_at_the_same_numbers() {
     let place = place();
     for init in [false, true] {
-        let workload = Workload::start(run(&place), "files", init);
+        let workload = Workload::start(run(&place), "memory-files", init);
         let script = "cat /proc/self/fd/100 /proc/self/fd/101; [ -e /proc/self/fd/102 ]";
         let mut join = join(&place, workload.first(), &["sh", "-c", script]);
         let null = File::open("/dev/null").unwrap();

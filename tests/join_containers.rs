@@ -142,7 +142,7 @@ fn root_takes_the_workloads_user_and_its_files() {
     let by_doorkey = ["--user=0:0", "--env=DOORKEY_USER=65534:41"];
     for init in [false, true] {
         for (options, groups) in [(&by_podman[..], "29 40"), (&by_doorkey, "")] {
-            let mut container = fixture.start(init, "files", options);
+            let mut container = fixture.start(init, "memory-files", options);
             container.says("ready");
             let root = &["--user=0:0"][..];
             let status = joined(&container, root, "/proc/self/status");

@@ -105,7 +105,7 @@ fn a_workload_that_has_not_started() {
 fn nobody_who_may_not_look() {
     let place = place();
     for init in [false, true] {
-        let workload = Workload::start(run(&place), "files", init);
+        let workload = Workload::start(run(&place), "memory-files", init);
         let join = join(&place, workload.first(), &["echo", "it runs"]);
         let said = format!(
             "doorkey: error: process {}: the kernel's ptrace check keeps its environment from this process; join as its own user 0:0 and with its capabilities (docker exec --user 0:0), or with CAP_SYS_PTRACE\n",

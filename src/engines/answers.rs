@@ -60,6 +60,8 @@ pub enum Depth {
     Names,
     /// Read each value.
     Values,
+    /// Read each value, and take no kept one in its place.
+    Fresh,
 }
 
 /// The answers to everything that was asked. What could not be asked has none: why is among the
@@ -98,7 +100,7 @@ impl<'a> Answers<'a> {
         let wanted: Vec<Wanted> = wanted.into_iter().collect();
         let scopes = self.scopes;
         let one = |wanted: &Wanted| find(store, scopes, wanted, depth);
-        let is_work = depth == Depth::Values && store.is_laborious();
+        let is_work = depth != Depth::Names && store.is_laborious();
         let threads = match wanted.len() / NAMES_A_THREAD {
             worth if is_work && worth > 1 => processors::count(worth.min(MOST_THREADS)),
             _ => 1,
@@ -233,7 +235,7 @@ fn find(store: &dyn Store, scopes: &Scopes, (level, name): &Wanted, depth: Depth
     for scope in searched {
         let found = match depth {
             Depth::Names => store.has(&scope, name).map(|has| has.then_some(None)),
-            Depth::Values => store.read(&scope, name).map(|value| value.map(Some)),
+            Depth::Values | Depth::Fresh => store.read(&scope, name).map(|value| value.map(Some)),
         };
         match found {
             Ok(Some(value)) => return Answer::Found(scope, value),

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod config;
+pub mod digest;
 pub mod dotenv;
 pub mod environment;
 pub mod filter;

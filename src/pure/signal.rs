@@ -52,6 +52,11 @@ const NAMES: [(&str, Signal); 34] = [
 /// children. None of them is forwarded.
 const OWN: [Signal; 9] = [4, 5, 7, 8, 9, 11, 17, 19, 31];
 
+/// Whether a signal can be caught and is nobody's own.
+pub fn is_forwarded(signal: Signal) -> bool {
+    !OWN.contains(&signal)
+}
+
 /// Reads a signal: its name with or without `SIG`, its number, or `RTMIN+N` and `RTMAX-N`.
 pub fn parse(text: &str) -> Option<Signal> {
     let upper = text.to_ascii_uppercase();
@@ -72,6 +77,15 @@ pub fn parse(text: &str) -> Option<Signal> {
         digits(text)?
     };
     (1..=LAST).contains(&number).then_some(number)
+}
+
+/// A signal's name, as `SIGHUP`; of real-time ones `SIGRTMIN+N`.
+pub fn name(signal: Signal) -> String {
+    let known = NAMES.iter().find(|(_, number)| *number == signal);
+    match known {
+        Some((name, _)) => format!("SIG{name}"),
+        None => format!("SIGRTMIN+{}", signal.saturating_sub(FIRST_REAL_TIME)),
+    }
 }
 
 fn digits(text: &str) -> Option<u8> {
@@ -97,7 +111,7 @@ impl Map {
     pub fn add(&mut self, rule: &str) -> Result<(), &'static str> {
         let (from, to) = rule.split_once(':').ok_or("must be FROM:TO")?;
         let from = parse(from).ok_or(NO_SIGNAL)?;
-        if OWN.contains(&from) {
+        if !is_forwarded(from) {
             return Err("can only map a signal that is forwarded");
         }
         self.0[usize::from(from)] = match to {

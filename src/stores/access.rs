@@ -29,6 +29,8 @@ pub struct Access {
     pub settings: Vec<Setting>,
     /// The other variables that the kinds of stores read.
     pub variables: Vec<(&'static str, Vec<u8>)>,
+    /// Whether all of it is needed again later, in another process.
+    pub again: bool,
     /// When everything has to be over.
     pub deadline: Option<Instant>,
 }

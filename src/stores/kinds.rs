@@ -18,6 +18,8 @@ pub struct Kind {
     /// The variables that hold its credentials. They are overwritten where they stand as soon
     /// as they are read, and no workload gets them.
     pub credentials: &'static [&'static str],
+    /// Whether what such a variable holds may stay in memory: it is no secret.
+    pub stays: fn(&str, &[u8]) -> bool,
     /// Its other variables that no workload gets, beside all that begin with `DOORKEY_`.
     pub variables: &'static [&'static str],
     /// The variables that it reads and every workload keeps.
@@ -33,6 +35,7 @@ const NOTHING: Kind = Kind {
     place: "DIR",
     open: dir::open,
     credentials: &[],
+    stays: |_, _| false,
     variables: &[],
     read: &[],
     passing: &[],
@@ -56,6 +59,7 @@ pub const KINDS: &[Kind] = &[
         place: "MOUNT/PREFIX",
         open: vault::open,
         credentials: vault::CREDENTIALS,
+        stays: vault::stays,
         variables: vault::VARIABLES,
         read: vault::READ,
         passing: vault::PASSING,
@@ -90,6 +94,21 @@ pub fn credentials(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'stat
     names.extend(ours);
     names.sort_unstable();
     names.dedup();
+    names
+}
+
+/// Of those the ones that are set, so that a process which is to read them again would have to
+/// keep a secret.
+pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) -> Vec<&'static str> {
+    let stays = |name: &str, value: &[u8]| {
+        let mut kinds = KINDS.iter().filter(|kind| kind.credentials.contains(&name));
+        kinds.all(|kind| (kind.stays)(name, value))
+    };
+    let mut names = credentials(location, words);
+    names.retain(|name| {
+        let value = access.credential(name);
+        value.is_some_and(|value| !stays(name, value.expose()))
+    });
     names
 }
 

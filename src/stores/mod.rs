@@ -17,7 +17,7 @@ use crate::words::secret::Secret;
 
 pub use access::{Access, Opened, Setting};
 pub use age::{init as init_age, seal, unseal};
-pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, words_of};
+pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, spent, words_of};
 
 /// What a launch will ask of a store.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use crate::world::memory;
 /// Everything that would keep `run` from launching.
 pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
-    let _deadline = super::run::start_deadline(options, 1)?;
+    let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
     let depth = if options.flag("names") {
         Depth::Names
     } else {
@@ -38,7 +38,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
             return Err(Error::all(resolved.errors));
         }
         if depth == Depth::Values {
-            let (environment, _) = resolved.fill()?;
+            let (environment, ..) = resolved.fill(|_, _| ())?;
             launch::seal(environment, &[])?;
         }
         Ok(ExitCode::SUCCESS)

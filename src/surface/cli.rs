@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::flags::{self, Group, Kind, Opt};
+use super::texts;
 
 /// A subcommand that does something.
 pub struct Leaf {
@@ -82,7 +83,7 @@ const WRITING: Leaf = Leaf {
     ],
     groups: flags::SCOPED,
     own: &[flags::VALUE_FILE, flags::RAW, flags::JSON],
-    after_help: Some(FROM_INPUT),
+    after_help: Some(texts::FROM_INPUT),
     ..NOTHING
 };
 
@@ -101,7 +102,7 @@ pub const LEAVES: &[Leaf] = &[
         positionals: &[COMMAND],
         groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(RUN_EXAMPLES),
+        after_help: Some(texts::RUN_EXAMPLES),
         ..NOTHING
     },
     Leaf {
@@ -111,7 +112,7 @@ pub const LEAVES: &[Leaf] = &[
         groups: flags::JOINING,
         own: &[flags::PID],
         usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(JOIN_EXAMPLE),
+        after_help: Some(texts::JOIN_EXAMPLE),
     },
     Leaf {
         words: &["check"],
@@ -124,6 +125,21 @@ pub const LEAVES: &[Leaf] = &[
         words: &["env"],
         about: "Print the environment, its secrets masked",
         groups: flags::SOURCES,
+        ..NOTHING
+    },
+    Leaf {
+        words: &["render"],
+        about: "Fill in a file's references",
+        positionals: &[
+            one("template", "TEMPLATE", "The file; - is standard input"),
+            Positional {
+                required: false,
+                ..one("out", "OUT", "Where to [default: -, standard output]")
+            },
+        ],
+        groups: flags::RENDERING,
+        own: &[flags::SPEC, flags::SPEC_PATH],
+        after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },
     Leaf {
@@ -214,7 +230,7 @@ pub const LEAVES: &[Leaf] = &[
             "DEST",
             "A path, or an existing folder to put it in as doorkey",
         )],
-        after_help: Some(IN_FRONT),
+        after_help: Some(texts::IN_FRONT),
         ..NOTHING
     },
     Leaf {
@@ -347,7 +363,7 @@ pub fn tree() -> Command {
     let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(EXAMPLES);
+        .after_help(texts::EXAMPLES);
     grown(root, &[])
 }
 
@@ -377,44 +393,6 @@ fn grown(command: Command, words: &[&str]) -> Command {
     }
     command
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  doorkey store init secrets
-  doorkey secret set db_password --store age:secrets --team < password.txt
-  DB_PASSWORD=secret:db_password doorkey run --store age:secrets -- ./server";
-
-const RUN_EXAMPLES: &str = "\
---env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
-repeated. Every option can be given as a variable: --env-file is
-DOORKEY_ENV_FILE.
-Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
-signal N before the start; else the command's own.
-
-Examples:
-  doorkey run --store age:secrets --project web -- ./server --port 80
-  doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
-
-const JOIN_EXAMPLE: &str = "\
-The command gets the workload's environment, user and groups, and its own TERM.
-What may be seen of the workload is for the kernel's ptrace check to say.
-Exit codes are those of run.
-
-Example:
-  docker exec -it web doorkey join -- sh";
-
-const FROM_INPUT: &str = "\
-The value is read from standard input, or asked for on a terminal. One newline
-at the end of piped input is dropped, unless --raw.
-
-Example:
-  openssl rand -hex 32 | doorkey secret set session_key --project web";
-
-const IN_FRONT: &str = "\
-What is there is replaced in one step, even where it runs. No folder is made.
-
-Example, for an init container that puts doorkey in front of another image:
-  doorkey install /shared";
 
 #[cfg(test)]
 mod tests {

@@ -15,7 +15,7 @@ use crate::world::memory;
 /// As `run`.
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
-    let _deadline = super::run::start_deadline(options, 1)?;
+    let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
     let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, used| {
         show(resolved, &used.credentials)
     })?;

@@ -176,11 +176,7 @@ const ENVIRONMENT: Group = Group {
             "FILE",
             "Add variables from a deployment spec, YAML or JSON",
         ),
-        value(
-            "spec-path",
-            "PATH",
-            "Where the list is in the spec [default: env]",
-        ),
+        SPEC_PATH,
         values("env", "NAME=VALUE", "Add one variable").short('e'),
         flag("all", "Add every secret in force under its own name"),
         flag("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG"),
@@ -190,6 +186,8 @@ const ENVIRONMENT: Group = Group {
             "Pass on a variable that would be removed",
         ),
         values("literal", "NAME", "Take a variable's value as it is"),
+        value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
+        flag("allow-disk", "Let that folder be on a disk"),
     ],
 };
 
@@ -230,6 +228,28 @@ const SUPERVISION: Group = Group {
             "grace",
             "DURATION",
             "Kill what outlives the command by so much",
+        ),
+        MASK,
+        value(
+            "mask-min",
+            "N",
+            "Mask what has this many bytes or more [default: 8]",
+        ),
+        WATCH,
+        value(
+            "on-change",
+            "WHAT",
+            "restart, signal:NAME or exit:CODE [default: restart]",
+        ),
+        value(
+            "on-loss",
+            "WHAT",
+            "warn, or stop when a secret is gone [default: warn]",
+        ),
+        value(
+            "refresh-signal",
+            "SIG",
+            "Fetch them at once; or none [default: USR2]",
         ),
     ],
 };
@@ -300,6 +320,8 @@ pub const LAUNCH: &[Group] = &[
     TIME,
     LOGGING,
 ];
+/// Of the one that fills a file in.
+pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
 /// Of the one that joins a workload.
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
@@ -309,6 +331,22 @@ pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
 
 /// `--init`, which is looked for before anything is parsed.
 pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
+/// `--mask`, which asks for a supervisor, too.
+pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
+/// `--watch`, likewise.
+pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
+/// `--spec-path`.
+pub const SPEC_PATH: Opt = value(
+    "spec-path",
+    "PATH",
+    "Where the list is in the spec [default: env]",
+);
+/// `--spec`, of which only the references count.
+pub const SPEC: Opt = value(
+    "spec",
+    "FILE",
+    "Resolve this deployment spec's references, too",
+);
 /// `--pid`.
 pub const PID: Opt = value(
     "pid",

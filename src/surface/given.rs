@@ -7,6 +7,7 @@ use clap::{ArgAction, Command};
 
 use super::cli::Leaf;
 use super::flags::{self, Kind, Opt};
+use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -49,23 +50,35 @@ impl<'a> Given<'a> {
                 .any(|entry| stands_for(entry.to_bytes(), option.id))
     }
 
-    /// Whether `--init` is given: what parsing the arguments would say, without doing so, since
-    /// the process is forked before anything else. Only arguments that can't be parsed may be
-    /// read otherwise here.
-    pub fn asks_for_init(&self, leaf: &Leaf) -> bool {
-        let by_variable = lookup(&self.variables, variable(flags::INIT.id).as_bytes());
-        by_variable.is_some_and(|value| !value.is_empty() && !is_no(value))
-            || self.is_init_an_argument(leaf)
+    /// Whether a supervisor is wanted, and what for: what parsing the arguments would say, without
+    /// doing so, since the process is forked before anything else. Only arguments that can't be
+    /// parsed may be read otherwise here.
+    pub fn asks_for_supervisor(&self, leaf: &Leaf) -> Option<Asked> {
+        let is_given = |option: &Opt| {
+            let value = lookup(&self.variables, variable(option.id).as_bytes());
+            let means_no = |value| option.kind == Kind::Flag && is_no(value);
+            value.is_some_and(|value| !value.is_empty() && !means_no(value))
+                || self.is_argument(option, leaf)
+        };
+        let asked = Asked {
+            masks: is_given(&flags::MASK),
+            watches: is_given(&flags::WATCH),
+        };
+        let wanted = asked != Asked::default() || is_given(&flags::INIT);
+        wanted.then_some(asked)
     }
 
-    fn is_init_an_argument(&self, leaf: &Leaf) -> bool {
+    fn is_argument(&self, option: &Opt, leaf: &Leaf) -> bool {
         let mut arguments = self.arguments.iter().map(|argument| argument.as_bytes());
         while let Some(argument) = arguments.next() {
             let takes_next = match argument {
-                b"--init" => return true,
                 [b'-', b'-', long @ ..] => {
-                    let option = leaf.options().find(|option| option.is_called(long));
-                    option.is_some_and(Opt::has_value)
+                    let name = long.split(|&byte| byte == b'=').next().unwrap_or_default();
+                    if option.is_called(name) && (option.has_value() || name == long) {
+                        return true;
+                    }
+                    let other = leaf.options().find(|other| other.is_called(long));
+                    other.is_some_and(Opt::has_value)
                 }
                 [b'-', shorts @ ..] if !shorts.is_empty() => short_takes_next(leaf, shorts),
                 // The command, and all that follows is its own.
@@ -161,6 +174,7 @@ mod tests {
     use proptest::sample::select;
 
     use super::{Given, variable};
+    use crate::engines::init::Asked;
     use crate::surface::cli::LEAVES;
     use crate::surface::flags::{Kind, Opt};
 
@@ -170,24 +184,46 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever can be parsed: the look before says of `--init` what the parsing says.
+        /// Whatever can be parsed: the look before says of a supervisor what the parsing says.
         #[test]
         fn the_look_before_sees_what_is_parsed(
             words in vec(select(WORDS), 0..7),
-            variable in select(vec![None, Some(c"DOORKEY_INIT=1"), Some(c"DOORKEY_INIT=no")]),
+            variable in select(VARIABLES),
         ) {
             let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
-            let environment: Vec<&'static CStr> = variable.into_iter().collect();
+            let environment = [variable];
             let leaf = &LEAVES[0];
             let given = Given::new(&arguments, &environment);
             let command = given.with_variables(leaf.command()).no_binary_name(true);
             if let Ok(matches) = command.try_get_matches_from(&arguments) {
-                prop_assert_eq!(given.asks_for_init(leaf), matches.get_flag("init"));
+                let asked = Asked {
+                    masks: matches.get_flag("mask"),
+                    watches: matches.contains_id("watch"),
+                };
+                let wanted = asked != Asked::default() || matches.get_flag("init");
+                prop_assert_eq!(given.asks_for_supervisor(leaf), wanted.then_some(asked));
             }
         }
     }
 
+    const VARIABLES: &[&CStr] = &[
+        c"A=1",
+        c"DOORKEY_INIT=1",
+        c"DOORKEY_INIT=no",
+        c"DOORKEY_MASK=1",
+        c"DOORKEY_MASK=off",
+        c"DOORKEY_WATCH=60s",
+        c"DOORKEY_WATCH=0",
+        c"DOORKEY_WATCH=",
+    ];
+
     const WORDS: &[&str] = &[
+        "--mask",
+        "--mask=1",
+        "--mask-min",
+        "--watch",
+        "--watch=1s",
+        "--on-change",
         "--init",
         "--init",
         "--init=1",

@@ -10,11 +10,14 @@ mod join;
 mod list;
 mod log;
 mod options;
+mod refresh;
+mod render;
 mod run;
 mod secret;
 mod store;
 mod table;
 mod target;
+mod texts;
 mod workload;
 
 use std::ffi::OsString;
@@ -76,16 +79,19 @@ pub fn main() -> ExitCode {
 fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
-    // In a workload's container the variable can be there for any subcommand.
-    if leaf.words == ["run"] && given.asks_for_init(leaf) {
-        let (same, by) = init::split(started)?;
+    // In a workload's container the variables can be there for any subcommand.
+    let runs = leaf.words == ["run"];
+    let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
+    if let Some(asked) = asked {
+        let (same, by) = init::split(started, asked)?;
         (started, supervised) = (same, Some(by));
     } else {
         origin::unblock();
     }
     let options = Options::parse(leaf, arguments, &started.environment)?;
-    match leaf.words {
-        ["run"] => run::run(options, started, supervised),
+    match (leaf.words, supervised) {
+        (["run"], Some(by)) if by.known.is_some() => refresh::refresh(&options, started, by),
+        (["run"], by) => run::run(options, started, by),
         _ => dispatch(leaf, options, started),
     }
 }
@@ -96,6 +102,7 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
         ["join"] => join::join(&options, &started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
+        ["render"] => render::render(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),
         ["secret", "set"] => secret::write(&options, started, How::Set),
         ["secret", "update"] => secret::write(&options, started, How::Update),

@@ -239,6 +239,7 @@ impl Options {
                 .map(|file| (PathBuf::from(file), spec_path)),
             assignments,
             literal: bytes("literal"),
+            files: super::run::files(self)?,
         })
     }
 
@@ -302,6 +303,7 @@ impl Options {
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
+            again: self.value("watch").is_some(),
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()

@@ -1,18 +1,18 @@
 //! `doorkey run`: resolve everything, then become the command.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::log::Level;
 
-use super::log;
 use super::options::Options;
-use super::workload;
+use super::{log, refresh, workload};
 use crate::engines::answers::Depth;
-use crate::engines::assemble::assemble;
-use crate::engines::init::Supervised;
+use crate::engines::assemble::{Assembled, Sources, assemble};
+use crate::engines::deliver::{self, Files};
+use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
@@ -23,6 +23,9 @@ use crate::world::environ::{self, Started};
 use crate::world::memory;
 use crate::world::signals::{self, Deadline};
 
+/// What running out of time means for a launch.
+pub const NOTHING_EXECUTED: &str = "nothing was executed";
+
 /// Runs the command. Comes back only with the reason why not.
 ///
 /// # Errors
@@ -30,32 +33,49 @@ use crate::world::signals::{self, Deadline};
 pub fn run(
     options: Options,
     mut started: Started,
-    supervised: Option<Supervised>,
+    mut supervised: Option<Supervised>,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
     let concealed = memory::conceal();
-    let deadline = start_deadline(&options, 125)?;
-    let attributes = workload::prepare(&options, supervised, &mut started)?;
+    let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
+    let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command: Vec<CString> = options
         .values("command")
         .into_iter()
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
-    let (environment, summary, used) =
+    let ((environment, deliveries, summary), used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
-            let (environment, summary) = resolved.fill()?;
-            Ok((environment, summary, used))
+            let Some(supervised) = &mut supervised else {
+                return Ok((resolved.fill(|_, _| ())?, used));
+            };
+            let mut digests = Vec::new();
+            let filled = resolved.fill(|name, filled| {
+                digests.push((name.to_vec(), digest(&supervised.key, filled)));
+            })?;
+            if options.value("watch").is_some() {
+                supervised.remember(&digests)?;
+            }
+            Ok((filled, used))
         })?;
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
     drop(options);
-    Err(launch::launch(
-        &command,
-        &environment,
-        &attributes,
-        &concealed,
-        deadline,
-    ))
+    attributes.files = deliveries.paths();
+    let to_remove = deliveries.to_remove();
+    if let Some(supervised) = &mut supervised {
+        supervised.leave(&to_remove)?;
+    }
+    // The pipe to the supervisor has to last until the exec closes it.
+    std::mem::forget(supervised);
+    let account = attributes.account.as_ref();
+    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    let error = match deliveries.write(owner) {
+        Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
+        Err(error) => error,
+    };
+    deliver::remove(&to_remove);
+    Err(error)
 }
 
 /// What `run`, `check` and `env` have in common: everything up to the answers of the store, which
@@ -64,6 +84,18 @@ pub fn resolved<T>(
     options: &Options,
     started: &mut Started,
     depth: Depth,
+    then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
+) -> Result<T, Error> {
+    answered(options, started, depth, assemble, then)
+}
+
+/// The same of anything that refers to secrets, put together from what was inherited and from the
+/// options' sources.
+pub fn answered<T>(
+    options: &Options,
+    started: &mut Started,
+    depth: Depth,
+    assemble: impl FnOnce(&[&'static CStr], &Sources) -> Assembled<'static>,
     then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let began = Instant::now();
@@ -75,6 +107,9 @@ pub fn resolved<T>(
     let words = std::mem::take(&mut assembled.words);
     let environment = began.elapsed();
     let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
+    if access.again {
+        refresh::check(options, stores::spent(location, &words, &access), &access)?;
+    }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
     let (scopes, cache) = (&place.scopes, cache.as_ref());
@@ -86,6 +121,23 @@ pub fn resolved<T>(
         answers: began.elapsed() - environment,
     };
     then(resolved, used)
+}
+
+/// Where files are delivered.
+///
+/// # Errors
+/// A usage error.
+pub fn files(options: &Options) -> Result<Files, Error> {
+    let allow_disk = options.flag("allow-disk");
+    match options.value("files") {
+        None if allow_disk => Err(options.usage("allow-disk", "needs --files")),
+        None => Ok(Files::Memory),
+        Some(folder) => {
+            let path = std::path::absolute(folder);
+            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
+            Ok(Files::Folder { path, allow_disk })
+        }
+    }
 }
 
 /// What a launch had to do with.
@@ -100,14 +152,15 @@ pub struct Used {
     answers: Duration,
 }
 
-/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`.
+/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`, and
+/// `then` says what that means.
 ///
 /// # Errors
 /// A usage error, or that there is no timer.
-pub fn start_deadline(options: &Options, code: u8) -> Result<Deadline, Error> {
+pub fn start_deadline(options: &Options, code: u8, then: &str) -> Result<Deadline, Error> {
     let timeout = options.timeout()?;
     let message = format!(
-        "gave up after {} (--timeout); nothing was executed: the store, or a file that was named, did not answer",
+        "gave up after {} (--timeout); {then}: the store, or a file that was named, did not answer",
         humantime::format_duration(timeout)
     );
     let message = log::line(log::format(), Level::Error, &message);

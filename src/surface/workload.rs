@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::options::Options;
-use crate::engines::init::{Settings, Supervised};
+use crate::engines::init::{OnChange, Settings, Supervised, Watching};
 use crate::pure::account::{self, Account, Unknown};
 use crate::pure::limit;
 use crate::pure::signal::{self, Map, Signal};
@@ -14,6 +14,9 @@ use crate::words::error::Error;
 use crate::world::attributes::Attributes;
 use crate::world::environ::{self, Started};
 use crate::world::{duration, files, process};
+
+/// The shortest time between two fetches.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 /// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -25,19 +28,17 @@ const LARGEST: usize = 1024 * 1024;
 /// Usage, or what this process may not do.
 pub fn prepare(
     options: &Options,
-    mut supervised: Option<Supervised>,
+    supervised: Option<&mut Supervised>,
     started: &mut Started,
 ) -> Result<Attributes, Error> {
-    // Arguments were looked at before they were parsed, and the process forked or not.
-    assert_eq!(options.flag("init"), supervised.is_some());
     let settings = settings(options)?;
-    let attributes = attributes(options, supervised.as_ref())?;
+    let attributes = attributes(options, supervised.as_deref())?;
     if let Some((account, _)) = &attributes.account
         && let Some(home) = &account.home
     {
         started.assign("HOME", home);
     }
-    if let Some(supervised) = &mut supervised {
+    if let Some(supervised) = supervised {
         supervised.settle(&settings)?;
         if !supervised.reaps {
             ::log::warn!("the system does not let doorkey take in orphans of the command");
@@ -52,13 +53,17 @@ pub fn prepare(
     if !in_force.is_empty() {
         ::log::debug!("in force for the command: {}", in_force.join(", "));
     }
-    // The pipe to the supervisor has to last until the exec closes it.
-    std::mem::forget(supervised);
     Ok(attributes)
 }
 
-const OPTIONS: [&str; 12] = [
+const OPTIONS: [&str; 18] = [
     "init",
+    "mask",
+    "mask-min",
+    "watch",
+    "on-change",
+    "on-loss",
+    "refresh-signal",
     "signal-map",
     "signal-group",
     "grace",
@@ -97,7 +102,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
     };
     let signal = parent_death(options)?;
     // Without one, that of the launch itself must not stay.
-    let parent = supervised.map_or_else(process::parent, |supervised| supervised.supervisor);
+    let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
     let attributes = Attributes {
         account: account(options)?,
@@ -114,6 +119,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
             .map(limit)
             .collect::<Result<_, _>>()?,
         parent_death,
+        files: vec![],
     };
     let faults = attributes.faults();
     if faults.is_empty() {
@@ -134,15 +140,68 @@ fn settings(options: &Options) -> Result<Settings, Error> {
         group: options.flag("signal-group"),
         grace: grace(options)?,
         parent_death: parent_death(options)?,
+        watching: watching(options)?,
     };
-    if !options.flag("init") {
-        for id in ["signal-map", "signal-group", "grace"] {
-            if options.flag(id) || options.value(id).is_some() {
-                return Err(options.usage(id, "needs --init"));
-            }
-        }
-    }
+    let given = |id: &&str| options.flag(id) || options.value(id).is_some();
+    let needs = |by: &[&str], ids: &[&str], what| {
+        let is_there = by.iter().any(given);
+        let alone = ids.iter().find(|id| given(id)).filter(|_| !is_there);
+        alone.map_or(Ok(()), |id| Err(options.usage(id, what)))
+    };
+    let supervision = ["signal-map", "signal-group", "grace"];
+    needs(&["init", "mask", "watch"], &supervision, "needs --init")?;
+    needs(&["mask"], &["mask-min"], "needs --mask")?;
+    let changes = ["on-change", "on-loss", "refresh-signal"];
+    needs(&["watch"], &changes, "needs --watch")?;
     Ok(settings)
+}
+
+/// Whether and how secrets are fetched again.
+///
+/// # Errors
+/// Usage.
+pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
+    let Some(every) = options.text("watch")? else {
+        return Ok(None);
+    };
+    let every = duration::parse(every).filter(|every| *every >= SHORTEST);
+    let every = every.ok_or_else(|| {
+        options.usage("watch", "must be a duration of 100ms or more, such as 60s")
+    })?;
+    let on_change = options.text("on-change")?.unwrap_or("restart");
+    let on_change = match on_change.split_once(':') {
+        None if on_change == "restart" => Some(OnChange::Restart),
+        Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
+        Some(("exit", code)) => code.parse().map(OnChange::Exit).ok(),
+        _ => None,
+    };
+    let on_change = on_change.ok_or_else(|| {
+        options.usage(
+            "on-change",
+            "must be restart, signal:NAME or exit:CODE, such as signal:HUP",
+        )
+    })?;
+    let stop_on_loss = match options.text("on-loss")?.unwrap_or("warn") {
+        "warn" => false,
+        "stop" => true,
+        _ => return Err(options.usage("on-loss", "must be warn or stop")),
+    };
+    let refresh = match options.text("refresh-signal")?.unwrap_or("USR2") {
+        "none" => Some(0),
+        name => signal::parse(name).filter(|&signal| signal::is_forwarded(signal)),
+    };
+    let refresh = refresh.ok_or_else(|| {
+        options.usage(
+            "refresh-signal",
+            "must be a signal that can be caught, or none",
+        )
+    })?;
+    Ok(Some(Watching {
+        every,
+        on_change,
+        stop_on_loss,
+        refresh,
+    }))
 }
 
 fn grace(options: &Options) -> Result<Option<Duration>, Error> {
@@ -162,7 +221,11 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
 }
 
-fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
+/// The user that the command runs as, where another is wanted, and what it was called.
+///
+/// # Errors
+/// Usage, or the lists of users can't be read.
+pub fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
     let Some(wanted) = options.value("user") else {
         return Ok(None);
     };

@@ -103,6 +103,13 @@ pub enum Error {
         /// Why.
         trouble: Trouble,
     },
+    /// A file in memory can't be handed over; which, and why.
+    NoMemoryFile {
+        /// What is in it, or its path.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The workload can't be joined.
     Unjoinable(Unjoinable),
     /// The command is in no folder of the workload's PATH, or is a path to nothing.
@@ -187,6 +194,10 @@ pub enum Cause {
     NotBase64(String),
     /// The value contains a NUL byte.
     Nul,
+    /// The variable's name can't be a file's.
+    NoFileName,
+    /// Another value is to be delivered in a file of this name.
+    SameFile(Name),
     /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
     TooLong(usize),
 }
@@ -213,6 +224,21 @@ impl Error {
             _ if launching => 125,
             Error::Usage(_) => 2,
             _ => 1,
+        }
+    }
+
+    /// Whether a secret is gone, or denied, and nothing else is wrong: fetching it again would not
+    /// help.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Error::All(errors) => errors.iter().all(Error::is_loss),
+            Error::Store { trouble, .. } => trouble.is_loss(),
+            Error::Fault(fault) => match &fault.cause {
+                Cause::Missing { .. } | Cause::Absent { .. } => true,
+                Cause::Failed { trouble, .. } => trouble.is_loss(),
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -256,6 +282,10 @@ impl fmt::Display for Error {
                 "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
+            Error::NoMemoryFile { what, why } => write!(
+                f,
+                "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
+            ),
             Error::Unjoinable(why) => why.fmt(f),
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
             Error::NotExecutable { command, why } => {
@@ -263,7 +293,7 @@ impl fmt::Display for Error {
             }
             Error::TooLargeTogether { total, limit, longest } => write!(
                 f,
-                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {}",
+                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
                 Shown(longest)
             ),
         }
@@ -288,6 +318,7 @@ impl fmt::Display for Fault {
                 "malformed reference: column {}: {}; to pass the value on as it is, use --literal {variable}",
                 at.column, at.reason
             ),
+            Cause::TooLong(_) => write!(f, "{}: {variable}_FILE=secret:…|file", self.cause),
             cause => cause.fmt(f),
         }
     }
@@ -344,6 +375,13 @@ impl fmt::Display for Cause {
             Cause::Nul => {
                 f.write_str("the value contains a NUL byte, which an environment can't hold")
             }
+            Cause::NoFileName => {
+                f.write_str("the variable's name can't be a file's; give another with |file:NAME")
+            }
+            Cause::SameFile(name) => write!(
+                f,
+                "another value is to be in the file {name}; give one of them another name with |file:NAME"
+            ),
             Cause::TooLong(bytes) => write!(
                 f,
                 "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"

@@ -105,6 +105,13 @@ impl Trouble {
         matches!(self, Trouble::Forbidden(_) | Trouble::NotAdmitted { .. })
     }
 
+    /// Whether what was there is gone, or not for us any more.
+    pub fn is_loss(&self) -> bool {
+        use Trouble::{Deleted, Denied, Destroyed, NoDocument};
+        let is_gone = matches!(self, Denied | Deleted(_) | Destroyed(_) | NoDocument(_));
+        is_gone || self.is_denial()
+    }
+
     /// Whether the key alone is at fault, so that what is in the store can still be listed.
     pub fn is_of_key(&self) -> bool {
         matches!(

@@ -28,6 +28,8 @@ pub struct Attributes {
     pub limits: Vec<Limit>,
     /// The signal that it gets when a process has ended, its parent; 0 for none.
     pub parent_death: Option<(libc::c_int, i32)>,
+    /// The files that are delivered to it, which it must be able to open.
+    pub files: Vec<PathBuf>,
 }
 
 /// From the kernel's `linux/capability.h`.
@@ -108,7 +110,7 @@ impl Attributes {
                 return Err(Error::file("renounce", "new privileges", io_error(last())));
             }
         }
-        Ok(())
+        super::memory_file::try_all(&self.files)
     }
 
     /// Becomes the account's user. Groups first: who has become another user may not change them

@@ -12,6 +12,7 @@ unsafe extern "C" {
 }
 
 /// What the process was started with.
+#[derive(Default)]
 pub struct Started {
     /// The arguments, the program's name first.
     pub arguments: Vec<OsString>,

@@ -50,8 +50,8 @@ impl Job {
     }
 
     /// Says which process is to be the workload.
-    pub fn of(self, workload: i32) -> Self {
-        Job { workload, ..self }
+    pub fn is_of(&mut self, workload: i32) {
+        self.workload = workload;
     }
 
     /// Whether a terminal controls us.

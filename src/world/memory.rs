@@ -73,6 +73,12 @@ fn take(layout: Layout) -> Option<*mut u8> {
     }
 }
 
+/// For a process that stays: from here on small blocks are the system's, which uses again what is
+/// given back in any order. Here it would fill up.
+pub fn stay() {
+    USED.store(ARENA_BYTES, Relaxed);
+}
+
 // SAFETY: a block is the arena's, a slot or the system's, told apart by its address, and goes
 // back where it came from. Blocks never overlap: mark and slots are taken in one atomic step.
 unsafe impl GlobalAlloc for Wiping {

@@ -2,7 +2,9 @@
 
 pub mod attributes;
 pub mod descendants;
+pub mod descriptors;
 pub mod duration;
+pub mod ears;
 pub mod environ;
 pub mod exec;
 pub mod files;
@@ -11,6 +13,7 @@ pub mod http;
 pub mod job;
 pub mod link;
 pub mod memory;
+pub mod memory_file;
 pub mod origin;
 pub mod pages;
 pub mod proc;
@@ -20,4 +23,5 @@ pub mod program;
 pub mod random;
 pub mod signals;
 pub mod stdio;
+pub mod swap;
 pub mod terminal;

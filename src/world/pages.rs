@@ -43,13 +43,18 @@ unsafe extern "C" fn find(
 }
 
 /// Gives back the pages of code and constants, and waits for one of these signals, which are
-/// blocked; what the kernel says, as it says it. Pages that are used again come back from the
+/// blocked, for a time or, without one, for ever; what the kernel says, as it says it. Pages that are used again come back from the
 /// system's cache of files, with those around them: here that is this function alone, as it makes
 /// its system calls itself, and it is all that stays of the program while it waits.
 #[inline(never)]
-pub fn wait_without(clean: &Clean, set: &Mask, info: &mut libc::siginfo_t) -> isize {
+pub fn wait_without(
+    clean: &Clean,
+    set: &Mask,
+    info: &mut libc::siginfo_t,
+    time: *const libc::timespec,
+) -> isize {
     // SAFETY: these pages can be read again, and the pointers are to what the second call takes: a
-    // mask of the size that is given, room for the answer, and no time.
+    // mask of the size that is given, room for the answer, and a time or null.
     unsafe {
         for &(start, bytes) in &clean.0 {
             system_call(
@@ -61,7 +66,14 @@ pub fn wait_without(clean: &Clean, set: &Mask, info: &mut libc::siginfo_t) -> is
             );
         }
         let (set, info) = (&raw const *set as usize, &raw mut *info as usize);
-        system_call(libc::SYS_rt_sigtimedwait, set, info, 0, size_of::<Mask>())
+        let time = time as usize;
+        system_call(
+            libc::SYS_rt_sigtimedwait,
+            set,
+            info,
+            time,
+            size_of::<Mask>(),
+        )
     }
 }
 

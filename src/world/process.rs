@@ -65,6 +65,12 @@ pub fn become_subreaper() -> bool {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
 }
 
+/// Leaves the session, its terminal and its group for new ones.
+pub fn leave_session() {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::setsid() };
+}
+
 /// What process tables show as the command's name: at most fifteen bytes of it.
 pub fn set_name(name: &str) {
     let name = CString::new(name).unwrap_or_default();
@@ -101,13 +107,10 @@ impl Taken {
 
 /// Takes the next of these signals, which are blocked, waiting at most so long, or for ever.
 pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
-    // SAFETY: both are plain data for which zeros are valid.
-    let (mut info, mut time): (libc::siginfo_t, libc::timespec) = unsafe { std::mem::zeroed() };
-    let time = patience.map_or(std::ptr::null(), |patience| {
-        time.tv_sec = patience.as_secs().try_into().unwrap_or(i32::MAX.into());
-        time.tv_nsec = patience.subsec_nanos().into();
-        &raw const time
-    });
+    // SAFETY: it is plain data for which zeros are valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let time = patience.map(timespec);
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     loop {
         // The C library's own call would never take the signals that it keeps for itself.
         // SAFETY: the pointers are to a mask of the size that is given, and to the two above.
@@ -128,14 +131,23 @@ pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
     }
 }
 
-/// Takes the next of these signals, which are blocked, however long that takes; while it waits,
-/// next to nothing of the program is in memory.
-pub fn take_idle(set: Mask, clean: &Clean) -> Option<Taken> {
+fn timespec(time: Duration) -> libc::timespec {
+    // SAFETY: it is plain data for which zeros are valid.
+    let mut spec: libc::timespec = unsafe { std::mem::zeroed() };
+    spec.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
+    spec.tv_nsec = time.subsec_nanos().into();
+    spec
+}
+
+/// The same; while it waits, next to nothing of the program is in memory.
+pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option<Taken> {
     let now = take(set, Some(Duration::ZERO));
     now.or_else(|| {
         // SAFETY: it is plain data for which zeros are valid.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        let taken = pages::wait_without(clean, &set, &mut info);
+        let time = patience.map(timespec);
+        let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let taken = pages::wait_without(clean, &set, &mut info, time);
         (taken > 0).then_some(Taken(info))
     })
 }

@@ -1,6 +1,7 @@
 //! Chance, for those who must not all do the same at the same moment.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -17,4 +18,17 @@ pub fn up_to(most: Duration) -> Duration {
 /// Waits such a time.
 pub fn pause(most: Duration) {
     thread::sleep(up_to(most));
+}
+
+/// A new key.
+///
+/// # Errors
+/// What the system says.
+pub fn key() -> io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    // SAFETY: there is room for as many bytes as are asked for; so few come all at once.
+    match unsafe { libc::getrandom(key.as_mut_ptr().cast(), key.len(), 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(key),
+    }
 }

@@ -35,6 +35,7 @@ extern "C" fn become_it() {
         "cat" => cat(path),
         "title" => title(number),
         "files" => files(),
+        "memory-files" => memory_files(),
         _ => 99,
     };
     // SAFETY: it takes no pointer.
@@ -128,6 +129,41 @@ fn show() -> i32 {
     0
 }
 
+/// Says of each variable that ends in `_FILE` what the file at its path is: mode, owner, seals, and
+/// what it begins with; what can be done to it; and which descriptors there are.
+fn files() -> i32 {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+    for (name, path) in std::env::vars().filter(|(name, _)| name.ends_with("_FILE")) {
+        let file = fs::File::open(&path).unwrap();
+        let contents = fs::read(&path).unwrap();
+        let status = file.metadata().unwrap();
+        let (mode, uid, gid) = (status.mode(), status.uid(), status.gid());
+        let descriptor = path.strip_prefix("/proc/self/fd/");
+        let descriptor = descriptor.map_or(file.as_raw_fd(), |number| number.parse().unwrap());
+        // SAFETY: none of them takes a pointer but to one byte.
+        let (seals, position, written, made_executable) = unsafe {
+            (
+                libc::fcntl(descriptor, libc::F_GET_SEALS),
+                libc::lseek(descriptor, 0, libc::SEEK_CUR),
+                libc::write(descriptor, b"x".as_ptr().cast(), 1),
+                libc::fchmod(descriptor, 0o777),
+            )
+        };
+        let length = contents.len();
+        let first = contents[..length.min(40)].escape_ascii();
+        say(&format!(
+            "{name} {path} {mode:o} {uid}:{gid} seals {seals:#x} at {position} write {written} \
+             chmod {made_executable} {length} bytes {first}\n"
+        ));
+    }
+    // SAFETY: it takes no pointer.
+    let is_open = |number: &i32| unsafe { libc::fcntl(*number, libc::F_GETFD) } != -1;
+    let open: Vec<_> = (0..1024).filter(is_open).collect();
+    say(&format!("{open:?}\n"));
+    0
+}
+
 /// Prints a file.
 fn cat(path: &str) -> i32 {
     match fs::read(path) {
@@ -163,7 +199,7 @@ fn title(more: i32) -> i32 {
 pub const FILES: [&str; 2] = ["canary-of-the-first-file", "canary-of-the-second-file"];
 
 /// Has two memory files as doorkey makes them, at 100 and 101, and another's at 102; stays.
-fn files() -> i32 {
+fn memory_files() -> i32 {
     let names = [c"doorkey:FIRST", c"doorkey:SECOND", c"other"];
     for (name, contents) in names.into_iter().zip(FILES.into_iter().chain(["other"])) {
         // SAFETY: the name is a string that ends; the others take numbers.

@@ -24,6 +24,12 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 /// What the closest tool of this kind takes in the place of a token, to say that it should log in.
 const LOGIN: &[u8] = b"vault:login";
 
+/// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
+/// has us log in.
+pub fn stays(name: &str, value: &[u8]) -> bool {
+    name.ends_with("ROLE_ID") || value == LOGIN
+}
+
 /// The longest that a launch waits for a token to be revoked.
 const REVOKING: Duration = Duration::from_secs(2);
 
@@ -59,6 +65,7 @@ pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
         return Ok(session);
     };
     if wrapped || given.wrapped {
+        used_once(reader, "a wrapped token")?;
         let answer = unwrap(client, given.token)?;
         let unwrapped = answer::open(&answer, "the wrapped token")?;
         let auth = unwrapped.auth.ok_or_else(|| {
@@ -88,6 +95,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         let path = Path::new(file);
         let token = token_in(&read(path)?)?;
         if reader.0.said("token-once").is_some() {
+            used_once(reader, "the token's file with --token-once")?;
             files::remove(path).map_err(|error| {
                 let (path, why) = (path.display(), Os::from(error));
                 Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
@@ -108,6 +116,16 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     match home {
         Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
         _ => Err(no_token()),
+    }
+}
+
+/// What is spent by using it is no credential for a process that has to come again.
+fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
+    match reader.0.again {
+        true => Err(Trouble::Setting(format!(
+            "{what} can be used once; --watch needs credentials that can be read again"
+        ))),
+        false => Ok(()),
     }
 }
 
@@ -213,6 +231,7 @@ fn log_in(
 ) -> Result<Session, Trouble> {
     let mut login = prepared(reader)?;
     if wrapped {
+        used_once(reader, "a wrapped secret id")?;
         unwrap_secret_id(client, &mut login)?;
     }
     let mut answer = ask(client, &login)?;
@@ -220,6 +239,7 @@ fn log_in(
     if answer.status >= 400
         && matches!(refusal(&answer), Refusal::Credentials(_))
         && !wrapped
+        && !reader.0.again
         && unwrap_secret_id(client, &mut login).is_ok()
     {
         answer = ask(client, &login)?;

@@ -25,6 +25,7 @@ use crate::words::reference::{Direct, What};
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 
+pub use self::login::stays;
 pub use self::settings::{CREDENTIALS, PASSING, READ, SETTINGS, VARIABLES};
 
 /// A path, and the version of what is there.

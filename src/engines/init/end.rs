@@ -1,0 +1,120 @@
+//! The end: of the workload, of what is left of its processes, and of the supervisor.
+
+use std::time::{Duration, Instant};
+
+use super::signals::{CHLD, CONT, KILL, TERM};
+use super::supervisor::{Supervisor, Then};
+use crate::pure::signal::Signal;
+use crate::world::process::{Change, Taken};
+use crate::world::{descendants, exec, files, proc, process};
+
+/// Whoever a process may send signals to, but itself and PID 1.
+const EVERYBODY: i32 = -1;
+
+/// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
+const USUAL_GRACE: Duration = Duration::from_secs(10);
+
+/// How often what does not end is killed.
+const BEAT: Duration = Duration::from_secs(1);
+
+impl Supervisor {
+    /// How long a workload that is to end may take.
+    pub(super) fn grace(&self) -> Duration {
+        self.settings.grace.unwrap_or(USUAL_GRACE)
+    }
+
+    /// Ends the workload, for one of our own reasons.
+    pub(super) fn stop(&mut self, then: Then) {
+        self.watch.stop();
+        if let Some(Change::Ended(code)) = process::reap(self.workload) {
+            // By itself, just now.
+            return self.ended(code);
+        }
+        self.then = then;
+        self.patience = Some(Instant::now() + self.grace());
+        let term = self.settings.map.of(TERM as Signal);
+        let term = term.map_or(TERM, i32::from);
+        process::send(self.target(self.settings.group), term);
+        // One that is stopped could not end.
+        process::send(self.target(self.settings.group), CONT);
+    }
+
+    pub(super) fn ended(&mut self, code: u8) {
+        match self.then {
+            Then::End => self.end(code),
+            Then::Exit(code) => self.end(code),
+            Then::Launch => {
+                self.job.over();
+                let left = self.patience.take();
+                let left = left.map(|until| until.saturating_duration_since(Instant::now()));
+                // None is left to one that had to be killed, nor to what it has left.
+                self.end_rest(Some(left.unwrap_or_default()));
+                self.give_up_by(process::take(self.ending(), Some(Duration::ZERO)));
+                self.workload = 0;
+            }
+        }
+    }
+
+    /// The workload has ended, and so do we. As PID 1 without a grace the kernel ends the rest.
+    pub(super) fn end(&mut self, code: u8) -> ! {
+        self.watch.stop();
+        self.job.over();
+        let grace = self.settings.grace;
+        if !self.first || !grace.unwrap_or_default().is_zero() {
+            self.end_rest(grace);
+        }
+        for file in &self.files {
+            let _ = files::remove(file);
+        }
+        exec::quit(code)
+    }
+
+    /// What is left of the workload's processes is asked to end, and given the grace where there
+    /// is one. Before a launch all of it has to be gone, but nobody who came from elsewhere.
+    fn end_rest(&mut self, grace: Option<Duration>) {
+        if !process::has_children() {
+            return;
+        }
+        let launches = matches!(self.then, Then::Launch);
+        let everybody = self.first && !(launches && proc::is_ours());
+        match everybody {
+            true => process::send(EVERYBODY, TERM),
+            false => descendants::terminate(),
+        }
+        let Some(grace) = grace else { return };
+        self.outwait(grace);
+        if !everybody {
+            descendants::kill();
+        }
+        while launches && process::has_children() {
+            match everybody {
+                true => process::send(EVERYBODY, KILL),
+                false => descendants::kill(),
+            }
+            self.outwait(BEAT);
+        }
+    }
+
+    /// Waits until nothing is left, at most so long.
+    fn outwait(&mut self, time: Duration) {
+        let ending = match self.then {
+            Then::Launch => self.ending(),
+            Then::End | Then::Exit(_) => 0,
+        };
+        let began = Instant::now();
+        while process::has_children()
+            && let Some(left) = time.checked_sub(began.elapsed())
+        {
+            let taken = process::take(process::bit(CHLD) | ending, Some(left));
+            self.give_up_by(taken.filter(|taken| taken.signal() != CHLD));
+        }
+    }
+
+    /// A launch that was to come does not: this signal would have ended it.
+    fn give_up_by(&mut self, signal: Option<Taken>) {
+        if let Some(taken) = signal {
+            self.then = Then::End;
+            self.end(128 + taken.signal() as u8);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What a supervisor does with signals.
+
+use super::supervisor::{Supervisor, Then};
+use crate::pure::signal::Signal;
+use crate::world::origin::Mask;
+use crate::world::process::{self, Change, Taken};
+use crate::world::signals;
+
+pub(super) const HUP: i32 = 1;
+pub(super) const INT: i32 = 2;
+pub(super) const QUIT: i32 = 3;
+pub(super) const KILL: i32 = 9;
+pub(super) const TERM: i32 = 15;
+pub(super) const CHLD: i32 = 17;
+pub(super) const CONT: i32 = 18;
+pub(super) const TSTP: i32 = 20;
+pub(super) const TTIN: i32 = 21;
+pub(super) const TTOU: i32 = 22;
+pub(super) const WINCH: i32 = 28;
+
+/// What a terminal sends to all of a group.
+const OF_TERMINAL: [i32; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
+
+impl Supervisor {
+    pub(super) fn target(&self, all: bool) -> i32 {
+        if all { -self.workload } else { self.workload }
+    }
+
+    /// The signal that has secrets fetched again.
+    fn refresh(&self) -> Option<i32> {
+        let watching = self.settings.watching?;
+        (watching.refresh != 0).then_some(watching.refresh.into())
+    }
+
+    /// The signals that end a launch.
+    pub(super) fn ending(&self) -> Mask {
+        signals::ending() & !self.refresh().map_or(0, process::bit)
+    }
+
+    pub(super) fn on(&mut self, taken: &Taken) {
+        let signal = taken.signal();
+        if self.refresh() == Some(signal) {
+            return self.watch.ask();
+        }
+        if self.link.is_some() && self.ending() & process::bit(signal) != 0 {
+            process::send(self.workload, KILL);
+            while !matches!(process::reap(self.workload), Some(Change::Ended(_))) {
+                process::take(process::bit(CHLD), None);
+            }
+            self.end(128 + signal as u8);
+        }
+        match signal {
+            CHLD => {
+                match process::reap(self.workload) {
+                    Some(Change::Ended(code)) => self.ended(code),
+                    Some(Change::Stopped(signal)) => self.job.stopped(signal),
+                    None => {}
+                }
+                // One that a process has sent is the workload's.
+                if taken.is_sent() {
+                    self.forward(taken);
+                }
+            }
+            CONT => {
+                self.job.continued();
+                self.forward(taken);
+            }
+            _ => {
+                if [TERM, INT, QUIT, HUP].contains(&signal) {
+                    // Whoever wants us to end does not want it launched anew.
+                    self.then = Then::End;
+                    self.watch.put_off(self.grace());
+                }
+                self.forward(taken);
+            }
+        }
+    }
+
+    /// Forwards a signal: to the workload's group where a terminal, or a shell, would.
+    pub(super) fn forward(&self, taken: &Taken) {
+        let signal = taken.signal();
+        let Some(to) = Signal::try_from(signal)
+            .ok()
+            .and_then(|one| self.settings.map.of(one))
+        else {
+            return;
+        };
+        let by_shell = self.job.has_terminal() && [CONT, TSTP, TTIN, TTOU].contains(&signal);
+        let by_terminal = !taken.is_sent() && OF_TERMINAL.contains(&signal);
+        let target = self.target(self.settings.group || by_shell || by_terminal);
+        process::forward(taken, target, to.into());
+    }
+}

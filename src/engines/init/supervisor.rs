@@ -1,0 +1,285 @@
+//! The process that stays above the workload.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::relay::Relay;
+use super::settings::Settings;
+use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
+use super::watch::{self, Watch};
+use super::{Asked, DIGESTS, FILES, NEEDLES, SETTINGS, Supervised};
+use crate::world::ears::{Ears, Watched};
+use crate::world::environ::Started;
+use crate::world::job::Job;
+use crate::world::link::{self, Listener, Speaker};
+use crate::world::memory::Concealed;
+use crate::world::pages::Clean;
+use crate::world::process::{self, ALL, Forked, Taken};
+use crate::world::{descriptors, files, memory, origin, pages, random};
+
+pub(super) struct Supervisor {
+    pub(super) asked: Asked,
+    /// What this process was started with, as long as that may be needed again.
+    pub(super) started: Option<Started>,
+    pub(super) key: [u8; 32],
+    pub(super) reaps: bool,
+    /// The process that has started us.
+    pub(super) above: i32,
+    /// Whether we are PID 1, whose end the kernel makes everybody's.
+    pub(super) first: bool,
+    /// The core file's limit of whatever is forked later.
+    pub(super) concealed: Option<Concealed>,
+    pub(super) settings: Settings,
+    pub(super) workload: i32,
+    pub(super) job: Job,
+    /// What the workload says until it has begun.
+    pub(super) link: Option<Listener>,
+    pub(super) relay: Option<Relay>,
+    pub(super) watch: Watch,
+    /// What is removed at the end.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) ears: Option<Ears>,
+    pub(super) clean: Clean,
+    pub(super) then: Then,
+    /// When the workload, which was told to end, is killed.
+    pub(super) patience: Option<Instant>,
+}
+
+/// What comes when the workload has ended.
+#[derive(Clone, Copy)]
+pub(super) enum Then {
+    /// We end, with its code.
+    End,
+    /// We end, with this one.
+    Exit(u8),
+    /// It is launched anew.
+    Launch,
+}
+
+impl Supervisor {
+    pub(super) fn new(started: Started, asked: Asked) -> io::Result<Self> {
+        let first = process::own() == 1;
+        let needs_key = asked.masks || asked.watches;
+        Ok(Supervisor {
+            asked,
+            started: Some(started),
+            key: if needs_key { random::key()? } else { [0; 32] },
+            reaps: first || process::become_subreaper(),
+            above: process::parent(),
+            first,
+            concealed: None,
+            settings: Settings::default(),
+            workload: 0,
+            job: Job::survey(),
+            link: None,
+            relay: None,
+            watch: Watch::default(),
+            files: Vec::new(),
+            ears: None,
+            clean: pages::clean(),
+            then: Then::End,
+            patience: None,
+        })
+    }
+
+    /// Launches the workload, supervises it, and comes back in each process that is forked for
+    /// one of both: never in this one.
+    pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
+        origin::take_children();
+        let mut supervised = self.launch()?;
+        loop {
+            if let Some(supervised) = supervised {
+                return Ok((self.started.unwrap_or_default(), supervised));
+            }
+            supervised = self.step()?;
+        }
+    }
+
+    /// Forks the process that becomes the workload; what it has of us is given to it alone.
+    fn launch(&mut self) -> io::Result<Option<Supervised>> {
+        self.job = Job::survey();
+        let sides = self.asked.masks.then(Relay::new).transpose()?;
+        let (relay, inner) = sides.unzip();
+        let (speaker, listener) = link::pipe()?;
+        let supervisor = process::own();
+        match process::fork()? {
+            Forked::Child => {
+                self.job.separate();
+                Ok(Some(self.hand_over(supervisor, speaker, inner)))
+            }
+            Forked::Parent(workload) => {
+                drop((speaker, inner));
+                if self.asked.watches {
+                    memory::stay();
+                } else {
+                    self.started.take().unwrap_or_default().erase();
+                    files::leave_folder();
+                }
+                self.concealed.get_or_insert_with(memory::conceal);
+                process::set_name(&format!("doorkey:{workload}"));
+                self.job.is_of(workload);
+                self.workload = workload;
+                self.then = Then::End;
+                self.patience = None;
+                self.relay = relay;
+                self.listen(listener)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// In a process that was just forked: what it has of us.
+    pub(super) fn hand_over(
+        &mut self,
+        supervisor: i32,
+        speaker: Speaker,
+        inner: Option<super::Inner>,
+    ) -> Supervised {
+        // Nobody would end the launch in the supervisor's place.
+        process::signal_at_end_of(supervisor, KILL);
+        if let Some(concealed) = self.concealed.take() {
+            concealed.lift();
+            process::set_name("doorkey");
+        }
+        origin::unblock();
+        self.link = None;
+        Supervised {
+            speaker,
+            parent: supervisor,
+            reaps: self.reaps,
+            key: self.key,
+            known: None,
+            inner,
+        }
+    }
+
+    /// Listens to a process that launches, for those signals alone that concern it: what else
+    /// comes is kept until the workload is there.
+    fn listen(&mut self, link: Listener) -> io::Result<()> {
+        let early = [CHLD, CONT, TSTP, TTIN, TTOU];
+        let early = early
+            .iter()
+            .fold(self.ending(), |set, &one| set | process::bit(one));
+        if !self.asked.watches {
+            // A workload that is launched anew gets what was inherited, so that it has to stay.
+            let mut ours = vec![link.descriptor()];
+            if let Some(relay) = &self.relay {
+                relay.descriptors(&mut ours);
+            }
+            descriptors::close_others(&mut ours);
+        }
+        match &mut self.ears {
+            Some(ears) => ears.listen_for(early),
+            None => self.ears = Some(Ears::new(early)?),
+        }
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// Waits for the next thing to happen, and does what it asks for. What comes back is for a
+    /// process that was just forked.
+    fn step(&mut self) -> io::Result<Option<Supervised>> {
+        if let Some(taken) = self.wait() {
+            self.on(&taken);
+        }
+        let now = Instant::now();
+        if self.patience.is_some_and(|until| until <= now) {
+            self.patience = None;
+            process::send(-self.workload, KILL);
+            process::send(self.workload, KILL);
+        }
+        if self.watch.due().is_some_and(|due| due <= now) {
+            return Ok(self.fetch());
+        }
+        if self.workload == 0 {
+            return self.launch();
+        }
+        Ok(None)
+    }
+
+    /// Waits: for a signal, which is returned, or for what else there is to wait for.
+    fn wait(&mut self) -> Option<Taken> {
+        let dues = [
+            self.patience,
+            self.watch.due(),
+            self.relay.as_ref().and_then(Relay::due),
+        ];
+        let due = dues.into_iter().flatten().min();
+        let time = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let fetching = self.watch.fetching();
+        if self.link.is_none() && self.relay.is_none() && fetching.is_none() {
+            return process::take_idle(ALL, time, &self.clean);
+        }
+        let mut watched = Vec::new();
+        let link = self.link.as_ref().map(Listener::descriptor);
+        let fetch = fetching.map(|fetching| fetching.link.descriptor());
+        watched.extend(link.into_iter().chain(fetch).map(Watched::readable));
+        let ours = watched.len();
+        if let Some(relay) = &self.relay {
+            relay.watch(&mut watched);
+        }
+        let taken = self.ears.as_ref()?.wait(&mut watched, time);
+        let (heard, relayed) = watched.split_at(ours);
+        let mut heard = heard.iter().map(Watched::is_ready);
+        // First what is said, as a signal beside its end came to a workload that has begun.
+        if link.is_some() && heard.next() == Some(true) {
+            self.hear();
+        }
+        if fetch.is_some() && heard.next() == Some(true) {
+            self.hear_fetching();
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.serve(relayed);
+        }
+        taken
+    }
+
+    /// Hears the process that launches.
+    fn hear(&mut self) {
+        let Some(mut link) = self.link.take() else {
+            return;
+        };
+        let goes_on = link.hear(|kind, message| match kind {
+            SETTINGS => self.settle(message),
+            NEEDLES => {
+                if let Some(relay) = &mut self.relay {
+                    relay.arm(message);
+                }
+            }
+            DIGESTS => self.watch.known.digests = watch::from_bytes(message).unwrap_or_default(),
+            FILES => {
+                let paths = message.split(|&byte| byte == 0).map(OsStr::from_bytes);
+                self.files = paths.map(PathBuf::from).collect();
+            }
+            _ => {}
+        });
+        if goes_on {
+            self.link = Some(link);
+            return;
+        }
+        // It has become the workload, or has ended, which a signal says.
+        if let Some(watching) = &self.settings.watching {
+            self.watch.wait(watching);
+        }
+        if let Some(relay) = &mut self.relay {
+            relay.begin();
+        }
+        match &mut self.ears {
+            Some(ears) if self.relay.is_some() || self.asked.watches => ears.listen_for(ALL),
+            ears => *ears = None,
+        }
+    }
+
+    fn settle(&mut self, message: &[u8]) {
+        let Some(settings) = Settings::from_bytes(message) else {
+            return;
+        };
+        self.settings = settings;
+        if settings.parent_death != 0 {
+            process::signal_at_end_of(self.above, settings.parent_death.into());
+        }
+    }
+}
