@@ -131,6 +131,29 @@ fn exit_codes_and_usage() {
     place.doorkey(["join", "--pid=1"]).fails(125, missing);
 }
 
+/// What the filter makes, in memory and in a folder.
+#[test]
+fn files_of_the_filter() {
+    let place = place();
+    let tmpfs = std::path::Path::new("/dev/shm").join(place.path("").file_name().unwrap());
+    fs::create_dir_all(&tmpfs).unwrap();
+    for init in [false, true] {
+        for files in [None, Some(&tmpfs)] {
+            let run = run(&place).env("OF_FILTER", "secret:db_password|file");
+            let run = match files {
+                Some(files) => run.env("DOORKEY_FILES", files),
+                None => run,
+            };
+            let workload = Workload::start(run, "stay", init);
+            let script = "echo \"$OF_FILTER\"; cat \"$OF_FILTER\"";
+            let path = files.map_or("/proc/self/fd/100".into(), |files| files.join("OF_FILTER"));
+            let out = format!("{}\n{VALUE}", path.display());
+            join(&place, workload.first(), &["sh", "-c", script]).gives(0, &out, "");
+        }
+    }
+    fs::remove_dir_all(&tmpfs).unwrap();
+}
+
 #[test]
 fn memory_files_are_at_the_same_numbers() {
     let place = place();
