@@ -149,8 +149,8 @@ fn one_that_is_stopped_ends() {
 #[test]
 fn its_end_is_the_signal_that_it_is_mapped_to() {
     let place = plain(&[("a", "one")]);
-    let script = "trap : TERM; trap 'echo INT; exit' INT; echo \"began $A\"; sleep 1000 & \
-                  while :; do wait; done";
+    let script =
+        "trap : TERM; trap 'echo INT; exit 0' INT; echo \"began $A\"; while :; do sleep 0.01; done";
     for options in [
         &["--signal-map=TERM:INT"][..],
         &["--signal-map=TERM:INT", "--signal-group"],
@@ -277,8 +277,8 @@ fn a_fetch_may_take_longer_than_the_interval() {
 #[test]
 fn a_change_in_between() {
     let place = plain(&[("a", "one"), ("b", "1")]);
-    let script = "trap 'printf three >new; mv new plain/a; exit' TERM; echo \"began $A\"; \
-                  sleep 1000 & while :; do wait; done";
+    let script = "trap 'printf three >new; mv new plain/a; exit 0' TERM; echo \"began $A\"; \
+                  while :; do sleep 0.01; done";
     let mut watched = Watched::began(watch(&place, &["-eB=secret:b"], script), "began one");
     put(&place, "a", "two");
     watched.refresh();
@@ -295,7 +295,7 @@ fn a_change_in_between() {
 #[test]
 fn asked_while_it_ends() {
     let place = plain(&[("a", "one")]);
-    let script = "trap 'echo ending; until [ -e go ]; do sleep 0.01; done; rm go; exit' TERM; \
+    let script = "trap 'echo ending; until [ -e go ]; do sleep 0.01; done; rm go; exit 0' TERM; \
                   echo \"began $A\"; while :; do sleep 0.01; done";
     let mut watched = Watched::began(watch(&place, &["--grace=1h"], script), "began one");
     put(&place, "a", "two");
