@@ -9,6 +9,7 @@ mod install;
 mod join;
 mod list;
 mod log;
+mod masking;
 mod options;
 mod refresh;
 mod render;

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use ::log::Level;
 
+use super::masking::Sought;
 use super::options::Options;
 use super::{log, refresh, workload};
 use crate::engines::answers::Depth;
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::{self, Files};
+use crate::engines::fill::Piece;
 use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
@@ -50,11 +52,23 @@ pub fn run(
                 return Ok((resolved.fill(|_, _| ())?, used));
             };
             let mut digests = Vec::new();
+            let mut sought = options.flag("mask").then(Sought::default);
+            if let Some(sought) = &mut sought {
+                let read = resolved.answers.values();
+                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+            }
             let filled = resolved.fill(|name, filled| {
                 digests.push((name.to_vec(), digest(&supervised.key, filled)));
+                if let Some(sought) = &mut sought {
+                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
+                    secrets.for_each(|(label, value)| sought.add(label, value));
+                }
             })?;
             if options.value("watch").is_some() {
                 supervised.remember(&digests)?;
+            }
+            if let Some(sought) = sought {
+                sought.arm(&options, supervised)?;
             }
             Ok((filled, used))
         })?;

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::masking;
 use super::options::Options;
 use crate::engines::init::{OnChange, Settings, Supervised, Watching};
 use crate::pure::account::{self, Account, Unknown};
@@ -32,7 +33,8 @@ pub fn prepare(
     started: &mut Started,
 ) -> Result<Attributes, Error> {
     let settings = settings(options)?;
-    let attributes = attributes(options, supervised.as_deref())?;
+    masking::window(options)?;
+    let mut attributes = attributes(options, supervised.as_deref())?;
     if let Some((account, _)) = &attributes.account
         && let Some(home) = &account.home
     {
@@ -40,6 +42,10 @@ pub fn prepare(
     }
     if let Some(supervised) = supervised {
         supervised.settle(&settings)?;
+        attributes.streams = supervised
+            .inner
+            .take()
+            .map_or_else(Vec::new, |inner| inner.places);
         if !supervised.reaps {
             ::log::warn!("the system does not let doorkey take in orphans of the command");
         }
@@ -119,6 +125,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
             .map(limit)
             .collect::<Result<_, _>>()?,
         parent_death,
+        streams: Vec::new(),
         files: vec![],
     };
     let faults = attributes.faults();

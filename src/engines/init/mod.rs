@@ -2,8 +2,11 @@
 //! signals to it, takes in orphans, and ends when it ends. That one is forked from before any
 //! secret is read, and has none: what it was started with is overwritten.
 
+mod channel;
 mod end;
+mod monitor;
 mod relay;
+mod session;
 mod settings;
 mod signals;
 mod supervisor;
