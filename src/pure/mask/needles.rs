@@ -56,11 +56,23 @@ pub(super) struct Group {
 }
 
 /// Needles of a group that are told apart by the same stretch: their whole or their first
-/// [`FAR`] bytes. They are in the order of its fingerprint.
+/// [`FAR`] bytes.
 pub(super) struct Run {
     pub(super) length: usize,
     pub(super) power: u32,
+    /// The last six bits of the fingerprints of that stretch.
+    some: u64,
+    /// Where there is one needle alone, its whole.
+    pub(super) only: Option<Print>,
     pub(super) needles: Range<usize>,
+}
+
+impl Run {
+    /// Whether a needle may have this fingerprint.
+    #[inline(always)]
+    pub(super) fn may_have(&self, print: u32) -> bool {
+        self.some >> (print % 64) & 1 != 0
+    }
 }
 
 /// A text to find.
@@ -72,9 +84,12 @@ pub(super) struct Needle {
     pub(super) whole: Print,
     /// Shorter ones, the shortest first.
     pub(super) prefixes: Vec<Print>,
+    /// The fingerprint that tells it from others that begin alike.
+    pub(super) probe: u32,
 }
 
 /// The fingerprint of the first `length` bytes.
+#[derive(Clone, Copy)]
 pub(super) struct Print {
     pub(super) length: usize,
     pub(super) power: u32,
@@ -92,12 +107,14 @@ impl Print {
     }
 
     /// Whether a stretch that has this fingerprint, all bits of it, may be the same.
+    #[inline(always)]
     pub(super) fn allows(&self, print: u32, of_whole: bool) -> bool {
         self.print == shown(print, self.length, of_whole)
     }
 }
 
 /// What is kept of a fingerprint.
+#[inline(always)]
 fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
     match length < FAR && !of_whole {
         true => print >> (BITS - NEAR_BITS),
@@ -106,8 +123,8 @@ fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
 }
 
 impl Needle {
-    /// What tells it from others that begin alike.
-    pub(super) fn probe(&self) -> &Print {
+    /// The stretch that tells it from others that begin alike.
+    fn probe(&self) -> &Print {
         let mut prefixes = self.prefixes.iter();
         prefixes
             .find(|prefix| prefix.length == FAR)
@@ -156,12 +173,13 @@ impl Needles {
                     *length >= FAR || value.get(..*length) == text.get(..*length)
                 });
                 needles.push(Needle {
-                    window: key.window(text, window),
+                    window: key.window(text, 0, window),
                     length: text.len(),
                     label: labels.len(),
                     hash,
                     whole: print(text.len(), true),
                     prefixes: prefixes.map(|length| print(length, false)).collect(),
+                    probe: 0,
                 });
             }
             labels.push(label.to_owned());
@@ -186,9 +204,12 @@ impl Needles {
         labels: Vec<String>,
         mut needles: Vec<Needle>,
     ) -> Self {
+        for needle in &mut needles {
+            needle.probe = needle.probe().print;
+        }
         needles.sort_by_key(|needle| {
             let probe = needle.probe();
-            (needle.window, probe.length, probe.print)
+            (needle.window, probe.length)
         });
         let mut windows = empty();
         let mut groups: Vec<Group> = Vec::new();
@@ -204,11 +225,18 @@ impl Needles {
             let (Some(runs), probe) = (runs, needle.probe()) else {
                 continue;
             };
+            let some = 1 << (probe.print % 64);
             match runs.last_mut() {
-                Some(run) if run.length == probe.length => run.needles.end = at + 1,
+                Some(run) if run.length == probe.length => {
+                    run.needles.end = at + 1;
+                    run.some |= some;
+                    run.only = None;
+                }
                 _ => runs.push(Run {
                     length: probe.length,
                     power: probe.power,
+                    some,
+                    only: Some(needle.whole),
                     needles: at..at + 1,
                 }),
             }
@@ -326,6 +354,11 @@ fn insert(set: &mut Set, hash: u32) {
     set[hash as usize / 64] |= 1 << (hash % 64);
 }
 
+#[inline(always)]
+pub(super) fn is_in(set: &Set, hash: u32) -> bool {
+    set[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
+}
+
 struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
@@ -371,6 +404,7 @@ impl<'b> Reader<'b> {
             hash,
             whole,
             prefixes,
+            probe: 0,
         })
     }
 }
