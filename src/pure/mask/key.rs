@@ -1,8 +1,8 @@
 //! The keyed hashes by which values are known: of a few bytes, of a stretch of the stream, and of
 //! a whole value.
 
-use siphasher::sip128::{Hasher128, SipHasher24};
 use siphasher::sip::SipHasher24 as Words;
+use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 

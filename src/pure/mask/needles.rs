@@ -52,6 +52,7 @@ pub struct Needles {
 /// Needles that begin alike.
 pub(super) struct Group {
     pub(super) window: u32,
+    pub(super) longest: usize,
     pub(super) runs: Vec<Run>,
 }
 
@@ -169,9 +170,8 @@ impl Needles {
                     Print::of(length, shown(print, length, of_whole), &key)
                 };
                 let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
-                let prefixes = prefixes.filter(|length| {
-                    *length >= FAR || value.get(..*length) == text.get(..*length)
-                });
+                let prefixes = prefixes
+                    .filter(|length| *length >= FAR || value.get(..*length) == text.get(..*length));
                 needles.push(Needle {
                     window: key.window(text, 0, window),
                     length: text.len(),
@@ -215,24 +215,28 @@ impl Needles {
         let mut groups: Vec<Group> = Vec::new();
         for (at, needle) in needles.iter().enumerate() {
             insert(&mut windows, needle.window);
-            if groups.last().is_none_or(|group| group.window != needle.window) {
+            if groups
+                .last()
+                .is_none_or(|group| group.window != needle.window)
+            {
                 groups.push(Group {
                     window: needle.window,
+                    longest: 0,
                     runs: Vec::new(),
                 });
             }
-            let runs = groups.last_mut().map(|group| &mut group.runs);
-            let (Some(runs), probe) = (runs, needle.probe()) else {
+            let (Some(group), probe) = (groups.last_mut(), needle.probe()) else {
                 continue;
             };
+            group.longest = group.longest.max(needle.length);
             let some = 1 << (probe.print % 64);
-            match runs.last_mut() {
+            match group.runs.last_mut() {
                 Some(run) if run.length == probe.length => {
                     run.needles.end = at + 1;
                     run.some |= some;
                     run.only = None;
                 }
-                _ => runs.push(Run {
+                _ => group.runs.push(Run {
                     length: probe.length,
                     power: probe.power,
                     some,
@@ -253,7 +257,11 @@ impl Needles {
             windows,
             groups,
             placeholders: labels.iter().map(|label| placeholder(label)).collect(),
-            longest: needles.iter().map(|needle| needle.length).max().unwrap_or(0),
+            longest: needles
+                .iter()
+                .map(|needle| needle.length)
+                .max()
+                .unwrap_or(0),
             needles,
             labels,
         }

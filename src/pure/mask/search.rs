@@ -13,7 +13,11 @@ use super::needles::{Group, Needle, Needles, Print, is_in};
 /// What is in a text.
 pub(super) enum Found {
     /// A needle of this length and label.
-    Whole { start: usize, end: usize, label: usize },
+    Whole {
+        start: usize,
+        end: usize,
+        label: usize,
+    },
     /// What may become a needle when more comes.
     Beginning { start: usize },
     /// Neither.
@@ -70,6 +74,11 @@ impl Sums {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
     /// Forgets everything: it would tell the text.
     pub(super) fn wipe(&mut self) {
         self.hashes.zeroize();
@@ -106,6 +115,8 @@ impl Search<'_> {
         let last = self.end - needles.gram;
         let last_start = self.end - needles.window;
         let mut group: (u32, Option<&Group>) = (u32::MAX, None);
+        // One and the same byte goes on to here.
+        let mut same = from;
         let mut at = next_hit::<STEP>(needles, self.padded, from + STEP - 1, last);
         while at <= last {
             let mut start = from.max(at + 1 - STEP);
@@ -114,20 +125,32 @@ impl Search<'_> {
                 let window = window & needles.set_mask;
                 if window != group.0 {
                     let known = is_in(&needles.windows, window);
-                    let found = if known { group_of(needles, window) } else { None };
+                    let found = if known {
+                        group_of(needles, window)
+                    } else {
+                        None
+                    };
                     group = (window, found);
                 }
-                if let Some(group) = group.1
-                    && self.may_begin(start, group)
-                {
-                    match self.among(start, group) {
-                        Found::Nothing => {}
-                        found => return found,
+                if let Some(group) = group.1 {
+                    let mut seen = self.refuses(start, group);
+                    if seen == 0 {
+                        match self.among(start, group) {
+                            Found::Nothing => seen = group.longest,
+                            found => return found,
+                        }
+                    }
+                    if start >= same {
+                        same = self.repeats(start);
+                    }
+                    if start + seen <= same {
+                        // Up to here each next start sees what this one has seen.
+                        start = same - seen;
                     }
                 }
                 start += 1;
             }
-            at += STEP;
+            at = (at + STEP).max(start + STEP - 1);
             if at <= last && !has(needles, word(self.padded, at)) {
                 at = next_hit::<STEP>(needles, self.padded, at + STEP, last);
             }
@@ -135,26 +158,40 @@ impl Search<'_> {
         Found::Nothing
     }
 
-    /// Whether one of a group may begin at `start`.
+    /// How many bytes from `start` on say that none of a group begins there; 0 where one may.
     #[inline(always)]
-    fn may_begin(&mut self, start: usize, group: &Group) -> bool {
+    fn refuses(&mut self, start: usize, group: &Group) -> usize {
         let there = self.end - start;
+        let mut seen = 0;
         for run in &group.runs {
             if run.length > there {
-                return true;
+                return 0;
             }
+            seen = run.length.max(seen);
             if run.may_have(self.print(start, run.length, run.power)) {
                 match &run.only {
-                    Some(whole) if whole.length <= there => {
-                        if self.allows(start, whole, true) {
-                            return true;
-                        }
+                    Some(whole) if whole.length <= there && !self.allows(start, whole, true) => {
+                        seen = whole.length.max(seen);
                     }
-                    _ => return true,
+                    _ => return 0,
                 }
             }
         }
-        false
+        seen
+    }
+
+    /// Where the byte at `start` ends to repeat itself.
+    #[inline(always)]
+    fn repeats(&self, start: usize) -> usize {
+        let byte = self.padded[start];
+        let mut at = start;
+        while at + 8 <= self.end && word(self.padded, at) == u64::from_le_bytes([byte; 8]) {
+            at += 8;
+        }
+        while at < self.end && self.padded[at] == byte {
+            at += 1;
+        }
+        at
     }
 
     /// What of a group begins at `start`.
@@ -210,7 +247,11 @@ impl Search<'_> {
 
     fn is(&mut self, start: usize, needle: &Needle) -> bool {
         self.allows(start, &needle.whole, true)
-            && self.needles.key.whole(&self.padded[start..start + needle.length]) == needle.hash
+            && self
+                .needles
+                .key
+                .whole(&self.padded[start..start + needle.length])
+                == needle.hash
     }
 
     #[inline(always)]
@@ -259,7 +300,9 @@ fn next_hit<const STEP: usize>(
 ) -> usize {
     // This is where nearly all of the time is spent: eight places at once, none of them checked.
     while at + 7 * STEP <= last
-        && let Some(block) = padded.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>())
+        && let Some(block) = padded
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<BLOCK>())
     {
         let nth = match () {
             () if has(needles, word(block, 0)) => 0,
