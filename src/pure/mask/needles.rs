@@ -6,12 +6,12 @@
 //! next piece is at least [`FAR`] bytes from its beginning, and only for the value as it is there
 //! are a few bits in between.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::forms::forms;
 use super::key::{BITS, Key, word};
 use super::placeholder;
+use crate::words::secret::Secret;
 
 /// From here on the prefixes of all needles have fingerprints, at this length and each doubling.
 pub(super) const FAR: usize = 64;
@@ -82,6 +82,8 @@ pub(super) struct Needle {
     pub(super) length: usize,
     pub(super) label: usize,
     pub(super) hash: u128,
+    /// Another begins with it.
+    pub(super) goes_on: bool,
     pub(super) whole: Print,
     /// Shorter ones, the shortest first.
     pub(super) prefixes: Vec<Print>,
@@ -155,35 +157,41 @@ impl Needles {
         let window = window.clamp(WINDOWS.start, WINDOWS.end - 1);
         let key = Key::new(key);
         let (gram, step) = sampling(window);
-        let (mut labels, mut needles, mut grams) = (Vec::new(), Vec::new(), Vec::new());
-        let mut known = BTreeSet::new();
-        for (label, value) in values {
-            for form in forms(value) {
-                let text = form.expose();
-                let hash = key.whole(text);
-                if text.len() < window || !known.insert(hash) {
-                    continue;
-                }
-                grams.extend((0..step).map(|at| key.gram(word(text, at), gram_mask(gram))));
-                let print = |length: usize, of_whole| {
-                    let print = key.print(key.hash(&text[..length]));
-                    Print::of(length, shown(print, length, of_whole), &key)
-                };
-                let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
-                let prefixes = prefixes
-                    .filter(|length| *length >= FAR || value.get(..*length) == text.get(..*length));
-                needles.push(Needle {
-                    window: key.window(text, 0, window),
-                    length: text.len(),
-                    label: labels.len(),
-                    hash,
-                    whole: print(text.len(), true),
-                    prefixes: prefixes.map(|length| print(length, false)).collect(),
-                    probe: 0,
-                });
-            }
-            labels.push(label.to_owned());
+        let values: Vec<_> = values.collect();
+        let mut texts: Vec<(Secret, usize)> = Vec::new();
+        for (label, (_, value)) in values.iter().enumerate() {
+            let long = forms(value).into_iter();
+            let long = long.filter(|form| form.len() >= window);
+            texts.extend(long.map(|form| (form, label)));
         }
+        // In this order one that another begins with is before it.
+        texts.sort_by(|(one, _), (other, _)| one.expose().cmp(other.expose()));
+        texts.dedup_by(|(one, _), (other, _)| one.expose() == other.expose());
+        let (mut needles, mut grams) = (Vec::new(), Vec::new());
+        for (at, (text, label)) in texts.iter().enumerate() {
+            let text = text.expose();
+            let next = texts.get(at + 1);
+            grams.extend((0..step).map(|at| key.gram(word(text, at), gram_mask(gram))));
+            let print = |length: usize, of_whole| {
+                let print = key.print(key.hash(&text[..length]));
+                Print::of(length, shown(print, length, of_whole), &key)
+            };
+            let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
+            let prefixes = prefixes.filter(|length| {
+                *length >= FAR || values[*label].1.get(..*length) == text.get(..*length)
+            });
+            needles.push(Needle {
+                window: key.window(text, 0, window),
+                length: text.len(),
+                label: *label,
+                hash: key.whole(text),
+                goes_on: next.is_some_and(|(next, _)| next.expose().starts_with(text)),
+                whole: print(text.len(), true),
+                prefixes: prefixes.map(|length| print(length, false)).collect(),
+                probe: 0,
+            });
+        }
+        let labels = values.iter().map(|(label, _)| label.to_string()).collect();
         let bits = (64 * grams.len()).max(1).ilog2();
         let set_mask = (1 << bits.clamp(SET_BITS.start, SET_BITS.end - 1)) - 1;
         let mut set = empty();
@@ -294,6 +302,7 @@ impl Needles {
                 needle.window as usize,
                 needle.length,
                 needle.label,
+                usize::from(needle.goes_on),
                 needle.whole.print as usize,
                 needle.prefixes.len(),
             ] {
@@ -396,6 +405,7 @@ impl<'b> Reader<'b> {
         let begins = self.number(0..set_mask + 1)?;
         let length = self.number(window..usize::MAX)?;
         let label = self.number(0..labels)?;
+        let goes_on = self.number(0..2)? == 1;
         let whole = Print::of(length, self.number(prints.clone())? as u32, key);
         let count = self.number(0..usize::MAX)?;
         let hash = u128::from_le_bytes(self.array()?);
@@ -410,6 +420,7 @@ impl<'b> Reader<'b> {
             length,
             label,
             hash,
+            goes_on,
             whole,
             prefixes,
             probe: 0,

@@ -224,7 +224,8 @@ impl Search<'_> {
                 }
             }
         }
-        if more && self.has_all_grams(start) {
+        let may_go_on = best.is_none_or(|best| best.goes_on);
+        if more && may_go_on && self.has_all_grams(start) {
             return Found::Beginning { start };
         }
         match best {

@@ -264,9 +264,9 @@ mod tests {
         assert_eq!(stream.held(), Some(Held::Long { since: 10 }));
         assert_eq!(gives(&mut stream, b"3!"), "[secret:pw]");
         assert_eq!(stream.held(), None);
-        assert_eq!(gives(&mut stream, b"Password: "), "Pas");
+        assert_eq!(gives(&mut stream, b"Password: "), "");
         stream.release();
-        assert_eq!(out(&mut stream), "sword: ");
+        assert_eq!(out(&mut stream), "Password: ");
     }
 
     #[test]
@@ -278,9 +278,9 @@ mod tests {
         stream.release();
         assert_eq!(out(&mut stream), "[secret:short]");
         assert_eq!(gives(&mut stream, b"-two."), "[secret:long]");
-        assert_eq!(gives(&mut stream, b"password-2"), ".[secret:short]");
+        assert_eq!(gives(&mut stream, b"password"), ".");
         stream.end();
-        assert_eq!(out(&mut stream), "-2");
+        assert_eq!(out(&mut stream), "[secret:short]");
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         // One that came whole, one after whose beginning something else came, one that begins.
         for bytes in [&value[..], &value[..90], b" and more ", &value[..80]] {
             gives(&mut stream, bytes);
-            gives(&mut stream, &[b'.'; 9]);
+            gives(&mut stream, &[b'.'; 40]);
         }
         assert!(!stream.sums.is_empty());
         stream.release();
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn many_buffers_full() {
         let long: Vec<u8> = (0..100_000_u32)
-            .map(|at| (at * at >> 7) as u8 | 1)
+            .map(|at| (at.wrapping_mul(at) >> 7) as u8 | 1)
             .collect();
         let values: [(String, &[u8]); 2] = [
             ("short".into(), b"a value of its own"),
@@ -351,7 +351,7 @@ mod tests {
 
         let pairs: Vec<(&str, &[u8])> = values.iter().map(|(a, b)| (a.as_str(), *b)).collect();
         let mut stream = stream(&pairs);
-        let (mut rest, mut shown) = (text.as_slice(), Vec::new());
+        let (mut rest, mut shown) = (text.as_slice(), Vec::<u8>::new());
         while !rest.is_empty() || stream.pieces().next().is_some() {
             let room = stream.room();
             let count = room.len().min(rest.len()).min(1 + random(300_000));
