@@ -1,23 +1,22 @@
 //! What masking takes of a stream: a pipeline through `doorkey run --init --mask`, side by side
 //! with the same through `cat`.
 //!
-//! `sh benches/run` runs this. Options: `--rounds N` (of each; 5 unless told), and `--also
-//! LABEL=FILE` (repeatable) for further builds of doorkey.
+//! `sh benches/run` runs this. Options: `--rounds N`, as for the start of a program, of which here
+//! is done one for [`STARTS`]; and `--also LABEL=FILE` (repeatable) for further builds of doorkey.
 //!
-//! The text is this program's own output under the name `print`; what comes out is read by this
-//! program. Each doorkey runs it as its workload, with 50 values in its environment.
+//! The text is this program's own output under the name `print`, which is doorkey's workload and
+//! has 50 values in its environment; under the name `drain` this program reads what comes out.
 
 mod measure;
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use measure::{DOORKEY, Outcome, Task, find};
+use measure::{Outcome, Task, Variant, copies, find};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 400;
+const STARTS: usize = 80;
 const VALUES: usize = 50;
 const TOTAL: usize = 1 << 30;
 
@@ -32,32 +31,27 @@ const SPACES: [usize; 2] = [9, LONG - 1];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = env::args().collect();
-    if Path::new(&arguments[0]).file_name() == Some("print".as_ref()) {
-        return print_again_and_again(&arguments[1]);
+    match Path::new(&arguments[0]).file_name() {
+        Some(name) if name == "print" => return print_again_and_again(&arguments[1]),
+        Some(name) if name == "drain" => return drain(),
+        _ => {}
     }
     let Some(mut task) = Task::new(ROUNDS)? else {
         return Ok(());
     };
     let folder = env::temp_dir().join(format!("doorkey-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
+    task.rounds = task.rounds.div_ceil(STARTS);
     task.install(&folder)?;
-    let measured = prepare(&folder).and_then(|()| measure(&folder, &task));
+    let measured = prepare(&folder)
+        .and_then(|()| variants(&folder, &task.builds))
+        .and_then(|variants| task.measure(variants));
     fs::remove_dir_all(&folder)?;
-    show(&measured?, task.rounds);
+    show(measured?, task.rounds);
     Ok(())
 }
 
-/// A pipeline, and what it took each time.
-struct Pipeline {
-    name: String,
-    text: &'static str,
-    /// The shell's words, `print` and its argument the last of them.
-    script: String,
-    variables: Vec<(String, String)>,
-    times: Vec<Duration>,
-}
-
-/// In `folder`: the values, each a file; the texts; and the program that prints them.
+/// In `folder`: the values, each a file; the texts; and the programs at both ends.
 fn prepare(folder: &Path) -> Outcome<()> {
     let values = folder.join("values");
     fs::create_dir_all(&values)?;
@@ -65,9 +59,8 @@ fn prepare(folder: &Path) -> Outcome<()> {
         fs::write(values.join(format!("secret_{index}")), value(index))?;
     }
     for spaces in SPACES {
-        let end: String = (0..).map(|index| value(index)).flat_map(|value| value.into_bytes())
-            .map(char::from).take(LONG - spaces).collect();
-        fs::write(values.join(format!("spaces_{spaces}")), " ".repeat(spaces) + &end)?;
+        let value = " ".repeat(spaces) + &value(0).repeat(LONG);
+        fs::write(values.join(format!("spaces_{spaces}")), &value[..LONG])?;
     }
     let mut lines = String::new();
     for number in 0..100_000 {
@@ -92,16 +85,14 @@ fn prepare(folder: &Path) -> Outcome<()> {
     }
     fs::write(folder.join(TEXTS[0]), lines)?;
     fs::write(folder.join(TEXTS[1]), " ".repeat(1 << 20))?;
-    fs::copy(env::current_exe()?, folder.join("print"))?;
-    Ok(())
+    copies(folder, &["print", "drain"]).map(drop)
 }
 
-/// Some 12 to 48 letters and digits.
+/// Some 12 to 48 hexadecimal digits.
 fn value(index: usize) -> String {
     let count = 12 + index % 37;
-    let digits = (0..).map(|part| format!("{:016x}", mixed(index * 100 + part + 7)));
-    let digits: String = digits.take(3).collect();
-    digits[..count].to_owned()
+    let digits = (0..3).map(|part| format!("{:016x}", mixed(index * 100 + part + 7)));
+    digits.collect::<String>()[..count].to_owned()
 }
 
 /// A number that looks like any other.
@@ -124,93 +115,69 @@ fn print_again_and_again(file: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn measure(folder: &Path, task: &Task) -> Outcome<Vec<Pipeline>> {
-    let print = folder.join("print").to_string_lossy().into_owned();
-    let pipeline = |name: &str, text: &'static str, before: &str, after: &str| Pipeline {
-        name: name.to_owned(),
-        text,
-        script: format!("{before} '{print}' '{}' {after}", folder.join(text).display()),
-        variables: Vec::new(),
-        times: Vec::new(),
+/// Reads all there is, which is about as much as was printed: placeholders differ in length from
+/// what they stand for.
+fn drain() -> Outcome<()> {
+    let (mut stdin, mut buffer, mut all) = (io::stdin().lock(), vec![0; 256 * 1024], 0);
+    loop {
+        match stdin.read(&mut buffer)? {
+            0 => break,
+            count => all += count,
+        }
+    }
+    match all.abs_diff(TOTAL) < TOTAL / 100 {
+        true => Ok(()),
+        false => Err(format!("{all} bytes have come out").into()),
+    }
+}
+
+/// Every pipeline, `cat` with each of the texts first.
+fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>> {
+    let file = |name: &str| format!("'{}'", folder.join(name).display());
+    let (shell, cat, print, drain) = (find("sh")?, find("cat")?, file("print"), file("drain"));
+    let variant = |name: &str, script: &str, variables: &[String]| {
+        Variant::new(name, &[&shell, "-c", script], variables)
     };
-    let cat = format!("| {}", find("cat")?);
-    let mut pipelines: Vec<_> = TEXTS
-        .map(|text| pipeline("cat", text, "", &cat))
-        .into();
-    for (label, program) in &task.builds {
-        let before = format!("'{program}' run --quiet --init --mask --");
-        let masks = |name: &str, text, extra: Option<String>| {
-            let mut one = pipeline(&format!("{label}{name}"), text, &before, "");
-            let store = format!("dir:{}", folder.join("values").display());
-            one.variables.push(("DOORKEY_STORE".into(), store));
+    let mut variants = Vec::new();
+    for text in TEXTS {
+        let script = format!("{print} {} | {cat} | {drain}", file(text));
+        variants.push(variant(&format!("{text}: cat"), &script, &[])?);
+    }
+    for (label, program) in builds {
+        let mut masked = |name: &str, text: &str, extra: Option<String>| {
+            let of_run = "run --quiet --init --mask --";
+            let script = format!("'{program}' {of_run} {print} {} | {drain}", file(text));
             let names = (0..VALUES).map(|index| format!("secret_{index}"));
-            for name in names.chain(extra) {
-                let reference = format!("secret:{name}");
-                one.variables.push((name.to_uppercase(), reference));
-            }
-            one
+            let store = format!("DOORKEY_STORE=dir:{}", folder.join("values").display());
+            let references = names
+                .chain(extra)
+                .map(|name| format!("{name}=secret:{name}"));
+            let variables: Vec<_> = [store].into_iter().chain(references).collect();
+            let name = format!("{text}: {label}, {VALUES} values{name}");
+            variants.push(variant(&name, &script, &variables)?);
+            Outcome::Ok(())
         };
-        pipelines.push(masks(", 50 values", TEXTS[0], None));
+        masked("", TEXTS[0], None)?;
         for spaces in SPACES {
-            let name = format!(", and one of 64 KiB with {spaces} spaces at its front");
-            let value = format!("spaces_{spaces}");
-            pipelines.push(masks(&name, TEXTS[1], Some(value)));
+            let name = format!(", one of 64 KiB with {spaces} spaces in front");
+            masked(&name, TEXTS[1], Some(format!("spaces_{spaces}")))?;
         }
     }
-    for _ in 0..task.rounds {
-        for pipeline in &mut pipelines {
-            pipeline.once()?;
-        }
-    }
-    Ok(pipelines)
+    Ok(variants)
 }
 
-impl Pipeline {
-    /// Runs it and reads what comes out.
-    fn once(&mut self) -> Outcome<()> {
-        let mut command = Command::new("sh");
-        command.args(["-c", &self.script]).stdout(Stdio::piped());
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        let began = Instant::now();
-        let mut child = command.spawn()?;
-        let mut out = child.stdout.take().ok_or("no output")?;
-        let (mut buffer, mut all) = (vec![0; 1 << 18], 0);
-        loop {
-            match out.read(&mut buffer)? {
-                0 => break,
-                count => all += count,
-            }
-        }
-        let status = child.wait()?;
-        self.times.push(began.elapsed());
-        // A placeholder may be shorter or longer than a value; most of the text is neither.
-        match status.success() && all.abs_diff(TOTAL) < TOTAL / 100 {
-            true => Ok(()),
-            false => Err(format!("{}: {status}, {all} bytes", self.name).into()),
-        }
-    }
-
-    /// The median time, in seconds.
-    fn median(&self) -> f64 {
-        let mut times = self.times.clone();
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    }
-}
-
-fn show(pipelines: &[Pipeline], rounds: usize) {
+fn show(mut variants: Vec<Variant>, rounds: usize) {
+    let medians: Vec<f64> = variants.iter_mut().map(Variant::median).collect();
     println!("Medians of {rounds} rounds of 1 GiB.\n");
-    println!("| pipeline | text | GB/s | time, cat = 1 | time, cat of log lines = 1 |");
-    println!("|---|---|--:|--:|--:|");
-    for pipeline in pipelines {
-        let cat = pipelines.iter().find(|other| other.text == pipeline.text);
-        let (time, cat) = (pipeline.median(), cat.map_or(0.0, Pipeline::median));
-        let (name, text) = (&pipeline.name, pipeline.text);
+    println!("| pipeline | GB/s | cat of log lines = 1 | peak memory, KB |");
+    println!("|---|--:|--:|--:|");
+    for (variant, median) in variants.iter().zip(&medians) {
         println!(
-            "| {name} | {text} | {:.2} | {:.2} | {:.2} |",
-            TOTAL as f64 / 1e9 / time,
-            time / cat,
-            time / pipelines[0].median(),
+            "| {} | {:.2} | {:.2} | {} |",
+            variant.name,
+            TOTAL as f64 / 1e3 / median,
+            median / medians[0],
+            variant.peak
         );
     }
     println!();

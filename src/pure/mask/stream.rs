@@ -90,14 +90,14 @@ impl Stream {
         }
         let limit = self.buffer.len() - SLACK;
         if self.from == self.end || limit - self.end < LITTLE {
-            self.to_front();
+            self.close_up();
         }
         let limit = limit.min(self.end + ROOM);
         &mut self.buffer[self.end..limit]
     }
 
     /// Moves what is needed to the front.
-    fn to_front(&mut self) {
+    fn close_up(&mut self) {
         let by = self.from;
         self.buffer.copy_within(by..self.end, 0);
         self.sums.shift(by);
@@ -214,7 +214,7 @@ impl Stream {
     /// Overwrites what is left of output that has gone. While some waits nothing happens.
     pub fn wipe(&mut self) {
         if self.queue.is_empty() {
-            self.to_front();
+            self.close_up();
             self.buffer[self.end..self.clean].zeroize();
             self.clean = self.end;
             self.sums.wipe();
