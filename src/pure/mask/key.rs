@@ -4,13 +4,11 @@
 use siphasher::sip::SipHasher24 as Words;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// How many bits of a fingerprint there are at most: too few for a guess to be sure of.
 pub(super) const BITS: u32 = 20;
 
 /// The key of one launch, and the numbers that it stands for.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Key {
     pub(super) bytes: [u8; 32],
     /// Odd numbers, by which words are multiplied.

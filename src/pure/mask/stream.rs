@@ -314,6 +314,9 @@ mod tests {
             gives(&mut stream, &[b'.'; 40]);
         }
         assert!(!stream.sums.is_empty());
+        // And what comes next is shorter.
+        gives(&mut stream, &value);
+        gives(&mut stream, b".");
         stream.release();
         out(&mut stream);
         stream.wipe();
@@ -321,6 +324,22 @@ mod tests {
         assert_eq!(stream.from, 0);
         assert!(stream.end < 8);
         assert!(stream.buffer[stream.end..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_value_behind_more_of_the_byte_that_it_begins_with() {
+        for spaces in [7, 8, 9, 62, 63, 64, 65, 200] {
+            for end in ["x", "xy", "a longer end"] {
+                let value = " ".repeat(spaces) + end;
+                let mut stream = stream(&[("a", value.as_bytes()), ("b", b"        other")]);
+                let text = " ".repeat(300) + &value + &" ".repeat(50);
+                let mut out_of = gives(&mut stream, text.as_bytes());
+                stream.end();
+                out_of += &out(&mut stream);
+                let expected = " ".repeat(300) + "[secret:a]" + &" ".repeat(50);
+                assert_eq!(out_of, expected, "{spaces} and {end}");
+            }
+        }
     }
 
     /// More than a buffer holds, in reads and writes of any size, with a needle that is longer
