@@ -9,7 +9,7 @@
 //! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
 //! | [`world`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | where secrets are kept: one short file each, listed in one table |
-//! | [`engines`] | assemble, resolve, fill, launch, supervise: what doorkey does |
+//! | [`engines`] | assemble, resolve, fill, launch, supervise, join: what doorkey does |
 //! | [`surface`] | the command line: the only printing |
 //!
 //! # The journey of one value

@@ -13,15 +13,17 @@ mod trace;
 #[path = "support/workload.rs"]
 mod workload;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use beside::{VALUE, Workload, join, place, run};
 use canaries::{Canaries, Random, SEED, held};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use support::{DOORKEY, Run};
-use trace::Begin;
+use trace::{Begin, Tracee};
 
 fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = bytes
@@ -129,6 +131,29 @@ fn exit_codes_and_usage() {
     place.doorkey(["join", "--pid=1"]).fails(125, missing);
 }
 
+/// What the filter makes, in memory and in a folder.
+#[test]
+fn files_of_the_filter() {
+    let place = place();
+    let tmpfs = std::path::Path::new("/dev/shm").join(place.path("").file_name().unwrap());
+    fs::create_dir_all(&tmpfs).unwrap();
+    for init in [false, true] {
+        for files in [None, Some(&tmpfs)] {
+            let run = run(&place).env("OF_FILTER", "secret:db_password|file");
+            let run = match files {
+                Some(files) => run.env("DOORKEY_FILES", files),
+                None => run,
+            };
+            let workload = Workload::start(run, "stay", init);
+            let script = "echo \"$OF_FILTER\"; cat \"$OF_FILTER\"";
+            let path = files.map_or("/proc/self/fd/100".into(), |files| files.join("OF_FILTER"));
+            let out = format!("{}\n{VALUE}", path.display());
+            join(&place, workload.first(), &["sh", "-c", script]).gives(0, &out, "");
+        }
+    }
+    fs::remove_dir_all(&tmpfs).unwrap();
+}
+
 #[test]
 fn memory_files_are_at_the_same_numbers() {
     let place = place();
@@ -227,4 +252,43 @@ fn the_environment_is_in_memory_once() {
     let before = held(&join);
     let [_, _, envp] = join.reach_execve();
     canaries.search(join, envp, &before);
+}
+
+/// Until the exec nobody of the same user may look into it, and it leaves no core file.
+#[test]
+fn it_is_concealed_while_it_has_the_environment() {
+    let place = place();
+    let program = support::executable(&place.path("copy"), &fs::read(DOORKEY).unwrap(), 0o755);
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line"]).stdin(Stdio::piped());
+    let mut workload = command.uid(65534).gid(65534).spawn().unwrap();
+    let process = workload.id().to_string();
+    while fs::read(format!("/proc/{process}/comm")).unwrap() != b"sh\n" {}
+    let mut join = Begin::new([&program, "join", "--pid", &process, "/bin/true"]).start(|| {
+        let nobody = 65534;
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setgid(nobody.into())?;
+        nix::unistd::setuid(nobody.into())?;
+        setrlimit(Resource::RLIMIT_CORE, 4096, 8192)
+    });
+    let core = |join: &Tracee| {
+        let limits = join.read_proc("limits");
+        let line = limits.lines().find(|line| line.starts_with("Max core"));
+        line.unwrap().contains(" 4096 ")
+    };
+    assert_eq!((join.proc_owner(), core(&join)), (65534, true));
+    loop {
+        let (call, arguments) = join.next_call().expect("it reads the environment");
+        let is_open = call == libc::SYS_open || call == libc::SYS_openat;
+        let path = arguments[usize::from(call == libc::SYS_openat)];
+        if is_open && join.memory().string(path).ends_with(b"/environ") {
+            break;
+        }
+    }
+    assert_eq!((join.proc_owner(), core(&join)), (0, false));
+    join.reach_execve();
+    assert_eq!((join.proc_owner(), core(&join)), (0, true));
+    assert_eq!(join.finish(), 0);
+    drop(workload.stdin.take());
+    workload.wait().unwrap();
 }

@@ -24,7 +24,14 @@ use trace::Begin;
 #[test]
 fn an_environment_that_was_overwritten_is_refused() {
     let place = place();
-    for (more, refused) in [(-2, false), (-1, true), (1, true), (7, true), (200, true)] {
+    for (more, refused) in [
+        (-2, false),
+        (-1, true),
+        (-3, true),
+        (1, true),
+        (7, true),
+        (200, true),
+    ] {
         let workload = Workload::start(run(&place), &format!("title:{more}"), false);
         let end = join(&place, workload.own(), &["printenv", "DB_PASSWORD"]);
         if refused {
@@ -55,11 +62,12 @@ fn reading(place: &Place) -> File {
 fn a_workload_that_has_not_started() {
     let place = place();
     mkfifo(&place.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Under another name as well.
-    let other = place.path("other");
-    std::os::unix::fs::symlink(DOORKEY, &other).unwrap();
-    let kinds = [false, true].map(|init| [(init, Path::new(DOORKEY)), (init, &other)]);
-    for (init, program) in kinds.into_iter().flatten() {
+    // Under another name as well; a supervisor's even where it is another program.
+    let (link, copy) = (place.path("link"), place.path("copy"));
+    std::os::unix::fs::symlink(DOORKEY, &link).unwrap();
+    support::executable(&copy, &fs::read(DOORKEY).unwrap(), 0o755);
+    let own = Path::new(DOORKEY);
+    for (init, program) in [(false, own), (false, &link), (true, own), (true, &copy)] {
         let run = run(&place).env("DOORKEY_ENV_FILE", "pipe");
         let mut command = Command::new(program);
         command.arg("run").args(init.then_some("--init")).args([
@@ -145,7 +153,8 @@ fn no_workload() {
 #[test]
 fn a_workload_that_ends_or_changes_meanwhile() {
     let place = place();
-    for ends in [true, false] {
+    // In the middle of an exec there is a moment without any environment.
+    for ends in [&[true][..], &[false; 8]].concat() {
         let mut run = place.run(["-q", "--", "sh", "-c", "read line; exec sleep 1000"]);
         let mut workload = run
             .command

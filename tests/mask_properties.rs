@@ -136,6 +136,8 @@ fn values() -> impl Strategy<Value = Vec<Vec<u8>>> {
         ("[a\n ]{4,20}", "[b\n\t]{4,40}").prop_map(|(one, two)| (one + &two).into_bytes()),
         (any::<u8>(), 1..300_usize).prop_map(|(byte, count)| vec![byte; count]),
         vec(any::<u8>(), 60..300),
+        (4..200_usize, "[a-z]{1,3}|[a-z]{70}")
+            .prop_map(|(count, end)| (" ".repeat(count) + &end).into()),
         "[a-c/]{60,200}".prop_map(String::into_bytes),
     ];
     (vec(value, 1..4), any::<Index>(), any::<Index>()).prop_map(|(mut values, of, length)| {
@@ -160,7 +162,8 @@ enum Stretch {
 fn output() -> impl Strategy<Value = Vec<Stretch>> {
     let noise = prop_oneof![
         vec(any::<u8>(), 0..30),
-        "[ab \n'/]{0,40}".prop_map(String::into_bytes)
+        "[ab \n'/]{0,40}".prop_map(String::into_bytes),
+        (1..700_usize).prop_map(|count| vec![b' '; count]),
     ];
     let text = (
         any::<Index>(),

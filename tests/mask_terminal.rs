@@ -31,7 +31,8 @@ fn at_shell(place: &Place) -> Terminal {
 #[test]
 fn each_stream_is_a_terminal_where_it_was_one() {
     let place = place();
-    let look = "a=; for i in 0 1 2; do if [ -t $i ]; then a=${a}t; else a=$a.; fi; done; echo $a >&3";
+    let look =
+        "a=; for i in 0 1 2; do if [ -t $i ]; then a=${a}t; else a=$a.; fi; done; echo $a >&3";
     place.write("look", look);
     for (redirect, found) in [
         ("", "ttt"),

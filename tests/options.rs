@@ -51,6 +51,7 @@ fn every_option_is_also_a_variable() {
     let nothing = &["run", "-q", "-e", "A=secret:a"][..];
     let debug = &["run", "--log-level", "debug"][..];
     let init = &["run", "--log-level", "debug", "--init"][..];
+    let watch = &["run", "--log-level", "debug", "--watch=1h"][..];
     let check = &["check", "--store", "age:secrets", "-e", "A=secret:a"][..];
     let set = &["secret", "set", "new", "--store", "age:secrets"][..];
     let set_team = &["secret", "set", "new", "--store", "age:secrets", "--team"][..];
@@ -88,6 +89,10 @@ fn every_option_is_also_a_variable() {
         (init, "signal-map", &["TERM:INT", "HUP:none"]),
         (init, "signal-group", &[]),
         (init, "grace", &["5s"]),
+        (debug, "watch", &["1h"]),
+        (watch, "on-change", &["signal:HUP"]),
+        (watch, "on-loss", &["stop"]),
+        (watch, "refresh-signal", &["none"]),
         (debug, "user", &["0:0"]),
         (debug, "no-new-privs", &[]),
         (debug, "umask", &["027"]),

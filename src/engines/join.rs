@@ -28,8 +28,10 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     }
     let (process, found) = find(named.unwrap_or(1))?;
     ::log::debug!("the workload is process {process}");
-    // Nobody may look into it until then.
-    if found.name == b"doorkey" {
+    // Nobody may look into it until then, and it can't be told by its file.
+    let is_below_supervisor =
+        || proc::stat(found.parent).is_ok_and(|above| above.workload() == Some(process));
+    if found.name == b"doorkey" || found.is_fork && is_below_supervisor() {
         return Err(Unjoinable::NotBegun(process).into());
     }
     let account = take_account(process)?;
@@ -119,9 +121,6 @@ fn below(supervisor: i32, its: &Stat, workload: i32) -> Result<(i32, Stat), Erro
     };
     if found.parent != supervisor && !is_between(found.parent) {
         return Err(lost.into());
-    }
-    if found.is_fork {
-        return Err(Unjoinable::NotBegun(workload).into());
     }
     Ok((workload, found))
 }

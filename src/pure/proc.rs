@@ -18,6 +18,9 @@ pub struct Stat {
     pub is_fork: bool,
     /// When it was started, in ticks since the system was.
     pub started: u64,
+    /// Whether it is a program: in the middle of an `execve` it is none, and its environment may
+    /// not be there yet. The kernel sets where the code begins after that.
+    pub is_program: bool,
     /// Where its arguments lie, as it was started with them; zeros to who may not look into it.
     pub arguments: Range<u64>,
     /// Where its environment does.
@@ -41,6 +44,7 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
         parent: field(4)?.try_into().ok()?,
         is_fork: field(9)? & PF_FORKNOEXEC != 0,
         started: field(22)?,
+        is_program: field(26)? != 0,
         arguments: field(48)?..field(49)?,
         environment: field(50)?..field(51)?,
     })
@@ -125,7 +129,9 @@ mod tests {
         let found = read("a) S 2 (b\n").unwrap();
         assert_eq!(found.name, b"a) S 2 (b\n");
         assert_eq!((found.parent, found.started), (1, 4321));
-        assert!(found.is_fork && !found.has_ended);
+        assert!(found.is_fork && !found.has_ended && found.is_program);
+        let amid = STAT.replace("0 1 1 0", "0 0 0 0");
+        assert!(!stat(format!("9 (a) {amid}").as_bytes()).unwrap().is_program);
         assert_eq!((found.arguments, found.environment), (100..120, 120..200));
         for (name, workload, is_init) in [
             ("doorkey:7", Some(7), false),

@@ -239,7 +239,7 @@ const SUPERVISION: Group = Group {
         value(
             "on-change",
             "WHAT",
-            "restart, signal:NAME or exit:CODE [default: restart]",
+            "restart, signal:NAME, exit:CODE [default: restart]",
         ),
         value(
             "on-loss",

@@ -46,6 +46,12 @@ impl Watched {
         })
     }
 
+    /// Looks at it alone, without waiting.
+    pub fn is_ready_now(mut self) -> bool {
+        // SAFETY: the pointer is to one pollfd.
+        unsafe { libc::poll(&raw mut self.0, 1, 0) == 1 }
+    }
+
     /// Whether that has come, or an error.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use super::ears::Watched;
+
 /// The end that speaks.
 pub struct Speaker(File);
 
@@ -65,6 +67,11 @@ impl Listener {
     /// The descriptor to wait at.
     pub fn descriptor(&self) -> RawFd {
         self.pipe.as_raw_fd()
+    }
+
+    /// Whether there is more to hear, or the end.
+    pub fn has_more(&self) -> bool {
+        Watched::readable(self.descriptor()).is_ready_now()
     }
 
     /// Takes in what has come, and hands over each message that is whole. False when no more will

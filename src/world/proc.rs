@@ -9,16 +9,13 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::process;
+use super::{memory_file, process};
 use crate::pure::account::Account;
 use crate::pure::proc::{self, Stat};
 use crate::words::secret::Secret;
 
 /// No environment is larger, in bytes: the kernel takes 6 MiB with the arguments.
 const LARGEST: u64 = 8 << 20;
-
-/// Descriptors of memory files that doorkey makes have numbers from this one up.
-const FIRST_FILE: i32 = 100;
 
 /// A file in a process's folder.
 pub fn path(process: i32, file: &str) -> PathBuf {
@@ -102,9 +99,8 @@ pub fn start(process: i32) -> io::Result<Start> {
             stat.environment.clone(),
         )
     };
-    // In the middle of an exec there is none yet, which is not an empty one.
-    let is_there = after.environment.start != 0;
-    if of(&before) != of(&after) || after.has_ended || !is_there {
+    let is_whole = before.is_program && !after.has_ended;
+    if of(&before) != of(&after) || !is_whole {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Start {
@@ -124,7 +120,7 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     for entry in fs::read_dir(&folder)? {
         let name = entry?.file_name();
         let number = name.to_str().and_then(|name| name.parse().ok());
-        let Some(number) = number.filter(|&number| number >= FIRST_FILE) else {
+        let Some(number) = number.filter(|&number| number >= memory_file::FIRST) else {
             continue;
         };
         // One that was closed meanwhile is none.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Place, Run, default_signals};
 
 /// After so long a test that waits for something has failed.
-const GUARD: Duration = Duration::from_secs(120);
+const GUARD: Duration = Duration::from_secs(60);
 
 /// A store `dir:plain` with these secrets.
 pub fn plain(secrets: &[(&str, &str)]) -> Place {
@@ -180,8 +180,14 @@ impl Watched {
     /// It is asked to end, and does, with nothing more to say.
     #[track_caller]
     pub fn stop(self) {
+        self.stop_with(143);
+    }
+
+    /// The same with another code.
+    #[track_caller]
+    pub fn stop_with(self, code: i32) {
         self.send(libc::SIGTERM);
-        self.ends(143);
+        self.ends(code);
     }
 }
 

@@ -175,22 +175,21 @@ fn cat(path: &str) -> i32 {
 
 /// Writes a title over its arguments and so many bytes more, as programs do for process tables,
 /// then stays. With -1 it is wiped to the end of the environment behind it; with -2 it is shorter
-/// than the arguments are.
+/// than the arguments are; with -3 the environment alone is wiped.
 fn title(more: i32) -> i32 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     let [start, end, last] = [45, 46, 48].map(|at: usize| fields[at].parse::<usize>().unwrap());
-    let (length, wiped) = match more {
-        -2 => (end - start - 2, end - start),
-        -1 => (end - start + 5, last - start),
-        more => (end - start + more as usize, 0),
+    let (start, length, wiped) = match more {
+        -3 => (end, 0, last - end),
+        -2 => (start, end - start - 2, end - start),
+        -1 => (start, end - start + 5, last - start),
+        more => (start, end - start + more as usize, 0),
     };
     let area = std::ptr::with_exposed_provenance_mut::<u8>(start);
     // SAFETY: the process's own arguments and environment, which nobody reads any more.
     unsafe {
-        if wiped > 0 {
-            area.write_bytes(0, wiped);
-        }
+        area.write_bytes(0, wiped);
         area.write_bytes(b'x', length);
     }
     stay()

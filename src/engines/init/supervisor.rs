@@ -231,6 +231,10 @@ impl Supervisor {
         // First what is said, as a signal beside its end came to a workload that has begun.
         if link.is_some() && heard.next() == Some(true) {
             self.hear();
+            // Up to its end, if that is there.
+            while self.link.as_ref().is_some_and(Listener::has_more) {
+                self.hear();
+            }
         }
         if fetch.is_some() && heard.next() == Some(true) {
             self.hear_fetching();

@@ -114,6 +114,8 @@ pub(super) struct Watch {
     due: Option<Instant>,
     /// Whether somebody has asked meanwhile.
     asked: bool,
+    /// Whoever asks waits until then.
+    quiet: Option<Instant>,
     fetching: Option<Fetching>,
 }
 
@@ -138,7 +140,10 @@ impl Watch {
     /// Somebody asks for it now.
     pub(super) fn ask(&mut self) {
         match &mut self.due {
-            Some(due) => *due = Instant::now(),
+            Some(due) => {
+                let now = Instant::now();
+                *due = self.quiet.map_or(now, |until| until.max(now));
+            }
             None => self.asked = true,
         }
     }
@@ -148,7 +153,8 @@ impl Watch {
     pub(super) fn put_off(&mut self, time: Duration) {
         if self.due.is_some() || self.fetching.is_some() {
             self.stop();
-            self.due = Some(Instant::now() + time);
+            self.quiet = Some(Instant::now() + time);
+            self.due = self.quiet;
         }
     }
 

@@ -14,6 +14,9 @@ const WRAPPED: [usize; 2] = [76, 64];
 /// The texts by which a value is found, it among them, each once; of an empty one there is none.
 pub fn forms(value: &[u8]) -> Vec<Secret> {
     let mut forms = Forms::default();
+    if value.is_empty() {
+        return Vec::new();
+    }
     forms.add(value.to_vec());
     forms.base64(value);
     forms.percent(value);
@@ -227,4 +230,144 @@ fn push_hex(byte: u8, digits: &[u8; 16], out: &mut Vec<u8>) {
         digits[usize::from(byte >> 4)],
         digits[usize::from(byte & 15)],
     ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the tools say of it is below: coreutils, bash, Python, Node and Go.
+    const VALUE: &str = r#"p/ss "w'rd"$\<é😀>&~!"#;
+
+    #[track_caller]
+    fn has(value: &[u8], expected: &[&str]) {
+        let forms = forms(value);
+        for text in expected {
+            let there = forms.iter().any(|form| form.expose() == text.as_bytes());
+            assert!(there, "{text}");
+        }
+    }
+
+    #[track_caller]
+    fn has_not(value: &[u8], unexpected: &[&str]) {
+        for form in forms(value) {
+            let text = String::from_utf8_lossy(form.expose()).into_owned();
+            assert!(!unexpected.contains(&text.as_str()), "{text}");
+        }
+    }
+
+    #[test]
+    fn base64_at_each_offset() {
+        has(
+            VALUE.as_bytes(),
+            &[
+                "cC9zcyAidydyZCIkXDzDqfCfmIA+Jn4h",
+                "cC9zcyAidydyZCIkXDzDqfCfmIA-Jn4h",
+                "Avc3MgIncncmQiJFw8w6nwn5iAPiZ+IQ==",
+                "Avc3MgIncncmQiJFw8w6nwn5iAPiZ+IQ",
+                "Avc3MgIncncmQiJFw8w6nwn5iAPiZ+I",
+                "Avc3MgIncncmQiJFw8w6nwn5iAPiZ-I",
+                "wL3NzICJ3J3JkIiRcPMOp8J+YgD4mfiE=",
+                "wL3NzICJ3J3JkIiRcPMOp8J+YgD4mfiE",
+                "wL3NzICJ3J3JkIiRcPMOp8J+YgD4mfi",
+                "wL3NzICJ3J3JkIiRcPMOp8J-YgD4mfi",
+            ],
+        );
+        // Of one byte, the characters that a neighbour changes are not its own.
+        has(b"x", &["e", "eA", "eA==", "g=", "4"]);
+    }
+
+    #[test]
+    fn base64_in_lines() {
+        let value = [b'x'; 100];
+        let line = "eHh4".repeat(33) + "eA==";
+        let (mime, pem) = (line.split_at(76), line.split_at(64));
+        has(
+            &value,
+            &[&line, mime.0, mime.1, pem.0, pem.1.split_at(64).0],
+        );
+        has(&value, &[pem.1.split_at(64).1]);
+    }
+
+    #[test]
+    fn percent() {
+        has(
+            VALUE.as_bytes(),
+            &[
+                "p%2Fss%20%22w%27rd%22%24%5C%3C%C3%A9%F0%9F%98%80%3E%26~%21",
+                "p%2fss%20%22w%27rd%22%24%5c%3c%c3%a9%f0%9f%98%80%3e%26~%21",
+                "p%2Fss%20%22w'rd%22%24%5C%3C%C3%A9%F0%9F%98%80%3E%26~!",
+                "p/ss%20%22w%27rd%22%24%5C%3C%C3%A9%F0%9F%98%80%3E%26~%21",
+                "p%2Fss+%22w%27rd%22%24%5C%3C%C3%A9%F0%9F%98%80%3E%26~%21",
+                "p%2Fss+%22w%27rd%22%24%5C%3C%C3%A9%F0%9F%98%80%3E%26%7E%21",
+            ],
+        );
+    }
+
+    #[test]
+    fn json() {
+        has(
+            VALUE.as_bytes(),
+            &[
+                r#"p/ss \"w'rd\"$\\<é😀>&~!"#,
+                r#"p/ss \"w'rd\"$\\<\u00e9\ud83d\ude00>&~!"#,
+                r#"p/ss \"w'rd\"$\\\u003cé😀\u003e\u0026~!"#,
+                r#"p\/ss \"w'rd\"$\\<é😀>&~!"#,
+                r#"p\/ss \"w'rd\"$\\<\u00e9\ud83d\ude00>&~!"#,
+            ],
+        );
+        has(b"a\x08\t\n\x0c\r\x01\x7f", &["a\\b\\t\\n\\f\\r\\u0001\x7f"]);
+        has("a\u{2028}".as_bytes(), &["a\\u2028"]);
+        // What is no text has no such form.
+        has_not(b"\xff\n", &["\u{fffd}\\n"]);
+    }
+
+    #[test]
+    fn shell() {
+        has(
+            VALUE.as_bytes(),
+            &[
+                r#"p/ss "w'\''rd"$\<é😀>&~!"#,
+                r#"p/ss "w'"'"'rd"$\<é😀>&~!"#,
+                r#"p/ss \"w'rd\"\$\\<é😀>&~!"#,
+                r#"p/ss\ \"w\'rd\"\$\\\<é😀\>\&~\!"#,
+                r#"p/ss "w\'rd"$\\<\303\251\360\237\230\200>&~!"#,
+                r#"p/ss "w\'rd"$\\<é😀>&~!"#,
+            ],
+        );
+        has(b"a\x01\x7f\x1b1\n", &["a\\001\\177\\E1\\n"]);
+        has(b"#a#~", &["\\#a#~"]);
+        has(b"~a=~", &["\\~a=\\~"]);
+    }
+
+    #[test]
+    fn hexadecimal() {
+        has(b"\x00p/\xfe", &["00702ffe", "00702FFE"]);
+    }
+
+    #[test]
+    fn lines() {
+        let key = b"-----BEGIN KEY-----\nfirst line\n \t\n\t second\r\n-----END KEY-----\n";
+        has(key, &["first line", "second"]);
+        has(b"one\ntwo", &["one\r\ntwo", "one", "two"]);
+        has(b"alone\n", &["alone"]);
+        has_not(
+            key,
+            &["-----BEGIN KEY-----", "-----END KEY-----", " \t", ""],
+        );
+    }
+
+    #[test]
+    fn each_is_there_once_and_none_is_empty() {
+        assert!(forms(b"").is_empty());
+        for value in [b"plain".as_slice(), b"\n\n", VALUE.as_bytes()] {
+            let forms = forms(value);
+            assert!(forms.iter().any(|form| form.expose() == value));
+            for (at, form) in forms.iter().enumerate() {
+                assert!(!form.is_empty());
+                let same = |other: &Secret| other.expose() == form.expose();
+                assert!(!forms[at + 1..].iter().any(same));
+            }
+        }
+    }
 }

@@ -4,13 +4,11 @@
 use siphasher::sip::SipHasher24 as Words;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// How many bits of a fingerprint there are at most: too few for a guess to be sure of.
 pub(super) const BITS: u32 = 20;
 
 /// The key of one launch, and the numbers that it stands for.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(super) struct Key {
     pub(super) bytes: [u8; 32],
     /// Odd numbers, by which words are multiplied.
@@ -60,24 +58,30 @@ impl Key {
         ((word & mask).wrapping_mul(self.gram) >> (64 - BITS)) as u32
     }
 
-    /// The hash of the first `window` bytes of a text, which are 4 to 32.
+    /// The hash of the `window` bytes from `at`, which are 4 to 32.
     #[inline(always)]
-    pub(super) fn window(&self, text: &[u8], window: usize) -> u32 {
-        let word = |at| word(text, at);
+    pub(super) fn window(&self, text: &[u8], at: usize, window: usize) -> u32 {
         let mixed = match window {
-            ..8 => {
-                let half = |at: usize| word(at) & u64::from(u32::MAX);
-                (half(0) | half(window - 4) << 32).wrapping_mul(self.words[0])
-            }
-            8 => word(0).wrapping_mul(self.words[0]),
-            _ => [0, 8.min(window - 8), window.saturating_sub(16), window - 8]
-                .into_iter()
-                .zip(self.words)
-                .fold(0_u64, |mixed, (at, factor)| {
-                    mixed.wrapping_add(word(at).wrapping_mul(factor))
-                }),
+            8 => word(text, at).wrapping_mul(self.words[0]),
+            _ => self.other_window(text, at, window),
         };
         (mixed >> (64 - BITS)) as u32
+    }
+
+    #[inline(never)]
+    fn other_window(&self, text: &[u8], at: usize, window: usize) -> u64 {
+        let [one, two, three, four] = self.words;
+        let mixed = |from: usize, factor: u64| word(text, at + from).wrapping_mul(factor);
+        if window < 8 {
+            let half = |from: usize| word(text, at + from) & u64::from(u32::MAX);
+            return (half(0) | half(window - 4) << 32).wrapping_mul(one);
+        }
+        let ends = mixed(0, one).wrapping_add(mixed(window - 8, two));
+        if window <= 16 {
+            return ends;
+        }
+        let between = mixed(8, three).wrapping_add(mixed(window - 16, four));
+        ends.wrapping_add(between)
     }
 
     /// The keyed hash that decides.
@@ -120,28 +124,28 @@ impl Key {
         let (blocks, rest) = text.as_chunks::<4>();
         let (into_blocks, into_rest) = into.as_chunks_mut::<4>();
         let [one, two, three, four] = self.powers;
-        for (block, into) in blocks.iter().zip(into_blocks) {
-            // The multiplications of one block wait for one alone of those of the block before.
-            let of = |at: usize| self.table[usize::from(block[at])];
-            let first = of(0);
-            let second = first.wrapping_mul(one).wrapping_add(of(1));
-            let third = second.wrapping_mul(one).wrapping_add(of(2));
-            let fourth = third.wrapping_mul(one).wrapping_add(of(3));
-            *into = [
-                hash.wrapping_mul(one).wrapping_add(first),
-                hash.wrapping_mul(two).wrapping_add(second),
-                hash.wrapping_mul(three).wrapping_add(third),
-                hash.wrapping_mul(four).wrapping_add(fourth),
-            ];
-            hash = into[3];
+        // The multiplications of four bytes wait for a single one of those of the four before.
+        for ([a, b, c, d], into) in blocks.iter().zip(into_blocks) {
+            let first = self.table[usize::from(*a)];
+            let second = add(first, one, self.table[usize::from(*b)]);
+            let third = add(second, one, self.table[usize::from(*c)]);
+            let fourth = add(third, one, self.table[usize::from(*d)]);
+            into[0] = add(hash, one, first);
+            into[1] = add(hash, two, second);
+            into[2] = add(hash, three, third);
+            hash = add(hash, four, fourth);
+            into[3] = hash;
         }
         for (byte, into) in rest.iter().zip(into_rest) {
-            hash = hash
-                .wrapping_mul(one)
-                .wrapping_add(self.table[usize::from(*byte)]);
+            hash = add(hash, one, self.table[usize::from(*byte)]);
             *into = hash;
         }
     }
+}
+
+#[inline(always)]
+fn add(hash: u32, power: u32, next: u32) -> u32 {
+    hash.wrapping_mul(power).wrapping_add(next)
 }
 
 /// The eight bytes at a place; of a text that ends before, with zeros for what is missing.

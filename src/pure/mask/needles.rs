@@ -6,12 +6,12 @@
 //! next piece is at least [`FAR`] bytes from its beginning, and only for the value as it is there
 //! are a few bits in between.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::forms::forms;
 use super::key::{BITS, Key, word};
 use super::placeholder;
+use crate::words::secret::Secret;
 
 /// From here on the prefixes of all needles have fingerprints, at this length and each doubling.
 pub(super) const FAR: usize = 64;
@@ -52,15 +52,28 @@ pub struct Needles {
 /// Needles that begin alike.
 pub(super) struct Group {
     pub(super) window: u32,
+    pub(super) longest: usize,
     pub(super) runs: Vec<Run>,
 }
 
 /// Needles of a group that are told apart by the same stretch: their whole or their first
-/// [`FAR`] bytes. They are in the order of its fingerprint.
+/// [`FAR`] bytes.
 pub(super) struct Run {
     pub(super) length: usize,
     pub(super) power: u32,
+    /// The last six bits of the fingerprints of that stretch.
+    some: u64,
+    /// Where there is one needle alone, its whole.
+    pub(super) only: Option<Print>,
     pub(super) needles: Range<usize>,
+}
+
+impl Run {
+    /// Whether a needle may have this fingerprint.
+    #[inline(always)]
+    pub(super) fn may_have(&self, print: u32) -> bool {
+        self.some >> (print % 64) & 1 != 0
+    }
 }
 
 /// A text to find.
@@ -69,12 +82,17 @@ pub(super) struct Needle {
     pub(super) length: usize,
     pub(super) label: usize,
     pub(super) hash: u128,
+    /// Another begins with it.
+    pub(super) goes_on: bool,
     pub(super) whole: Print,
     /// Shorter ones, the shortest first.
     pub(super) prefixes: Vec<Print>,
+    /// The fingerprint that tells it from others that begin alike.
+    pub(super) probe: u32,
 }
 
 /// The fingerprint of the first `length` bytes.
+#[derive(Clone, Copy)]
 pub(super) struct Print {
     pub(super) length: usize,
     pub(super) power: u32,
@@ -92,12 +110,14 @@ impl Print {
     }
 
     /// Whether a stretch that has this fingerprint, all bits of it, may be the same.
+    #[inline(always)]
     pub(super) fn allows(&self, print: u32, of_whole: bool) -> bool {
         self.print == shown(print, self.length, of_whole)
     }
 }
 
 /// What is kept of a fingerprint.
+#[inline(always)]
 fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
     match length < FAR && !of_whole {
         true => print >> (BITS - NEAR_BITS),
@@ -106,8 +126,8 @@ fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
 }
 
 impl Needle {
-    /// What tells it from others that begin alike.
-    pub(super) fn probe(&self) -> &Print {
+    /// The stretch that tells it from others that begin alike.
+    fn probe(&self) -> &Print {
         let mut prefixes = self.prefixes.iter();
         prefixes
             .find(|prefix| prefix.length == FAR)
@@ -137,34 +157,41 @@ impl Needles {
         let window = window.clamp(WINDOWS.start, WINDOWS.end - 1);
         let key = Key::new(key);
         let (gram, step) = sampling(window);
-        let (mut labels, mut needles, mut grams) = (Vec::new(), Vec::new(), Vec::new());
-        let mut known = BTreeSet::new();
-        for (label, value) in values {
-            for form in forms(value) {
-                let text = form.expose();
-                let hash = key.whole(text);
-                if text.len() < window || !known.insert(hash) {
-                    continue;
-                }
-                grams.extend((0..step).map(|at| key.gram(word(text, at), gram_mask(gram))));
-                let print = |length: usize, of_whole| {
-                    let print = key.print(key.hash(&text[..length]));
-                    Print::of(length, shown(print, length, of_whole), &key)
-                };
-                let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
-                let prefixes = prefixes
-                    .filter(|length| *length >= FAR || value.get(..*length) == text.get(..*length));
-                needles.push(Needle {
-                    window: key.window(text, window),
-                    length: text.len(),
-                    label: labels.len(),
-                    hash,
-                    whole: print(text.len(), true),
-                    prefixes: prefixes.map(|length| print(length, false)).collect(),
-                });
-            }
-            labels.push(label.to_owned());
+        let values: Vec<_> = values.collect();
+        let mut texts: Vec<(Secret, usize)> = Vec::new();
+        for (label, (_, value)) in values.iter().enumerate() {
+            let long = forms(value).into_iter();
+            let long = long.filter(|form| form.len() >= window);
+            texts.extend(long.map(|form| (form, label)));
         }
+        // In this order one that another begins with is before it.
+        texts.sort_by(|(one, _), (other, _)| one.expose().cmp(other.expose()));
+        texts.dedup_by(|(one, _), (other, _)| one.expose() == other.expose());
+        let (mut needles, mut grams) = (Vec::new(), Vec::new());
+        for (at, (text, label)) in texts.iter().enumerate() {
+            let text = text.expose();
+            let next = texts.get(at + 1);
+            grams.extend((0..step).map(|at| key.gram(word(text, at), gram_mask(gram))));
+            let print = |length: usize, of_whole| {
+                let print = key.print(key.hash(&text[..length]));
+                Print::of(length, shown(print, length, of_whole), &key)
+            };
+            let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
+            let prefixes = prefixes.filter(|length| {
+                *length >= FAR || values[*label].1.get(..*length) == text.get(..*length)
+            });
+            needles.push(Needle {
+                window: key.window(text, 0, window),
+                length: text.len(),
+                label: *label,
+                hash: key.whole(text),
+                goes_on: next.is_some_and(|(next, _)| next.expose().starts_with(text)),
+                whole: print(text.len(), true),
+                prefixes: prefixes.map(|length| print(length, false)).collect(),
+                probe: 0,
+            });
+        }
+        let labels = values.iter().map(|(label, _)| label.to_string()).collect();
         let bits = (64 * grams.len()).max(1).ilog2();
         let set_mask = (1 << bits.clamp(SET_BITS.start, SET_BITS.end - 1)) - 1;
         let mut set = empty();
@@ -185,9 +212,12 @@ impl Needles {
         labels: Vec<String>,
         mut needles: Vec<Needle>,
     ) -> Self {
+        for needle in &mut needles {
+            needle.probe = needle.probe().print;
+        }
         needles.sort_by_key(|needle| {
             let probe = needle.probe();
-            (needle.window, probe.length, probe.print)
+            (needle.window, probe.length)
         });
         let mut windows = empty();
         let mut groups: Vec<Group> = Vec::new();
@@ -199,18 +229,26 @@ impl Needles {
             {
                 groups.push(Group {
                     window: needle.window,
+                    longest: 0,
                     runs: Vec::new(),
                 });
             }
-            let runs = groups.last_mut().map(|group| &mut group.runs);
-            let (Some(runs), probe) = (runs, needle.probe()) else {
+            let (Some(group), probe) = (groups.last_mut(), needle.probe()) else {
                 continue;
             };
-            match runs.last_mut() {
-                Some(run) if run.length == probe.length => run.needles.end = at + 1,
-                _ => runs.push(Run {
+            group.longest = group.longest.max(needle.length);
+            let some = 1 << (probe.print % 64);
+            match group.runs.last_mut() {
+                Some(run) if run.length == probe.length => {
+                    run.needles.end = at + 1;
+                    run.some |= some;
+                    run.only = None;
+                }
+                _ => group.runs.push(Run {
                     length: probe.length,
                     power: probe.power,
+                    some,
+                    only: Some(needle.whole),
                     needles: at..at + 1,
                 }),
             }
@@ -264,6 +302,7 @@ impl Needles {
                 needle.window as usize,
                 needle.length,
                 needle.label,
+                usize::from(needle.goes_on),
                 needle.whole.print as usize,
                 needle.prefixes.len(),
             ] {
@@ -332,6 +371,11 @@ fn insert(set: &mut Set, hash: u32) {
     set[hash as usize / 64] |= 1 << (hash % 64);
 }
 
+#[inline(always)]
+pub(super) fn is_in(set: &Set, hash: u32) -> bool {
+    set[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
+}
+
 struct Reader<'b>(&'b [u8]);
 
 impl<'b> Reader<'b> {
@@ -361,6 +405,7 @@ impl<'b> Reader<'b> {
         let begins = self.number(0..set_mask + 1)?;
         let length = self.number(window..usize::MAX)?;
         let label = self.number(0..labels)?;
+        let goes_on = self.number(0..2)? == 1;
         let whole = Print::of(length, self.number(prints.clone())? as u32, key);
         let count = self.number(0..usize::MAX)?;
         let hash = u128::from_le_bytes(self.array()?);
@@ -375,8 +420,10 @@ impl<'b> Reader<'b> {
             length,
             label,
             hash,
+            goes_on,
             whole,
             prefixes,
+            probe: 0,
         })
     }
 }

@@ -1,0 +1,178 @@
+//! `run --watch` for long: a thousand fetches leave no process, descriptor, memory or secret with
+//! the supervisor, and it sleeps between.
+
+#[path = "support/strays.rs"]
+mod strays;
+mod support;
+#[path = "support/trace.rs"]
+mod trace;
+#[path = "support/watched.rs"]
+mod watched;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use nix::unistd::Pid;
+use strays::{Needle, strays};
+use support::Place;
+use trace::Memory;
+use watched::{Watched, plain, put, remove, until};
+
+const INTERVALS: usize = 1000;
+
+const VALUES: [&str; 3] = [
+    "Vq8Zt2LxWm4Rk9Ys6Hc1",
+    "Jd7Nf3Bp5Gw0Xe2Ku9Ta",
+    "Pw4Hs8Dy1Mz6Ct3Rb5Ln",
+];
+
+/// A workload that gets HUP and goes on, beside a fetch when one is asked for.
+fn start(place: &Place, change: &str) -> Watched {
+    let script = "trap '' HUP; echo began; exec sleep 1000";
+    let run = place.doorkey(["run", "-q", "--watch=1h", "--store=dir:plain"]);
+    let run = run.args([&format!("--on-change={change}"), "-eA=secret:a", "--all"]);
+    let mut watched = Watched::start(run.args(["--", "sh", "-c", script]));
+    watched.shows("began");
+    watched
+}
+
+/// Fetches once, to the end.
+fn fetch(watched: &Watched) {
+    let before = forks(watched);
+    watched.refresh();
+    until("it fetches", || forks(watched) > before);
+    watched.settles();
+}
+
+/// Grows with each child that it has taken in.
+fn forks(watched: &Watched) -> u64 {
+    let stat = watched.proc("stat");
+    let after = stat.rsplit_once(") ").unwrap().1;
+    // `cminflt`, the faults of children that were waited for.
+    after.split(' ').nth(8).unwrap().parse().unwrap()
+}
+
+/// Its own memory, in kilobytes: what it has written to.
+fn memory(watched: &Watched) -> u64 {
+    let status = watched.proc("status");
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let number = line.unwrap().split_whitespace().nth(1).unwrap();
+    number.parse().unwrap()
+}
+
+#[track_caller]
+fn holds_nothing(watched: &Watched) {
+    let needle = |value: &&str| Needle {
+        label: value.to_string(),
+        bytes: value.as_bytes().to_vec(),
+        variables: vec![],
+    };
+    let needles: Vec<_> = VALUES.iter().map(needle).collect();
+    let memory = Memory::of(Pid::from_raw(watched.id()));
+    assert!(!memory.mappings.is_empty());
+    let found = strays(&memory, &needles, &BTreeMap::new());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Fetches so often, doing something before each, and compares what is held before and after.
+fn last(place: &Place, watched: &Watched, mut before: impl FnMut(&Place, usize)) {
+    for round in 0..10 {
+        before(place, round);
+        fetch(watched);
+    }
+    let held = (watched.descriptors(), memory(watched));
+    for round in 0..INTERVALS {
+        before(place, round);
+        fetch(watched);
+    }
+    let now = (watched.descriptors(), memory(watched));
+    assert_eq!(now.0, held.0);
+    assert!(now.1 <= held.1 + 8, "{held:?} {now:?}");
+    assert_eq!(watched.children().len(), 1);
+    holds_nothing(watched);
+}
+
+#[test]
+fn without_a_change() {
+    let place = plain(&[("a", VALUES[0])]);
+    let watched = start(&place, "restart");
+    holds_nothing(&watched);
+    last(&place, &watched, |_, _| ());
+    watched.stop();
+}
+
+#[test]
+fn with_changes_losses_and_failures() {
+    let place = plain(&[("a", VALUES[0])]);
+    let watched = start(&place, "signal:HUP");
+    last(&place, &watched, |place, round| {
+        let away = place.path("away");
+        match round % 10 {
+            3 => fs::rename(place.path("plain"), &away).unwrap(),
+            4 => fs::rename(&away, place.path("plain")).unwrap(),
+            5 => remove(place, "a"),
+            6 => put(place, "b", VALUES[2]),
+            7 => remove(place, "b"),
+            _ => {}
+        }
+        if round % 10 > 4 || round % 10 == 0 {
+            put(place, "a", VALUES[round % 3]);
+        }
+        if round % 10 == 5 {
+            remove(place, "a");
+        }
+    });
+    watched.stop();
+}
+
+#[test]
+fn with_restarts() {
+    let place = plain(&[("a", VALUES[0])]);
+    let mut watched = start(&place, "restart");
+    let restart = |watched: &mut Watched, round: usize| {
+        put(&place, "a", &format!("{}{round}", VALUES[round % 3]));
+        watched.refresh();
+        watched.shows("began");
+    };
+    for round in 0..10 {
+        restart(&mut watched, round);
+    }
+    let steady = |watched: &Watched| {
+        let mut held = (0, 0);
+        // The launch is over a moment after the workload has begun.
+        until("it has settled", || {
+            let now = (watched.descriptors(), memory(watched));
+            std::mem::replace(&mut held, now) == now
+        });
+        held
+    };
+    let held = steady(&watched);
+    for round in 0..200 {
+        restart(&mut watched, round);
+    }
+    let now = steady(&watched);
+    assert_eq!(now.0, held.0);
+    assert!(now.1 <= held.1 + 8, "{held:?} {now:?}");
+    holds_nothing(&watched);
+    watched.stop();
+}
+
+#[test]
+fn it_sleeps_between() {
+    let place = plain(&[("a", VALUES[0])]);
+    let watched = start(&place, "restart");
+    fetch(&watched);
+    let switches = || {
+        let status = watched.proc("status");
+        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Until it has settled, each look may find one more.
+    let settle = || std::thread::sleep(std::time::Duration::from_millis(500));
+    settle();
+    let before = switches();
+    settle();
+    settle();
+    assert_eq!(switches(), before);
+    watched.stop();
+}
