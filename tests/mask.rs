@@ -285,11 +285,12 @@ fn a_closed_reader_is_noticed() {
 #[test]
 fn the_last_output_is_all_there() {
     let place = place();
-    let script = "head -c 1000000 /dev/zero | tr '\\0' x; echo \"$A\"; printf end; kill -9 $$";
+    // As much as fits into the pipes before and behind doorkey.
+    let script =
+        "head -c 2000000 /dev/zero | tr '\\0' x; echo \"$A\"; printf end; touch up; kill -9 $$";
     let mut child = spawn(run(&place, &[], script));
-    let doorkey = child.id();
-    // The workload has ended, and cannot have been read to its end.
-    while fs::read_to_string(format!("/proc/{doorkey}/task/{doorkey}/children")).unwrap() == "" {
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    while !place.path("up").exists() || fs::read_to_string(&children).unwrap() != "" {
         std::thread::yield_now();
     }
     let mut out = String::new();
@@ -299,7 +300,7 @@ fn the_last_output_is_all_there() {
         .unwrap()
         .read_to_string(&mut out)
         .unwrap();
-    assert_eq!(out.len(), 1_000_000 + "[secret:name]\nend".len());
+    assert_eq!(out.len(), 2_000_000 + "[secret:name]\nend".len());
     assert!(out.ends_with("x[secret:name]\nend"));
     assert_eq!(child.wait().unwrap().code(), Some(137));
 }

@@ -19,9 +19,18 @@ const PIECES: usize = 64;
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = link::ends()?;
     make_nobody_wait(reads.as_raw_fd());
-    // SAFETY: it takes no pointer. Where a user has many pipes it stays a small one.
-    unsafe { libc::fcntl(reads.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES) };
+    enlarge(reads.as_raw_fd());
     Ok((reads, writes))
+}
+
+/// Has a pipe hold more. Where a user has many of them, and of what is none, it stays as it is.
+fn enlarge(pipe: RawFd) {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        if (0..PIPE_BYTES).contains(&libc::fcntl(pipe, libc::F_GETPIPE_SZ)) {
+            libc::fcntl(pipe, libc::F_SETPIPE_SZ, PIPE_BYTES);
+        }
+    }
 }
 
 /// Has nobody wait for a descriptor that is ours alone.
@@ -108,7 +117,10 @@ impl Outlet {
             libc::S_IFREG => Way::Whole,
             // What another user has made can't be opened, nor one that nobody reads any more.
             _ => match open_anew(descriptor, libc::O_WRONLY) {
-                Some(own) => Way::Own(own),
+                Some(own) => {
+                    enlarge(own.as_raw_fd());
+                    Way::Own(own)
+                }
                 None => Way::Little,
             },
         };
