@@ -35,7 +35,7 @@ fn the_next_one_is_as_the_first() {
             Ok(setrlimit(Resource::RLIMIT_CORE, 4096, 8192)?)
         },
         || {
-            let (set, old) = (u64::MAX & !(1 << 14), std::ptr::null_mut::<u64>());
+            let (set, old) = (!(1_u64 << 14), std::ptr::null_mut::<u64>());
             // SAFETY: the set has the eight bytes that are said; the others take no pointer.
             unsafe {
                 libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &set, old, 8);
