@@ -20,7 +20,7 @@ use std::fs;
 use std::sync::Arc;
 
 use bao::{App, Bao, Pki};
-use measure::{Outcome, Task, Variant, find, workload};
+use measure::{Outcome, Task, Variant, copies, find};
 use serde_json::{Map, Value, json};
 
 const ROUNDS: usize = 200;
@@ -48,7 +48,7 @@ fn main() -> Outcome<()> {
         versioned: filled(App::on(Arc::clone(&bao), 2)),
         plain: filled(App::on(bao, 1)),
         pki,
-        workload: workload(&place.path(""))?,
+        workload: copies(&place.path(""), &["true", "wait"])?,
         place,
     };
     let approle = scene

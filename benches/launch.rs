@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
 
-use measure::{DOORKEY, Outcome, Task, Variant, find, workload};
+use measure::{DOORKEY, Outcome, Task, Variant, copies, find};
 
 const ROUNDS: usize = 400;
 const REFERENCES: [usize; 3] = [1, 20, 200];
@@ -63,7 +63,7 @@ fn make_store(folder: &Path) -> Outcome<()> {
 /// Every variant, the bare workload first and tini second.
 fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>> {
     let in_folder = |name: &str| folder.join(name).to_string_lossy().into_owned();
-    let (workload, key) = (workload(folder)?, in_folder("key.txt"));
+    let (workload, key) = (copies(folder, &["true", "wait"])?, in_folder("key.txt"));
     let store = format!("age:{}", in_folder("secrets"));
     let mut variants = vec![Variant::new("bare", &[&workload], &[])?];
     for init in ["tini", "dumb-init", "catatonit"] {

@@ -9,7 +9,7 @@
 //! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
 //! | [`world`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | where secrets are kept: one short file each, listed in one table |
-//! | [`engines`] | assemble, resolve, fill, launch, supervise: what doorkey does |
+//! | [`engines`] | assemble, resolve, fill, launch, supervise, join: what doorkey does |
 //! | [`surface`] | the command line: the only printing |
 //!
 //! # The journey of one value
@@ -30,6 +30,7 @@
 //!    the secret, the key and every buffer on the way are wiped as they are dropped.
 //!    With `--init` all of this happens in a process that [`engines::init`] has forked before;
 //!    its parent holds nothing and stays.
+//!    A value that is to be in a file comes to [`engines::deliver`] instead, its path here.
 //! 6. [`engines::launch`] wipes the stack, puts back what was kept in step 1, and `execve` takes
 //!    the block with it. Nothing else of doorkey is left.
 

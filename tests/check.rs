@@ -121,7 +121,7 @@ L         secret:smtp                 team   -        24     ok
                 "H: secret:smtp: the secret in team has no such member",
                 "I: secret:smtp: base64decode: the value from team is not base64",
                 "J: the value contains a NUL byte, which an environment can't hold",
-                "K: NAME=value takes 131075 bytes, the kernel takes at most 131072; deliver it in a file",
+                "K: NAME=value takes 131075 bytes, the kernel takes at most 131072; deliver it in a file: K_FILE=secret:…|file",
             ]
             .map(|line| format!("doorkey: error: {line}\n"))
             .concat(),

@@ -6,26 +6,12 @@ mod pty;
 mod support;
 
 use std::fs;
-use std::process::Command;
 
-use pty::Terminal;
-use support::{DOORKEY, Place, Run};
+use pty::{Terminal, program, shell};
+use support::{DOORKEY, Place};
 
-/// bash at a terminal, with `doorkey` on its PATH; it shows `$> ` when it waits for a command.
-fn shell(place: &Place) -> Terminal {
-    let mut run = place.shell("");
-    let mut command = Command::new("bash");
-    command
-        .args(["--norc", "--noprofile", "-i"])
-        .current_dir(place.path(""));
-    command.env_clear().env("PS1", "$> ").env("TERM", "dumb");
-    let set = |(name, value): (_, Option<_>)| Some((name, value?));
-    command.envs(run.command.get_envs().filter_map(set));
-    run.command = command;
-    let mut terminal = Terminal::start(run);
-    terminal.wait_for("$> ");
-    terminal
-}
+/// What has a supervisor; `--mask` with a terminal of the workload's own.
+const WAYS: [&str; 2] = ["--init", "--mask"];
 
 /// Counts what Ctrl-C and a window's change send it, and says what is typed.
 const WORKLOAD: &str = r#"n=0; w=0
@@ -40,24 +26,31 @@ while :; do
 done
 "#;
 
-/// The state of the workload, or of doorkey above it, as process tables have it: T is stopped.
-fn state(place: &Place, of_parent: bool) -> char {
+/// The states of the workload and of the supervisor, as process tables have them: T is stopped.
+fn states(place: &Place) -> [char; 2] {
+    // The state, and the parent.
     let stat = |process: &str| {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.to_owned()
+        let mut rest = stat.rsplit_once(") ").unwrap().1.split(' ');
+        let state = rest.next().unwrap().chars().next().unwrap();
+        (state, rest.next().unwrap().to_owned())
     };
     let pid = fs::read_to_string(place.path("pid")).unwrap();
-    let own = stat(pid.trim());
-    let parent = own.split(' ').nth(1).unwrap();
-    let stat = if of_parent { stat(parent) } else { own.clone() };
-    stat.chars().next().unwrap()
+    let (own, mut above) = stat(pid.trim());
+    let is_doorkey = |process: &str| {
+        let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap();
+        name.starts_with("doorkey:")
+    };
+    // At a terminal of its own there is one more in between.
+    let parent = stat(&above).1;
+    if is_doorkey(&parent) {
+        above = parent;
+    }
+    [own, stat(&above).0]
 }
 
 fn wait_for_states(place: &Place, stopped: bool) {
-    while [true, false]
-        .iter()
-        .any(|&which| (state(place, which) == 'T') != stopped)
-    {
+    while states(place).iter().any(|state| (*state == 'T') != stopped) {
         std::thread::yield_now();
     }
 }
@@ -70,186 +63,191 @@ fn place() -> Place {
 
 #[test]
 fn a_job_of_a_shell() {
-    let place = place();
-    let mut terminal = shell(&place);
-    terminal
-        .types("doorkey run --init -- sh workload\n")
-        .wait_for("started.");
-    terminal.types("a\n").wait_for("got a, 0 INT.");
-    terminal.types("\x03").wait_for("INT 1.");
-    terminal.types("b\n").wait_for("got b, 1 INT.");
-    for round in 1..=3 {
-        terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
-        wait_for_states(&place, true);
+    for way in WAYS {
+        let place = place();
+        let mut terminal = shell(&place, &[("WAY", way)]);
         terminal
-            .types("echo shell $((40+2))\n")
-            .wait_for("shell 42")
+            .types("doorkey run $WAY -- sh workload\n")
+            .wait_for("started.");
+        terminal.types("a\n").wait_for("got a, 0 INT.");
+        terminal.types("\x03").wait_for("INT 1.");
+        terminal.types("b\n").wait_for("got b, 1 INT.");
+        for round in 1..=3 {
+            terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
+            wait_for_states(&place, true);
+            terminal
+                .types("echo shell $((40+2))\n")
+                .wait_for("shell 42")
+                .wait_for("$> ");
+            terminal.types("fg\n").wait_for("workload");
+            wait_for_states(&place, false);
+            let line = format!("round {round}");
+            terminal
+                .types(format!("{line}\n"))
+                .wait_for(&format!("got {line}, {round} INT."));
+            terminal
+                .types("\x03")
+                .wait_for(&format!("INT {}.", round + 1));
+        }
+        terminal.resizes(30, 90).wait_for("WINCH 1.");
+        terminal.types("end\n").wait_for("$> ");
+        terminal
+            .types("echo code $?\n")
+            .wait_for("code 7")
             .wait_for("$> ");
-        terminal.types("fg\n").wait_for("workload");
-        wait_for_states(&place, false);
-        let line = format!("round {round}");
-        terminal
-            .types(format!("{line}\n"))
-            .wait_for(&format!("got {line}, {round} INT."));
-        terminal
-            .types("\x03")
-            .wait_for(&format!("INT {}.", round + 1));
+        terminal.types("exit 0\n");
+        let (code, screen, usual) = terminal.end();
+        assert!(code == 0 && usual, "{screen}");
     }
-    terminal.resizes(30, 90).wait_for("WINCH 1.");
-    terminal.types("end\n").wait_for("$> ");
-    terminal
-        .types("echo code $?\n")
-        .wait_for("code 7")
-        .wait_for("$> ");
-    terminal.types("exit 0\n");
-    let (code, screen, usual) = terminal.end();
-    assert!(code == 0 && usual, "{screen}");
 }
 
 #[test]
 fn a_job_in_the_background() {
-    let place = place();
-    let mut terminal = shell(&place);
-    terminal.types("doorkey run --init -- sh workload &\n");
-    // It reads, which stops it, as a shell's job; the shell has kept the terminal.
-    terminal.wait_for("started.");
-    terminal.types("\n").wait_for("$> ");
-    wait_for_states(&place, true);
-    terminal.types("jobs\n").wait_for("Stopped").wait_for("$> ");
-    terminal
-        .types("echo shell $((40+2))\n")
-        .wait_for("shell 42")
-        .wait_for("$> ");
-    // Continued in the background it is stopped again.
-    terminal.types("bg\n").wait_for("$> ");
-    wait_for_states(&place, true);
-    terminal.types("fg\n").wait_for("workload");
-    terminal.types("a\n").wait_for("got a, 0 INT.");
-    terminal.types("\x03").wait_for("INT 1.");
-    terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
-    terminal.types("fg\n").wait_for("workload");
-    terminal.types("end\n").wait_for("$> ");
-    terminal.types("echo code $?\n").wait_for("code 7");
-    terminal.types("exit 0\n");
-    assert_eq!(terminal.end().0, 0);
+    for way in WAYS {
+        let place = place();
+        let mut terminal = shell(&place, &[("WAY", way)]);
+        terminal.types("doorkey run $WAY -- sh workload &\n");
+        // It reads, which stops it, as a shell's job; the shell has kept the terminal.
+        terminal.wait_for("started.");
+        terminal.types("\n").wait_for("$> ");
+        wait_for_states(&place, true);
+        terminal.types("jobs\n").wait_for("Stopped").wait_for("$> ");
+        terminal
+            .types("echo shell $((40+2))\n")
+            .wait_for("shell 42")
+            .wait_for("$> ");
+        // Continued in the background it is stopped again.
+        terminal.types("bg\n").wait_for("$> ");
+        wait_for_states(&place, true);
+        terminal.types("fg\n").wait_for("workload");
+        terminal.types("a\n").wait_for("got a, 0 INT.");
+        terminal.types("\x03").wait_for("INT 1.");
+        terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
+        terminal.types("fg\n").wait_for("workload");
+        terminal.types("end\n").wait_for("$> ");
+        terminal.types("echo code $?\n").wait_for("code 7");
+        terminal.types("exit 0\n");
+        assert_eq!(terminal.end().0, 0);
+    }
 }
 
 /// Running, not stopped, in the background: it is brought to the front without being continued.
 #[test]
 fn brought_to_the_front_while_it_runs() {
-    let place = place();
-    place.write(
-        "first",
-        "echo $$ >pid; echo up.; until [ -e go ]; do sleep 0.01; done; . ./workload",
-    );
-    let mut terminal = shell(&place);
-    terminal
-        .types("doorkey run --init -- sh first &\n")
-        .wait_for("up.");
-    terminal.types("fg\n").wait_for("first");
-    place.write("go", "");
-    terminal.wait_for("started.");
-    terminal.types("a\n").wait_for("got a, 0 INT.");
-    terminal.types("\x03").wait_for("INT 1.");
-    terminal.types("end\n").wait_for("$> ");
-    terminal.types("exit 0\n");
-    assert_eq!(terminal.end().0, 0);
+    for way in WAYS {
+        let place = place();
+        place.write(
+            "first",
+            "echo $$ >pid; echo up.; until [ -e go ]; do sleep 0.01; done; . ./workload",
+        );
+        let mut terminal = shell(&place, &[("WAY", way)]);
+        terminal
+            .types("doorkey run $WAY -- sh first &\n")
+            .wait_for("up.");
+        terminal.types("fg\n").wait_for("first");
+        place.write("go", "");
+        terminal.wait_for("started.");
+        terminal.types("a\n").wait_for("got a, 0 INT.");
+        terminal.types("\x03").wait_for("INT 1.");
+        terminal.types("end\n").wait_for("$> ");
+        terminal.types("exit 0\n");
+        assert_eq!(terminal.end().0, 0);
+    }
 }
 
 #[test]
 fn a_script_keeps_its_terminal_from_what_it_starts_in_the_background() {
-    let place = place();
-    place.write("script", "doorkey run --init -- sleep 1000 & echo up.; read x; echo \"x=$x.\"; kill $!; wait $!; exit 4");
-    let mut terminal = shell(&place);
-    terminal.types("sh script\n").wait_for("up.");
-    terminal.types("a\n").wait_for("x=a.").wait_for("$> ");
-    terminal.types("echo code $?\n").wait_for("code 4");
-    // And has it again after what it starts in the foreground.
-    place.write(
-        "script",
-        "doorkey run --init -- sh workload; read x; echo \"x=$x.\"",
-    );
-    terminal.types("sh script\n").wait_for("started.");
-    terminal.types("\x03").wait_for("INT 1.");
-    terminal.types("end\nb\n").wait_for("x=b.").wait_for("$> ");
-    terminal.types("exit 0\n");
-    assert_eq!(terminal.end().0, 0);
+    for way in WAYS {
+        let place = place();
+        place.write("script", "doorkey run $WAY -- sleep 1000 & echo up.; read x; echo \"x=$x.\"; kill $!; wait $!; exit 4");
+        let mut terminal = shell(&place, &[("WAY", way)]);
+        terminal.types("sh script\n").wait_for("up.");
+        terminal.types("a\n").wait_for("x=a.").wait_for("$> ");
+        terminal.types("echo code $?\n").wait_for("code 4");
+        // And has it again after what it starts in the foreground.
+        place.write(
+            "script",
+            "doorkey run $WAY -- sh workload; echo over.; read x; echo \"x=$x.\"",
+        );
+        terminal.types("sh script\n").wait_for("started.");
+        terminal.types("\x03").wait_for("INT 1.");
+        // What is typed ahead, a terminal of the workload's own would have got.
+        terminal.types("end\n").wait_for("over.");
+        terminal.types("b\n").wait_for("x=b.").wait_for("$> ");
+        terminal.types("exit 0\n");
+        assert_eq!(terminal.end().0, 0);
+    }
 }
 
 /// In a pipeline another process may need the terminal; the signals of the terminal arrive still.
 #[test]
 fn in_a_pipeline() {
-    let place = place();
-    // It starts nothing meanwhile: a shell that is just doing so (by vfork) can not be stopped.
-    place.write(
-        "slow",
-        "trap 'echo INT.; exit 3' INT; echo $$ >pid; sleep 1000 & echo up.; wait",
-    );
-    let mut terminal = shell(&place);
-    terminal
-        .types("set -o pipefail; doorkey run --init -- sh slow | cat\n")
-        .wait_for("up.");
-    terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
-    wait_for_states(&place, true);
-    terminal.types("fg\n").wait_for("slow");
-    wait_for_states(&place, false);
-    terminal.types("\x03").wait_for("$> ");
-    // The terminal is what is typed into, not the pipe.
-    terminal.types("cat | doorkey run --init -- sed 's/^/said: /'\n");
-    terminal.types("a\n").wait_for("said: a");
-    terminal.types("\x04").wait_for("$> ");
-    terminal.types("exit 0\n");
-    assert_eq!(terminal.end().0, 0);
+    for way in WAYS {
+        let place = place();
+        // It starts nothing meanwhile: a shell that is just doing so (by vfork) can not be stopped.
+        place.write(
+            "slow",
+            "trap 'echo INT.; exit 3' INT; echo $$ >pid; sleep 1000 & echo up.; wait",
+        );
+        let mut terminal = shell(&place, &[("WAY", way)]);
+        terminal
+            .types("set -o pipefail; doorkey run $WAY -- sh slow | cat\n")
+            .wait_for("up.");
+        terminal.types("\x1a").wait_for("Stopped").wait_for("$> ");
+        wait_for_states(&place, true);
+        terminal.types("fg\n").wait_for("slow");
+        wait_for_states(&place, false);
+        terminal.types("\x03").wait_for("$> ");
+        // The terminal is what is typed into, not the pipe.
+        terminal.types("cat | doorkey run $WAY -- sed 's/^/said: /'\n");
+        terminal.types("a\n").wait_for("said: a");
+        terminal.types("\x04").wait_for("$> ");
+        terminal.types("exit 0\n");
+        assert_eq!(terminal.end().0, 0);
+    }
 }
 
 /// Where no shell looks after it, nobody could continue it.
 #[test]
 fn the_first_process_of_a_session_is_not_stopped() {
-    let place = place();
-    let start = |words: &[&str]| {
-        let mut run: Run = place.shell("");
-        let mut command = Command::new(words[0]);
-        command
-            .args(&words[1..])
-            .current_dir(place.path(""))
-            .env_clear();
-        command.env("PATH", "/usr/bin:/bin");
-        run.command = command;
-        Terminal::start(run)
-    };
-    let alone = [DOORKEY, "run", "--init", "--", "sh", "workload"];
-    let first = [&["unshare", "--pid", "--fork", "--mount-proc"], &alone[..]].concat();
-    for words in [&alone[..], &first[..]] {
-        let mut terminal = start(words);
-        terminal.wait_for("started.");
-        terminal
-            .types("\x1a")
-            .types("a\n")
-            .wait_for("got a, 0 INT.");
-        terminal.types("\x03").wait_for("INT 1.");
-        terminal.resizes(31, 91).wait_for("WINCH 1.");
-        terminal.types("end\n");
-        let (code, screen, _) = terminal.end();
-        assert_eq!(code, 7, "{screen}");
+    for way in WAYS {
+        let place = place();
+        let alone = [DOORKEY, "run", way, "--", "sh", "workload"];
+        let first = [&["unshare", "--pid", "--fork", "--mount-proc"], &alone[..]].concat();
+        for words in [&alone[..], &first[..]] {
+            let mut terminal = Terminal::start(program(&place, words));
+            terminal.wait_for("started.");
+            terminal
+                .types("\x1a")
+                .types("a\n")
+                .wait_for("got a, 0 INT.");
+            terminal.types("\x03").wait_for("INT 1.");
+            terminal.resizes(31, 91).wait_for("WINCH 1.");
+            terminal.types("end\n");
+            let (code, screen, _) = terminal.end();
+            assert_eq!(code, 7, "{screen}");
+        }
     }
 }
 
 /// An interactive shell as the workload has job control of its own.
 #[test]
 fn a_shell_as_the_workload() {
-    let place = place();
-    let mut terminal = shell(&place);
-    terminal.types("PS1='in''ner> ' doorkey run --init -- bash --norc --noprofile -i\n");
-    terminal
-        .wait_for("inner> ")
-        .types("sh -c 'echo u\"\"p.; exec sleep 1000'\n")
-        .wait_for("up.")
-        .types("\x1a")
-        .wait_for("Stopped")
-        .wait_for("inner> ");
-    terminal.types("kill %1; fg\n").wait_for("inner> ");
-    terminal.types("exit 6\n").wait_for("$> ");
-    terminal.types("echo code $?\n").wait_for("code 6");
-    terminal.types("exit 0\n");
-    assert_eq!(terminal.end().0, 0);
+    for way in WAYS {
+        let place = place();
+        let mut terminal = shell(&place, &[("WAY", way)]);
+        terminal.types("PS1='in''ner> ' doorkey run $WAY -- bash --norc --noprofile -i\n");
+        terminal
+            .wait_for("inner> ")
+            .types("sh -c 'echo u\"\"p.; exec sleep 1000'\n")
+            .wait_for("up.")
+            .types("\x1a")
+            .wait_for("Stopped")
+            .wait_for("inner> ");
+        terminal.types("kill %1; fg\n").wait_for("inner> ");
+        terminal.types("exit 6\n").wait_for("$> ");
+        terminal.types("echo code $?\n").wait_for("code 6");
+        terminal.types("exit 0\n");
+        assert_eq!(terminal.end().0, 0);
+    }
 }

@@ -3,7 +3,7 @@
 
 use doorkey::words::name::{Level, Name};
 use doorkey::words::reference::{
-    Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
+    Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
 };
 
 fn name(text: &str) -> Name {
@@ -18,6 +18,7 @@ fn bare(text: &str) -> Reference {
             member: None,
         }),
         filters: vec![],
+        delivery: Delivery::Plain,
         fallback: None,
     }
 }
@@ -35,6 +36,7 @@ fn plain(target: Target) -> Reference {
     Reference {
         target,
         filters: vec![],
+        delivery: Delivery::Plain,
         fallback: None,
     }
 }
@@ -105,6 +107,18 @@ fn whole_values() {
                 ]
             }),
         ),
+        (
+            b"secret:a|file",
+            with(|r| r.delivery = Delivery::File(None)),
+        ),
+        (
+            b"secret:a|trim|file:tls.key?b",
+            with(|r| {
+                r.filters = vec![Filter::Trim];
+                r.delivery = Delivery::File(Some(name("tls.key")));
+                r.fallback = Some(b"b".to_vec());
+            }),
+        ),
         (b"secret:a?", with(|r| r.fallback = Some(vec![]))),
         (
             b"secret:a?b}c",
@@ -171,6 +185,7 @@ fn single_places() {
             Reference {
                 target: place("vault", "db", "a", Some(2)),
                 filters: vec![Filter::Trim],
+                delivery: Delivery::Plain,
                 fallback: Some(b"x".to_vec()),
             },
         ),
@@ -307,7 +322,8 @@ fn malformed_values() {
     const STEP: &str = "an empty step in the member";
     const CONTROL: &str = "a control character in the member";
     const UTF8: &str = "the member is not UTF-8";
-    const FILTER: &str = "the filter is not one of urlencode, base64, base64decode, trim";
+    const FILTER: &str = "the filter is not one of urlencode, base64, base64decode, trim, file";
+    const LAST: &str = "file must be the last filter";
     const STRAY: &str = "a character that can't stand in a reference";
     const CLOSING: &str = "the closing '}' is missing";
     let long = "n".repeat(254);
@@ -361,6 +377,13 @@ fn malformed_values() {
         (b"secret:a|trim|", 15, FILTER),
         (b"secret:a|trim#b", 14, STRAY),
         (b"secret:a|trim ", 14, STRAY),
+        (b"secret:a|File", 10, FILTER),
+        (b"secret:a|file|trim", 15, LAST),
+        (b"secret:a|file:b|file", 17, LAST),
+        (b"secret:a|file:", 15, MISSING),
+        (b"secret:a|file:.b", 15, BEGINS),
+        (b"secret:a|file:../b", 15, BEGINS),
+        (b"secret:a|file:b/c", 16, STRAY),
         (b"${secret:", 10, MISSING),
         (b"${secret:}", 10, MISSING),
         (b"${secret::a}", 10, BEGINS),

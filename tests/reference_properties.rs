@@ -2,7 +2,7 @@
 
 use doorkey::words::name::{Level, Name};
 use doorkey::words::reference::{
-    Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
+    Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,7 @@ fn plain(target: Target) -> Reference {
     Reference {
         target,
         filters: vec![],
+        delivery: Delivery::Plain,
         fallback: None,
     }
 }
@@ -70,8 +71,15 @@ fn references(fallback: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value =
     let at_a_place = at_a_place
         .prop_map(|(scheme, path, key, version)| plain(place(scheme, &path, &key, version)));
     let any = prop_oneof![in_scopes, at_a_place];
-    (any, filters, prop::option::of(fallback)).prop_map(|(any, filters, fallback)| Reference {
+    let file = "[A-Za-z0-9_][A-Za-z0-9._-]{0,252}".prop_map(|text| name(&text));
+    let delivery = prop_oneof![
+        Just(Delivery::Plain),
+        prop::option::of(file).prop_map(Delivery::File),
+    ];
+    let rest = (filters, delivery, prop::option::of(fallback));
+    (any, rest).prop_map(|(any, (filters, delivery, fallback))| Reference {
         filters,
+        delivery,
         fallback,
         ..any
     })
@@ -114,6 +122,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
         b"db_password",
         b"trim",
         b"base64",
+        b"file",
         b"\xff",
         b"\xc3\xa4",
         b"\0",

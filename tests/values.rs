@@ -162,8 +162,8 @@ fn what_the_kernel_would_not_take() {
     let full = "${secret:almost}${secret:almost}${secret:rest}";
     let fits = place.run(["-q", "sh", "-c", "printf %s \"$X\" | wc -c"]);
     fits.env("X", full).gives(0, "131069\n", "");
-    let long =
-        "NAME=value takes 131073 bytes, the kernel takes at most 131072; deliver it in a file";
+    let long = "NAME=value takes 131073 bytes, the kernel takes at most 131072; deliver it in a \
+                file: X_FILE=secret:…|file";
     let fault = format!("doorkey: error: X: {long}\n");
     place
         .run(["true"])
@@ -189,7 +189,7 @@ fn what_the_kernel_would_not_take() {
         .args(run.command.get_args());
     let ended = limited.end();
     let message = "doorkey: error: arguments and environment need N bytes, the kernel takes \
-                   131072; the longest variable is X\n";
+                   131072; the longest variable is X; deliver it in a file: X_FILE=secret:…|file\n";
     // How much the command's own name adds is the launch's business.
     let need = ended
         .err()

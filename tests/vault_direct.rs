@@ -337,3 +337,45 @@ fn the_address_comes_from_nowhere_that_others_could_have_written() {
         assert!(!err.contains("hunter"), "{err}");
     }
 }
+
+#[test]
+fn places_in_files() {
+    let app = App::alone();
+    let team = app.document("team");
+    app.put("team", json!({"user": "ann", "pass": "one\ntwo"}));
+    let template =
+        format!("a: ${{vault:{team}#user}}\nb: ${{bao:{team}#pass|base64}}\nc: $${{bao:a#b}}\n");
+    app.place.write("app.in", template);
+    let with_token = |words: &str| {
+        let run = app.nobody(words).env("DOORKEY_STORE", "");
+        let run = run.env("VAULT_ADDR", app.bao.address());
+        run.env("VAULT_TOKEN", &app.token)
+    };
+    let rendered = "a: ann\nb: b25lCnR3bw==\nc: ${bao:a#b}\n";
+    with_token("render app.in").gives(0, rendered, "");
+    app.place
+        .write("none.in", format!("x${{vault:{team}#none}}"));
+    let ended = with_token("render none.in").end();
+    let said = format!("doorkey: error: none.in:1:2: vault:{team}#none: there is no such key in ");
+    assert!(ended.err().starts_with(&said), "{}", ended.err());
+    // A token that is handed over lives on, in a file too.
+    let (role, secret) = app.admin.approle("approle", &app.mount);
+    let run = app
+        .nobody("run -q -- sh -c")
+        .arg("cat $PASS; cat $VAULT_TOKEN");
+    let run = run
+        .env("DOORKEY_STORE", "")
+        .env("VAULT_ADDR", app.bao.address())
+        .env("VAULT_TOKEN", "vault:login|file")
+        .env("PASS", format!("vault:{team}#pass|file"))
+        .env("VAULT_AUTH_METHOD", "approle")
+        .env("VAULT_ROLE_ID", role)
+        .env("VAULT_SECRET_ID", secret);
+    let mark = app.bao.mark();
+    let out = run.ok().out();
+    let token = out.strip_prefix("one\ntwo").expect("both files");
+    assert!(token.len() > 20, "a token");
+    let read = format!("read {team}");
+    let login = "update auth/approle/login".to_owned();
+    assert_eq!(app.bao.requests(mark), [read, login]);
+}

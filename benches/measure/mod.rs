@@ -232,12 +232,12 @@ impl Task {
     }
 }
 
-/// Puts the workload into a folder; gives its path.
-pub fn workload(folder: &Path) -> Outcome<String> {
-    let file = folder.join("true");
-    fs::copy(env::current_exe()?, &file)?;
-    fs::copy(env::current_exe()?, folder.join("wait"))?;
-    Ok(file.to_string_lossy().into_owned())
+/// Puts this program into a folder, under these names; gives the path of the first.
+pub fn copies(folder: &Path, names: &[&str]) -> Outcome<String> {
+    for name in names {
+        fs::copy(env::current_exe()?, folder.join(name))?;
+    }
+    Ok(folder.join(names[0]).to_string_lossy().into_owned())
 }
 
 /// A program's file, found as a shell finds it.

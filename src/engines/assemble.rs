@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
+use super::deliver::{self, Files};
 use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
 use crate::pure::{dotenv, spec};
 use crate::stores;
@@ -31,6 +32,8 @@ pub struct Sources {
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// Where files are delivered.
+    pub files: Files,
 }
 
 /// An environment with what its values refer to.
@@ -43,6 +46,8 @@ pub struct Assembled<'a> {
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
     pub kept: Vec<Vec<u8>>,
+    /// Where files are delivered.
+    pub files: Files,
     /// Everything that is wrong so far.
     pub errors: Vec<Error>,
 }
@@ -107,11 +112,13 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
             Err(at) => errors.push(Fault::of(&name, None, Cause::Malformed(at)).into()),
         }
     }
+    errors.extend(deliver::faults(&sources.files, &values));
     Assembled {
         environment,
         values,
         words,
         kept,
+        files: sources.files.clone(),
         errors,
     }
 }

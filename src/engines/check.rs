@@ -1,6 +1,7 @@
 //! Looks at every reference without launching anything.
 
 use super::answers::{Answer, wanted};
+use super::deliver::Deliveries;
 use super::fill;
 use super::resolve::Resolved;
 use crate::pure::environment::refusal;
@@ -35,6 +36,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             });
         }
     }
+    let mut deliveries = Deliveries::new(resolved.files.clone());
     for (_, variable, value) in &resolved.values {
         let first = rows.len();
         for reference in references(value) {
@@ -65,7 +67,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
                     row.size = Some(value.len());
                     row.status = "ok";
                 }
-                Ok(Some(fill::Piece::Text(_))) => row.status = "default",
+                Ok(Some(_)) => row.status = "default",
                 Ok(None) if row.scope.is_none() => row.status = "absent",
                 Ok(None) => {}
                 Err(cause) => {
@@ -78,7 +80,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             rows.push(row);
         }
         // What is wrong with the whole value is said of each reference in it.
-        if let Ok(Some(pieces)) = fill::fill(value, &resolved.answers)
+        if let Ok(Some(pieces)) = fill::fill(variable, value, &resolved.answers, &mut deliveries)
             && let Some(cause) = refusal(variable, &fill::value(&pieces))
         {
             for row in &mut rows[first..] {
@@ -123,6 +125,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::NotJson(_) => "not-json",
         Cause::NoMember(_) => "no-member",
         Cause::NotBase64(_) => "not-base64",
+        Cause::NoFileName | Cause::SameFile(_) => "file-name",
         Cause::Nul => "nul",
         Cause::TooLong(_) => "too-long",
     }

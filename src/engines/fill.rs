@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::answers::{Answer, Answers, wanted};
+use super::deliver::Deliveries;
 use crate::pure::{filter, json};
 use crate::stores::Found;
 use crate::words::error::Cause;
@@ -14,6 +15,8 @@ pub enum Piece<'a> {
     Text(&'a [u8]),
     /// What a reference gave, and what stands for it where it isn't shown.
     Secret(String, Cow<'a, [u8]>),
+    /// The path of the file that what a reference gave is delivered in, and that.
+    File(Vec<u8>, String, Cow<'a, [u8]>),
 }
 
 impl Piece<'_> {
@@ -22,6 +25,15 @@ impl Piece<'_> {
         match self {
             Piece::Text(text) => text,
             Piece::Secret(_, value) => value,
+            Piece::File(path, _, _) => path,
+        }
+    }
+
+    /// The secret in it, after what stands for it where it isn't shown.
+    pub fn secret(&self) -> Option<(&str, &[u8])> {
+        match self {
+            Piece::Text(_) => None,
+            Piece::Secret(label, value) | Piece::File(_, label, value) => Some((label, value)),
         }
     }
 }
@@ -29,17 +41,26 @@ impl Piece<'_> {
 /// What a value came to: its pieces, or that the variable is to be removed.
 pub type Filled<'a> = Option<Vec<Piece<'a>>>;
 
-/// Fills in one value.
+/// Fills in the value of a variable. What goes into files is added to `deliveries`.
 ///
 /// # Errors
 /// Every reference in it that has no value, with the cause.
 pub fn fill<'a>(
+    variable: &[u8],
     value: &'a Value,
     answers: &'a Answers<'_>,
+    deliveries: &mut Deliveries,
 ) -> Result<Filled<'a>, Vec<(Reference, Cause)>> {
+    let mut piece = |reference| match piece(reference, answers)? {
+        Some(Piece::Secret(label, value)) if reference.is_file() => {
+            let path = deliveries.add(variable, reference, &value);
+            Ok(Some(Piece::File(path, label, value)))
+        }
+        piece => Ok(piece),
+    };
     match value {
         Value::Plain => Ok(None),
-        Value::Whole(reference) => match piece(reference, answers) {
+        Value::Whole(reference) => match piece(reference) {
             Ok(None) => Ok(None),
             Ok(Some(piece)) => Ok(Some(vec![piece])),
             Err(cause) => Err(vec![(reference.clone(), cause)]),
@@ -50,7 +71,7 @@ pub fn fill<'a>(
             for part in parts {
                 match part {
                     Part::Text(text) => pieces.push(Piece::Text(text)),
-                    Part::Reference(reference) => match piece(reference, answers) {
+                    Part::Reference(reference) => match piece(reference) {
                         Ok(piece) => pieces.extend(piece),
                         Err(cause) => faults.push((reference.clone(), cause)),
                     },

@@ -1,12 +1,16 @@
-//! What doorkey does: put the environment together, resolve it, launch, supervise.
+//! What doorkey does: put the environment together, resolve it, launch, supervise,
+//! join.
 
 pub mod answers;
 pub mod assemble;
 pub mod cache;
 pub mod check;
+pub mod deliver;
 pub mod fill;
 pub mod init;
+pub mod join;
 pub mod launch;
 pub mod opened;
+pub mod render;
 pub mod resolve;
 pub mod show;

@@ -64,9 +64,20 @@ impl Stores {
         other.map(|(_, store)| store.as_ref())
     }
 
+    /// Whether a store is the one that the scopes are in.
+    pub fn is_main(&self, store: &dyn Store) -> bool {
+        let main = self.main.as_deref();
+        main.is_some_and(|main| is_same(main, store))
+    }
+
     /// All that are open, the main one first.
     pub fn all(&self) -> impl Iterator<Item = &dyn Store> {
         let others = self.others.iter().map(|(_, store)| store.as_ref());
         self.main.as_deref().into_iter().chain(others)
     }
+}
+
+/// Whether both are one.
+pub fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
+    std::ptr::addr_eq(one, other)
 }

@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
-use super::fill::{self, Piece};
-use super::init::Digests;
-use super::opened::Stores;
-use crate::pure::digest::keyed;
+use super::deliver::{Deliveries, Files};
+use super::fill::{self, Filled};
+use super::opened::{Stores, is_same};
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Reference, Scoped, Target, Value, references};
+use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -22,6 +21,8 @@ pub struct Resolved<'a, 'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// Where files are delivered.
+    pub files: Files,
     /// What the stores said.
     pub answers: Answers<'a>,
     /// Everything that is wrong so far.
@@ -69,6 +70,7 @@ fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
             let reference = Reference {
                 target: Target::Scoped(scoped),
                 filters: vec![],
+                delivery: Delivery::Plain,
                 fallback: None,
             };
             assembled
@@ -107,79 +109,91 @@ pub fn resolve<'a, 'e>(
         (cache, cache::bound(&identities, scopes, &questions, all))
     });
     for store in stores.all() {
-        let is_main = stores
-            .main
-            .as_deref()
-            .is_some_and(|main| is_same(main, store));
-        let places = questions.direct.iter();
-        let here = |place: &&_| stores.of(place).is_some_and(|other| is_same(other, store));
-        let mut asked = Asked {
-            scopes: vec![],
-            direct: places.filter(here).cloned().collect(),
-        };
-        let scoped = is_main && (all || !questions.scoped.is_empty());
-        if scoped {
-            asked.scopes = scopes.in_force();
-        }
+        let asked = asked_of(store, stores, scopes, &questions, all);
         let mut reading = depth;
-        if reading != Depth::Names || !store.is_laborious() {
-            match store.prepare(&asked) {
-                Ok(()) => {}
-                Err(trouble) => {
-                    // What is missing can still be said beside a key that is.
-                    let goes_on = trouble.is_of_key();
-                    match &cache {
-                        Some((cache, bound)) if trouble.is_unreached() => {
-                            let used = cache.use_instead(&trouble, bound, &mut answers, &questions);
-                            let Err(error) = used else {
-                                if all {
-                                    add_names(&mut assembled, cached_names(&answers));
-                                }
-                                return resolved(assembled, answers);
-                            };
-                            assembled.errors.push(error);
+        if (depth != Depth::Names || !store.is_laborious())
+            && let Err(trouble) = store.prepare(&asked)
+        {
+            match &cache {
+                Some((cache, bound)) if trouble.is_unreached() => {
+                    match cache.use_instead(&trouble, bound, &mut answers, &questions) {
+                        Ok(()) => {
+                            if all {
+                                add_names(&mut assembled, cached_names(&answers));
+                            }
+                            return resolved(assembled, answers);
                         }
-                        Some((cache, _)) if trouble.is_denial() => cache.forget(),
-                        _ => {}
-                    }
-                    assembled.errors.push(Error::Store {
-                        store: store.label().to_owned(),
-                        trouble,
-                    });
-                    reading = Depth::Names;
-                    if !goes_on {
-                        continue;
+                        Err(error) => assembled.errors.push(error),
                     }
                 }
+                Some((cache, _)) if trouble.is_denial() => cache.forget(),
+                _ => {}
             }
+            // What is missing can still be said beside a key that is.
+            let goes_on = trouble.is_of_key();
+            assembled.errors.push(Error::Store {
+                store: store.label().to_owned(),
+                trouble,
+            });
+            if !goes_on {
+                continue;
+            }
+            reading = Depth::Names;
         }
+        let is_main = stores.is_main(store);
         if is_main && all {
             add_all(&mut assembled, store, scopes);
             questions = all_references(&assembled);
         }
-        if scoped {
+        if !asked.scopes.is_empty() {
             answers.look_for(store, std::mem::take(&mut questions.scoped), reading);
         }
         answers.read(store, asked.direct.into_iter());
     }
-    match cache {
-        Some((cache, _)) if answers.has_denial() => cache.forget(),
-        Some((cache, bound)) if assembled.errors.is_empty() => {
-            // What a launch fails with is not worth keeping, nor losing what one had before.
-            let mut values = assembled.values.iter();
-            if values.all(|(_, _, value)| fill::fill(value, &answers).is_ok()) {
-                cache.keep(bound, &answers);
-            }
-        }
-        _ => {}
+    if let Some((cache, bound)) = cache {
+        keep(cache, bound, &assembled, &answers);
     }
     resolved(assembled, answers)
+}
+
+/// What of all questions is one store's.
+fn asked_of(
+    store: &dyn Store,
+    stores: &Stores,
+    scopes: &Scopes,
+    questions: &Questions,
+    all: bool,
+) -> Asked {
+    let here = |place: &&_| stores.of(place).is_some_and(|other| is_same(other, store));
+    let has_scoped = stores.is_main(store) && (all || !questions.scoped.is_empty());
+    Asked {
+        scopes: match has_scoped {
+            true => scopes.in_force(),
+            false => vec![],
+        },
+        direct: questions.direct.iter().filter(here).cloned().collect(),
+    }
+}
+
+/// Keeps what the stores have said for when they can't be reached; where one said no, nothing.
+fn keep(cache: &Cache, bound: String, assembled: &Assembled<'_>, answers: &Answers<'_>) {
+    if answers.has_denial() {
+        return cache.forget();
+    }
+    // What a launch fails with is not worth keeping, nor losing what one had before.
+    let mut values = assembled.values.iter();
+    let has_value = |reference| fill::piece(reference, answers).is_ok();
+    let is_whole = values.all(|(_, _, value)| references(value).all(has_value));
+    if assembled.errors.is_empty() && is_whole {
+        cache.keep(bound, answers);
+    }
 }
 
 fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<'a, 'e> {
     Resolved {
         environment: assembled.environment,
         values: assembled.values,
+        files: assembled.files,
         answers,
         errors: assembled.errors,
     }
@@ -191,40 +205,29 @@ fn cached_names(answers: &Answers<'_>) -> BTreeSet<Name> {
     names.map(|(_, name)| name.clone()).collect()
 }
 
-fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
-    std::ptr::addr_eq(one, other)
-}
-
 impl<'e> Resolved<'_, 'e> {
-    /// The keyed digest of what each variable is filled in with, by name; of those that can't be
-    /// filled in none.
-    pub fn digests(&self, key: &[u8; 32]) -> Digests {
-        let digest = |(_, name, value): &(usize, Vec<u8>, Value)| {
-            let pieces = fill::fill(value, &self.answers).ok()?;
-            let is_there = [pieces.is_some() as u8];
-            let pieces = pieces.unwrap_or_default();
-            let stretches = pieces.iter().map(Piece::bytes);
-            let digest = keyed(key, [is_there.as_slice()].into_iter().chain(stretches));
-            Some((name.clone(), digest))
-        };
-        self.values.iter().filter_map(digest).collect()
-    }
-
-    /// Fills every value in.
+    /// Fills every value in, and shows what of. What goes into files comes beside the environment;
+    /// nothing of it is written yet.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn fill(self) -> Result<(Environment<'e>, Summary), Error> {
+    pub fn fill(
+        self,
+        mut see: impl FnMut(&[u8], &Filled<'_>),
+    ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
         let Resolved {
             mut environment,
             values,
+            files,
             answers,
             mut errors,
         } = self;
+        let mut deliveries = Deliveries::new(files);
         let mut filled = Vec::with_capacity(values.len());
         for (place, name, value) in &values {
-            match fill::fill(value, &answers) {
+            match fill::fill(name, value, &answers, &mut deliveries) {
                 Ok(pieces) => {
+                    see(name, &pieces);
                     let entry = pieces.map(|pieces| fill::join(name, &pieces));
                     let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
                     let refused = value.and_then(|value| refusal(name, value));
@@ -258,6 +261,6 @@ impl<'e> Resolved<'_, 'e> {
                 None => summary.direct += 1,
             }
         }
-        Ok((environment, summary))
+        Ok((environment, deliveries, summary))
     }
 }

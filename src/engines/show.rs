@@ -1,5 +1,6 @@
 //! Shows the environment that the workload would get, without any secret in it.
 
+use super::deliver::Deliveries;
 use super::fill::{self, Piece};
 use super::launch::seal;
 use super::resolve::Resolved;
@@ -30,9 +31,10 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
             lines[place] = Some([name, b"=", &placeholder(&label)].concat());
         }
     }
+    let mut deliveries = Deliveries::new(resolved.files.clone());
     for (place, name, value) in &resolved.values {
         // What can't be filled in is said below.
-        if let Ok(filled) = fill::fill(value, answers) {
+        if let Ok(filled) = fill::fill(name, value, answers, &mut deliveries) {
             lines[*place] = filled.map(|pieces| {
                 let shown: Vec<u8> = pieces
                     .iter()
@@ -42,7 +44,7 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
             });
         }
     }
-    let (environment, _) = resolved.fill()?;
+    let (environment, ..) = resolved.fill(|_, _| ())?;
     seal(environment, &[])?;
     Ok(lines
         .into_iter()
@@ -55,5 +57,6 @@ fn show_piece(piece: &Piece<'_>, values: &[(String, &[u8])]) -> Vec<u8> {
     match piece {
         Piece::Text(text) => masked(text, values),
         Piece::Secret(label, _) => placeholder(label),
+        Piece::File(path, ..) => path.clone(),
     }
 }

@@ -1,5 +1,5 @@
 //! What needs nothing but its arguments: precedence, configuration, environments, filters,
-//! signals, limits, accounts.
+//! signals, limits, accounts, what /proc says.
 
 pub mod account;
 pub mod config;
@@ -11,6 +11,7 @@ pub mod json;
 pub mod limit;
 pub mod mask;
 pub mod nearest;
+pub mod proc;
 pub mod scope;
 pub mod signal;
 pub mod spec;

@@ -38,7 +38,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
             return Err(Error::all(resolved.errors));
         }
         if depth == Depth::Values {
-            let (environment, _) = resolved.fill()?;
+            let (environment, ..) = resolved.fill(|_, _| ())?;
             launch::seal(environment, &[])?;
         }
         Ok(ExitCode::SUCCESS)

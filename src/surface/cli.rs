@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::flags::{self, Group, Kind, Opt};
+use super::texts;
 
 /// A subcommand that does something.
 pub struct Leaf {
@@ -61,6 +62,10 @@ const fn one(id: &'static str, name: &'static str, help: &'static str) -> Positi
 }
 
 const NAME: Positional = one("name", "NAME", "The secret's name");
+const COMMAND: Positional = Positional {
+    how_many: Many::Rest,
+    ..one("command", "COMMAND", "The command and its arguments")
+};
 const RECIPIENTS: Positional = Positional {
     how_many: Many::Any,
     ..one("recipient", "RECIPIENT", "Public keys: age1…")
@@ -78,7 +83,7 @@ const WRITING: Leaf = Leaf {
     ],
     groups: flags::SCOPED,
     own: &[flags::VALUE_FILE, flags::RAW, flags::JSON],
-    after_help: Some(FROM_INPUT),
+    after_help: Some(texts::FROM_INPUT),
     ..NOTHING
 };
 
@@ -94,14 +99,20 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["run"],
         about: "Run a command with its secrets",
-        positionals: &[Positional {
-            how_many: Many::Rest,
-            ..one("command", "COMMAND", "The command and its arguments")
-        }],
+        positionals: &[COMMAND],
         groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(RUN_EXAMPLES),
+        after_help: Some(texts::RUN_EXAMPLES),
         ..NOTHING
+    },
+    Leaf {
+        words: &["join"],
+        about: "Run a command beside a running workload",
+        positionals: &[COMMAND],
+        groups: flags::JOINING,
+        own: &[flags::PID],
+        usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
+        after_help: Some(texts::JOIN_EXAMPLE),
     },
     Leaf {
         words: &["check"],
@@ -114,6 +125,21 @@ pub const LEAVES: &[Leaf] = &[
         words: &["env"],
         about: "Print the environment, its secrets masked",
         groups: flags::SOURCES,
+        ..NOTHING
+    },
+    Leaf {
+        words: &["render"],
+        about: "Fill in a file's references",
+        positionals: &[
+            one("template", "TEMPLATE", "The file; - is standard input"),
+            Positional {
+                required: false,
+                ..one("out", "OUT", "Where to [default: -, standard output]")
+            },
+        ],
+        groups: flags::RENDERING,
+        own: &[flags::SPEC, flags::SPEC_PATH],
+        after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },
     Leaf {
@@ -204,7 +230,7 @@ pub const LEAVES: &[Leaf] = &[
             "DEST",
             "A path, or an existing folder to put it in as doorkey",
         )],
-        after_help: Some(IN_FRONT),
+        after_help: Some(texts::IN_FRONT),
         ..NOTHING
     },
     Leaf {
@@ -337,7 +363,7 @@ pub fn tree() -> Command {
     let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(EXAMPLES);
+        .after_help(texts::EXAMPLES);
     grown(root, &[])
 }
 
@@ -367,36 +393,6 @@ fn grown(command: Command, words: &[&str]) -> Command {
     }
     command
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  doorkey store init secrets
-  doorkey secret set db_password --store age:secrets --team < password.txt
-  DB_PASSWORD=secret:db_password doorkey run --store age:secrets -- ./server";
-
-const RUN_EXAMPLES: &str = "\
---env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
-repeated. Every option can be given as a variable: --env-file is
-DOORKEY_ENV_FILE.
-Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
-signal N before the start; else the command's own.
-
-Examples:
-  doorkey run --store age:secrets --project web -- ./server --port 80
-  doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
-
-const FROM_INPUT: &str = "\
-The value is read from standard input, or asked for on a terminal. One newline
-at the end of piped input is dropped, unless --raw.
-
-Example:
-  openssl rand -hex 32 | doorkey secret set session_key --project web";
-
-const IN_FRONT: &str = "\
-What is there is replaced in one step, even where it runs. No folder is made.
-
-Example, for an init container that puts doorkey in front of another image:
-  doorkey install /shared";
 
 #[cfg(test)]
 mod tests {

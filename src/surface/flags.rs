@@ -176,11 +176,7 @@ const ENVIRONMENT: Group = Group {
             "FILE",
             "Add variables from a deployment spec, YAML or JSON",
         ),
-        value(
-            "spec-path",
-            "PATH",
-            "Where the list is in the spec [default: env]",
-        ),
+        SPEC_PATH,
         values("env", "NAME=VALUE", "Add one variable").short('e'),
         flag("all", "Add every secret in force under its own name"),
         flag("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG"),
@@ -190,6 +186,8 @@ const ENVIRONMENT: Group = Group {
             "Pass on a variable that would be removed",
         ),
         values("literal", "NAME", "Take a variable's value as it is"),
+        value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
+        flag("allow-disk", "Let that folder be on a disk"),
     ],
 };
 
@@ -266,7 +264,7 @@ const WORKLOAD: Group = Group {
         ),
         flag("no-new-privs", "Let it and its children gain no privileges"),
         value("umask", "MODE", "Permissions that its files don't get"),
-        value("chdir", "DIR", "Its working directory"),
+        CHDIR,
         value("argv0", "NAME", "What it finds as its own name"),
         Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),
         values(
@@ -280,6 +278,13 @@ const WORKLOAD: Group = Group {
             "Send it this when doorkey's parent has ended",
         ),
     ],
+};
+
+const CHDIR: Opt = value("chdir", "DIR", "Its working directory");
+
+const FOLDER: Group = Group {
+    heading: OWN,
+    options: &[CHDIR],
 };
 
 const LOGGING: Group = Group {
@@ -315,6 +320,10 @@ pub const LAUNCH: &[Group] = &[
     TIME,
     LOGGING,
 ];
+/// Of the one that fills a file in.
+pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
+/// Of the one that joins a workload.
+pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
 /// Of those that work on a whole store.
@@ -326,6 +335,24 @@ pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap or
 pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
 /// `--watch`, likewise.
 pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
+/// `--spec-path`.
+pub const SPEC_PATH: Opt = value(
+    "spec-path",
+    "PATH",
+    "Where the list is in the spec [default: env]",
+);
+/// `--spec`, of which only the references count.
+pub const SPEC: Opt = value(
+    "spec",
+    "FILE",
+    "Resolve this deployment spec's references, too",
+);
+/// `--pid`.
+pub const PID: Opt = value(
+    "pid",
+    "N",
+    "The workload or its supervisor [default: PID 1's]",
+);
 /// `--key-file`.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.

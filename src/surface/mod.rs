@@ -6,15 +6,19 @@ mod env;
 mod flags;
 mod given;
 mod install;
+mod join;
 mod list;
 mod log;
+mod masking;
 mod options;
 mod refresh;
+mod render;
 mod run;
 mod secret;
 mod store;
 mod table;
 mod target;
+mod texts;
 mod workload;
 
 use std::ffi::OsString;
@@ -50,9 +54,10 @@ pub fn main() -> ExitCode {
     let mut started = environ::read();
     let arguments = started.arguments.split_off(1.min(started.arguments.len()));
     let leaf = Leaf::of(&arguments);
-    let launching = leaf.is_some_and(|leaf| leaf.words == ["run"]);
+    let launching =
+        leaf.is_some_and(|leaf| [["run"], ["join"]].iter().any(|one| leaf.words == one));
     let result = match leaf {
-        Some(leaf) => start(leaf, launching, &arguments, started),
+        Some(leaf) => start(leaf, &arguments, started),
         None => {
             origin::unblock();
             tree(&arguments)
@@ -72,15 +77,12 @@ pub fn main() -> ExitCode {
 
 /// Parses a subcommand's arguments and does what they say; where `--init` asks for it, in a second
 /// process that is forked before.
-fn start(
-    leaf: &Leaf,
-    launching: bool,
-    arguments: &[OsString],
-    mut started: Started,
-) -> Result<ExitCode, Error> {
+fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
-    let asked = given.asks_for_supervisor(leaf).filter(|_| launching);
+    // In a workload's container the variables can be there for any subcommand.
+    let runs = leaf.words == ["run"];
+    let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
     if let Some(asked) = asked {
         let (same, by) = init::split(started, asked)?;
         (started, supervised) = (same, Some(by));
@@ -98,8 +100,10 @@ fn start(
 /// Where each other subcommand is.
 fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
     match leaf.words {
+        ["join"] => join::join(&options, &started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
+        ["render"] => render::render(&options, started),
         ["secret", "create"] => secret::write(&options, started, How::Create),
         ["secret", "set"] => secret::write(&options, started, How::Set),
         ["secret", "update"] => secret::write(&options, started, How::Update),

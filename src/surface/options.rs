@@ -239,6 +239,7 @@ impl Options {
                 .map(|file| (PathBuf::from(file), spec_path)),
             assignments,
             literal: bytes("literal"),
+            files: super::run::files(self)?,
         })
     }
 

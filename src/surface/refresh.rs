@@ -10,7 +10,10 @@ use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
 use crate::engines::answers::Depth;
-use crate::engines::init::{Digests, Known, OnChange, Outcome, Supervised, Watching, pause};
+use crate::engines::deliver::Deliveries;
+use crate::engines::init::{
+    Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
+};
 use crate::pure::digest::keyed;
 use crate::pure::signal;
 use crate::stores::Access;
@@ -70,34 +73,57 @@ pub fn refresh(
         ::log::set_max_level(::log::LevelFilter::Error);
     }
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let digests = resolved.digests(&key);
-        resolved.fill().map(|_| digests)
+        let mut digests = Vec::new();
+        let (_, deliveries, _) = resolved.fill(|name, filled| {
+            digests.push((name.to_vec(), digest(&key, filled)));
+        })?;
+        Ok((digests, deliveries))
     });
     ::log::set_max_level(level);
-    let outcome = match fetched {
-        Ok(digests) => compared(digests, &known, &watching),
-        Err(error) if error.is_loss() => lost(&error, &known, &watching, &key),
-        Err(error) => failed(&error, &known, &watching),
-    };
+    let outcome =
+        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+    let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
+        true => lost(&error, &known, &watching, &key),
+        false => failed(&error, &known, &watching),
+    });
     supervised.report(&outcome)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn compared(digests: Digests, known: &Known, watching: &Watching) -> Outcome {
+/// Puts the new files in the place of the workload's; those in memory can't be changed.
+fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
+    let account = workload::account(options)?;
+    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    match deliveries.to_remove().is_empty() {
+        true => Ok(()),
+        false => deliveries.write(owner),
+    }
+}
+
+fn compared(
+    options: &Options,
+    digests: Digests,
+    files: Deliveries,
+    known: &Known,
+    watching: &Watching,
+) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
         ::log::info!("secrets can be fetched again");
     }
     let changed = changed(&known.digests, &digests);
     if changed.is_empty() {
-        return Outcome::Same;
+        return Ok(Outcome::Same);
     }
     let then = match watching.on_change {
         OnChange::Restart => "the command is launched anew".to_owned(),
-        OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
+        OnChange::Signal(signal) => {
+            swap(options, files)?;
+            format!("the command gets {}", signal::name(signal))
+        }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
     ::log::info!("changed: {}; {then}", changed.join(", "));
-    Outcome::Changed(digests)
+    Ok(Outcome::Changed(digests))
 }
 
 /// The variables that are filled in otherwise now, or that only one of both has.

@@ -1,17 +1,20 @@
 //! `doorkey run`: resolve everything, then become the command.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::log::Level;
 
+use super::masking::Sought;
 use super::options::Options;
 use super::{log, refresh, workload};
 use crate::engines::answers::Depth;
-use crate::engines::assemble::assemble;
-use crate::engines::init::Supervised;
+use crate::engines::assemble::{Assembled, Sources, assemble};
+use crate::engines::deliver::{self, Files};
+use crate::engines::fill::Piece;
+use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
@@ -37,34 +40,56 @@ pub fn run(
     let began = Instant::now();
     let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
-    let attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
+    let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command: Vec<CString> = options
         .values("command")
         .into_iter()
         .map(|word| environ::c_string(word.to_owned()))
         .collect();
-    let (environment, summary, used) =
+    let ((environment, deliveries, summary), used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
-            if let Some(supervised) = &mut supervised
-                && options.value("watch").is_some()
-            {
-                supervised.remember(&resolved.digests(&supervised.key))?;
+            let Some(supervised) = &mut supervised else {
+                return Ok((resolved.fill(|_, _| ())?, used));
+            };
+            let mut digests = Vec::new();
+            let mut sought = options.flag("mask").then(Sought::default);
+            if let Some(sought) = &mut sought {
+                let read = resolved.answers.values();
+                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
             }
-            let (environment, summary) = resolved.fill()?;
-            Ok((environment, summary, used))
+            let filled = resolved.fill(|name, filled| {
+                digests.push((name.to_vec(), digest(&supervised.key, filled)));
+                if let Some(sought) = &mut sought {
+                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
+                    secrets.for_each(|(label, value)| sought.add(label, value));
+                }
+            })?;
+            if options.value("watch").is_some() {
+                supervised.remember(&digests)?;
+            }
+            if let Some(sought) = sought {
+                sought.arm(&options, supervised)?;
+            }
+            Ok((filled, used))
         })?;
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
     drop(options);
+    attributes.files = deliveries.paths();
+    let to_remove = deliveries.to_remove();
+    if let Some(supervised) = &mut supervised {
+        supervised.leave(&to_remove)?;
+    }
     // The pipe to the supervisor has to last until the exec closes it.
     std::mem::forget(supervised);
-    Err(launch::launch(
-        &command,
-        &environment,
-        &attributes,
-        &concealed,
-        deadline,
-    ))
+    let account = attributes.account.as_ref();
+    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    let error = match deliveries.write(owner) {
+        Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
+        Err(error) => error,
+    };
+    deliver::remove(&to_remove);
+    Err(error)
 }
 
 /// What `run`, `check` and `env` have in common: everything up to the answers of the store, which
@@ -73,6 +98,18 @@ pub fn resolved<T>(
     options: &Options,
     started: &mut Started,
     depth: Depth,
+    then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
+) -> Result<T, Error> {
+    answered(options, started, depth, assemble, then)
+}
+
+/// The same of anything that refers to secrets, put together from what was inherited and from the
+/// options' sources.
+pub fn answered<T>(
+    options: &Options,
+    started: &mut Started,
+    depth: Depth,
+    assemble: impl FnOnce(&[&'static CStr], &Sources) -> Assembled<'static>,
     then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let began = Instant::now();
@@ -98,6 +135,23 @@ pub fn resolved<T>(
         answers: began.elapsed() - environment,
     };
     then(resolved, used)
+}
+
+/// Where files are delivered.
+///
+/// # Errors
+/// A usage error.
+pub fn files(options: &Options) -> Result<Files, Error> {
+    let allow_disk = options.flag("allow-disk");
+    match options.value("files") {
+        None if allow_disk => Err(options.usage("allow-disk", "needs --files")),
+        None => Ok(Files::Memory),
+        Some(folder) => {
+            let path = std::path::absolute(folder);
+            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
+            Ok(Files::Folder { path, allow_disk })
+        }
+    }
 }
 
 /// What a launch had to do with.

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::masking;
 use super::options::Options;
 use crate::engines::init::{OnChange, Settings, Supervised, Watching};
 use crate::pure::account::{self, Account, Unknown};
@@ -32,7 +33,8 @@ pub fn prepare(
     started: &mut Started,
 ) -> Result<Attributes, Error> {
     let settings = settings(options)?;
-    let attributes = attributes(options, supervised.as_deref())?;
+    masking::window(options)?;
+    let mut attributes = attributes(options, supervised.as_deref())?;
     if let Some((account, _)) = &attributes.account
         && let Some(home) = &account.home
     {
@@ -40,6 +42,10 @@ pub fn prepare(
     }
     if let Some(supervised) = supervised {
         supervised.settle(&settings)?;
+        attributes.streams = supervised
+            .inner
+            .take()
+            .map_or_else(Vec::new, |inner| inner.places);
         if !supervised.reaps {
             ::log::warn!("the system does not let doorkey take in orphans of the command");
         }
@@ -119,6 +125,8 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
             .map(limit)
             .collect::<Result<_, _>>()?,
         parent_death,
+        streams: Vec::new(),
+        files: vec![],
     };
     let faults = attributes.faults();
     if faults.is_empty() {
@@ -167,14 +175,9 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let every = every.ok_or_else(|| {
         options.usage("watch", "must be a duration of 100ms or more, such as 60s")
     })?;
-    let on_change = match options
-        .text("on-change")?
-        .unwrap_or("restart")
-        .split_once(':')
-    {
-        None if options.text("on-change")?.unwrap_or("restart") == "restart" => {
-            Some(OnChange::Restart)
-        }
+    let on_change = options.text("on-change")?.unwrap_or("restart");
+    let on_change = match on_change.split_once(':') {
+        None if on_change == "restart" => Some(OnChange::Restart),
         Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
         Some(("exit", code)) => code.parse().map(OnChange::Exit).ok(),
         _ => None,
@@ -225,7 +228,11 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
 }
 
-fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
+/// The user that the command runs as, where another is wanted, and what it was called.
+///
+/// # Errors
+/// Usage, or the lists of users can't be read.
+pub fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
     let Some(wanted) = options.value("user") else {
         return Ok(None);
     };

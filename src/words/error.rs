@@ -9,6 +9,7 @@ use super::name::{Level, Name, Scope};
 use super::reference::Reference;
 use super::shown::Shown;
 pub use super::trouble::Trouble;
+pub use super::unjoinable::Unjoinable;
 
 /// Where and why a text is not what it should be: never the text itself, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,15 @@ pub enum Error {
         /// Why.
         trouble: Trouble,
     },
+    /// A file in memory can't be handed over; which, and why.
+    NoMemoryFile {
+        /// What is in it, or its path.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// The workload can't be joined.
+    Unjoinable(Unjoinable),
     /// The command is in no folder of the workload's PATH, or is a path to nothing.
     NotFound(Vec<u8>),
     /// The command is there, but can't be executed.
@@ -184,8 +194,18 @@ pub enum Cause {
     NotBase64(String),
     /// The value contains a NUL byte.
     Nul,
+    /// The variable's name can't be a file's.
+    NoFileName,
+    /// Another value is to be delivered in a file of this name.
+    SameFile(Name),
     /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
     TooLong(usize),
+}
+
+impl From<Unjoinable> for Error {
+    fn from(why: Unjoinable) -> Self {
+        Error::Unjoinable(why)
+    }
 }
 
 impl From<Fault> for Error {
@@ -195,7 +215,7 @@ impl From<Fault> for Error {
 }
 
 impl Error {
-    /// The exit code for it. `run` keeps 125 for all that is doorkey's own, since any other code
+    /// The exit code for it. Who launches keeps 125 for all that is doorkey's own, since any other code
     /// could be the workload's (the convention of `env`, `timeout` and `docker run`).
     pub fn exit_code(&self, launching: bool) -> u8 {
         match self {
@@ -262,13 +282,18 @@ impl fmt::Display for Error {
                 "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
+            Error::NoMemoryFile { what, why } => write!(
+                f,
+                "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
+            ),
+            Error::Unjoinable(why) => why.fmt(f),
             Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", Shown(command))
             }
             Error::TooLargeTogether { total, limit, longest } => write!(
                 f,
-                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {}",
+                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
                 Shown(longest)
             ),
         }
@@ -293,6 +318,7 @@ impl fmt::Display for Fault {
                 "malformed reference: column {}: {}; to pass the value on as it is, use --literal {variable}",
                 at.column, at.reason
             ),
+            Cause::TooLong(_) => write!(f, "{}: {variable}_FILE=secret:…|file", self.cause),
             cause => cause.fmt(f),
         }
     }
@@ -349,6 +375,13 @@ impl fmt::Display for Cause {
             Cause::Nul => {
                 f.write_str("the value contains a NUL byte, which an environment can't hold")
             }
+            Cause::NoFileName => {
+                f.write_str("the variable's name can't be a file's; give another with |file:NAME")
+            }
+            Cause::SameFile(name) => write!(
+                f,
+                "another value is to be in the file {name}; give one of them another name with |file:NAME"
+            ),
             Cause::TooLong(bytes) => write!(
                 f,
                 "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"

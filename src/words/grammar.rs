@@ -3,9 +3,10 @@
 //! ```text
 //! value     = REF                               the whole value of a variable
 //!           | text with "${" REF "}"            any number of times inside a value
-//! REF       = "secret:" [SCOPE "/"] NAME ["#" MEMBER] {"|" FILTER} ["?" [TEXT]]
-//!           | ("vault:" | "bao:") PATH "#" KEY ["#" VERSION] {"|" FILTER} ["?" [TEXT]]
+//! REF       = "secret:" [SCOPE "/"] NAME ["#" MEMBER] {"|" FILTER} ["|" FILE] ["?" [TEXT]]
+//!           | ("vault:" | "bao:") PATH "#" KEY ["#" VERSION] {"|" FILTER} ["|" FILE] ["?" [TEXT]]
 //!           | ("vault:" | "bao:") "login"       the token that was got by logging in
+//! FILE      = "file" [":" NAME]
 //! ```
 //!
 //! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
@@ -14,7 +15,7 @@
 
 use super::error::Malformed;
 use super::name::{self, Level, Name};
-use super::reference::{Direct, Filter, Part, Reference, Scoped, Target, Value, What};
+use super::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What};
 
 /// What a reference begins with: that of the scopes first, then those of single places of a store.
 const WORDS: [&str; 3] = ["secret", "vault", "bao"];
@@ -57,10 +58,29 @@ fn word_before_colon(text: &[u8]) -> Option<&'static str> {
     WORDS.iter().find(begins).copied()
 }
 
-/// Reads text that may hold `${secret:…}` anywhere.
+/// Reads a variable's value that is no whole reference.
 fn parse_mixed(value: &[u8]) -> Result<Value, Malformed> {
+    let (parts, mut faults) = parse_inside(value);
+    if !faults.is_empty() {
+        let (at, reason) = faults.swap_remove(0);
+        return Err(malformed(at, reason));
+    }
+    Ok(match parts {
+        None => Value::Plain,
+        Some(parts) => Value::Mixed(parts.into_iter().map(|(_, part)| part).collect()),
+    })
+}
+
+/// Parts of a text, each with the offset where it begins.
+type Parts = Vec<(usize, Part)>;
+
+/// Reads text that may hold `${secret:…}` anywhere: its parts, none where it has no reference and
+/// no escape; and each place that is wrong, with the reason.
+pub fn parse_inside(value: &[u8]) -> (Option<Parts>, Vec<(usize, &'static str)>) {
     let mut parts = Vec::new();
+    let mut faults = Vec::new();
     let mut text = Vec::new();
+    let mut start = 0;
     let mut at = 0;
     let mut taken = 0;
     while let Some(dollar) = value[at..].iter().position(|&byte| byte == b'$') {
@@ -76,28 +96,40 @@ fn parse_mixed(value: &[u8]) -> Result<Value, Malformed> {
         } else if let Some(word) = word(b"${") {
             text.extend_from_slice(&value[taken..at]);
             if !text.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut text)));
+                parts.push((start, Part::Text(std::mem::take(&mut text))));
             }
             let mut cursor = Cursor {
                 text: value,
                 at: at + word.len() + 3,
                 inline: true,
             };
-            parts.push(Part::Reference(cursor.reference(word)?));
+            match cursor.reference(word) {
+                Ok(reference) => parts.push((at, Part::Reference(reference))),
+                Err(fault) => faults.push((fault.column - 1, fault.reason)),
+            }
             at = cursor.at;
-            taken = at;
+            (taken, start) = (at, at);
         } else {
             at += 1;
         }
     }
     if taken == 0 {
-        return Ok(Value::Plain);
+        return (None, faults);
     }
     text.extend_from_slice(&value[taken..]);
     if !text.is_empty() {
-        parts.push(Part::Text(text));
+        parts.push((start, Part::Text(text)));
     }
-    Ok(Value::Mixed(parts))
+    (Some(parts), faults)
+}
+
+/// A fault of a variable's value, which is one line.
+fn malformed(at: usize, reason: &'static str) -> Malformed {
+    Malformed {
+        line: 1,
+        column: at + 1,
+        reason,
+    }
 }
 
 /// What can be wrong with a stretch of text.
@@ -146,8 +178,15 @@ impl<'a> Cursor<'a> {
             Target::Direct(Direct { scheme: word, what })
         };
         let mut filters = Vec::new();
+        let mut delivery = Delivery::Plain;
         while self.take(b'|') {
-            filters.push(self.filter()?);
+            if delivery != Delivery::Plain {
+                return Err(self.fault(self.at, "file must be the last filter"));
+            }
+            match self.filter()? {
+                Some(filter) => filters.push(filter),
+                None => delivery = self.file()?,
+            }
         }
         let fallback = if self.take(b'?') {
             Some(self.fallback())
@@ -158,6 +197,7 @@ impl<'a> Cursor<'a> {
         Ok(Reference {
             target,
             filters,
+            delivery,
             fallback,
         })
     }
@@ -258,21 +298,33 @@ impl<'a> Cursor<'a> {
         Ok(text.to_owned())
     }
 
-    fn filter(&mut self) -> Result<Filter, Malformed> {
+    /// A filter; `None` for the delivery, which stands like one.
+    fn filter(&mut self) -> Result<Option<Filter>, Malformed> {
         let start = self.at;
         let length = self
             .rest()
             .iter()
             .take_while(|byte| byte.is_ascii_alphanumeric())
             .count();
-        let filter = Filter::new(&self.rest()[..length]).ok_or_else(|| {
-            self.fault(
-                start,
-                "the filter is not one of urlencode, base64, base64decode, trim",
-            )
-        })?;
+        let word = &self.rest()[..length];
+        let filter = match Filter::new(word) {
+            None if word != b"file" => {
+                let reason = "the filter is not one of urlencode, base64, base64decode, trim, file";
+                return Err(self.fault(start, reason));
+            }
+            found => found,
+        };
         self.at += length;
         Ok(filter)
+    }
+
+    fn file(&mut self) -> Result<Delivery, Malformed> {
+        if !self.take(b':') {
+            return Ok(Delivery::File(None));
+        }
+        let start = self.at;
+        let word = self.word();
+        Ok(Delivery::File(Some(self.name(start, word)?)))
     }
 
     fn fallback(&mut self) -> Vec<u8> {
@@ -321,10 +373,6 @@ impl<'a> Cursor<'a> {
     }
 
     fn fault(&self, at: usize, reason: &'static str) -> Malformed {
-        Malformed {
-            line: 1,
-            column: at + 1,
-            reason,
-        }
+        malformed(at, reason)
     }
 }

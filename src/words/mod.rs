@@ -7,3 +7,4 @@ pub mod reference;
 pub mod secret;
 pub mod shown;
 pub mod trouble;
+pub mod unjoinable;

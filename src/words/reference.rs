@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name::{Level, Name};
 
-pub use super::grammar::parse;
+pub use super::grammar::{parse, parse_inside};
 
 /// What a variable's value says, before any secret is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Reference {
     pub target: Target,
     /// What is done to the value, in this order.
     pub filters: Vec<Filter>,
+    /// How the value is delivered.
+    pub delivery: Delivery,
     /// What stands in where it does not exist; `None` where that is a fault.
     pub fallback: Option<Vec<u8>>,
 }
@@ -109,6 +111,17 @@ pub enum Filter {
     Trim,
 }
 
+/// How a value comes to the workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// As it is.
+    #[default]
+    Plain,
+    /// In a file, whose path stands in its place; what the file is called in a folder, where that
+    /// is not what the variable is called.
+    File(Option<Name>),
+}
+
 impl Filter {
     const ALL: [(&'static str, Filter); 4] = [
         ("urlencode", Filter::UrlEncode),
@@ -151,11 +164,28 @@ impl Reference {
             out.push(b'|');
             out.extend_from_slice(filter.as_str().as_bytes());
         }
+        if let Delivery::File(name) = &self.delivery {
+            out.extend_from_slice(b"|file");
+            if let Some(name) = name {
+                out.push(b':');
+                out.extend_from_slice(name.as_str().as_bytes());
+            }
+        }
         if let Some(text) = &self.fallback {
             out.push(b'?');
             out.extend_from_slice(text);
         }
         out
+    }
+
+    /// Whether it gives the same value as another, where neither is missing.
+    pub fn gives_what(&self, other: &Reference) -> bool {
+        self.target == other.target && self.filters == other.filters
+    }
+
+    /// Whether its value is delivered in a file.
+    pub fn is_file(&self) -> bool {
+        self.delivery != Delivery::Plain
     }
 
     /// The name that stands for its value where that is not shown.

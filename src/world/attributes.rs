@@ -3,8 +3,10 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
+use super::descriptors;
 use crate::pure::account::Account;
 use crate::pure::limit::Limit;
 use crate::words::error::Error;
@@ -28,6 +30,10 @@ pub struct Attributes {
     pub limits: Vec<Limit>,
     /// The signal that it gets when a process has ended, its parent; 0 for none.
     pub parent_death: Option<(libc::c_int, i32)>,
+    /// Its standard descriptors, where they are others than ours: each place and what it has there.
+    pub streams: Vec<(RawFd, OwnedFd)>,
+    /// The files that are delivered to it, which it must be able to open.
+    pub files: Vec<PathBuf>,
 }
 
 /// From the kernel's `linux/capability.h`.
@@ -108,16 +114,28 @@ impl Attributes {
                 return Err(Error::file("renounce", "new privileges", io_error(last())));
             }
         }
-        Ok(())
+        for (place, stream) in &self.streams {
+            let put = descriptors::put(stream.as_raw_fd(), *place);
+            put.map_err(|why| Error::file("replace", format!("descriptor {place}"), why))?;
+        }
+        super::memory_file::try_all(&self.files)
     }
 
-    /// Groups first: who has become another user may not change them any more. What is as wanted
-    /// is left alone, so that it needs no right.
-    fn change_user(&self) -> Result<(), Error> {
+    /// Becomes the account's user. Groups first: who has become another user may not change them
+    /// any more. What is as wanted is left alone, so that it needs no right.
+    ///
+    /// # Errors
+    /// What the system did not let it do.
+    pub fn change_user(&self) -> Result<(), Error> {
         let Some((account, _)) = &self.account else {
             return Ok(());
         };
         let (uid, gid, list) = (account.uid, account.gid, &account.groups);
+        for (_, stream) in &self.streams {
+            // It may open them by name, as /dev/stdout.
+            // SAFETY: it takes no pointer.
+            unsafe { libc::fchown(stream.as_raw_fd(), uid, u32::MAX) };
+        }
         // The C library's own calls would signal every thread there is: it is this one that
         // becomes the workload.
         // SAFETY: the list is as long as is said; the other calls take no pointer.

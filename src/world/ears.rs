@@ -33,6 +33,11 @@ impl Watched {
         Watched::on(descriptor, 0)
     }
 
+    /// Waits for nothing.
+    pub fn nothing() -> Self {
+        Watched::on(-1, 0)
+    }
+
     fn on(fd: RawFd, events: libc::c_short) -> Self {
         Watched(libc::pollfd {
             fd,

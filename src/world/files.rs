@@ -74,6 +74,11 @@ pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Whether there is something at `path` that is no regular file.
+pub fn is_special(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| !found.is_file())
+}
+
 /// Whether there is a folder at `path`, or a link to one.
 pub fn is_folder(path: &Path) -> bool {
     path.is_dir()
@@ -139,7 +144,7 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
 }
 
 /// From the kernel's `linux/magic.h`.
-const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// Writes a new file that only its owner can read, with the folders above it.
 ///
@@ -167,6 +172,24 @@ pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
 /// # Errors
 /// What the system says.
 pub fn replace_private(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
+    replace(path, contents, number, false)
+}
+
+/// The same, safely on the disk.
+///
+/// # Errors
+/// What the system says.
+pub fn replace_lastingly(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
+    replace(path, contents, number, true)?;
+    let folder = path.parent().unwrap_or(path);
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    File::open(folder)?.sync_all()
+}
+
+fn replace(path: &Path, contents: &[u8], number: u64, lasting: bool) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{number:016x}"));
     let new = path.with_file_name(name);
@@ -177,6 +200,7 @@ pub fn replace_private(path: &Path, contents: &[u8], number: u64) -> io::Result<
         .open(&new)?;
     let written = file
         .write_all(contents)
+        .and_then(|()| if lasting { file.sync_all() } else { Ok(()) })
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
         let _ = fs::remove_file(&new);

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use super::origin;
 use super::process::{self, be_stopped_by};
+use super::pty::foreground_of;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
 pub struct Job {
@@ -22,8 +23,7 @@ impl Job {
     /// standard input and output are that terminal: in a pipeline others of our group may need
     /// it. There, and where we are brought to the foreground later, it is given when it is wanted.
     pub fn survey() -> Self {
-        // SAFETY: it takes no pointer.
-        let group = unsafe { libc::getpgrp() };
+        let group = process::group();
         let foreground = foreground_of(0);
         Job {
             terminal: foreground.is_some() || on_terminal(|_| ()).is_some(),
@@ -47,6 +47,11 @@ impl Job {
         if self.given {
             give(process::own());
         }
+    }
+
+    /// The workload has a terminal of its own: ours is not given to it.
+    pub fn keep_terminal(&mut self) {
+        self.given = false;
     }
 
     /// Says which process is to be the workload.
@@ -110,7 +115,7 @@ impl Job {
 
     /// Whether nobody in our session, but outside of our group, has started us: then there is no
     /// shell that looks after us as a job.
-    fn is_orphaned(&self) -> bool {
+    pub fn is_orphaned(&self) -> bool {
         let parent = process::parent();
         // SAFETY: neither call takes a pointer.
         unsafe { parent == 0 || libc::getsid(parent) != libc::getsid(0) }
@@ -125,13 +130,6 @@ fn give(group: i32) -> bool {
     let given = on_terminal(|terminal| unsafe { libc::tcsetpgrp(terminal, group) });
     origin::mask(libc::SIG_SETMASK, before);
     given == Some(0)
-}
-
-/// The foreground group of the terminal that controls us, if this descriptor is that terminal.
-fn foreground_of(descriptor: RawFd) -> Option<i32> {
-    // SAFETY: it takes no pointer.
-    let group = unsafe { libc::tcgetpgrp(descriptor) };
-    (group != -1).then_some(group)
 }
 
 /// Does something with the terminal that controls us; nothing where there is none.

@@ -21,7 +21,7 @@ pub struct Listener {
 const HEAD: usize = 5;
 
 /// Read at once, in bytes.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 2 * 1024;
 
 /// A new pipe.
 ///

@@ -59,6 +59,18 @@ pub fn parent() -> i32 {
     unsafe { libc::getppid() }
 }
 
+/// This process's group.
+pub fn group() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getpgrp() }
+}
+
+/// Gives a process, this one where it is 0, a group of its own.
+pub fn lead_group(process: i32) {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::setpgid(process, 0) };
+}
+
 /// Has orphans below this process become its children; whether that is so.
 pub fn become_subreaper() -> bool {
     // SAFETY: this option takes one number.
@@ -97,6 +109,12 @@ impl Taken {
     /// Its number.
     pub fn signal(&self) -> libc::c_int {
         self.0.si_signo
+    }
+
+    /// The process that has sent it, where one has.
+    pub fn sender(&self) -> Option<i32> {
+        // SAFETY: of a signal that was sent this field is filled in.
+        self.is_sent().then(|| unsafe { self.0.si_pid() })
     }
 
     /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.

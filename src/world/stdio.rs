@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::pty;
+
 /// How long a message waits for a stderr that nobody reads, before it is given up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -11,9 +13,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
-/// those that follow at once: a launch does not depend on its log being read. May be called in a
-/// signal handler.
-pub fn say(mut message: &[u8]) {
+/// those that follow at once: a launch does not depend on its log being read. On a terminal where a
+/// newline only goes down, as while a workload has another one in its place, each line begins at
+/// its left. May be called in a signal handler.
+pub fn say(message: &[u8]) {
+    let only_down = pty::settings(2).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
+    if !only_down {
+        return write(message);
+    }
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        write(line.strip_suffix(b"\n").unwrap_or(line));
+        write(b"\r\n");
+    }
+}
+
+fn write(mut message: &[u8]) {
     let patience = match UNREAD.load(Relaxed) {
         false => PATIENCE.as_millis() as libc::c_int,
         true => 0,

@@ -45,6 +45,9 @@ fn references() -> Vec<Case> {
         ),
         ("no such filter", format!("secret:db|{c}").into()),
         ("text after a filter", format!("secret:db|trim {c}").into()),
+        ("text after file", format!("secret:db|file {c}").into()),
+        ("a filter after file", format!("secret:db|file|{c}").into()),
+        ("a file's name", format!("secret:db|file:{c}").into()),
         (
             "inline, no name",
             format!("{AROUND}${{secret:}}{AROUND}").into(),
@@ -369,6 +372,26 @@ fn others() -> Vec<Case> {
         Case::new("init: two folders")
             .of(&["store", "init"])
             .args(&["new", ARGUMENT]),
+        Case::new("a file on what is no tmpfs")
+            .args(&["--files=/sys/kernel"])
+            .var("A", "secret:db|file"),
+        Case::new("a file that can't be written")
+            .of(&["run"])
+            .args(&["--files=/sys/kernel", "--allow-disk"])
+            .var("A", "secret:db|file"),
+        Case::new("render: missing")
+            .of(&["render", "-"])
+            .stdin(format!(
+                "{STDIN}${{secret:db}}${{secret:none?}}${{secret:none#{STDIN}}}"
+            )),
+        Case::new("render: malformed")
+            .of(&["render", "-"])
+            .stdin(format!(
+                "{STDIN}${{secret:db}}${{secret:{STDIN}}}${{secret:{STDIN}"
+            )),
+        Case::new("render: not written")
+            .of(&["render", "text", "none/out"])
+            .file("text", format!("{FILE}${{secret:db}}")),
         Case::new("no such shell")
             .of(&["completions"])
             .args(&[ARGUMENT]),

@@ -11,10 +11,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
 
-use super::support::{Run, default_signals};
+use super::support::{Place, Run, default_signals};
 
 /// After so long a test that waits for something has failed. Nothing is said of how long anything
 /// takes.
@@ -33,6 +34,28 @@ pub struct Terminal {
     read: usize,
 }
 
+/// bash at a terminal, with `doorkey` on its PATH and further variables; it shows `$> ` when it
+/// waits for a command.
+pub fn shell(place: &Place, variables: &[(&str, &str)]) -> Terminal {
+    let mut run = program(place, &["bash", "--norc", "--noprofile", "-i"]);
+    run.command.envs(variables.iter().copied());
+    let mut terminal = Terminal::start(run);
+    terminal.wait_for("$> ");
+    terminal
+}
+
+/// A program in a folder, with `doorkey` on its PATH.
+pub fn program(place: &Place, words: &[&str]) -> Run {
+    let mut run = place.shell("");
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).current_dir(place.path(""));
+    command.env_clear().env("PS1", "$> ").env("TERM", "dumb");
+    let set = |(name, value): (_, Option<_>)| Some((name, value?));
+    command.envs(run.command.get_envs().filter_map(set));
+    run.command = command;
+    run
+}
+
 impl Terminal {
     /// Starts a program whose input and output is the terminal.
     pub fn start(run: Run) -> Self {
@@ -43,6 +66,10 @@ impl Terminal {
     pub fn start_with(run: Run, change: impl FnOnce(&mut Command)) -> Self {
         default_signals();
         let pair = openpty(None, None).unwrap();
+        // What another test starts must not keep it.
+        for side in [&pair.master, &pair.slave] {
+            fcntl(side, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
         let keyboard = File::from(pair.master);
         // The terminal is to control the program, so that Ctrl-C is a signal to it.
         let mut command = Command::new("setsid");

@@ -40,6 +40,13 @@ impl Begin {
         }
     }
 
+    /// The same, with nothing in its environment.
+    pub fn empty<I: IntoIterator<Item: AsRef<OsStr>>>(arguments: I) -> Self {
+        let mut begin = Self::new(arguments);
+        begin.environment.clear();
+        begin
+    }
+
     /// One more variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         let entry = [name.as_bytes(), b"=", value.as_ref().as_bytes()].concat();

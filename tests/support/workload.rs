@@ -1,5 +1,6 @@
 //! Workloads for images that have no program but doorkey: the test's own program, static, which
-//! becomes one of these before `main` where a variable asks for it.
+//! becomes one of these before `main` where a variable asks for it, or, in place of that one, its
+//! first argument: `WORKLOAD=show`.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
@@ -14,17 +15,27 @@ pub const WORKLOAD: &str = "WORKLOAD";
 static BEFORE_MAIN: extern "C" fn() = become_it;
 
 extern "C" fn become_it() {
-    let Ok(asked) = std::env::var(WORKLOAD) else {
+    // No C library but glibc hands arguments in.
+    let cmdline = fs::read("/proc/self/cmdline").unwrap_or_default();
+    let first = cmdline.split(|&byte| byte == 0).nth(1).unwrap_or_default();
+    let argument = str::from_utf8(first).ok();
+    let argument = argument.and_then(|text| text.strip_prefix("WORKLOAD="));
+    let variable = || std::env::var(WORKLOAD).ok();
+    let Some(asked) = argument.map(str::to_owned).or_else(variable) else {
         return;
     };
     let (what, number) = asked.split_once(':').unwrap_or((&asked, "0"));
-    let number = number.parse().unwrap_or(0);
+    let (path, number) = (number, number.parse().unwrap_or(0));
     let code = match what {
         "exit" => number,
         "signal" => die(number),
         "stay" => stay(),
         "orphans" => orphans(number),
         "show" => show(),
+        "cat" => cat(path),
+        "title" => title(number),
+        "files" => files(),
+        "memory-files" => memory_files(),
         _ => 99,
     };
     // SAFETY: it takes no pointer.
@@ -32,8 +43,15 @@ extern "C" fn become_it() {
 }
 
 fn say(text: &str) {
-    // SAFETY: a string's own pointer and length.
-    unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+    write(1, text.as_bytes());
+}
+
+fn write(to: i32, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: a slice's own pointer and length.
+        let written = unsafe { libc::write(to, bytes.as_ptr().cast(), bytes.len()) };
+        bytes = &bytes[usize::try_from(written).expect("it can be written to")..];
+    }
 }
 
 /// Ends by a signal. The first process gets from itself only what it can't survive.
@@ -109,4 +127,91 @@ fn show() -> i32 {
         say(&format!("{name}={value}\n"));
     }
     0
+}
+
+/// Says of each variable that ends in `_FILE` what the file at its path is: mode, owner, seals, and
+/// what it begins with; what can be done to it; and which descriptors there are.
+fn files() -> i32 {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+    for (name, path) in std::env::vars().filter(|(name, _)| name.ends_with("_FILE")) {
+        let file = fs::File::open(&path).unwrap();
+        let contents = fs::read(&path).unwrap();
+        let status = file.metadata().unwrap();
+        let (mode, uid, gid) = (status.mode(), status.uid(), status.gid());
+        let descriptor = path.strip_prefix("/proc/self/fd/");
+        let descriptor = descriptor.map_or(file.as_raw_fd(), |number| number.parse().unwrap());
+        // SAFETY: none of them takes a pointer but to one byte.
+        let (seals, position, written, made_executable) = unsafe {
+            (
+                libc::fcntl(descriptor, libc::F_GET_SEALS),
+                libc::lseek(descriptor, 0, libc::SEEK_CUR),
+                libc::write(descriptor, b"x".as_ptr().cast(), 1),
+                libc::fchmod(descriptor, 0o777),
+            )
+        };
+        let length = contents.len();
+        let first = contents[..length.min(40)].escape_ascii();
+        say(&format!(
+            "{name} {path} {mode:o} {uid}:{gid} seals {seals:#x} at {position} write {written} \
+             chmod {made_executable} {length} bytes {first}\n"
+        ));
+    }
+    // SAFETY: it takes no pointer.
+    let is_open = |number: &i32| unsafe { libc::fcntl(*number, libc::F_GETFD) } != -1;
+    let open: Vec<_> = (0..1024).filter(is_open).collect();
+    say(&format!("{open:?}\n"));
+    0
+}
+
+/// Prints a file.
+fn cat(path: &str) -> i32 {
+    match fs::read(path) {
+        Ok(bytes) => write(1, &bytes),
+        Err(why) => say(&format!("{path}: {why}\n")),
+    }
+    0
+}
+
+/// Writes a title over its arguments and so many bytes more, as programs do for process tables,
+/// then stays. With -1 it is wiped to the end of the environment behind it; with -2 it is shorter
+/// than the arguments are; with -3 the environment alone is wiped.
+fn title(more: i32) -> i32 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    let [start, end, last] = [45, 46, 48].map(|at: usize| fields[at].parse::<usize>().unwrap());
+    let (start, length, wiped) = match more {
+        -3 => (end, 0, last - end),
+        -2 => (start, end - start - 2, end - start),
+        -1 => (start, end - start + 5, last - start),
+        more => (start, end - start + more as usize, 0),
+    };
+    let area = std::ptr::with_exposed_provenance_mut::<u8>(start);
+    // SAFETY: the process's own arguments and environment, which nobody reads any more.
+    unsafe {
+        area.write_bytes(0, wiped);
+        area.write_bytes(b'x', length);
+    }
+    stay()
+}
+
+/// What the memory files hold.
+pub const FILES: [&str; 2] = ["canary-of-the-first-file", "canary-of-the-second-file"];
+
+/// Has two memory files as doorkey makes them, at 100 and 101, and another's at 102; stays.
+fn memory_files() -> i32 {
+    let names = [c"doorkey:FIRST", c"doorkey:SECOND", c"other"];
+    for (name, contents) in names.into_iter().zip(FILES.into_iter().chain(["other"])) {
+        // SAFETY: the name is a string that ends; the others take numbers.
+        unsafe {
+            let file = libc::memfd_create(name.as_ptr(), libc::MFD_ALLOW_SEALING);
+            write(file, contents.as_bytes());
+            libc::fchmod(file, 0o400);
+            let seals = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK;
+            libc::fcntl(file, libc::F_ADD_SEALS, seals | libc::F_SEAL_SEAL);
+            libc::fcntl(file, libc::F_DUPFD, 100);
+            libc::close(file);
+        }
+    }
+    stay()
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
 use crate::pure::signal::Signal;
+use crate::world::origin::Mask;
 use crate::world::process::{Change, Taken};
-use crate::world::{descendants, exec, files, process};
+use crate::world::{descendants, exec, files, proc, process};
 
 /// Whoever a process may send signals to, but itself and PID 1.
 const EVERYBODY: i32 = -1;
@@ -26,7 +27,7 @@ impl Supervisor {
     /// Ends the workload, for one of our own reasons.
     pub(super) fn stop(&mut self, then: Then) {
         self.watch.stop();
-        if let Some(Change::Ended(code)) = process::reap(self.workload) {
+        if let Some(Change::Ended(code)) = process::reap(self.child) {
             // By itself, just now.
             return self.ended(code);
         }
@@ -40,6 +41,10 @@ impl Supervisor {
     }
 
     pub(super) fn ended(&mut self, code: u8) {
+        // What it has said last may still be on its way.
+        while self.link.is_some() {
+            self.hear();
+        }
         match self.then {
             Then::End => self.end(code),
             Then::Exit(code) => self.end(code),
@@ -49,7 +54,11 @@ impl Supervisor {
                 let left = left.map(|until| until.saturating_duration_since(Instant::now()));
                 // None is left to one that had to be killed, nor to what it has left.
                 self.end_rest(Some(left.unwrap_or_default()));
-                self.give_up_by(process::take(self.ending(), Some(Duration::ZERO)));
+                let mut signal = self.let_out();
+                if signal.is_none() {
+                    signal = process::take(self.ending(), Some(Duration::ZERO));
+                }
+                self.give_up_by(signal);
                 self.workload = 0;
             }
         }
@@ -63,10 +72,43 @@ impl Supervisor {
         if !self.first || !grace.unwrap_or_default().is_zero() {
             self.end_rest(grace);
         }
+        self.let_out();
         for file in &self.files {
             let _ = files::remove(file);
         }
         exec::quit(code)
+    }
+
+    /// Lets out what the workload has written, however slowly it is read, but for a signal that
+    /// ends us: that one.
+    fn let_out(&mut self) -> Option<Taken> {
+        if let Some(relay) = &mut self.relay {
+            relay.end();
+        }
+        let mut signal = None;
+        while signal.is_none() && self.relay.as_ref().is_some_and(|relay| !relay.is_done()) {
+            let taken = self.take(self.ending() | process::bit(CHLD), None);
+            signal = taken.filter(|taken| taken.signal() != CHLD);
+            process::has_children();
+        }
+        self.relay = None;
+        signal
+    }
+
+    /// Takes the next of these signals, waiting at most so long; what is written meanwhile is
+    /// passed on, and may be what is waited for.
+    fn take(&mut self, set: Mask, time: Option<Duration>) -> Option<Taken> {
+        let (Some(relay), Some(ears)) = (&mut self.relay, &mut self.ears) else {
+            return process::take(set, time);
+        };
+        ears.listen_for(set);
+        let mut watched = Vec::with_capacity(8);
+        relay.watch(&mut watched);
+        let due = relay.due();
+        let due = due.map(|due| due.saturating_duration_since(Instant::now()));
+        let taken = ears.wait(&mut watched, due.into_iter().chain(time).min());
+        relay.serve(&watched);
+        taken
     }
 
     /// What is left of the workload's processes is asked to end, and given the grace where there
@@ -76,7 +118,7 @@ impl Supervisor {
             return;
         }
         let launches = matches!(self.then, Then::Launch);
-        let everybody = self.first && !(launches && descendants::can_be_found());
+        let everybody = self.first && !(launches && proc::is_ours());
         match everybody {
             true => process::send(EVERYBODY, TERM),
             false => descendants::terminate(),
@@ -105,7 +147,7 @@ impl Supervisor {
         while process::has_children()
             && let Some(left) = time.checked_sub(began.elapsed())
         {
-            let taken = process::take(process::bit(CHLD) | ending, Some(left));
+            let taken = self.take(process::bit(CHLD) | ending, Some(left));
             self.give_up_by(taken.filter(|taken| taken.signal() != CHLD));
         }
     }

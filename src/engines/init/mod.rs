@@ -2,8 +2,11 @@
 //! signals to it, takes in orphans, and ends when it ends. That one is forked from before any
 //! secret is read, and has none: what it was started with is overwritten.
 
+mod channel;
 mod end;
+mod monitor;
 mod relay;
+mod session;
 mod settings;
 mod signals;
 mod supervisor;
@@ -13,7 +16,7 @@ use std::path::PathBuf;
 
 pub use self::relay::Inner;
 pub use self::settings::{OnChange, Settings, Watching};
-pub use self::watch::{Digests, Known, Outcome, pause};
+pub use self::watch::{Digests, Known, Outcome, digest, pause};
 
 use self::supervisor::Supervisor;
 use crate::words::error::Error;

@@ -1,16 +1,30 @@
 //! `run --mask`: what the workload writes passes through the supervisor, without its secrets.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::time::Instant;
 
+use super::channel::Channel;
+use super::session::Session;
+use crate::pure::mask::needles::Needles;
 use crate::world::ears::Watched;
+use crate::world::flow::{self, Outlet};
+use crate::world::pty;
+use crate::world::streams::Standard;
 
 /// The supervisor's side: what it reads from the workload, and where that goes.
-pub(super) struct Relay {}
+pub(super) struct Relay {
+    channels: Vec<Channel>,
+    session: Option<Session>,
+    begun: bool,
+}
 
 /// The workload's side, until it is put in the place of its standard descriptors.
-pub struct Inner {}
+pub struct Inner {
+    /// Each descriptor with its place.
+    pub places: Vec<(RawFd, OwnedFd)>,
+}
 
 impl Relay {
     /// Makes both sides, as standard input, output and error are.
@@ -18,26 +32,137 @@ impl Relay {
     /// # Errors
     /// What the system says.
     pub(super) fn new() -> io::Result<(Relay, Inner)> {
-        Ok((Relay {}, Inner {}))
+        let mut relay = Relay {
+            channels: Vec::new(),
+            session: None,
+            begun: false,
+        };
+        let mut inner = Inner { places: Vec::new() };
+        let [input, out, err] = [0, 1, 2].map(Standard::of);
+        let is_out = |one: &Standard| out.is_some_and(|out| one.is_same(&out));
+        if let Some(out) = out {
+            let mut places = vec![out];
+            places.extend(err.filter(is_out));
+            // Where the terminal does not control us, what is typed there is for others as well.
+            let controls = out.is_terminal && pty::foreground_of(out.descriptor).is_some();
+            places.extend(input.filter(is_out).filter(|_| controls));
+            relay.open(&places, controls, &mut inner)?;
+        }
+        if let Some(err) = err.filter(|err| !is_out(err)) {
+            relay.open(&[err], false, &mut inner)?;
+        }
+        Ok((relay, inner))
     }
 
-    /// Adds the descriptors that it has.
-    pub(super) fn descriptors(&self, _ours: &mut Vec<RawFd>) {}
+    /// Opens what stands in these places for the workload, which are all the same.
+    fn open(&mut self, places: &[Standard], controls: bool, inner: &mut Inner) -> io::Result<()> {
+        let descriptor = places[0].descriptor;
+        let mut outlet = Outlet::standard(descriptor);
+        let (source, theirs) = if places[0].is_terminal {
+            let pty = pty::like(descriptor)?;
+            if controls {
+                let typed = places.iter().any(|place| place.descriptor == 0);
+                let session = Session::new(descriptor, typed, &pty)?;
+                outlet = session.screen.outlet().map_or(outlet, Outlet::own);
+                self.session = Some(session);
+            } else {
+                // The terminal itself does it.
+                pty::process_output(pty.slave.as_raw_fd(), false);
+            }
+            (pty.master, pty.slave)
+        } else {
+            flow::pipe()?
+        };
+        for place in places {
+            inner.places.push((place.descriptor, theirs.try_clone()?));
+        }
+        self.channels.push(Channel::new(source, outlet, controls));
+        Ok(())
+    }
 
-    /// What is to be looked for.
-    pub(super) fn arm(&mut self, _needles: &[u8]) {}
+    /// The workload's terminal, where it has one.
+    pub(super) fn session(&mut self) -> Option<&mut Session> {
+        self.session.as_mut()
+    }
+    /// Adds the descriptors that it has.
+    pub(super) fn descriptors(&self, ours: &mut Vec<RawFd>) {
+        ours.extend(self.channels.iter().flat_map(Channel::descriptors));
+        ours.extend(self.session.iter().flat_map(Session::descriptors));
+    }
+
+    /// What is to be looked for. Where that can't be understood nothing passes.
+    pub(super) fn arm(&mut self, needles: &[u8]) {
+        match Needles::from_bytes(needles).map(Rc::new) {
+            Some(needles) => self.channels.iter_mut().for_each(|one| one.arm(&needles)),
+            None => self.channels.clear(),
+        }
+    }
 
     /// The workload has begun.
-    pub(super) fn begin(&mut self) {}
+    pub(super) fn begin(&mut self) {
+        self.begun = true;
+        if let Some(session) = &mut self.session {
+            session.begin();
+        }
+    }
 
     /// Adds the descriptors that it waits at.
-    pub(super) fn watch(&self, _watched: &mut Vec<Watched>) {}
+    pub(super) fn watch(&self, watched: &mut Vec<Watched>) {
+        if self.begun {
+            watched.extend(self.session.iter().flat_map(Session::watch));
+            watched.extend(self.channels.iter().flat_map(Channel::watch));
+        }
+    }
 
     /// When it wants to go on although nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
-        None
+        self.channels.iter().filter_map(Channel::due).min()
     }
 
     /// Goes on: `watched` are the descriptors that it has added, looked at.
-    pub(super) fn serve(&mut self, _watched: &[Watched]) {}
+    pub(super) fn serve(&mut self, watched: &[Watched]) {
+        let mut watched = watched.chunks(2);
+        if let Some(session) = &mut self.session
+            && let Some(watched) = watched.next()
+        {
+            session.serve(watched);
+        }
+        for (channel, watched) in self.channels.iter_mut().zip(watched) {
+            channel.serve(watched);
+        }
+        self.leave_out();
+    }
+
+    /// Leaves out what is done.
+    fn leave_out(&mut self) {
+        self.channels.retain(|channel| !channel.is_done());
+        // Where nobody has our terminal any more the workload's is to end, too.
+        if !self.channels.iter().any(|channel| channel.is_terminal) {
+            self.session = None;
+        }
+    }
+
+    /// A terminal may have another size.
+    pub(super) fn resize(&self) {
+        self.channels.iter().for_each(Channel::resize);
+    }
+
+    /// The workload has ended: only what it has written is still passed on.
+    pub(super) fn end(&mut self) {
+        // What came from one that has not begun might be looked through for nothing.
+        if !self.begun {
+            self.channels.clear();
+            self.begun = true;
+        }
+        if let Some(session) = &mut self.session {
+            session.end();
+        }
+        self.channels.iter_mut().for_each(Channel::end);
+        self.leave_out();
+    }
+
+    /// Whether nothing is left to pass on.
+    pub(super) fn is_done(&self) -> bool {
+        self.begun && self.channels.is_empty()
+    }
 }

@@ -1,5 +1,7 @@
 //! What a supervisor does with signals.
 
+use super::relay::Relay;
+use super::session::Session;
 use super::supervisor::{Supervisor, Then};
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
@@ -44,26 +46,44 @@ impl Supervisor {
         }
         if self.link.is_some() && self.ending() & process::bit(signal) != 0 {
             process::send(self.workload, KILL);
-            while !matches!(process::reap(self.workload), Some(Change::Ended(_))) {
+            process::send(self.child, KILL);
+            while !matches!(process::reap(self.child), Some(Change::Ended(_))) {
                 process::take(process::bit(CHLD), None);
             }
             self.end(128 + signal as u8);
         }
         match signal {
             CHLD => {
-                match process::reap(self.workload) {
-                    Some(Change::Ended(code)) => self.ended(code),
-                    Some(Change::Stopped(signal)) => self.job.stopped(signal),
-                    None => {}
+                match process::reap(self.child) {
+                    Some(Change::Ended(code)) => return self.ended(code),
+                    Some(Change::Stopped(signal)) if self.child == self.workload => {
+                        self.job.stopped(signal);
+                    }
+                    _ => self.look_for_stop(),
                 }
-                // One that a process has sent is the workload's.
-                if taken.is_sent() {
+                // One that another process than ours has sent is the workload's.
+                if taken.sender().is_some_and(|sender| sender != self.child) {
                     self.forward(taken);
                 }
             }
             CONT => {
                 self.job.continued();
+                if let Some(relay) = &mut self.relay {
+                    relay.resize();
+                    relay.session().map(Session::continued);
+                }
                 self.forward(taken);
+            }
+            WINCH if self.relay.is_some() => {
+                let relay = self.relay.as_mut();
+                let has_heard = relay.is_some_and(|relay| {
+                    relay.resize();
+                    relay.session().is_some()
+                });
+                // Its own terminal has told it.
+                if !has_heard || taken.is_sent() {
+                    self.forward(taken);
+                }
             }
             _ => {
                 if [TERM, INT, QUIT, HUP].contains(&signal) {
@@ -73,6 +93,26 @@ impl Supervisor {
                 }
                 self.forward(taken);
             }
+        }
+    }
+
+    /// A workload that has a terminal of its own may have been stopped: where that wants our
+    /// terminal, and we have it, it goes on; else we are stopped in the same way.
+    fn look_for_stop(&mut self) {
+        let session = self.relay.as_mut().and_then(Relay::session);
+        let Some(session) = session else { return };
+        let Some(signal) = session.screen.stopped() else {
+            return;
+        };
+        let is_wanted = [TTIN, TTOU].contains(&signal) && session.screen.is_ours();
+        // Nobody could continue us: a terminal stops no such group.
+        let can_stop = !self.job.is_orphaned();
+        if is_wanted || !can_stop && signal == TSTP {
+            return session.give();
+        }
+        if can_stop {
+            session.leave();
+            self.job.stopped(signal);
         }
     }
 

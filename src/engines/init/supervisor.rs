@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::monitor::Made;
 use super::relay::Relay;
 use super::settings::Settings;
 use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
@@ -17,7 +18,7 @@ use crate::world::job::Job;
 use crate::world::link::{self, Listener, Speaker};
 use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
-use crate::world::process::{self, ALL, Forked, Taken};
+use crate::world::process::{self, ALL, Taken};
 use crate::world::{descriptors, files, memory, origin, pages, random};
 
 pub(super) struct Supervisor {
@@ -33,6 +34,8 @@ pub(super) struct Supervisor {
     /// The core file's limit of whatever is forked later.
     pub(super) concealed: Option<Concealed>,
     pub(super) settings: Settings,
+    /// The process whose end is the workload's: that itself, or the one above it.
+    pub(super) child: i32,
     pub(super) workload: i32,
     pub(super) job: Job,
     /// What the workload says until it has begun.
@@ -72,6 +75,7 @@ impl Supervisor {
             first,
             concealed: None,
             settings: Settings::default(),
+            child: 0,
             workload: 0,
             job: Job::survey(),
             link: None,
@@ -102,16 +106,13 @@ impl Supervisor {
     fn launch(&mut self) -> io::Result<Option<Supervised>> {
         self.job = Job::survey();
         let sides = self.asked.masks.then(Relay::new).transpose()?;
-        let (relay, inner) = sides.unzip();
+        let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = link::pipe()?;
-        let supervisor = process::own();
-        match process::fork()? {
-            Forked::Child => {
-                self.job.separate();
-                Ok(Some(self.hand_over(supervisor, speaker, inner)))
-            }
-            Forked::Parent(workload) => {
+        match self.part(relay.as_mut())? {
+            Made::Workload(parent) => Ok(Some(self.hand_over(parent, speaker, inner))),
+            Made::Supervisor(child, workload) => {
                 drop((speaker, inner));
+                self.child = child;
                 if self.asked.watches {
                     memory::stay();
                 } else {
@@ -134,12 +135,12 @@ impl Supervisor {
     /// In a process that was just forked: what it has of us.
     pub(super) fn hand_over(
         &mut self,
-        supervisor: i32,
+        parent: i32,
         speaker: Speaker,
         inner: Option<super::Inner>,
     ) -> Supervised {
         // Nobody would end the launch in the supervisor's place.
-        process::signal_at_end_of(supervisor, KILL);
+        process::signal_at_end_of(parent, KILL);
         if let Some(concealed) = self.concealed.take() {
             concealed.lift();
             process::set_name("doorkey");
@@ -148,7 +149,7 @@ impl Supervisor {
         self.link = None;
         Supervised {
             speaker,
-            parent: supervisor,
+            parent,
             reaps: self.reaps,
             key: self.key,
             known: None,
@@ -210,10 +211,13 @@ impl Supervisor {
         let due = dues.into_iter().flatten().min();
         let time = due.map(|due| due.saturating_duration_since(Instant::now()));
         let fetching = self.watch.fetching();
+        if self.relay.as_ref().is_some_and(Relay::is_done) {
+            self.relay = None;
+        }
         if self.link.is_none() && self.relay.is_none() && fetching.is_none() {
             return process::take_idle(ALL, time, &self.clean);
         }
-        let mut watched = Vec::new();
+        let mut watched = Vec::with_capacity(8);
         let link = self.link.as_ref().map(Listener::descriptor);
         let fetch = fetching.map(|fetching| fetching.link.descriptor());
         watched.extend(link.into_iter().chain(fetch).map(Watched::readable));
@@ -242,7 +246,7 @@ impl Supervisor {
     }
 
     /// Hears the process that launches.
-    fn hear(&mut self) {
+    pub(super) fn hear(&mut self) {
         let Some(mut link) = self.link.take() else {
             return;
         };

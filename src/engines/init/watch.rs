@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::settings::{OnChange, Watching};
 use super::supervisor::{Supervisor, Then};
 use super::{OUTCOME, Supervised};
+use crate::engines::fill::Filled;
+use crate::pure::digest::keyed;
 use crate::world::link::{self, Listener};
 use crate::world::process::{self, Forked};
 use crate::world::random;
@@ -38,6 +40,14 @@ pub enum Outcome {
     Failed,
     /// Some are deleted or denied; the digest of what was said.
     Lost(Digest),
+}
+
+/// The digest of what a variable is filled in with.
+pub fn digest(key: &[u8; 32], filled: &Filled<'_>) -> Digest {
+    let is_there = [u8::from(filled.is_some())];
+    let pieces = filled.iter().flatten();
+    let values = pieces.map(|piece| piece.secret().map_or(piece.bytes(), |(_, value)| value));
+    keyed(key, [is_there.as_slice()].into_iter().chain(values))
 }
 
 const NAME: usize = size_of::<u32>();

@@ -1,4 +1,14 @@
-//! Showing a value without the secrets in it.
+//! Showing a value without the secrets in it: in a text that is there as a whole, and in a stream
+//! by a process that does not know them.
+//!
+//! [`forms`] says what a value may look like in a stream, [`needles`] what of that another process
+//! is told, [`stream`] finds it there.
+
+pub mod forms;
+mod key;
+pub mod needles;
+mod search;
+pub mod stream;
 
 /// Shorter values are not looked for in other text: they would be found everywhere.
 const SHORTEST: usize = 8;

@@ -1,0 +1,60 @@
+//! `doorkey render`: a file with its references filled in, for programs that read one.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::options::Options;
+use super::target::unreadable;
+use crate::engines::answers::Depth;
+use crate::engines::render::Template;
+use crate::words::error::Error;
+use crate::words::shown::Shown;
+use crate::world::environ::Started;
+use crate::world::{files, memory, random};
+
+/// A template is not larger than this, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// Fills a file in, and writes it whole or not at all.
+///
+/// # Errors
+/// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
+pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let _concealed = memory::conceal();
+    let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
+    let template = match path(options, "template") {
+        Some(path) => Template {
+            text: files::read(path, LARGEST).map_err(|why| Error::file("read", path, why))?,
+            path: path.to_owned(),
+        },
+        None => Template {
+            text: files::read_stdin(LARGEST).map_err(unreadable)?,
+            path: PathBuf::from("standard input"),
+        },
+    };
+    let filled = super::run::answered(
+        options,
+        &mut started,
+        Depth::Values,
+        |_, sources| template.assemble(sources),
+        |resolved, _| template.fill(resolved),
+    )?;
+    match path(options, "out") {
+        None => super::print(filled.expose()),
+        Some(out) if files::is_special(out) => Err(Error::Found {
+            place: Shown(out.as_os_str().as_bytes()).to_string(),
+            what: "it is no regular file, and is not replaced; - is standard output".to_owned(),
+        }),
+        Some(out) => {
+            let written = files::replace_lastingly(out, filled.expose(), random::number());
+            written.map_err(|why| Error::file("write", out, why))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A file that is named; none where a standard stream is meant.
+fn path<'a>(options: &'a Options, id: &str) -> Option<&'a Path> {
+    options.value(id).filter(|path| *path != "-").map(Path::new)
+}

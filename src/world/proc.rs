@@ -1,0 +1,156 @@
+//! Other processes, as /proc shows them, and what can be taken over from one.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use super::{memory_file, process};
+use crate::pure::account::Account;
+use crate::pure::proc::{self, Stat};
+use crate::words::secret::Secret;
+
+/// No environment is larger, in bytes: the kernel takes 6 MiB with the arguments.
+const LARGEST: u64 = 8 << 20;
+
+/// A file in a process's folder.
+pub fn path(process: i32, file: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{process}/{file}"))
+}
+
+/// Whether /proc is there and has the numbers that this process knows: another namespace's has
+/// others.
+pub fn is_ours() -> bool {
+    let own = process::own().to_string();
+    fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&own))
+}
+
+/// A process, or that there is none.
+///
+/// # Errors
+/// What the system says.
+pub fn stat(process: i32) -> io::Result<Stat> {
+    let stat = proc::stat(&fs::read(path(process, "stat"))?);
+    stat.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Every process that is shown, with its number.
+pub fn all() -> impl Iterator<Item = (i32, Stat)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(|process| Some((process, stat(process).ok()?)))
+}
+
+/// Whom a process runs as.
+///
+/// # Errors
+/// What the system says.
+pub fn account(process: i32) -> io::Result<Account> {
+    let account = proc::account(&fs::read(path(process, "status"))?);
+    account.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Whether a process, which may be looked into, runs the same file as this one.
+pub fn is_own_program(process: i32) -> bool {
+    let file = |path: PathBuf| path.metadata().map(|file| (file.dev(), file.ino()));
+    matches!((file(path(process, "exe")), file("/proc/self/exe".into())), (Ok(its), Ok(own)) if its == own)
+}
+
+/// What a process was started with, all of it at one moment.
+pub struct Start {
+    /// The process at that moment.
+    pub stat: Stat,
+    /// Its arguments, as they are shown.
+    pub cmdline: Vec<u8>,
+    /// Its environment's block.
+    pub environment: Secret,
+}
+
+/// Reads what a process was started with.
+///
+/// # Errors
+/// What the system says; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
+pub fn start(process: i32) -> io::Result<Start> {
+    // The kernel looks once whether this may be read, and goes on to show that program's, or
+    // nothing.
+    let mut environ = File::open(path(process, "environ"))?;
+    let before = stat(process)?;
+    let cmdline = fs::read(path(process, "cmdline"))?;
+    let size = before
+        .environment
+        .end
+        .saturating_sub(before.environment.start);
+    if size > LARGEST {
+        return Err(Errno::EFBIG.into());
+    }
+    let mut environment = vec![0; size as usize];
+    let read = environ.read_exact(&mut environment);
+    let environment = Secret::new(environment);
+    read?;
+    let after = stat(process)?;
+    let of = |stat: &Stat| {
+        (
+            stat.started,
+            stat.arguments.clone(),
+            stat.environment.clone(),
+        )
+    };
+    let is_whole = before.is_program && !after.has_ended;
+    if of(&before) != of(&after) || !is_whole {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Start {
+        stat: after,
+        cmdline,
+        environment,
+    })
+}
+
+/// The descriptors of a process that are memory files of doorkey's, ascending.
+///
+/// # Errors
+/// What the system says.
+pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
+    let folder = path(process, "fd");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        let Some(number) = number.filter(|&number| number >= memory_file::FIRST) else {
+            continue;
+        };
+        // One that was closed meanwhile is none.
+        let link = fs::read_link(folder.join(name));
+        if link.is_ok_and(|link| link.as_os_str().as_bytes().starts_with(b"/memfd:doorkey:")) {
+            found.push(number);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Opens a process's file again, to be read under the same number by this process and by what it
+/// becomes; whether that number was taken, and stands for this file now.
+///
+/// # Errors
+/// What the system says.
+pub fn reopen(process: i32, number: i32) -> io::Result<bool> {
+    // SAFETY: it takes no pointer.
+    let is_taken = unsafe { libc::fcntl(number, libc::F_GETFD) } != -1;
+    let file = File::open(path(process, &format!("fd/{number}")))?;
+    // SAFETY: neither takes a pointer; nothing of doorkey's own has so high a number but the file
+    // itself, which `into_raw_fd` gives up.
+    let done = unsafe {
+        if file.as_raw_fd() == number {
+            libc::fcntl(file.into_raw_fd(), libc::F_SETFD, 0)
+        } else {
+            libc::dup2(file.as_raw_fd(), number)
+        }
+    };
+    Errno::result(done)?;
+    Ok(is_taken)
+}

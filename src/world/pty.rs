@@ -1,0 +1,117 @@
+//! Pseudo-terminals: what a program takes for a terminal, and another one has in its hands.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::process;
+
+/// Both sides of a pseudo-terminal.
+pub struct Pty {
+    /// The side in our hands, which makes nobody wait.
+    pub master: OwnedFd,
+    /// The terminal.
+    pub slave: OwnedFd,
+}
+
+/// Makes one with the settings and the size of another terminal.
+///
+/// # Errors
+/// What the system says.
+pub fn like(terminal: RawFd) -> io::Result<Pty> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let master = open(c"/dev/ptmx", flags | libc::O_NONBLOCK)?;
+    let mut number = 0;
+    // SAFETY: each request reads or fills in one number, or takes flags.
+    let slave = unsafe {
+        let locked = 0;
+        if libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &locked) == -1
+            || libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &mut number) == -1
+        {
+            return Err(io::Error::last_os_error());
+        }
+        libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)
+    };
+    let slave = match slave {
+        // Kernels before 4.13 have it by its name alone.
+        -1 => open(&CString::new(format!("/dev/pts/{number}"))?, flags)?,
+        // SAFETY: the descriptor is new.
+        slave => unsafe { OwnedFd::from_raw_fd(slave) },
+    };
+    if let Some(settings) = settings(terminal) {
+        set(slave.as_raw_fd(), &settings);
+    }
+    copy_size(terminal, slave.as_raw_fd());
+    Ok(Pty { master, slave })
+}
+
+fn open(path: &std::ffi::CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the string has an end; the descriptor is new.
+    unsafe {
+        match libc::open(path.as_ptr(), flags) {
+            -1 => Err(io::Error::last_os_error()),
+            opened => Ok(OwnedFd::from_raw_fd(opened)),
+        }
+    }
+}
+
+/// Gives a pseudo-terminal the size of another terminal; whoever it controls hears of that.
+pub fn copy_size(from: RawFd, to: RawFd) {
+    // SAFETY: the struct is plain data, which the first request fills in and the second reads.
+    unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        if libc::ioctl(from, libc::TIOCGWINSZ, &mut size) == 0 {
+            libc::ioctl(to, libc::TIOCSWINSZ, &size);
+        }
+    }
+}
+
+/// A terminal's settings.
+pub fn settings(terminal: RawFd) -> Option<libc::termios> {
+    // SAFETY: the struct is plain data, filled in by the call.
+    unsafe {
+        let mut settings: libc::termios = std::mem::zeroed();
+        (libc::tcgetattr(terminal, &mut settings) == 0).then_some(settings)
+    }
+}
+
+/// Gives a terminal settings: at once, and with nothing lost of what was typed.
+pub fn set(terminal: RawFd, settings: &libc::termios) {
+    // SAFETY: the struct is only read.
+    unsafe { libc::tcsetattr(terminal, libc::TCSANOW, settings) };
+}
+
+/// Has a terminal change what is written to it, as a newline to a new line's beginning, or not;
+/// whether it did before.
+pub fn process_output(terminal: RawFd, does: bool) -> bool {
+    let Some(mut settings) = settings(terminal) else {
+        return false;
+    };
+    let did = settings.c_oflag & libc::OPOST != 0;
+    if did != does {
+        settings.c_oflag ^= libc::OPOST;
+        set(terminal, &settings);
+    }
+    did
+}
+
+/// Begins a session that this terminal controls.
+pub fn begin_session(terminal: RawFd) {
+    process::leave_session();
+    // SAFETY: the request takes a number.
+    unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 0) };
+}
+
+/// Makes a group the foreground group of the terminal that controls us. Signals are blocked, else
+/// we would be stopped for it.
+pub fn give(terminal: RawFd, group: i32) {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::tcsetpgrp(terminal, group) };
+}
+
+/// The foreground group of a terminal, if that controls us.
+pub fn foreground_of(terminal: RawFd) -> Option<i32> {
+    // SAFETY: it takes no pointer.
+    let group = unsafe { libc::tcgetpgrp(terminal) };
+    (group != -1).then_some(group)
+}

@@ -1,0 +1,319 @@
+//! Masking a stream, held against the simplest way to do it: one that has all of the text and all
+//! of the values.
+
+use std::rc::Rc;
+
+use doorkey::pure::mask::forms::forms;
+use doorkey::pure::mask::needles::{Needles, too_short};
+use doorkey::pure::mask::stream::{Held, Stream};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+const KEY: [u8; 32] = *b"any 32 bytes are a key: here too";
+
+const LABELS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+/// A needle's text and its label.
+type Text = (Vec<u8>, &'static str);
+
+/// What is to be found of these values: of equal texts the first one's.
+fn texts(values: &[Vec<u8>], window: usize) -> Vec<Text> {
+    let mut texts: Vec<Text> = Vec::new();
+    for (value, label) in values.iter().zip(LABELS) {
+        for form in forms(value) {
+            let form = form.expose();
+            if form.len() >= window && texts.iter().all(|(text, _)| text != form) {
+                texts.push((form.to_vec(), label));
+            }
+        }
+    }
+    texts
+}
+
+fn needles(values: &[Vec<u8>], window: usize) -> Needles {
+    let values = LABELS.into_iter().zip(values.iter().map(Vec::as_slice));
+    let needles = Needles::of(values, window, KEY);
+    // As the one that looks for them gets them.
+    Needles::from_bytes(&needles.to_bytes()).unwrap()
+}
+
+/// The simple way. `from` and `out` are as in the stream; `covered` are the bytes for which a
+/// placeholder stands.
+struct Simple {
+    texts: Vec<Text>,
+    window: usize,
+    text: Vec<u8>,
+    from: usize,
+    out: usize,
+    shown: Vec<u8>,
+    covered: Vec<bool>,
+}
+
+impl Simple {
+    fn new(texts: Vec<Text>, window: usize) -> Self {
+        Simple {
+            texts,
+            window,
+            text: vec![],
+            from: 0,
+            out: 0,
+            shown: vec![],
+            covered: vec![],
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.text.extend(bytes);
+        self.covered.resize(self.text.len(), false);
+        self.from = self.search(false);
+        self.show(self.from);
+    }
+
+    fn release(&mut self) {
+        self.search(true);
+        self.show(self.text.len());
+    }
+
+    fn show(&mut self, to: usize) {
+        if to > self.out {
+            self.shown.extend(&self.text[self.out..to]);
+            self.out = to;
+        }
+    }
+
+    fn search(&mut self, ends: bool) -> usize {
+        let mut start = self.from;
+        loop {
+            let rest = self.text[start..].to_vec();
+            let begins = |text: &Text| text.0.len() > rest.len() && text.0.starts_with(&rest);
+            let undecided = rest.len() < self.window && !self.texts.is_empty();
+            if rest.is_empty() || !ends && (undecided || self.texts.iter().any(begins)) {
+                return start;
+            }
+            let whole = self.texts.iter().filter(|(text, _)| rest.starts_with(text));
+            match whole.max_by_key(|(text, _)| text.len()).cloned() {
+                Some((text, label)) => {
+                    self.show(start);
+                    start += text.len();
+                    if start > self.out {
+                        self.shown.extend(format!("[secret:{label}]").bytes());
+                        self.covered[self.out..start].fill(true);
+                        self.out = start;
+                    }
+                }
+                None => start += 1,
+            }
+        }
+    }
+}
+
+/// Writes up to so many bytes of what may go out.
+fn write(stream: &mut Stream, most: usize, into: &mut Vec<u8>) {
+    let waiting = stream.pieces().collect::<Vec<_>>().concat();
+    let count = most.min(waiting.len());
+    into.extend(&waiting[..count]);
+    stream.wrote(count);
+}
+
+fn read(stream: &mut Stream, mut bytes: &[u8], into: &mut Vec<u8>) {
+    while !bytes.is_empty() {
+        let room = stream.room();
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        bytes = &bytes[count..];
+        stream.took(count);
+        write(stream, usize::MAX, into);
+    }
+}
+
+fn values() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let value = prop_oneof![
+        "[ab]{0,12}".prop_map(String::into_bytes),
+        "[a-z0-9+/=!'\" $\\\\]{4,40}".prop_map(String::into_bytes),
+        "\\PC{2,12}".prop_map(String::into_bytes),
+        vec(any::<u8>(), 0..40),
+        ("[a\n ]{4,20}", "[b\n\t]{4,40}").prop_map(|(one, two)| (one + &two).into_bytes()),
+        (any::<u8>(), 1..300_usize).prop_map(|(byte, count)| vec![byte; count]),
+        vec(any::<u8>(), 60..300),
+        (4..200_usize, "[a-z]{1,3}|[a-z]{70}")
+            .prop_map(|(count, end)| (" ".repeat(count) + &end).into()),
+        "[a-c/]{60,200}".prop_map(String::into_bytes),
+    ];
+    (vec(value, 1..4), any::<Index>(), any::<Index>()).prop_map(|(mut values, of, length)| {
+        // One that another begins with, or that begins alike.
+        let of = of.get(&values);
+        let length = length.index(of.len() + 1);
+        let mut alike = of[..length].to_vec();
+        values.push(alike.clone());
+        alike.extend(b"otherwise");
+        values.push(alike);
+        values
+    })
+}
+
+/// A stretch of output: something else, or of a text to find from a place on so many bytes.
+#[derive(Debug, Clone)]
+enum Stretch {
+    Noise(Vec<u8>),
+    Text(Index, Index, Index, bool),
+}
+
+fn output() -> impl Strategy<Value = Vec<Stretch>> {
+    let noise = prop_oneof![
+        vec(any::<u8>(), 0..30),
+        "[ab \n'/]{0,40}".prop_map(String::into_bytes),
+        (1..700_usize).prop_map(|count| vec![b' '; count]),
+    ];
+    let text = (
+        any::<Index>(),
+        any::<Index>(),
+        any::<Index>(),
+        any::<bool>(),
+    );
+    let stretch = prop_oneof![
+        1 => noise.prop_map(Stretch::Noise),
+        2 => text.prop_map(|(a, b, c, d)| Stretch::Text(a, b, c, d)),
+    ];
+    vec(stretch, 0..8)
+}
+
+fn filled(output: &[Stretch], texts: &[Text]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for stretch in output {
+        match stretch {
+            Stretch::Noise(noise) => out.extend(noise),
+            Stretch::Text(which, _, _, true) if !texts.is_empty() => {
+                out.extend(&which.get(texts).0);
+            }
+            Stretch::Text(which, from, to, _) if !texts.is_empty() => {
+                let text = &which.get(texts).0;
+                let from = from.index(text.len());
+                out.extend(&text[from..from + to.index(text.len() - from + 1)]);
+            }
+            Stretch::Text(..) => {}
+        }
+    }
+    out
+}
+
+fn cuts() -> impl Strategy<Value = Vec<usize>> {
+    let sizes = prop_oneof![Just(1..2_usize), Just(1..12), Just(1..400)];
+    sizes.prop_flat_map(|sizes| vec(sizes, 1..60))
+}
+
+proptest! {
+    #[test]
+    fn a_stream_is_masked_as_the_whole_would_be(
+        values in values(), output in output(), cuts in cuts(), window in 4..33_usize,
+    ) {
+        let texts = texts(&values, window);
+        let output = filled(&output, &texts);
+        let mut simple = Simple::new(texts, window);
+        simple.take(&output);
+        simple.release();
+
+        let needles = Rc::new(needles(&values, window));
+        let (longest, mut stream) = (needles.longest(), Stream::new(needles));
+        let (mut rest, mut out, mut taken) = (output.as_slice(), Vec::new(), 0);
+        for cut in cuts.into_iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at(cut.min(rest.len()));
+            read(&mut stream, now, &mut out);
+            (rest, taken) = (later, taken + now.len());
+            match stream.held() {
+                None => {}
+                Some(Held::Short { since }) => {
+                    prop_assert!(taken - (since as usize) < window);
+                }
+                Some(Held::Long { since }) => {
+                    let held = taken - since as usize;
+                    prop_assert!((window..longest).contains(&held), "{held}, {window}, {longest}");
+                }
+            }
+        }
+        stream.end();
+        write(&mut stream, usize::MAX, &mut out);
+        prop_assert_eq!(out, simple.shown);
+    }
+
+    /// Whatever is released and whenever: the rest of a value is masked, so that of no value all
+    /// bytes are shown.
+    #[test]
+    fn what_is_released_keeps_its_rest_masked(
+        values in values(), output in output(), cuts in cuts(), window in 4..33_usize,
+        releases in vec(select(vec![false, true, true]), 1..20), wipes: bool,
+    ) {
+        let texts = texts(&values, window);
+        let output = filled(&output, &texts);
+        let mut simple = Simple::new(texts, window);
+        let mut stream = Stream::new(Rc::new(needles(&values, window)));
+        let (mut rest, mut out) = (output.as_slice(), Vec::new());
+        for (cut, release) in cuts.iter().cycle().zip(releases.iter().cycle()) {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*cut).min(rest.len()));
+            simple.take(now);
+            read(&mut stream, now, &mut out);
+            prop_assert!(simple.shown.starts_with(&out));
+            rest = later;
+            if *release {
+                simple.release();
+                stream.release();
+                prop_assert_eq!(stream.held(), None);
+                write(&mut stream, usize::MAX, &mut out);
+                prop_assert_eq!(&out, &simple.shown);
+            }
+            if wipes {
+                stream.wipe();
+            }
+        }
+        simple.release();
+        stream.end();
+        write(&mut stream, usize::MAX, &mut out);
+        prop_assert_eq!(&out, &simple.shown);
+        for (text, _) in &simple.texts {
+            for start in 0..=output.len().saturating_sub(text.len()) {
+                if output[start..].starts_with(text) {
+                    let covered = &simple.covered[start..start + text.len()];
+                    prop_assert!(covered.contains(&true), "{text:?} at {start}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn needles_come_back_as_they_were(values in values(), window in 4..33_usize) {
+        let pairs = || LABELS.into_iter().zip(values.iter().map(Vec::as_slice));
+        let bytes = Needles::of(pairs(), window, KEY).to_bytes();
+        let again = Needles::from_bytes(&bytes).unwrap();
+        prop_assert_eq!(again.to_bytes(), &bytes[..]);
+        // One byte less or more is nothing.
+        prop_assert!(Needles::from_bytes(&bytes[..bytes.len() - 1]).is_none());
+        prop_assert!(Needles::from_bytes(&[&bytes[..], &[0]].concat()).is_none());
+        for (label, value) in pairs() {
+            let short = too_short(pairs(), window).contains(&label);
+            prop_assert_eq!(short, !value.is_empty() && value.len() < window);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_needles_or_none(
+        values in values(), window in 4..33_usize, noise in vec(any::<u8>(), 0..200),
+        changed in any::<Index>(), to: u8, output in vec(any::<u8>(), 0..200),
+    ) {
+        prop_assert!(Needles::from_bytes(&noise).is_none());
+        let mut bytes = needles(&values, window).to_bytes();
+        let place = changed.index(bytes.len());
+        bytes[place] = to;
+        if let Some(needles) = Needles::from_bytes(&bytes) {
+            // Where a length was changed there may be no memory for it.
+            if needles.longest() < 1 << 20 {
+                read(&mut Stream::new(Rc::new(needles)), &output, &mut Vec::new());
+            }
+        }
+    }
+}
