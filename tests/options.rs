@@ -51,6 +51,7 @@ fn every_option_is_also_a_variable() {
     let nothing = &["run", "-q", "-e", "A=secret:a"][..];
     let debug = &["run", "--log-level", "debug"][..];
     let init = &["run", "--log-level", "debug", "--init"][..];
+    let mask = &["run", "--log-level", "debug", "--mask"][..];
     let watch = &["run", "--log-level", "debug", "--watch=1h"][..];
     let check = &["check", "--store", "age:secrets", "-e", "A=secret:a"][..];
     let set = &["secret", "set", "new", "--store", "age:secrets"][..];
@@ -89,6 +90,8 @@ fn every_option_is_also_a_variable() {
         (init, "signal-map", &["TERM:INT", "HUP:none"]),
         (init, "signal-group", &[]),
         (init, "grace", &["5s"]),
+        (debug, "mask", &[]),
+        (mask, "mask-min", &["32"]),
         (debug, "watch", &["1h"]),
         (watch, "on-change", &["signal:HUP"]),
         (watch, "on-loss", &["stop"]),
