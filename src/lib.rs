@@ -6,7 +6,7 @@
 //! | layer | what is in it |
 //! |---|---|
 //! | [`words`] | names and scopes, references, secrets, errors: what everything else is said in |
-//! | [`pure`] | precedence, configuration, environments, filters, masking: no system, no state |
+//! | [`pure`] | precedence, configuration, environments, filters, masking: no system |
 //! | [`world`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | where secrets are kept: one short file each, listed in one table |
 //! | [`engines`] | assemble, resolve, fill, launch, supervise, join: what doorkey does |

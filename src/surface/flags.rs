@@ -244,7 +244,7 @@ const SUPERVISION: Group = Group {
         value(
             "on-loss",
             "WHAT",
-            "warn, or stop when a secret is gone [default: warn]",
+            "warn or stop when a secret is gone [default: warn]",
         ),
         value(
             "refresh-signal",

@@ -3,7 +3,7 @@
 //! With the key of the launch, the hash of a whole text lets whoever reads it try guesses of that
 //! text. Of less than the whole there are fingerprints of at most 20 bits. They are chosen so that
 //! a strong value can't be guessed piece by piece: beyond its first `window` bytes an encoding's
-//! next piece is at least [`FAR`] bytes from its beginning, and only for the value as it is there
+//! next piece is at least `FAR` bytes from its beginning, and only for the value as it is there
 //! are a few bits in between.
 
 use std::ops::Range;
@@ -57,7 +57,7 @@ pub(super) struct Group {
 }
 
 /// Needles of a group that are told apart by the same stretch: their whole or their first
-/// [`FAR`] bytes.
+/// `FAR` bytes.
 pub(super) struct Run {
     pub(super) length: usize,
     pub(super) power: u32,
