@@ -42,6 +42,15 @@ unsafe extern "C" fn find(
     1
 }
 
+/// Gives back the pages of code and constants. Those that are used again come back from the
+/// system's cache of files, with those around them.
+pub fn forget(clean: &Clean) {
+    for &(start, bytes) in &clean.0 {
+        // SAFETY: these pages can be read again.
+        unsafe { libc::madvise(start as *mut libc::c_void, bytes, libc::MADV_DONTNEED) };
+    }
+}
+
 /// Gives back the pages of code and constants, and waits for one of these signals, which are
 /// blocked, for a time or, without one, for ever; what the kernel says, as it says it. Pages that are used again come back from the
 /// system's cache of files, with those around them: here that is this function alone, as it makes

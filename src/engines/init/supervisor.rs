@@ -225,6 +225,9 @@ impl Supervisor {
         if let Some(relay) = &self.relay {
             relay.watch(&mut watched);
         }
+        if self.link.is_none() && time.is_none() {
+            pages::forget(&self.clean);
+        }
         let taken = self.ears.as_ref()?.wait(&mut watched, time);
         let (heard, relayed) = watched.split_at(ours);
         let mut heard = heard.iter().map(Watched::is_ready);
