@@ -17,12 +17,12 @@ fn run(place: &Place, words: &[&str]) -> Run {
 #[test]
 fn usage_errors() {
     let place = plain(&[("a", "one")]);
-    let interval = "--watch must be a duration of 100ms or more, such as 60s";
+    let interval = "--watch must be a duration of 10ms or more, such as 60s";
     let change = "--on-change must be restart, signal:NAME or exit:CODE, such as signal:HUP";
     let refresh = "--refresh-signal must be a signal that can be caught, or none";
     for (option, message) in [
         ("--watch=0", interval),
-        ("--watch=99ms", interval),
+        ("--watch=9ms", interval),
         ("--watch=soon", interval),
         ("--watch=-1s", interval),
         ("--on-change=reload", change),

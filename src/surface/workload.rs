@@ -17,7 +17,7 @@ use crate::world::environ::{self, Started};
 use crate::world::{duration, files, process};
 
 /// The shortest time between two fetches.
-const SHORTEST: Duration = Duration::from_millis(100);
+const SHORTEST: Duration = Duration::from_millis(10);
 
 /// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -172,9 +172,8 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
         return Ok(None);
     };
     let every = duration::parse(every).filter(|every| *every >= SHORTEST);
-    let every = every.ok_or_else(|| {
-        options.usage("watch", "must be a duration of 100ms or more, such as 60s")
-    })?;
+    let every = every
+        .ok_or_else(|| options.usage("watch", "must be a duration of 10ms or more, such as 60s"))?;
     let on_change = options.text("on-change")?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
         None if on_change == "restart" => Some(OnChange::Restart),

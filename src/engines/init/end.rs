@@ -73,10 +73,15 @@ impl Supervisor {
             self.end_rest(grace);
         }
         self.let_out();
+        self.remove_files();
+        exec::quit(code)
+    }
+
+    /// Removes what was delivered in a folder.
+    pub(super) fn remove_files(&self) {
         for file in &self.files {
             let _ = files::remove(file);
         }
-        exec::quit(code)
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that

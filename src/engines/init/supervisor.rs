@@ -98,7 +98,7 @@ impl Supervisor {
             if let Some(supervised) = supervised {
                 return Ok((self.started.unwrap_or_default(), supervised));
             }
-            supervised = self.step()?;
+            supervised = self.step().inspect_err(|_| self.remove_files())?;
         }
     }
 
