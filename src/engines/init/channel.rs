@@ -134,6 +134,15 @@ impl Channel {
         self.pass_on();
     }
 
+    /// We are about to be stopped: what was written before goes out, as far as there is room.
+    pub(super) fn flush(&mut self) {
+        self.pass_on();
+        if !self.full {
+            self.stream.release();
+            self.write();
+        }
+    }
+
     /// Reads and writes as long as nobody has to be waited for.
     fn pass_on(&mut self) {
         self.more = false;

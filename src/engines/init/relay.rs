@@ -147,6 +147,13 @@ impl Relay {
         self.channels.iter().for_each(Channel::resize);
     }
 
+    /// We are about to be stopped.
+    pub(super) fn flush(&mut self) {
+        if self.begun {
+            self.channels.iter_mut().for_each(Channel::flush);
+        }
+    }
+
     /// The workload has ended: only what it has written is still passed on.
     pub(super) fn end(&mut self) {
         // What came from one that has not begun might be looked through for nothing.

@@ -57,6 +57,7 @@ impl Supervisor {
                 match process::reap(self.child) {
                     Some(Change::Ended(code)) => return self.ended(code),
                     Some(Change::Stopped(signal)) if self.child == self.workload => {
+                        self.relay.iter_mut().for_each(Relay::flush);
                         self.job.stopped(signal);
                     }
                     _ => self.look_for_stop(),
@@ -111,7 +112,10 @@ impl Supervisor {
             return session.give();
         }
         if can_stop {
-            session.leave();
+            if let Some(relay) = &mut self.relay {
+                relay.flush();
+                relay.session().map(Session::leave);
+            }
             self.job.stopped(signal);
         }
     }
