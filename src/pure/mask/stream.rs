@@ -38,7 +38,7 @@ pub enum Held {
 /// the rest of a needle is found.
 pub struct Stream {
     needles: Rc<Needles>,
-    /// Empty until there is something to read.
+    /// Empty until there is something to read, and short while nothing comes.
     buffer: Vec<u8>,
     from: usize,
     out: usize,
@@ -85,8 +85,11 @@ impl Stream {
         if !self.queue.is_empty() {
             return &mut [];
         }
-        if self.buffer.is_empty() {
-            self.buffer = vec![0; ROOM + self.needles.longest() + SLACK];
+        let wanted = ROOM + self.needles.longest() + SLACK;
+        if self.buffer.len() < wanted {
+            let mut buffer = vec![0; wanted];
+            buffer[..self.end].copy_from_slice(&self.buffer[..self.end]);
+            self.buffer = buffer;
         }
         let limit = self.buffer.len() - SLACK;
         if self.from == self.end || limit - self.end < LITTLE {
@@ -211,13 +214,17 @@ impl Stream {
         (self.next, self.written) = (0, 0);
     }
 
-    /// Overwrites what is left of output that has gone. While some waits nothing happens.
+    /// Overwrites what is left of output that has gone, and gives its memory back. While some waits
+    /// nothing happens.
     pub fn wipe(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !self.buffer.is_empty() {
             self.close_up();
             self.buffer[self.end..self.clean].zeroize();
             self.clean = self.end;
             self.sums.wipe();
+            let kept = self.buffer[..self.end + SLACK].to_vec();
+            self.buffer[..self.end].zeroize();
+            self.buffer = kept;
         }
     }
 }
