@@ -33,10 +33,10 @@ impl Sought {
         }
     }
 
-    /// Tells the supervisor; says what is too short for it.
+    /// Has the supervisor be told; says what is too short for it.
     ///
     /// # Errors
-    /// Usage, or the supervisor is gone.
+    /// Usage.
     pub fn arm(self, options: &Options, supervised: &mut Supervised) -> Result<(), Error> {
         let window = window(options)?;
         let values = || {
@@ -50,6 +50,7 @@ impl Sought {
             let short = short.join(", ");
             ::log::warn!("not masked, as shorter than {window} bytes (--mask-min): {short}");
         }
-        supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes())
+        supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes());
+        Ok(())
     }
 }

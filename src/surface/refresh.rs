@@ -86,7 +86,8 @@ pub fn refresh(
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
     });
-    supervised.report(&outcome)?;
+    supervised.report(&outcome);
+    supervised.tell()?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -48,26 +48,22 @@ pub fn run(
         .collect();
     let ((environment, deliveries, summary), used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
-            let Some(supervised) = &mut supervised else {
+            let (masks, watches) = (options.flag("mask"), options.value("watch").is_some());
+            let Some(supervised) = supervised.as_mut().filter(|_| masks || watches) else {
                 return Ok((resolved.fill(|_, _| ())?, used));
             };
-            let mut digests = Vec::new();
-            let mut sought = options.flag("mask").then(Sought::default);
-            if let Some(sought) = &mut sought {
-                let read = resolved.answers.values();
-                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
-            }
+            let (mut digests, mut sought) = (Vec::new(), Sought::default());
+            let read = resolved.answers.values();
+            read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
             let filled = resolved.fill(|name, filled| {
                 digests.push((name.to_vec(), digest(&supervised.key, filled)));
-                if let Some(sought) = &mut sought {
-                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
-                    secrets.for_each(|(label, value)| sought.add(label, value));
-                }
+                let secrets = filled.iter().flatten().filter_map(Piece::secret);
+                secrets.for_each(|(label, value)| sought.add(label, value));
             })?;
-            if options.value("watch").is_some() {
-                supervised.remember(&digests)?;
+            if watches {
+                supervised.remember(&digests);
             }
-            if let Some(sought) = sought {
+            if masks {
                 sought.arm(&options, supervised)?;
             }
             Ok((filled, used))
@@ -78,7 +74,10 @@ pub fn run(
     attributes.files = deliveries.paths();
     let to_remove = deliveries.to_remove();
     if let Some(supervised) = &mut supervised {
-        supervised.leave(&to_remove)?;
+        if !to_remove.is_empty() {
+            supervised.leave(&to_remove);
+        }
+        supervised.tell()?;
     }
     // The pipe to the supervisor has to last until the exec closes it.
     std::mem::forget(supervised);

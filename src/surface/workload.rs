@@ -41,7 +41,11 @@ pub fn prepare(
         started.assign("HOME", home);
     }
     if let Some(supervised) = supervised {
-        supervised.settle(&settings)?;
+        supervised.settle(&settings);
+        // The rest of it counts from the exec on.
+        if settings.parent_death != 0 || settings.watching.is_some() {
+            supervised.tell()?;
+        }
         attributes.streams = supervised
             .inner
             .take()
@@ -54,10 +58,12 @@ pub fn prepare(
             "doorkey is PID 1 and becomes a shell, which forwards no signals; --init does, and reaps orphans"
         );
     }
-    let in_force = |id: &&str| options.flag(id) || options.value(id).is_some();
-    let in_force: Vec<&str> = OPTIONS.iter().copied().filter(in_force).collect();
-    if !in_force.is_empty() {
-        ::log::debug!("in force for the command: {}", in_force.join(", "));
+    if ::log::log_enabled!(::log::Level::Debug) {
+        let in_force = |id: &&str| options.flag(id) || options.value(id).is_some();
+        let in_force: Vec<&str> = OPTIONS.iter().copied().filter(in_force).collect();
+        if !in_force.is_empty() {
+            ::log::debug!("in force for the command: {}", in_force.join(", "));
+        }
     }
     Ok(attributes)
 }

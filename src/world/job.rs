@@ -7,6 +7,7 @@ use super::process::{self, be_stopped_by};
 use super::pty::foreground_of;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
+#[derive(Default)]
 pub struct Job {
     /// Whether there is a terminal that controls this process.
     terminal: bool,

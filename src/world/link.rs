@@ -8,7 +8,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use super::ears::Watched;
 
 /// The end that speaks.
-pub struct Speaker(File);
+pub struct Speaker {
+    pipe: File,
+    /// What is to be said, and has not been yet.
+    pending: Vec<u8>,
+}
 
 /// The end that listens.
 pub struct Listener {
@@ -33,7 +37,11 @@ pub fn pipe() -> io::Result<(Speaker, Listener)> {
         pipe: reads.into(),
         heard: Vec::new(),
     };
-    Ok((Speaker(writes.into()), listener))
+    let speaker = Speaker {
+        pipe: writes.into(),
+        pending: Vec::new(),
+    };
+    Ok((speaker, listener))
 }
 
 /// The two ends of a new pipe that no program inherits: the one to read from, the one to write to.
@@ -52,14 +60,22 @@ pub(super) fn ends() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Speaker {
-    /// Says something of a kind.
+    /// Puts down something of a kind, which is said with what comes after it: each time, the
+    /// listener wakes.
+    pub fn put(&mut self, kind: u8, message: &[u8]) {
+        let length = message.len() as u32;
+        self.pending.extend(length.to_le_bytes());
+        self.pending.push(kind);
+        self.pending.extend(message);
+    }
+
+    /// Says all that was put down.
     ///
     /// # Errors
     /// What the system says.
-    pub fn say(&mut self, kind: u8, message: &[u8]) -> io::Result<()> {
-        let length = u32::try_from(message.len()).map_err(io::Error::other)?;
-        self.0
-            .write_all(&[&length.to_le_bytes(), [kind].as_slice(), message].concat())
+    pub fn say(&mut self) -> io::Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        self.pipe.write_all(&pending)
     }
 }
 

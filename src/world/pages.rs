@@ -52,9 +52,9 @@ pub fn forget(clean: &Clean) {
 }
 
 /// Gives back the pages of code and constants, and waits for one of these signals, which are
-/// blocked, for a time or, without one, for ever; what the kernel says, as it says it. Pages that are used again come back from the
-/// system's cache of files, with those around them: here that is this function alone, as it makes
-/// its system calls itself, and it is all that stays of the program while it waits.
+/// blocked, for a time or, without one, for ever; what the kernel says, as it says it. Of the
+/// program this function alone stays in memory while it waits, with the pages around it, as it
+/// makes its system calls itself.
 #[inline(never)]
 pub fn wait_without(
     clean: &Clean,

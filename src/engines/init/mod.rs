@@ -55,54 +55,42 @@ const DIGESTS: u8 = 3;
 const FILES: u8 = 4;
 const OUTCOME: u8 = 5;
 
+/// What is put down for the supervisor is told with what comes after it.
 impl Supervised {
-    /// Tells the supervisor how to supervise.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub fn settle(&mut self, settings: &Settings) -> Result<(), Error> {
-        self.say(SETTINGS, &settings.bytes())
+    /// How to supervise.
+    pub fn settle(&mut self, settings: &Settings) {
+        self.speaker.put(SETTINGS, &settings.bytes());
     }
 
-    /// Tells it what to look for in the workload's output.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub fn arm(&mut self, needles: &[u8]) -> Result<(), Error> {
-        self.say(NEEDLES, needles)
+    /// What to look for in the workload's output.
+    pub fn arm(&mut self, needles: &[u8]) {
+        self.speaker.put(NEEDLES, needles);
     }
 
-    /// Tells it the digests of what the workload gets.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub fn remember(&mut self, digests: &Digests) -> Result<(), Error> {
-        self.say(DIGESTS, &watch::to_bytes(digests))
+    /// The digests of what the workload gets.
+    pub fn remember(&mut self, digests: &Digests) {
+        self.speaker.put(DIGESTS, &watch::to_bytes(digests));
     }
 
-    /// Tells it what to remove when the workload has ended, by absolute paths.
-    ///
-    /// # Errors
-    /// The supervisor is gone.
-    pub fn leave(&mut self, files: &[PathBuf]) -> Result<(), Error> {
+    /// What to remove when the workload has ended, by absolute paths.
+    pub fn leave(&mut self, files: &[PathBuf]) {
         use std::os::unix::ffi::OsStrExt;
-        let paths: Vec<&[u8]> = files
-            .iter()
-            .map(|file| file.as_os_str().as_bytes())
-            .collect();
-        self.say(FILES, &paths.join(&0))
+        let paths = files.iter().map(|file| file.as_os_str().as_bytes());
+        let paths: Vec<&[u8]> = paths.collect();
+        self.speaker.put(FILES, &paths.join(&0));
     }
 
-    /// Tells it what fetching again has come to.
+    /// What fetching again has come to.
+    pub fn report(&mut self, outcome: &Outcome) {
+        self.speaker.put(OUTCOME, &outcome.bytes());
+    }
+
+    /// Tells the supervisor all of it.
     ///
     /// # Errors
-    /// The supervisor is gone.
-    pub fn report(&mut self, outcome: &Outcome) -> Result<(), Error> {
-        self.say(OUTCOME, &outcome.bytes())
-    }
-
-    fn say(&mut self, kind: u8, message: &[u8]) -> Result<(), Error> {
-        let said = self.speaker.say(kind, message);
+    /// It is gone.
+    pub fn tell(&mut self) -> Result<(), Error> {
+        let said = self.speaker.say();
         said.map_err(|why| Error::file("write", "to the supervisor", why))
     }
 }

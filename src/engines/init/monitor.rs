@@ -11,7 +11,7 @@ use super::signals::{CHLD, CONT, HUP, KILL};
 use super::supervisor::Supervisor;
 use crate::world::process::{self, ALL, Change, Forked};
 use crate::world::screen::Screen;
-use crate::world::{descriptors, exec, files, link, memory, pty};
+use crate::world::{descriptors, exec, files, link, memory, pages, pty};
 
 /// Which process a fork has made of this one.
 pub(super) enum Made {
@@ -70,7 +70,8 @@ impl Supervisor {
             }
             Ok(Forked::Parent(workload)) => {
                 process::lead_group(workload);
-                let _ = speaker.say(0, &workload.to_le_bytes());
+                speaker.put(0, &workload.to_le_bytes());
+                let _ = speaker.say();
                 self.stand_between(&session.screen, terminal, supervisor, workload)
             }
             Err(_) => exec::quit(125),
@@ -91,9 +92,9 @@ impl Supervisor {
         process::set_name(&format!("doorkey:{workload}"));
         descriptors::close_others(&mut [screen.descriptor(), terminal]);
         process::signal_at_end_of(supervisor, HUP);
-        let group = process::group();
+        let (group, clean) = (process::group(), pages::clean());
         loop {
-            let taken = process::take_idle(ALL, None, &self.clean);
+            let taken = process::take_idle(ALL, None, &clean);
             if process::parent() != supervisor {
                 // It was killed, and could not do so itself. The end of the session is for all
                 // who are in it.

@@ -31,6 +31,7 @@ impl Relay {
     ///
     /// # Errors
     /// What the system says.
+    #[inline(never)]
     pub(super) fn new() -> io::Result<(Relay, Inner)> {
         let mut relay = Relay {
             channels: Vec::new(),
@@ -91,6 +92,8 @@ impl Relay {
     }
 
     /// What is to be looked for. Where that can't be understood nothing passes.
+    // By itself, as it has large things on the stack that others would pay for.
+    #[inline(never)]
     pub(super) fn arm(&mut self, needles: &[u8]) {
         match Needles::from_bytes(needles).map(Rc::new) {
             Some(needles) => self.channels.iter_mut().for_each(|one| one.arm(&needles)),

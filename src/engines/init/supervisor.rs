@@ -45,7 +45,7 @@ pub(super) struct Supervisor {
     /// What is removed at the end.
     pub(super) files: Vec<PathBuf>,
     pub(super) ears: Option<Ears>,
-    pub(super) clean: Clean,
+    pub(super) clean: Option<Clean>,
     pub(super) then: Then,
     /// When the workload, which was told to end, is killed.
     pub(super) patience: Option<Instant>,
@@ -77,13 +77,13 @@ impl Supervisor {
             settings: Settings::default(),
             child: 0,
             workload: 0,
-            job: Job::survey(),
+            job: Job::default(),
             link: None,
             relay: None,
             watch: Watch::default(),
             files: Vec::new(),
             ears: None,
-            clean: pages::clean(),
+            clean: None,
             then: Then::End,
             patience: None,
         })
@@ -215,7 +215,8 @@ impl Supervisor {
             self.relay = None;
         }
         if self.link.is_none() && self.relay.is_none() && fetching.is_none() {
-            return process::take_idle(ALL, time, &self.clean);
+            let clean = self.clean.get_or_insert_with(pages::clean);
+            return process::take_idle(ALL, time, clean);
         }
         let mut watched = Vec::with_capacity(8);
         let link = self.link.as_ref().map(Listener::descriptor);
@@ -226,7 +227,7 @@ impl Supervisor {
             relay.watch(&mut watched);
         }
         if self.link.is_none() && time.is_none() {
-            pages::forget(&self.clean);
+            pages::forget(self.clean.get_or_insert_with(pages::clean));
         }
         let taken = self.ears.as_ref()?.wait(&mut watched, time);
         let (heard, relayed) = watched.split_at(ours);
