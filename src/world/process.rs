@@ -157,20 +157,13 @@ fn timespec(time: Duration) -> libc::timespec {
     spec
 }
 
-/// What ends sooner is waited for with the program in memory: to have it back would cost time.
-const SOON: Duration = Duration::from_millis(100);
-
-/// The same; while it waits for longer, next to nothing of the program is in memory.
+/// The same; while it waits, next to nothing of the program is in memory.
 pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option<Taken> {
-    let soon = patience.unwrap_or(SOON).min(SOON);
-    let rest = patience.map(|patience| patience - soon);
-    take(set, Some(soon)).or_else(|| {
-        if rest.is_some_and(|rest| rest.is_zero()) {
-            return None;
-        }
+    let now = take(set, Some(Duration::ZERO));
+    now.or_else(|| {
         // SAFETY: it is plain data for which zeros are valid.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        let time = rest.map(timespec);
+        let time = patience.map(timespec);
         let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let taken = pages::wait_without(clean, &set, &mut info, time);
         (taken > 0).then_some(Taken(info))
