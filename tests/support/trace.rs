@@ -300,7 +300,13 @@ impl Drop for Tracee {
     }
 }
 
+fn mappings(process: Pid) -> Vec<Mapping> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    maps.lines().map(Mapping::parse).collect()
+}
+
 /// A stretch of memory, as `/proc/PID/maps` has it.
+#[derive(PartialEq, Eq)]
 pub struct Mapping {
     /// Its first address.
     pub start: u64,
@@ -325,8 +331,9 @@ impl Mapping {
     }
 }
 
-/// The memory of a stopped process.
+/// The memory of a process; of one that runs, as it is when it is looked at.
 pub struct Memory {
+    process: Pid,
     file: File,
     /// All of it.
     pub mappings: Vec<Mapping>,
@@ -336,9 +343,11 @@ impl Memory {
     /// That of any process.
     pub fn of(process: Pid) -> Self {
         let file = File::open(format!("/proc/{process}/mem")).expect("root reads memory");
-        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
-        let mappings = maps.lines().map(Mapping::parse).collect();
-        Memory { file, mappings }
+        Memory {
+            process,
+            file,
+            mappings: mappings(process),
+        }
     }
 
     /// The bytes of a mapping.
@@ -348,6 +357,8 @@ impl Memory {
             Ok(()) => bytes,
             // The kernel's own pages, which the process can't write to.
             Err(_) if mapping.name.starts_with("[v") => Vec::new(),
+            // It has given that back meanwhile, or a part of it.
+            Err(_) if !mappings(self.process).contains(mapping) => Vec::new(),
             Err(error) => panic!("{}: {error}", mapping.name),
         }
     }
