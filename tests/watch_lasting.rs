@@ -28,10 +28,15 @@ const VALUES: [&str; 3] = [
 
 /// A workload that gets HUP and goes on, beside a fetch when one is asked for.
 fn start(place: &Place, change: &str) -> Watched {
+    start_with(place, change, &[])
+}
+
+fn start_with(place: &Place, change: &str, options: &[&str]) -> Watched {
     let script = "trap '' HUP; echo began; exec sleep 1000";
     let run = place.doorkey(["run", "-q", "--watch=1h", "--store=dir:plain"]);
     let run = run.args([&format!("--on-change={change}"), "-eA=secret:a", "--all"]);
-    let mut watched = Watched::start(run.args(["--", "sh", "-c", script]));
+    let run = run.args(options).args(["--", "sh", "-c", script]);
+    let mut watched = Watched::start(run);
     watched.shows("began");
     watched
 }
@@ -87,7 +92,7 @@ fn last(place: &Place, watched: &Watched, mut before: impl FnMut(&Place, usize))
     }
     let now = (watched.descriptors(), memory(watched));
     assert_eq!(now.0, held.0);
-    assert!(now.1 <= held.1 + 8, "{held:?} {now:?}");
+    assert!(now.1 <= held.1 + 16, "{held:?} {now:?}");
     assert_eq!(watched.children().len(), 1);
     holds_nothing(watched);
 }
@@ -127,8 +132,17 @@ fn with_changes_losses_and_failures() {
 
 #[test]
 fn with_restarts() {
+    restarts(&[]);
+}
+
+#[test]
+fn with_restarts_of_what_is_masked() {
+    restarts(&["--mask"]);
+}
+
+fn restarts(options: &[&str]) {
     let place = plain(&[("a", VALUES[0])]);
-    let mut watched = start(&place, "restart");
+    let mut watched = start_with(&place, "restart", options);
     let restart = |watched: &mut Watched, round: usize| {
         put(&place, "a", &format!("{}{round}", VALUES[round % 3]));
         watched.refresh();
@@ -147,12 +161,13 @@ fn with_restarts() {
         held
     };
     let held = steady(&watched);
-    for round in 0..200 {
+    for round in 0..400 {
         restart(&mut watched, round);
     }
     let now = steady(&watched);
     assert_eq!(now.0, held.0);
-    assert!(now.1 <= held.1 + 8, "{held:?} {now:?}");
+    // Which pages blocks lie in changes a little; a hundred bytes for each launch would be more.
+    assert!(now.1 <= held.1 + 24, "{held:?} {now:?}");
     holds_nothing(&watched);
     watched.stop();
 }
