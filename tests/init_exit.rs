@@ -110,11 +110,6 @@ fn what_can_not_be_executed_is_said_once() {
 #[test]
 fn where_it_is_asked_for() {
     let place = Place::new();
-    // The workload's parent is not the test where there is a supervisor.
-    let supervised = |run: Run| {
-        let ended = run.args(["sh", "-c", "cat /proc/$PPID/comm"]).ok();
-        ended.out().starts_with("doorkey:")
-    };
     let plain = |words: &[&str]| place.doorkey(["run"]).args(words);
     for (run, asked) in [
         (plain(&[]), false),
@@ -132,7 +127,7 @@ fn where_it_is_asked_for() {
         (plain(&["--init"]).env("DOORKEY_INIT", "no"), true),
     ] {
         let words: Vec<_> = run.command.get_args().map(|word| word.to_owned()).collect();
-        assert_eq!(supervised(run), asked, "{words:?}");
+        assert_eq!(run.has_supervisor(), asked, "{words:?}");
     }
     // It is the workload's own word here.
     plain(&["echo", "--init"]).gives(0, "--init\n", "");

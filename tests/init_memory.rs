@@ -255,18 +255,8 @@ fn an_idle_supervisor_does_not_wake() {
         .unwrap();
     drop(reading(&place));
     wait_for(&place, "began");
-    let switches = || {
-        let status = proc(&child, "status");
-        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
-        lines.map(str::to_owned).collect::<Vec<_>>()
-    };
-    // Until it has settled, each look may find one more.
-    let settle = || std::thread::sleep(std::time::Duration::from_millis(500));
-    settle();
-    let before = switches();
-    settle();
-    settle();
-    assert_eq!(switches(), before);
-    nix::sys::signal::kill(Pid::from_raw(child.id() as i32), nix::sys::signal::SIGTERM).unwrap();
+    let supervisor = Pid::from_raw(child.id() as i32);
+    trace::stays_asleep(supervisor);
+    nix::sys::signal::kill(supervisor, nix::sys::signal::SIGTERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(143));
 }

@@ -109,18 +109,21 @@ fn children(process: i32) -> Vec<i32> {
         .collect()
 }
 
+/// What doorkey is told.
+const WORDS: [&str; 7] = [
+    "run",
+    "--store=dir:plain",
+    "--mask",
+    "-q",
+    "--",
+    "python3",
+    "workload.py",
+];
+
 #[test]
 fn through_pipes() {
     let (place, canaries) = place();
-    let run = place.doorkey([
-        "run",
-        "--store=dir:plain",
-        "--mask",
-        "-q",
-        "--",
-        "python3",
-        "workload.py",
-    ]);
+    let run = place.doorkey(WORDS);
     let mut run = with(run, &canaries);
     run.command
         .stdin(Stdio::null())
@@ -155,16 +158,7 @@ fn at_a_terminal() {
     let (place, mut canaries) = place();
     let typed = String::from_utf8(Random(7).text(30)).unwrap();
     canaries.needle("what is typed", &typed, &[]);
-    let words = [
-        "doorkey",
-        "run",
-        "--store=dir:plain",
-        "--mask",
-        "-q",
-        "--",
-        "python3",
-        "workload.py",
-    ];
+    let words = [&["doorkey"][..], &WORDS].concat();
     let path = program(&place, &words)
         .command
         .get_envs()

@@ -86,11 +86,6 @@ fn what_is_accepted() {
 #[test]
 fn where_it_is_asked_for() {
     let place = plain(&[("a", "one")]);
-    // The workload's parent is not the test where there is a supervisor.
-    let supervised = |run: Run| {
-        let ended = run.args(["sh", "-c", "cat /proc/$PPID/comm"]).ok();
-        ended.out().starts_with("doorkey:")
-    };
     let plain = |words: &[&str]| place.doorkey(["run"]).args(words);
     for (run, asked) in [
         (plain(&[]), false),
@@ -101,7 +96,7 @@ fn where_it_is_asked_for() {
         (plain(&[]).env("DOORKEY_WATCH", ""), false),
     ] {
         let words: Vec<_> = run.command.get_args().map(|word| word.to_owned()).collect();
-        assert_eq!(supervised(run), asked, "{words:?}");
+        assert_eq!(run.has_supervisor(), asked, "{words:?}");
     }
     // It is the workload's own word here.
     plain(&["echo", "--watch=1s"]).gives(0, "--watch=1s\n", "");

@@ -14,6 +14,13 @@ pub struct Account {
     pub home: Option<Vec<u8>>,
 }
 
+impl Account {
+    /// Whose its files are: the user's, and the group's.
+    pub fn owner(&self) -> (u32, u32) {
+        (self.uid, self.gid)
+    }
+}
+
 /// Why a user can't be found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unknown {

@@ -1,7 +1,7 @@
 //! What the user said: options, then `DOORKEY_…` variables, then `doorkey.toml`.
 
 use std::collections::BTreeSet;
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Setting};
 use crate::words::error::Error;
 use crate::words::name::Name;
-use crate::world::environ::Started;
+use crate::world::environ::{Started, c_string};
 use crate::world::{duration, files, terminal};
 
 /// How long before its deadline a launch stops asking.
@@ -148,6 +148,12 @@ impl Options {
             .filter(|value| !value.is_empty())
             .map(OsStr::from_bytes)
             .collect()
+    }
+
+    /// The command, and its arguments.
+    pub fn command(&self) -> Vec<CString> {
+        let words = self.values("command").into_iter();
+        words.map(|word| c_string(word.to_owned())).collect()
     }
 
     /// An option's value as text.

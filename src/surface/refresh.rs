@@ -94,7 +94,7 @@ pub fn refresh(
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
 fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
     let account = workload::account(options)?;
-    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    let owner = account.map(|(account, _)| account.owner());
     match deliveries.to_remove().is_empty() {
         true => Ok(()),
         false => deliveries.write(owner),

@@ -1,6 +1,6 @@
 //! `doorkey run`: resolve everything, then become the command.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores;
 use crate::words::error::Error;
 use crate::world::duration;
-use crate::world::environ::{self, Started};
+use crate::world::environ::Started;
 use crate::world::memory;
 use crate::world::signals::{self, Deadline};
 
@@ -41,11 +41,7 @@ pub fn run(
     let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
-    let command: Vec<CString> = options
-        .values("command")
-        .into_iter()
-        .map(|word| environ::c_string(word.to_owned()))
-        .collect();
+    let command = options.command();
     let ((environment, deliveries, summary), used) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
             let (masks, watches) = (options.flag("mask"), options.value("watch").is_some());
@@ -53,12 +49,18 @@ pub fn run(
                 return Ok((resolved.fill(|_, _| ())?, used));
             };
             let (mut digests, mut sought) = (Vec::new(), Sought::default());
-            let read = resolved.answers.values();
-            read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+            if masks {
+                let read = resolved.answers.values();
+                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+            }
             let filled = resolved.fill(|name, filled| {
-                digests.push((name.to_vec(), digest(&supervised.key, filled)));
-                let secrets = filled.iter().flatten().filter_map(Piece::secret);
-                secrets.for_each(|(label, value)| sought.add(label, value));
+                if watches {
+                    digests.push((name.to_vec(), digest(&supervised.key, filled)));
+                }
+                if masks {
+                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
+                    secrets.for_each(|(label, value)| sought.add(label, value));
+                }
             })?;
             if watches {
                 supervised.remember(&digests);
@@ -82,7 +84,7 @@ pub fn run(
     // The pipe to the supervisor has to last until the exec closes it.
     std::mem::forget(supervised);
     let account = attributes.account.as_ref();
-    let owner = account.map(|(account, _)| (account.uid, account.gid));
+    let owner = account.map(|(account, _)| account.owner());
     let error = match deliveries.write(owner) {
         Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
         Err(error) => error,
@@ -171,11 +173,18 @@ pub struct Used {
 /// # Errors
 /// A usage error, or that there is no timer.
 pub fn start_deadline(options: &Options, code: u8, then: &str) -> Result<Deadline, Error> {
+    let why = "the store, or a file that was named, did not answer";
+    deadline_for(options, code, &format!("{then}: {why}"))
+}
+
+/// The same for what asks no store; `outcome` says why as well.
+///
+/// # Errors
+/// As above.
+pub fn deadline_for(options: &Options, code: u8, outcome: &str) -> Result<Deadline, Error> {
     let timeout = options.timeout()?;
-    let message = format!(
-        "gave up after {} (--timeout); {then}: the store, or a file that was named, did not answer",
-        humantime::format_duration(timeout)
-    );
+    let timeout_shown = humantime::format_duration(timeout);
+    let message = format!("gave up after {timeout_shown} (--timeout); {outcome}");
     let message = log::line(log::format(), Level::Error, &message);
     let deadline = signals::deadline(timeout, message, code);
     deadline.map_err(|error| Error::file("start", "a timer", error))

@@ -120,11 +120,6 @@ pub(super) unsafe fn wipe(start: *mut u8, bytes: usize) {
     }
 }
 
-/// Overwrites bytes that nobody needs any more.
-pub fn overwrite(bytes: &mut [u8]) {
-    zeroize::Zeroize::zeroize(bytes);
-}
-
 /// Wipes what earlier calls left on this thread's stack, below the caller.
 pub fn wipe_stack() {
     wipe_near();

@@ -16,6 +16,9 @@ use crate::words::error::{Error, Os};
 /// The first descriptor that a memory file gets: programs number their own from the lowest.
 pub const FIRST: i32 = 100;
 
+/// What the names of memory files begin with.
+pub const PREFIX: &str = "doorkey:";
+
 /// The longest name that the kernel takes, in bytes (`NAME_MAX` less its own `memfd:`).
 const LONGEST_NAME: usize = 249;
 
@@ -70,7 +73,7 @@ pub fn make(
 
 fn sealed(label: &str, contents: &[u8], owner: Option<(u32, u32)>) -> io::Result<File> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let mut name = format!("doorkey:{label}").into_bytes();
+    let mut name = format!("{PREFIX}{label}").into_bytes();
     name.truncate(LONGEST_NAME);
     let create = |more| memfd_create(&*name, flags | more);
     let file = match create(NOEXEC_SEAL) {

@@ -116,6 +116,7 @@ pub fn start(process: i32) -> io::Result<Start> {
 /// What the system says.
 pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     let folder = path(process, "fd");
+    let begins = format!("/memfd:{}", memory_file::PREFIX);
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder)? {
         let name = entry?.file_name();
@@ -125,7 +126,7 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
         };
         // One that was closed meanwhile is none.
         let link = fs::read_link(folder.join(name));
-        if link.is_ok_and(|link| link.as_os_str().as_bytes().starts_with(b"/memfd:doorkey:")) {
+        if link.is_ok_and(|link| link.as_os_str().as_bytes().starts_with(begins.as_bytes())) {
             found.push(number);
         }
     }

@@ -214,6 +214,13 @@ impl Run {
         ended
     }
 
+    /// Whether a workload that it launches has a supervisor above it, rather than the test.
+    #[track_caller]
+    pub fn has_supervisor(self) -> bool {
+        let ended = self.args(["sh", "-c", "cat /proc/$PPID/comm"]).ok();
+        ended.out().starts_with("doorkey:")
+    }
+
     /// Runs it, and expects it to fail with this code, nothing on stdout, and exactly these
     /// lines on stderr.
     #[track_caller]

@@ -397,3 +397,20 @@ impl Memory {
         }
     }
 }
+
+/// A process that waits is not woken by anything.
+#[track_caller]
+pub fn stays_asleep(process: Pid) {
+    let switches = || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let lines = status.lines().filter(|line| line.contains("ctxt_switches"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Until it has settled, each look may find one more.
+    let settle = || std::thread::sleep(std::time::Duration::from_millis(500));
+    settle();
+    let before = switches();
+    settle();
+    settle();
+    assert_eq!(switches(), before);
+}

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
+use crate::engines::deliver;
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
 use crate::world::process::{Change, Taken};
-use crate::world::{descendants, exec, files, proc, process};
+use crate::world::{descendants, exec, proc, process};
 
 /// Whoever a process may send signals to, but itself and PID 1.
 const EVERYBODY: i32 = -1;
@@ -79,9 +80,7 @@ impl Supervisor {
 
     /// Removes what was delivered in a folder.
     pub(super) fn remove_files(&self) {
-        for file in &self.files {
-            let _ = files::remove(file);
-        }
+        deliver::remove(&self.files);
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that

@@ -4,9 +4,10 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
+use zeroize::Zeroize;
+
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Received, Sent};
-use crate::world::memory;
 use crate::world::process;
 use crate::world::pty::{self, Pty};
 use crate::world::screen::Screen;
@@ -161,13 +162,13 @@ impl Session {
             Sent::Closed => self.end(),
         }
         if self.waiting.is_empty() {
-            memory::overwrite(&mut self.typed[..]);
+            self.typed.zeroize();
         }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        memory::overwrite(&mut self.typed[..]);
+        self.typed.zeroize();
     }
 }

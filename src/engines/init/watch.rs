@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::settings::{OnChange, Watching};
+use super::signals::KILL;
 use super::supervisor::{Supervisor, Then};
 use super::{OUTCOME, Supervised};
 use crate::engines::fill::Filled;
@@ -196,7 +197,7 @@ impl Watch {
         self.due = None;
         self.asked = false;
         if let Some(fetching) = self.fetching.take() {
-            process::send(fetching.process, libc::SIGKILL);
+            process::send(fetching.process, KILL);
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The keyed hashes by which values are known: of a few bytes, of a stretch of the stream, and of
 //! a whole value.
 
-use siphasher::sip::SipHasher24 as Words;
-use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+use crate::pure::digest::keyed;
 
 /// How many bits of a fingerprint there are at most: too few for a guess to be sure of.
 pub(super) const BITS: u32 = 20;
@@ -24,10 +26,10 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn new(bytes: [u8; 32]) -> Self {
         let mut count = 0_u64;
-        let (first, second) = halves(&bytes, 16);
+        let (first, second) = (word(&bytes, 16), word(&bytes, 24));
         let mut next = || {
             count += 1;
-            let mut hasher = Words::new_with_keys(first, second);
+            let mut hasher = SipHasher24::new_with_keys(first, second);
             hasher.write_u64(count);
             hasher.finish()
         };
@@ -86,10 +88,7 @@ impl Key {
 
     /// The keyed hash that decides.
     pub(super) fn whole(&self, text: &[u8]) -> u128 {
-        let (first, second) = halves(&self.bytes, 0);
-        let mut hasher = SipHasher24::new_with_keys(first, second);
-        hasher.write(text);
-        hasher.finish128().as_u128()
+        u128::from_le_bytes(keyed(&self.bytes, std::iter::once(text)))
     }
 
     /// By what the hash of a stretch is multiplied that comes so many bytes before.
@@ -161,8 +160,4 @@ pub(super) fn word(text: &[u8], at: usize) -> u64 {
 fn short_word(text: &[u8]) -> u64 {
     let bytes = text.iter().rev();
     bytes.fold(0, |word, byte| word << 8 | u64::from(*byte))
-}
-
-fn halves(bytes: &[u8; 32], at: usize) -> (u64, u64) {
-    (word(bytes, at), word(bytes, at + 8))
 }
