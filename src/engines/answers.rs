@@ -3,7 +3,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::opened::Stores;
 use crate::pure::nearest::nearest;
@@ -108,17 +108,19 @@ impl<'a> Answers<'a> {
         let each = wanted.len().div_ceil(threads).max(1);
         let found: Vec<Answer> = thread::scope(|scope| {
             let (ours, theirs) = wanted.split_at(each.min(wanted.len()));
-            let helpers: Vec<_> = theirs
-                .chunks(each)
-                .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Vec<_>>()))
-                .collect();
-            let mut found: Vec<Answer> = ours.iter().map(one).collect();
+            let all = |chunk: &[Wanted]| chunk.iter().map(one).collect::<Vec<Answer>>();
+            // What no thread is to be had for, under a limit of processes, is ours as well.
+            let help = |chunk| {
+                let helper = thread::Builder::new().spawn_scoped(scope, move || all(chunk));
+                helper.map_err(|_| chunk)
+            };
+            let helpers: Vec<_> = theirs.chunks(each).map(help).collect();
+            let mut found = all(ours);
             for helper in helpers {
-                found.extend(
-                    helper
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                );
+                found.extend(match helper.map(ScopedJoinHandle::join) {
+                    Ok(theirs) => theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    Err(chunk) => all(chunk),
+                });
             }
             found
         });

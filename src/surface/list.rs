@@ -15,7 +15,7 @@ use crate::stores::Record;
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
-use crate::world::{memory, terminal};
+use crate::world::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
 struct Item {
@@ -69,7 +69,6 @@ impl Item {
 /// # Errors
 /// Usage, or why it can't be read.
 pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let name = name(options)?;
     let target = Target::open(options, &mut started)?;
     let scope = target.scope(options)?;

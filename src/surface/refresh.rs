@@ -20,7 +20,7 @@ use crate::stores::Access;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::{files, memory};
+use crate::world::files;
 
 /// Whether all that is needed can be had again, by a process that was started as this one was.
 ///
@@ -61,7 +61,6 @@ pub fn refresh(
     mut started: Started,
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = run::start_deadline(options, 125, "the command goes on")?;
     let Some(watching) = workload::watching(options)? else {
         return Ok(ExitCode::FAILURE);

@@ -11,7 +11,7 @@ use crate::engines::render::Template;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::{files, memory, random};
+use crate::world::{files, random};
 
 /// A template is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -21,7 +21,6 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// # Errors
 /// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
 pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
     let template = match path(options, "template") {
         Some(path) => Template {

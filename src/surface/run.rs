@@ -22,7 +22,7 @@ use crate::stores;
 use crate::words::error::Error;
 use crate::world::duration;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::memory::Concealed;
 use crate::world::signals::{self, Deadline};
 
 /// What running out of time means for a launch.
@@ -36,9 +36,9 @@ pub fn run(
     options: Options,
     mut started: Started,
     mut supervised: Option<Supervised>,
+    concealed: Concealed,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command = options.command();
@@ -86,7 +86,7 @@ pub fn run(
     let account = attributes.account.as_ref();
     let owner = account.map(|(account, _)| account.owner());
     let error = match deliveries.write(owner) {
-        Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
+        Ok(()) => launch::launch(&command, &environment, &attributes, concealed, deadline),
         Err(error) => error,
     };
     deliver::remove(&to_remove);

@@ -14,7 +14,7 @@ use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
 use crate::world::environ::Started;
-use crate::world::{files, memory, terminal};
+use crate::world::{files, terminal};
 
 /// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
 const LARGEST: usize = 65_536;
@@ -35,7 +35,6 @@ const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
 /// # Errors
 /// Usage, or why it is not stored.
 pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     if options.value("value").is_some() {
         return Err(Error::Usage(
             "a value is no argument, as every process can read those; pipe it: \
@@ -90,7 +89,6 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 /// # Errors
 /// Usage, every fault in the file, or why nothing is stored.
 pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let file = Path::new(options.value("file").unwrap_or_default());
     let values = read_import(file)?;
     let target = Target::open(options, &mut started)?;

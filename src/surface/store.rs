@@ -15,14 +15,12 @@ use crate::stores::{self, Changed, Recipients};
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
-use crate::world::memory;
 
 /// Makes an embedded store and, where the user has none, a key.
 ///
 /// # Errors
 /// Why it is not made.
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let dir = options.value("dir").unwrap_or("secrets".as_ref());
     let store = format!("age:{}", dir.display());
     let place = Place {
@@ -59,7 +57,6 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let target = Target::open(options, &mut started)?;
     let checked = recipients(&target)?
         .check()
@@ -130,7 +127,6 @@ pub fn remove_recipients(options: &Options, started: Started) -> Result<ExitCode
 }
 
 fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let target = Target::open(options, &mut started)?;
     let scope = target.named_scope(options);
     let what = scope.as_ref().map(Scope::to_string);

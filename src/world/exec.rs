@@ -25,7 +25,7 @@ pub fn replace(
     path: Option<&[u8]>,
     environment: &[Cow<'_, CStr>],
     attributes: &Attributes,
-    concealed: &Concealed,
+    concealed: Concealed,
     deadline: Deadline,
 ) -> Error {
     let command = arguments.first().map_or(c"", CString::as_c_str);
@@ -34,8 +34,7 @@ pub fn replace(
     let argv = pointers([own_name].into_iter().chain(rest));
     let envp = pointers(environment.iter().map(AsRef::as_ref));
     drop(deadline);
-    concealed.lift();
-    if let Err(error) = attributes.apply() {
+    if let Err(error) = concealed.lift().and_then(|()| attributes.apply()) {
         return error;
     }
     origin::restore();

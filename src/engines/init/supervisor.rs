@@ -16,7 +16,6 @@ use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
 use crate::world::link::{self, Listener, Speaker};
-use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Taken};
 use crate::world::{descriptors, files, memory, origin, pages, random};
@@ -31,8 +30,6 @@ pub(super) struct Supervisor {
     pub(super) above: i32,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// The core file's limit of whatever is forked later.
-    pub(super) concealed: Option<Concealed>,
     pub(super) settings: Settings,
     /// The process whose end is the workload's: that itself, or the one above it.
     pub(super) child: i32,
@@ -73,7 +70,6 @@ impl Supervisor {
             reaps: first || process::become_subreaper(),
             above: process::parent(),
             first,
-            concealed: None,
             settings: Settings::default(),
             child: 0,
             workload: 0,
@@ -119,7 +115,6 @@ impl Supervisor {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
-                self.concealed.get_or_insert_with(memory::conceal);
                 process::set_name(&format!("doorkey:{workload}"));
                 self.job.is_of(workload);
                 self.workload = workload;
@@ -141,10 +136,7 @@ impl Supervisor {
     ) -> Supervised {
         // Nobody would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL);
-        if let Some(concealed) = self.concealed.take() {
-            concealed.lift();
-            process::set_name("doorkey");
-        }
+        process::set_name("doorkey");
         origin::unblock();
         self.link = None;
         Supervised {
