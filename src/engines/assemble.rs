@@ -1,11 +1,12 @@
 //! Puts an environment together from its sources, before any secret is known.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use super::deliver::{self, Files};
-use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
+use crate::pure::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::pure::{dotenv, spec};
 use crate::stores;
 use crate::words::error::{Cause, Error, Fault, Malformed};
@@ -57,7 +58,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let mut errors = Vec::new();
     let inheriting = Inheriting {
         clear: sources.clear,
-        keep: &sources.keep,
+        keep: set(&sources.keep),
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
     let mut assign = |name: &[u8], value: &[u8]| {
@@ -65,10 +66,12 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
             environment.assign(name, value);
         }
     };
+    let by_name = OnceCell::new();
     for path in &sources.env_files {
         for assignment in read(path, &mut errors, dotenv::parse) {
             // A name alone on a line stands for the inherited value.
-            let inherited = || lookup(inherited, &assignment.name).map(<[u8]>::to_vec);
+            let by_name = || by_name.get_or_init(|| values(inherited));
+            let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
             let value = assignment.value.or_else(inherited);
             if let Some(value) = value {
                 assign(&assignment.name, &value);
@@ -84,19 +87,20 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
-    let is_literal = |name: &[u8]| sources.literal.iter().any(|literal| literal == name);
+    let literal = set(&sources.literal);
     let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
         .variables()
-        .map(|(_, name, value)| match is_literal(name) {
+        .map(|(_, name, value)| match literal.contains(name) {
             true => (name.to_vec(), Ok(Value::Plain)),
             false => (name.to_vec(), reference::parse(value)),
         })
         .collect();
     let (words, kept) = used(&meant, inherited, sources);
     let own = stores::own_variables(sources.store.as_deref(), &words);
+    let passed = set(&kept);
     let stays = |name: &[u8]| {
         let is_own = own.iter().any(|own| own.as_bytes() == name);
-        !is_own || kept.iter().any(|kept| kept == name)
+        !is_own || passed.contains(name)
     };
     environment.retain(stays);
     meant.retain(|(name, _)| stays(name));
@@ -121,6 +125,10 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         files: sources.files.clone(),
         errors,
     }
+}
+
+fn set(names: &[Vec<u8>]) -> BTreeSet<&[u8]> {
+    names.iter().map(Vec::as_slice).collect()
 }
 
 /// The words of single places that are referred to, and the variables that are passed on although
