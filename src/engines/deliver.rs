@@ -1,6 +1,6 @@
 //! Values that are delivered in files: in memory, or in a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -82,6 +82,8 @@ fn file_name(variable: &[u8], reference: &Reference) -> Option<Name> {
 pub struct Deliveries {
     to: Files,
     files: Vec<ToWrite>,
+    /// Where each is among them: in a folder by its name, in memory by what is in it.
+    places: BTreeMap<Vec<u8>, usize>,
 }
 
 struct ToWrite {
@@ -98,41 +100,42 @@ impl Deliveries {
         Deliveries {
             to,
             files: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 
     /// Adds the value that a reference in a variable gives; the path that stands in its place. The
     /// same one again is in the same file.
     pub fn add(&mut self, variable: &[u8], reference: &Reference, value: &[u8]) -> Vec<u8> {
-        let (path, number) = self.place(variable, reference);
-        let bytes = path.as_os_str().as_bytes().to_vec();
-        if self.files.iter().all(|file| file.path != path) {
-            self.files.push(ToWrite {
-                reference: reference.clone(),
-                path,
-                number,
-                value: Secret::new(value.to_vec()),
-            });
-        }
-        bytes
-    }
-
-    /// Where a value is delivered, and the descriptor there.
-    fn place(&self, variable: &[u8], reference: &Reference) -> (PathBuf, i32) {
-        if let Files::Folder { path, .. } = &self.to {
-            // A variable that gives no name is a fault by now.
-            let name = file_name(variable, reference);
-            return (path.join(name.as_ref().map_or("", Name::as_str)), 0);
-        }
-        let is_it = |file: &&ToWrite| file.reference.gives_what(reference);
-        let number = match self.files.iter().find(is_it) {
-            Some(same) => same.number,
-            None => {
-                let last = self.files.last();
-                memory_file::free(last.map_or(memory_file::FIRST, |last| last.number + 1))
+        // A variable that gives no name is a fault by now.
+        let name = file_name(variable, reference);
+        let name = name.as_ref().map_or("", Name::as_str);
+        let key = match &self.to {
+            Files::Folder { .. } => name.as_bytes().to_vec(),
+            Files::Memory => reference.source(),
+        };
+        let at = match self.places.entry(key) {
+            btree_map::Entry::Occupied(place) => *place.get(),
+            btree_map::Entry::Vacant(place) => {
+                let (path, number) = match &self.to {
+                    Files::Folder { path, .. } => (path.join(name), 0),
+                    Files::Memory => {
+                        let last = self.files.last();
+                        let next = last.map_or(memory_file::FIRST, |last| last.number + 1);
+                        let number = memory_file::free(next);
+                        (memory_file::path(number), number)
+                    }
+                };
+                self.files.push(ToWrite {
+                    reference: reference.clone(),
+                    path,
+                    number,
+                    value: Secret::new(value.to_vec()),
+                });
+                *place.insert(self.files.len() - 1)
             }
         };
-        (memory_file::path(number), number)
+        self.files[at].path.as_os_str().as_bytes().to_vec()
     }
 
     /// The paths that the workload gets.

@@ -190,14 +190,16 @@ impl<'a> Environment<'a> {
     /// value is `None`.
     pub fn fill(&mut self, values: Vec<(usize, Option<Vec<u8>>)>) {
         let mut values = values.into_iter().peekable();
-        self.keep_those(|place, entry| match values.next_if(|(at, _)| *at == place) {
-            None => true,
-            Some((_, None)) => false,
-            Some((_, Some(filled))) => {
-                *entry = Entry::Assigned(filled);
-                true
-            }
-        });
+        self.keep_those(
+            |place, entry| match values.next_if(|(at, _)| *at == place) {
+                None => true,
+                Some((_, None)) => false,
+                Some((_, Some(filled))) => {
+                    *entry = Entry::Assigned(filled);
+                    true
+                }
+            },
+        );
     }
 
     /// The block for the exec. Every entry's [`refusal`] has been looked for before.

@@ -16,11 +16,7 @@ use crate::world::memory::Concealed;
 ///
 /// # Errors
 /// Everything that keeps the command from starting.
-pub fn join(
-    options: &Options,
-    started: &Started,
-    concealed: Concealed,
-) -> Result<ExitCode, Error> {
+pub fn join(options: &Options, started: &Started, concealed: Concealed) -> Result<ExitCode, Error> {
     let outcome = format!("{NOTHING_EXECUTED}: the workload could not be read");
     let deadline = deadline_for(options, 125, &outcome)?;
     let process = options.text("pid")?.map(|text| {

@@ -1,5 +1,6 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -130,6 +131,7 @@ fn compared(
 fn changed(before: &Digests, now: &Digests) -> Vec<String> {
     let mut names: Vec<&[u8]> = Vec::new();
     for (these, those) in [(now, before), (before, now)] {
+        let those: BTreeSet<_> = those.iter().collect();
         let other = these.iter().filter(|one| !those.contains(one));
         names.extend(other.map(|(name, _)| name.as_slice()));
     }

@@ -1,5 +1,6 @@
 //! `doorkey secret`: putting secrets into a store, and taking them out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -111,8 +112,9 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
         let written = target.store.write(&scope, &values, How::Set);
         written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
     }
+    let is_there: BTreeSet<&Name> = existing.iter().collect();
     let change = |name: &Name| {
-        if existing.contains(name) {
+        if is_there.contains(name) {
             "overwrite"
         } else {
             "create"
@@ -255,24 +257,26 @@ fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
         at,
     };
     let assignments = dotenv::parse(&text).map_err(wrong)?;
+    let lines = dotenv::lines(&text);
     let mut values: Vec<(Name, Secret)> = Vec::new();
     let mut errors = Vec::new();
     for mut assignment in assignments {
         let value = Secret::new(assignment.value.take().unwrap_or_default());
         let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
         // What stands where a name should be may be a piece of a value that was not quoted.
-        let mut refuse = |reason| errors.push(wrong(assignment.fault(&text, reason)));
+        let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
         if name.is_none() {
             refuse(RULE);
         }
         if let Some(reason) = wrong_size(&value) {
             refuse(reason);
         }
-        if let Some(name) = name {
-            values.retain(|(known, _)| *known != name);
-            values.push((name, value));
-        }
+        values.extend(name.map(|name| (name, value)));
     }
+    let mut later = BTreeSet::new();
+    values.reverse();
+    values.retain(|(name, _)| later.insert(name.clone()));
+    values.reverse();
     if errors.is_empty() {
         Ok(values)
     } else {

@@ -151,6 +151,23 @@ impl Reference {
     /// The reference in full, as it would stand in a value; it parses back.
     /// The fallback's text is in it, so it is not for printing: `Display` is.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.source();
+        if let Delivery::File(name) = &self.delivery {
+            out.extend_from_slice(b"|file");
+            if let Some(name) = name {
+                out.push(b':');
+                out.extend_from_slice(name.as_str().as_bytes());
+            }
+        }
+        if let Some(text) = &self.fallback {
+            out.push(b'?');
+            out.extend_from_slice(text);
+        }
+        out
+    }
+
+    /// The part of it that says where its value comes from and what is done to it.
+    pub fn source(&self) -> Vec<u8> {
         let mut out = self.to_string().into_bytes();
         if let Target::Scoped(Scoped {
             member: Some(member),
@@ -163,17 +180,6 @@ impl Reference {
         for filter in &self.filters {
             out.push(b'|');
             out.extend_from_slice(filter.as_str().as_bytes());
-        }
-        if let Delivery::File(name) = &self.delivery {
-            out.extend_from_slice(b"|file");
-            if let Some(name) = name {
-                out.push(b':');
-                out.extend_from_slice(name.as_str().as_bytes());
-            }
-        }
-        if let Some(text) = &self.fallback {
-            out.push(b'?');
-            out.extend_from_slice(text);
         }
         out
     }

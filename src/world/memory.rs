@@ -191,9 +191,8 @@ pub fn conceal() -> Result<Concealed, Error> {
     }
     // A second lock to the same door: sandboxes that refuse it are common.
     let core = getrlimit(Resource::RLIMIT_CORE).ok();
-    let core = core.filter(|&(soft, hard)| {
-        soft != 0 && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok()
-    });
+    let core =
+        core.filter(|&(soft, hard)| soft != 0 && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok());
     Ok(Concealed { core })
 }
 
