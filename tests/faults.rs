@@ -53,6 +53,7 @@ fn launched(mode: &Mode, fault: Option<&Fault>) -> (Place, Seen) {
         &place.path(""),
         &environment,
         mode.before,
+        mode.network,
         &arguments,
         fault,
     );
@@ -127,6 +128,9 @@ fn wrong(
     if !mode.shows_values && seen.out.contains(CANARY) {
         return Some("a value that was not masked".to_owned());
     }
+    if seen.out.ends_with("KILLED\n") {
+        return Some("another process is killed".to_owned());
+    }
     let is_early = early == Some(true);
     let ours = |line: &str| line.starts_with("doorkey: ") || line == "err [secret:a]";
     if !is_early && let Some(line) = seen.err.lines().find(|line| !ours(line)) {
@@ -140,9 +144,14 @@ fn wrong(
         expected.any(|one| one.starts_with(&seen.out))
     };
     if !is_right {
+        let differs = seen
+            .out
+            .lines()
+            .filter(|line| !clean.lines().any(|one| one == *line));
+        let differs: Vec<_> = differs.collect();
         return Some(format!(
-            "with {code} the workload has\n{}\ninstead of\n{clean}",
-            seen.out
+            "with {code} the workload has otherwise {differs:?} of {} bytes",
+            seen.out.len()
         ));
     }
     // Nobody can say anything where nothing can be written.

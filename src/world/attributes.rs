@@ -107,8 +107,10 @@ impl Attributes {
         }
         // SAFETY: neither takes a pointer.
         unsafe {
-            if let Some(umask) = self.umask {
-                libc::umask(umask as libc::mode_t);
+            if let Some(umask) = self.umask
+                && libc::umask(umask as libc::mode_t) == libc::mode_t::MAX
+            {
+                return Err(Error::file("set", "the umask", io_error(last())));
             }
             if self.no_new_privs && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 {
                 return Err(Error::file("renounce", "new privileges", io_error(last())));
@@ -175,9 +177,12 @@ fn last() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
+/// Nobody's number, nor any group's.
+const NONE: u32 = u32::MAX;
+
 /// The real, the effective and the saved user or group.
 fn ids(of_group: bool) -> [u32; 3] {
-    let mut ids = [0; 3];
+    let mut ids = [NONE; 3];
     let [real, effective, saved] = &mut ids;
     // SAFETY: each pointer is to a number of its size.
     unsafe {
@@ -194,8 +199,9 @@ fn ids(of_group: bool) -> [u32; 3] {
 fn groups() -> Vec<u32> {
     // SAFETY: the first call only counts, the second has room for as many.
     let mut groups = unsafe {
-        let count = usize::try_from(libc::getgroups(0, std::ptr::null_mut())).unwrap_or(0);
-        let mut groups = vec![0; count];
+        let count = usize::try_from(libc::getgroups(0, std::ptr::null_mut())).unwrap_or(1);
+        // What can't be told is not what is wanted.
+        let mut groups = vec![NONE; count];
         libc::getgroups(count as libc::c_int, groups.as_mut_ptr());
         groups
     };

@@ -34,10 +34,10 @@ pub fn replace(
     let argv = pointers([own_name].into_iter().chain(rest));
     let envp = pointers(environment.iter().map(AsRef::as_ref));
     drop(deadline);
-    if let Err(error) = concealed.lift().and_then(|()| attributes.apply()) {
+    let ready = concealed.lift().and_then(|()| attributes.apply());
+    if let Err(error) = ready.and_then(|()| origin::restore()) {
         return error;
     }
-    origin::restore();
     let error = search(command, path, &argv, &envp);
     origin::shield();
     error

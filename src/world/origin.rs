@@ -5,9 +5,11 @@
 //! must find all three as they were, so they are read by a constructor that runs earlier, and
 //! put back by raw system calls just before the exec.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::{process, signals};
+use crate::words::error::Error;
 
 /// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
 /// out the signals that it keeps for itself.
@@ -68,19 +70,27 @@ pub fn take_children() {
 }
 
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.
-pub fn restore() {
+///
+/// # Errors
+/// What the system says.
+pub fn restore() -> Result<(), Error> {
     let pipe = if PIPE_IGNORED.load(Relaxed) {
         libc::SIG_IGN
     } else {
         libc::SIG_DFL
     };
     // SAFETY: neither is a handler.
-    unsafe { libc::signal(libc::SIGPIPE, pipe) };
+    let mut refused = unsafe { libc::signal(libc::SIGPIPE, pipe) } == libc::SIG_ERR;
     if CHILDREN_IGNORED.load(Relaxed) {
         // SAFETY: it is no handler.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        refused |= unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) } == libc::SIG_ERR;
+    }
+    if refused {
+        let why = io::Error::last_os_error();
+        return Err(Error::file("give back", "the command's signals", why));
     }
     unblock();
+    Ok(())
 }
 
 /// Undoes [`restore`] where the exec failed, so that a closed stderr can't end us with SIGPIPE.

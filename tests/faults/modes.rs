@@ -22,6 +22,8 @@ pub struct Mode {
     pub name: &'static str,
     /// Shell commands that run before it in the same namespace.
     pub before: &'static str,
+    /// Whether there is a network.
+    pub network: bool,
     /// Its arguments.
     pub arguments: Vec<String>,
     /// More of its environment.
@@ -60,6 +62,7 @@ pub fn modes(app: &App) -> Vec<Mode> {
     let usual = || Mode {
         name: "",
         before: "",
+        network: true,
         arguments: Vec::new(),
         environment: Vec::new(),
         prepare: nothing,
@@ -144,7 +147,7 @@ pub fn modes(app: &App) -> Vec<Mode> {
             name: "join",
             before: JOINED,
             arguments: {
-                let mut all = words("join --timeout 5s --pid 2 -- sh -c");
+                let mut all = words("join --timeout 5s --pid 3 -- sh -c");
                 all.push(SHOW.to_owned());
                 all
             },
@@ -173,7 +176,12 @@ pub fn modes(app: &App) -> Vec<Mode> {
         Mode {
             name: "cache",
             arguments: of_vault(),
-            environment: vault("http://127.0.0.1:1".to_owned()),
+            environment: {
+                let mut all = vault(app.bao.address());
+                all.push(("VAULT_MAX_RETRIES", "1".to_owned()));
+                all
+            },
+            network: false,
             prepare: |folder| drop(fs::copy(template().join("cache"), folder.join("cache"))),
             left: no_more_than_a_cache,
             ..usual()
@@ -192,7 +200,7 @@ const SIGNALLED: &str = "trap h=1 HUP; echo first; mv new.age secrets/team/a.age
 const FILES: &str = "for f in $F $G; do stat -Lc '%a %u %s' $f; cat $f; echo; done; \
     ls files 2>/dev/null; :";
 
-/// A workload to be joined: process 2 of the namespace.
+/// A workload to be joined: process 3 of the namespace.
 const JOINED: &str = "\"$PROGRAM\" run -q --store age:secrets --env-file env -- \
     sh -c 'echo >there; exec sleep 100' & until [ -e there ]; do sleep 0.01; done";
 

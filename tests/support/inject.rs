@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::DOORKEY;
 
 /// A launch that takes longer hangs. doorkey's own deadline is under it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is made to fail: the so manieth call of this name in each process, with this error.
 #[derive(Clone, Hash)]
@@ -27,6 +27,7 @@ pub struct Fault {
 pub struct Seen {
     /// As a shell gives it; none for one that hung.
     pub code: Option<i32>,
+    /// Its folder's path stands there as `HERE`.
     pub out: String,
     pub err: String,
     /// The calls, as strace writes them down.
@@ -34,11 +35,12 @@ pub struct Seen {
 }
 
 /// Launches doorkey with these arguments in a folder. `before` are shell commands that run in the
-/// same namespace beforehand.
+/// same namespace beforehand; without a network nobody can be reached.
 pub fn launch(
     folder: &Path,
     environment: &[(&str, String)],
     before: &str,
+    network: bool,
     arguments: &[&str],
     fault: Option<&Fault>,
 ) -> Seen {
@@ -61,8 +63,14 @@ pub fn launch(
     for expression in inject.iter().flatten() {
         traced.extend(["-e", expression]);
     }
-    let script = format!("{before}\n\"$@\"\nexit $?");
+    // Somebody whom no signal is meant for.
+    let script = format!(
+        "sleep 1000 & other=$!\n{before}\n\"$@\"\ncode=$?\n[ -e /proc/$other/exe ] || echo KILLED\nexit $code"
+    );
     let mut command = Command::new("unshare");
+    if !network {
+        command.arg("-n");
+    }
     command
         .args([
             "-p",
@@ -102,7 +110,7 @@ pub fn launch(
     };
     Seen {
         code: status.map(|one| one.code().unwrap_or_else(|| 128 + one.signal().unwrap())),
-        out: read("out"),
+        out: read("out").replace(folder.to_string_lossy().trim_end_matches('/'), "HERE"),
         err: read("err"),
         calls: read("calls"),
     }
