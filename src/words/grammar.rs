@@ -209,9 +209,8 @@ impl<'a> Cursor<'a> {
         }
         let start = self.at - path.len();
         let path = path.strip_prefix('/').unwrap_or(path);
-        let is_step = |step: &str| !matches!(step, "" | "." | "..");
-        if !path.split('/').all(is_step) {
-            return Err(self.fault(start, "a path has no empty steps, no '.' and no '..'"));
+        if !name::is_path(path) {
+            return Err(self.fault(start, name::NO_PATH));
         }
         if !self.take(b'#') {
             return Err(self.fault(self.at, "'#' and a key must follow the path"));

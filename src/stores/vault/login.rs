@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
-use super::layout::encoded;
+use super::layout::{clean, encoded};
 use super::settings::{Reader, yes_or_no};
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
@@ -272,12 +272,11 @@ fn log_in(
 /// The login that the settings describe, its credentials read.
 fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     let method = method(reader).ok_or_else(no_token)?;
-    let mount = reader.setting("auth-path", "PATH").unwrap_or(method);
-    let mount = mount.trim_matches('/');
+    let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
     let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
-    let role = reader.setting("role", "ROLE");
+    let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
             let role_id = credential(reader, "ROLE_ID")?;
@@ -295,7 +294,7 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "userpass" => {
             let user = reader.variable("USERNAME");
             let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
-            path = format!("{path}/{}", encoded(user));
+            path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
             let password = credential(reader, "PASSWORD")?
                 .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
             json!({"password": as_text(&password)?})

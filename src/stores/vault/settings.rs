@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{explain, leader};
+use super::layout::clean;
 use crate::stores::Access;
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
@@ -143,6 +144,16 @@ impl Reader<'_> {
             .filter(|value| !value.is_empty())
     }
 
+    /// A setting that is a path in the server's interface, or becomes part of one.
+    ///
+    /// # Errors
+    /// Where it leads elsewhere.
+    pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, Trouble> {
+        let path = self.setting(id, variable);
+        let what = || format!("--{id} (VAULT_{variable})");
+        path.map(|path| clean(&what(), path)).transpose()
+    }
+
     /// Whether a flag is given, or its variable says yes.
     pub fn flag(&self, id: &str, variable: &str) -> bool {
         self.0.said(id).is_some()
@@ -163,7 +174,7 @@ impl Reader<'_> {
     pub fn http(&self) -> Result<http::Settings, Trouble> {
         let address = self.address()?;
         let mut headers = vec![("X-Vault-Request", text("true"))];
-        if let Some(namespace) = self.setting("namespace", "NAMESPACE") {
+        if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
             headers.push(("X-Vault-Namespace", text(namespace)));
         }
         let attempt = match self.variable("CLIENT_TIMEOUT") {
