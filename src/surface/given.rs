@@ -5,10 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::{ArgAction, Command};
 
-use super::cli::Leaf;
+use super::cli::{LEAVES, Leaf};
 use super::flags::{self, Kind, Opt};
 use crate::engines::init::Asked;
-use crate::pure::environment::lookup;
+use crate::pure::environment::{lookup, value_in};
+use crate::pure::nearest::nearest;
+use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
 pub struct Given<'a> {
@@ -48,6 +50,30 @@ impl<'a> Given<'a> {
                 .variables
                 .iter()
                 .any(|entry| stands_for(entry.to_bytes(), option.id))
+    }
+
+    /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
+    pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
+        let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
+        for name in self.unknown().filter(|name| !is_kept(name)) {
+            let name = Shown(name).to_string();
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
+            known.push(String::from_utf8_lossy(KEY).into_owned());
+            let meant = nearest(&name, &known, String::as_str);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            log::warn!("{name} stands for no option{meant}");
+        }
+    }
+
+    /// The names of those variables that stand for no option of any subcommand.
+    fn unknown(&self) -> impl Iterator<Item = &[u8]> {
+        let variables = self.variables.iter().map(|entry| entry.to_bytes());
+        let unknown = variables.filter(|entry| {
+            let mut leaves = LEAVES.iter().flat_map(Leaf::options);
+            !leaves.any(|option| stands_for(entry, option.id)) && value_in(entry, KEY).is_none()
+        });
+        unknown.filter_map(|entry| entry.split(|&byte| byte == b'=').next())
     }
 
     /// Whether a supervisor is wanted, and what for: what parsing the arguments would say, without
@@ -138,6 +164,9 @@ fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
 }
 
 const PREFIX: &[u8] = b"DOORKEY_";
+
+/// The variable that stands for no option.
+const KEY: &[u8] = b"DOORKEY_KEY";
 
 /// The variable that stands for an option.
 pub fn variable(id: &str) -> String {

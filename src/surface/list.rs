@@ -71,7 +71,7 @@ impl Item {
 pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, options.flag("reveal"))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
@@ -131,7 +131,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             .filter(|limit| *limit > 0)
             .ok_or_else(|| options.usage("limit", "must be a number above zero"))?,
     };
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scopes = match options.flag("all") {
         true => target
             .store

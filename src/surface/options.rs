@@ -79,6 +79,7 @@ impl Options {
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
         started?;
+        given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }
 
@@ -278,13 +279,15 @@ impl Options {
     }
 
     /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too.
+    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
+    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
+        reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
         let credentials = stores::credentials(place.store.as_deref(), words);
@@ -300,16 +303,25 @@ impl Options {
             let value = lookup(&started.environment, name.as_bytes())?;
             Some((name, value.to_vec()))
         };
+        let variables = names.into_iter().filter_map(variable).collect();
+        let mut credentials = started.take(&credentials, keeps);
+        let again = self.value("watch").is_some();
+        // With --watch they are judged first: what is here would be here at each fetch.
+        if !again {
+            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
+            let needed = stores::needed(place.store.as_deref(), words, reads, caches);
+            credentials.retain(|(name, _)| needed.contains(name));
+        }
         Access {
             base: place.base.clone(),
             settings: ids.into_iter().flat_map(setting).flatten().collect(),
-            variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(&credentials, keeps),
+            variables,
+            credentials,
             key_file: self.value("key-file").map(PathBuf::from),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
-            again: self.value("watch").is_some(),
+            again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()

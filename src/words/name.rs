@@ -174,7 +174,9 @@ mod tests {
         for good in ["a", "a/b", "..a/b..", "...", "a b/ä"] {
             assert!(is_path(good), "{good}");
         }
-        for bad in ["", "/", ".", "..", "a/", "/a", "a//b", "a/./b", "../a", "a/..", "a\nb"] {
+        for bad in [
+            "", "/", ".", "..", "a/", "/a", "a//b", "a/./b", "../a", "a/..", "a\nb",
+        ] {
             assert!(!is_path(bad), "{bad}");
         }
     }

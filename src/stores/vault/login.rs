@@ -21,13 +21,13 @@ const LARGEST: usize = 64 * 1024;
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tool of this kind takes in the place of a token, to say that it should log in.
-const LOGIN: &[u8] = b"vault:login";
+/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
 /// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
 /// has us log in.
 pub fn stays(name: &str, value: &[u8]) -> bool {
-    name.ends_with("ROLE_ID") || value == LOGIN
+    name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
 /// The longest that a launch waits for a token to be revoked.
@@ -104,7 +104,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         return Ok(Some(token));
     }
     if let Some(token) = reader.secret("TOKEN")
-        && token.expose() != LOGIN
+        && !LOGIN.contains(&token.expose())
     {
         return token_in(token).map(Some);
     }
@@ -287,7 +287,10 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "kubernetes" | "jwt" => {
             let jwt = match credential(reader, "JWT")? {
                 Some(jwt) => jwt,
-                None => read(Path::new(SERVICE_ACCOUNT))?,
+                None => {
+                    let named = reader.system("KUBERNETES_SERVICE_ACCOUNT_TOKEN");
+                    read(Path::new(named.unwrap_or(SERVICE_ACCOUNT)))?
+                }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
         }
