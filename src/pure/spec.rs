@@ -269,10 +269,10 @@ mod tests {
             ("env: [name: A=]", 1, 13, EQUALS),
             (r#"{"env":[{"name":"\u0000"}]}"#, 1, 17, EQUALS),
             ("env: [{name: A, value: {}}]", 1, 24, VALUE),
-            ("env:\n- {name: A, vlaue: b}", 2, 12, MEANT_VALUE),
+            ("env:\n- {name: A, vlaue: b}", 2, 13, MEANT_VALUE),
             ("env:\n- {Name: A}", 2, 4, MEANT_NAME),
-            ("env:\n- {name: A, secret: b}", 2, 12, KEYS),
-            ("env:\n- {name: A, [value]: b}", 2, 12, KEYS),
+            ("env:\n- {name: A, secret: b}", 2, 13, KEYS),
+            ("env:\n- {name: A, [value]: b}", 2, 13, KEYS),
             (
                 "{\"env\":[{\"name\":\"A\",\n\"valeu\":0}]}",
                 2,
