@@ -148,3 +148,17 @@ fn a_key_that_a_variable_of_a_spec_can_not_have_is_a_fault() {
         run(&place, "--spec spec.yaml").fails(125, &fault);
     }
 }
+
+#[test]
+fn an_option_that_does_nothing_alone_is_refused() {
+    let place = plain(&["a"]);
+    for (words, needed) in [
+        ("--spec-path env", "--spec"),
+        ("--cache-recipient age1", "--cache"),
+        ("--cache-max-age 1h", "--cache"),
+    ] {
+        let option = words.split(' ').next().unwrap();
+        let said = format!("doorkey: error: {option} needs {needed}\n");
+        run(&place, words).fails(125, &said);
+    }
+}

@@ -317,6 +317,28 @@ fn no_token_is_taken_while_a_value_is_asked_for() {
     }
 }
 
+/// Its file would stay, and so would the token.
+#[test]
+fn a_token_is_not_removed_where_it_has_no_file() {
+    let app = App::new();
+    app.put("team", json!({"k": "v"}));
+    let said = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+    let run = || {
+        app.nobody("run -q --token-once -- true")
+            .env("V", "secret:k")
+    };
+    let given = run().env("VAULT_TOKEN", &app.token).end();
+    app.place.write("home/.vault-token", &app.token);
+    for ended in [given, run().end()] {
+        assert!(
+            ended.code() == 125 && ended.err().contains(said),
+            "{}",
+            ended.err()
+        );
+    }
+    assert!(app.place.path("home/.vault-token").exists());
+}
+
 /// One function judges every path that becomes part of a request; the server is not asked.
 #[test]
 fn no_path_leads_elsewhere() {

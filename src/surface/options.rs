@@ -63,7 +63,10 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(LevelFilter::Info, likely_format(arguments, environment));
+                log::start(
+                    LevelFilter::Info,
+                    log::likely_format(arguments, environment),
+                );
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -184,6 +187,14 @@ impl Options {
         Error::Usage(format!("{name} {what}"))
     }
 
+    /// Refuses an option on the command line that does nothing without another.
+    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
+        match self.is_given(id) && self.value(other).is_none() {
+            true => Err(self.usage(id, &format!("needs --{other}"))),
+            false => Ok(()),
+        }
+    }
+
     fn name(&self, id: &str) -> Result<Option<Name>, Error> {
         let Some(value) = self.value(id) else {
             return Ok(None);
@@ -231,6 +242,7 @@ impl Options {
             let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
+        self.needs("spec-path", "spec")?;
         let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
         Ok(Sources {
             clear: self.flag("clear-env"),
@@ -340,6 +352,8 @@ impl Options {
             Err(error) => Err(error),
         };
         let Some(file) = text("cache")? else {
+            self.needs("cache-recipient", "cache")?;
+            self.needs("cache-max-age", "cache")?;
             return Ok(None);
         };
         let recipient = text("cache-recipient")?.ok_or_else(|| {
@@ -407,22 +421,6 @@ impl Options {
                     .map_err(|error| Error::file("read", folder, error))
             }
         }
-    }
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
     }
 }
 

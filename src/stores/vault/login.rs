@@ -103,9 +103,18 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         }
         return Ok(Some(token));
     }
+    // Asked for, it must not be passed over: the token would live on where it is.
+    let once = || match reader.0.said("token-once") {
+        None => Ok(()),
+        Some(_) => {
+            let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+            Err(Trouble::Setting(why.to_owned()))
+        }
+    };
     if let Some(token) = reader.secret("TOKEN")
         && !LOGIN.contains(&token.expose())
     {
+        once()?;
         return token_in(token).map(Some);
     }
     let named = reader.setting("auth", "AUTH_METHOD");
@@ -114,7 +123,10 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
-        Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
+        Some(file) if files::exists(&file) => {
+            once()?;
+            token_in(&read(&file)?).map(Some)
+        }
         _ => Err(no_token()),
     }
 }
