@@ -144,7 +144,6 @@ fn what_is_a_pipe_is_refused() {
         let mut command = Command::new("sh");
         command
             .args(["-c", &script, DOORKEY])
-            .env_remove("DOORKEY_UNDER_TEST")
             .current_dir(place.path(""));
         let mut run = place.doorkey([""; 0]);
         run.command = command;

@@ -57,12 +57,12 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
     }
 }
 
+/// A member's name, its own place, and its value.
+type Member = (String, (Direct, Secret));
+
 /// A document's members, each with its own place; none where it is missing and may be, or was not
 /// asked for.
-fn found(
-    reference: &Reference,
-    answers: &Answers<'_>,
-) -> Result<Vec<(String, (Direct, Secret))>, Cause> {
+fn found(reference: &Reference, answers: &Answers<'_>) -> Result<Vec<Member>, Cause> {
     let Target::Direct(place) = &reference.target else {
         return Ok(vec![]);
     };

@@ -8,7 +8,7 @@ use clap::{ArgAction, Command};
 use super::cli::{LEAVES, Leaf};
 use super::flags::{self, Kind, Opt};
 use crate::engines::init::Asked;
-use crate::pure::environment::{lookup, value_in};
+use crate::pure::environment::lookup;
 use crate::pure::nearest::nearest;
 use crate::words::shown::Shown;
 
@@ -56,13 +56,14 @@ impl<'a> Given<'a> {
     pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
         let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
         for name in self.unknown().filter(|name| !is_kept(name)) {
-            let name = Shown(name).to_string();
+            // What all begin with makes none like another.
+            let own = Shown(&name[PREFIX.len()..]).to_string();
             let options = LEAVES.iter().flat_map(Leaf::options);
             let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
-            known.push(String::from_utf8_lossy(KEY).into_owned());
-            let meant = nearest(&name, &known, String::as_str);
+            known.push("DOORKEY_KEY".to_owned());
+            let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-            log::warn!("{name} stands for no option{meant}");
+            log::warn!("DOORKEY_{own} stands for no option{meant}");
         }
     }
 
@@ -70,8 +71,9 @@ impl<'a> Given<'a> {
     fn unknown(&self) -> impl Iterator<Item = &[u8]> {
         let variables = self.variables.iter().map(|entry| entry.to_bytes());
         let unknown = variables.filter(|entry| {
-            let mut leaves = LEAVES.iter().flat_map(Leaf::options);
-            !leaves.any(|option| stands_for(entry, option.id)) && value_in(entry, KEY).is_none()
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known = options.map(|option| option.id).chain(OTHERS);
+            entry.contains(&b'=') && !known.any(|id| stands_for(entry, id))
         });
         unknown.filter_map(|entry| entry.split(|&byte| byte == b'=').next())
     }
@@ -165,8 +167,8 @@ fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
 
 const PREFIX: &[u8] = b"DOORKEY_";
 
-/// The variable that stands for no option.
-const KEY: &[u8] = b"DOORKEY_KEY";
+/// What stands for no option: the key, and what this project's own tests are built and run with.
+const OTHERS: [&str; 2] = ["KEY", "UNDER_TEST"];
 
 /// The variable that stands for an option.
 pub fn variable(id: &str) -> String {
