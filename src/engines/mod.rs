@@ -1,6 +1,7 @@
 //! What doorkey does: put the environment together, resolve it, launch, supervise,
 //! join.
 
+pub mod added;
 pub mod answers;
 pub mod assemble;
 pub mod cache;

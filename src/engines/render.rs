@@ -59,11 +59,9 @@ impl Template {
     /// # Errors
     /// Everything that is wrong, with the sources' variables too.
     pub fn fill(&self, mut resolved: Resolved<'_, '_>) -> Result<Secret, Error> {
-        let variables = resolved.values.iter();
-        let variables = variables
-            .take_while(|(_, name, _)| !name.is_empty())
-            .count();
-        let parts = resolved.values.split_off(variables);
+        let parts: Vec<_>;
+        let all = std::mem::take(&mut resolved.values).into_iter();
+        (parts, resolved.values) = all.partition(|(_, name, _)| name.is_empty());
         let mut none = Deliveries::new(Files::Memory);
         let mut out = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&self.text));

@@ -17,7 +17,10 @@ use crate::words::secret::Secret;
 
 pub use access::{Access, Opened, Setting};
 pub use age::{init as init_age, seal, unseal};
-pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, spent, words_of};
+pub use kinds::{
+    KINDS, Kind, credentials, listing, needed, open, own_variables, passed, settings, spent,
+    words_of,
+};
 
 /// What a launch will ask of a store.
 #[derive(Default)]
@@ -124,6 +127,8 @@ pub trait Store: Sync {
 pub enum Found {
     /// A value.
     Value(Secret),
+    /// A document's members, in their order.
+    Members(Vec<(String, Secret)>),
     /// A document without that key.
     NoKey,
     /// Nothing.

@@ -121,7 +121,13 @@ pub fn answered<T>(
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
     let environment = began.elapsed();
-    let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
+    let access = Arc::new(options.access(
+        &place,
+        started,
+        &words,
+        &assembled.kept,
+        depth != Depth::Names,
+    ));
     if access.again {
         refresh::check(options, stores::spent(location, &words, &access), &access)?;
     }

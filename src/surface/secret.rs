@@ -44,16 +44,19 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
         ));
     }
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
-    // What is there already may have any name: another program may have put it there.
-    let is_new = match how {
-        How::Create => true,
-        How::Set => target.store.has(&scope, &name) != Ok(true),
-        How::Update => false,
-    };
-    if is_new {
-        creatable(&name)?;
+    // What is there already may have any name: another program may have put it there. The store is
+    // asked for such a name alone, so that nobody has to log in before the value is typed.
+    if !is_creatable(name.as_str()) {
+        let is_new = match how {
+            How::Create => true,
+            How::Set => target.store.has(&scope, &name) != Ok(true),
+            How::Update => false,
+        };
+        if is_new {
+            return Err(Error::Usage(RULE.to_owned()));
+        }
     }
     let value = read_value(options, &name)?;
     let values = [(name.clone(), value)];
@@ -73,7 +76,7 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
 /// Usage, or why it is not removed.
 pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.store.has(&scope, &name).map_err(fail)? {
@@ -92,7 +95,7 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let file = Path::new(options.value("file").unwrap_or_default());
     let values = read_import(file)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
@@ -160,14 +163,6 @@ fn report(
     let preposition = if done == "removed" { "from" } else { "in" };
     ::log::info!("{name} is {done} {preposition} {scope} of {store}");
     Ok(ExitCode::SUCCESS)
-}
-
-fn creatable(name: &Name) -> Result<(), Error> {
-    if is_creatable(name.as_str()) {
-        Ok(())
-    } else {
-        Err(Error::Usage(RULE.to_owned()))
-    }
 }
 
 fn is_creatable(name: &str) -> bool {

@@ -29,7 +29,7 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         scopes: Scopes::default(),
         config: Config::default(),
     };
-    let access = options.access(&place, &mut started, &BTreeSet::new(), &[]);
+    let access = options.access(&place, &mut started, &BTreeSet::new(), &[], true);
     let made = stores::init_age(Path::new(dir), &access).map_err(|trouble| Error::Store {
         store: store.clone(),
         trouble,
@@ -57,7 +57,7 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, true)?;
     let checked = recipients(&target)?
         .check()
         .map_err(|trouble| target.error(None, trouble))?;
@@ -90,7 +90,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
 /// # Errors
 /// Usage, or that the list can't be read.
 pub fn list_recipients(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.named_scope(options);
     let listed = recipients(&target)?.list(scope.as_ref());
     let listed =
@@ -127,7 +127,7 @@ pub fn remove_recipients(options: &Options, started: Started) -> Result<ExitCode
 }
 
 fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, true)?;
     let scope = target.named_scope(options);
     let what = scope.as_ref().map(Scope::to_string);
     let named = options.values("recipient").into_iter();

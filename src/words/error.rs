@@ -198,6 +198,8 @@ pub enum Cause {
         /// Whether the document is there.
         document: bool,
     },
+    /// A member of the document has a name that no variable can have.
+    NoVariable,
     /// What was asked for it could not answer.
     Failed {
         /// The scope; `None` for a single place of the store, which the reference names.
@@ -383,6 +385,9 @@ impl fmt::Display for Cause {
                     "there is no such {what} in {store}; create it, or allow its absence with '?'"
                 )
             }
+            Cause::NoVariable => f.write_str(
+                "a member's name can't be a variable's: it is empty, or has = or NUL in it",
+            ),
             Cause::NotJson(from) => {
                 write!(
                     f,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
-use super::layout::encoded;
+use super::layout::{clean, encoded};
 use super::settings::{Reader, yes_or_no};
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
@@ -21,13 +21,13 @@ const LARGEST: usize = 64 * 1024;
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tool of this kind takes in the place of a token, to say that it should log in.
-const LOGIN: &[u8] = b"vault:login";
+/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
 /// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
 /// has us log in.
 pub fn stays(name: &str, value: &[u8]) -> bool {
-    name.ends_with("ROLE_ID") || value == LOGIN
+    name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
 /// The longest that a launch waits for a token to be revoked.
@@ -103,9 +103,18 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         }
         return Ok(Some(token));
     }
+    // Asked for, it must not be passed over: the token would live on where it is.
+    let once = || match reader.0.said("token-once") {
+        None => Ok(()),
+        Some(_) => {
+            let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+            Err(Trouble::Setting(why.to_owned()))
+        }
+    };
     if let Some(token) = reader.secret("TOKEN")
-        && token.expose() != LOGIN
+        && !LOGIN.contains(&token.expose())
     {
+        once()?;
         return token_in(token).map(Some);
     }
     let named = reader.setting("auth", "AUTH_METHOD");
@@ -114,7 +123,10 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
-        Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
+        Some(file) if files::exists(&file) => {
+            once()?;
+            token_in(&read(&file)?).map(Some)
+        }
         _ => Err(no_token()),
     }
 }
@@ -272,12 +284,11 @@ fn log_in(
 /// The login that the settings describe, its credentials read.
 fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     let method = method(reader).ok_or_else(no_token)?;
-    let mount = reader.setting("auth-path", "PATH").unwrap_or(method);
-    let mount = mount.trim_matches('/');
+    let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
     let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
-    let role = reader.setting("role", "ROLE");
+    let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
             let role_id = credential(reader, "ROLE_ID")?;
@@ -288,14 +299,17 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "kubernetes" | "jwt" => {
             let jwt = match credential(reader, "JWT")? {
                 Some(jwt) => jwt,
-                None => read(Path::new(SERVICE_ACCOUNT))?,
+                None => {
+                    let named = reader.system("KUBERNETES_SERVICE_ACCOUNT_TOKEN");
+                    read(Path::new(named.unwrap_or(SERVICE_ACCOUNT)))?
+                }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
         }
         "userpass" => {
             let user = reader.variable("USERNAME");
             let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
-            path = format!("{path}/{}", encoded(user));
+            path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
             let password = credential(reader, "PASSWORD")?
                 .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
             json!({"password": as_text(&password)?})
