@@ -48,6 +48,7 @@ pub const KINDS: &[Kind] = &[
         words: &["age"],
         open: age::open,
         credentials: &[age::KEY],
+        settings: age::SETTINGS,
         ..NOTHING
     },
     Kind {
