@@ -231,8 +231,12 @@ fn misplaced(bound: &str) -> Trouble {
     let is_secret = |(scope, name): (&str, &str)| {
         Scope::parse(scope).is_some() && Name::new(name.as_bytes()).is_some()
     };
-    let known = bound == CACHE || bound.rsplit_once('/').is_some_and(is_secret);
-    Trouble::Misplaced(if known { bound } else { "something else" }.to_owned())
+    let known = match bound {
+        CACHE => "a cache",
+        _ if bound.rsplit_once('/').is_some_and(is_secret) => bound,
+        _ => "something else",
+    };
+    Trouble::Misplaced(known.to_owned())
 }
 
 /// Where a scope's own list would be.
