@@ -117,7 +117,7 @@ const ACCESS: Group = Group {
         value(
             "unbound",
             "WHAT",
-            "take or refuse age: files bound to no name [default: take]",
+            "take or refuse unbound age: files [default: take]",
         ),
         flag(
             "trim-newline",
