@@ -183,11 +183,7 @@ pub trait Recipients {
     ///
     /// # Errors
     /// [`Trouble::BadRecipient`], [`Trouble::Nowhere`].
-    fn naming(
-        &self,
-        recipients: &[String],
-        removed: bool,
-    ) -> Result<Vec<(Option<Scope>, Vec<String>)>, Trouble>;
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble>;
 
     /// Looks at everything in the store: each file opens and is what it says, its recipients are
     /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
@@ -197,6 +193,9 @@ pub trait Recipients {
     /// Where there is no key to look with; where something can't be written.
     fn check(&self, fix: bool) -> Result<Checked, Trouble>;
 }
+
+/// A list, the store's own where there is no scope, and those that it names.
+pub type Naming = (Option<Scope>, Vec<String>);
 
 /// What a change of recipients came to.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use age::x25519::Recipient;
 
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, meaningful_lines, own_list, place_of};
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Asked, Changed, Checked, Recipients, Store};
+use crate::stores::{Asked, Changed, Checked, Naming, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -82,11 +82,7 @@ impl Recipients for Age {
         Ok(changed)
     }
 
-    fn naming(
-        &self,
-        recipients: &[String],
-        removed: bool,
-    ) -> Result<Vec<(Option<Scope>, Vec<String>)>, Trouble> {
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble> {
         let recipients = canonical(recipients, 0)?;
         let scopes = self.scopes()?.into_iter().map(Some);
         let mut lists = Vec::new();
