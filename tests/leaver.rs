@@ -116,9 +116,11 @@ fn everywhere() {
             "rotate": ["team/a", "project/web/d", "cluster/eu/c"],
         })
     );
-    let scoped = place.with("own", &format!("{remove} -p web"));
-    let usage = "doorkey: error: --everywhere can't be given together with --project; see doorkey store recipient remove --help\n";
-    assert_eq!(scoped.end().code(), 2, "{usage}");
+    let usage = "doorkey: error: --everywhere can't be used with another option that is given; see doorkey store recipient remove --help\n";
+    for scope in ["-p web", "--cluster eu", "--team"] {
+        let scoped = place.with("own", &format!("{remove} {scope}"));
+        scoped.fails(2, usage);
+    }
 }
 
 #[test]
