@@ -61,6 +61,7 @@ fn every_option_is_also_a_variable() {
         (silent, "project", &["web"]),
         (silent, "cluster", &["eu"]),
         (silent, "key-file", &["other/key.txt"]),
+        (silent, "unbound", &["perhaps"]),
         (dir, "trim-newline", &[]),
         (nothing, "config", &["below/doorkey.toml"]),
         (nothing, "cwd", &["below"]),

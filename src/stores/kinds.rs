@@ -56,6 +56,7 @@ pub const KINDS: &[Kind] = &[
         open: age::open,
         credentials: &[age::KEY],
         only_read: true,
+        settings: age::SETTINGS,
         ..NOTHING
     },
     Kind {

@@ -114,6 +114,11 @@ const ACCESS: Group = Group {
     heading: "Store",
     options: &[
         KEY_FILE,
+        value(
+            "unbound",
+            "WHAT",
+            "take or refuse unbound age: files [default: take]",
+        ),
         flag(
             "trim-newline",
             "Drop one newline at the end of a dir: secret",
@@ -369,6 +374,11 @@ pub const RAW: Opt = flag("raw", "Keep a newline at the end of piped input");
 pub const REVEAL: Opt = flag("reveal", "Print the value itself");
 /// `--dry-run`.
 pub const DRY_RUN: Opt = flag("dry-run", "Only say what would change");
+/// `--fix`.
+pub const FIX: Opt = flag("fix", "Bind each file that is bound to no name to its own");
+/// `--everywhere`.
+pub const EVERYWHERE: Opt = flag("everywhere", "From every list that names them")
+    .conflicts(&["project", "cluster", "team"]);
 /// What `secret list` has for itself.
 pub const LISTING: &[Opt] = &[
     flag("all", "List every scope of the store"),
