@@ -62,7 +62,7 @@ impl Template {
             .take_while(|(_, name, _)| !name.is_empty())
             .count();
         let parts = resolved.values.split_off(variables);
-        let mut none = Deliveries::new(Files::Memory);
+        let mut none = Deliveries::new(Files::default());
         let mut out = Vec::new();
         for (at, _, part) in &parts {
             match fill::fill(b"", part, &resolved.answers, &mut none) {

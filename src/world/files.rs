@@ -1,9 +1,9 @@
 //! Files by their path: reading whole ones, and keys.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -145,68 +145,6 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
 
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
-
-/// Writes a new file that only its owner can read, with the folders above it.
-///
-/// # Errors
-/// What the system says; `EEXIST` where there is one.
-pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)?;
-    }
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(contents)?;
-    file.sync_all()
-}
-
-/// Puts a file in the place of another, or of none, whole or not at all, so that only its owner
-/// can read it. `number` tells those apart who do so at the same moment.
-///
-/// # Errors
-/// What the system says.
-pub fn replace_private(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
-    replace(path, contents, number, false)
-}
-
-/// The same, safely on the disk.
-///
-/// # Errors
-/// What the system says.
-pub fn replace_lastingly(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
-    replace(path, contents, number, true)?;
-    let folder = path.parent().unwrap_or(path);
-    let folder = match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    };
-    File::open(folder)?.sync_all()
-}
-
-fn replace(path: &Path, contents: &[u8], number: u64, lasting: bool) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{number:016x}"));
-    let new = path.with_file_name(name);
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    let written = file
-        .write_all(contents)
-        .and_then(|()| if lasting { file.sync_all() } else { Ok(()) })
-        .and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
-}
 
 /// Whether an error says that nothing is there, a name too long to be there included.
 pub fn is_absent(error: &io::Error) -> bool {
