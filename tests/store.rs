@@ -383,11 +383,15 @@ fn a_key_that_others_can_read_is_taken_only_where_it_can_not_be_otherwise() {
     };
     let taken = (0, "value\n".to_owned(), String::new());
     let path = key.display();
-    for mode in [0o644, 0o640, 0o604, 0o660, 0o602] {
+    let refused = |mode: u32| {
+        let what = if mode & 0o022 == 0 { "read" } else { "written" };
         let line = format!(
-            "doorkey: error: age:secrets: the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}\n"
+            "doorkey: error: age:secrets: the key file {path} can be {what} by others (mode {mode:04o}); run chmod 600 {path}\n"
         );
-        assert_eq!(with(&key, mode, "true"), (125, String::new(), line));
+        (125, String::new(), line)
+    };
+    for mode in [0o644, 0o640, 0o604, 0o660, 0o602] {
+        assert_eq!(with(&key, mode, "true"), refused(mode));
     }
     for mode in [0o600, 0o400, 0o700] {
         assert_eq!(with(&key, mode, "true"), taken);
@@ -403,6 +407,9 @@ fn a_key_that_others_can_read_is_taken_only_where_it_can_not_be_otherwise() {
         std::process::id()
     );
     assert_eq!(with(&key, 0o444, &tmpfs), taken);
+    // What others could exchange is no key, wherever it lies.
+    let tmpfs = tmpfs.replace("chmod 444", "chmod 646");
+    assert_eq!(with(&key, 0o646, &tmpfs), refused(0o646));
     fs::remove_dir_all(folder).unwrap();
 }
 

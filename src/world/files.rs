@@ -118,13 +118,16 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// A file that holds a key, and whether others could read it.
+/// A file that holds a key or another credential.
 pub struct KeyFile {
     /// Its contents.
     pub contents: Secret,
     /// Its mode, where it lets others read or write the file although it could forbid that: on
-    /// tmpfs and on read-only mounts it often can't (mounted secrets are 0444).
+    /// tmpfs and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
     pub exposed: Option<u32>,
+    /// Its mode, where it lets others write the file.
+    pub open: Option<u32>,
+    file: File,
 }
 
 /// Reads a file that holds a key, at most `limit` bytes.
@@ -133,14 +136,43 @@ pub struct KeyFile {
 /// As [`read`].
 pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
     let file = File::open(path)?;
-    let mode = file.metadata()?.mode() & 0o777;
-    let settled = fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY)
-        || [statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&statfs::fstatfs(&file)?.filesystem_type());
-    let exposed = (mode & 0o077 != 0 && !settled).then_some(mode);
+    let found = file.metadata()?;
+    let mode = found.mode() & 0o777;
+    let is_fixed = fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY);
+    let kind = statfs::fstatfs(&file)?.filesystem_type();
+    let is_settled = is_fixed || [statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind);
+    let open = mode & 0o022 != 0 && found.is_file() && !is_fixed;
+    let exposed = open || mode & 0o077 != 0 && !is_settled;
     Ok(KeyFile {
-        contents: Secret::new(read_all(file, limit)?),
-        exposed,
+        contents: Secret::new(read_all(file.try_clone()?, limit)?),
+        exposed: exposed.then_some(mode),
+        open: open.then_some(mode),
+        file,
     })
+}
+
+impl KeyFile {
+    /// Removes the file that was read at this path, and no link to it. What was read from a pipe
+    /// is gone already.
+    ///
+    /// # Errors
+    /// What the system says; `EMLINK` where the file has another name, `ESTALE` where another file
+    /// is there by now.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        let found = self.file.metadata()?;
+        if !found.is_file() {
+            return Ok(());
+        }
+        let itself = path.canonicalize()?;
+        let there = itself.symlink_metadata()?;
+        if (there.dev(), there.ino()) != (found.dev(), found.ino()) {
+            return Err(Errno::ESTALE.into());
+        }
+        if found.nlink() > 1 {
+            return Err(Errno::EMLINK.into());
+        }
+        remove(&itself)
+    }
 }
 
 /// From the kernel's `linux/magic.h`.

@@ -97,7 +97,12 @@ pub fn is_free(folder: RawFd, name: &CStr) -> bool {
         unsafe {
             let file = libc::openat(folder, name.as_ptr(), flags);
             if file == -1 {
-                return *libc::__errno_location() == libc::ENOENT;
+                let why = *libc::__errno_location();
+                if why == libc::ELOOP {
+                    // No writer of ours makes a link.
+                    unlink(folder, name);
+                }
+                return [libc::ENOENT, libc::ELOOP].contains(&why);
             }
             let is_left = libc::flock(file, libc::LOCK_EX | libc::LOCK_NB) == 0;
             let is_unwritten = *libc::__errno_location() == libc::EBADF;

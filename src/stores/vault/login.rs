@@ -12,8 +12,9 @@ use super::layout::encoded;
 use super::settings::{Reader, yes_or_no};
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
+use crate::world::duration;
+use crate::world::files::{self, KeyFile};
 use crate::world::http::{Answer, Client, Method, Request};
-use crate::world::{duration, files};
 
 /// A file with a credential is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -93,11 +94,16 @@ struct Given {
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
         let path = Path::new(file);
-        let token = token_in(&read(path)?)?;
+        let file = open(path)?;
+        let token = token_in(&trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            files::remove(path).map_err(|error| {
-                let (path, why) = (path.display(), Os::from(error));
+            file.remove(path).map_err(|error| {
+                let why = match error.raw_os_error() {
+                    Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
+                    _ => Os::from(error).to_string(),
+                };
+                let path = path.display();
                 Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
             })?;
         }
@@ -136,12 +142,27 @@ fn no_token() -> Trouble {
 
 /// A credential's file, without white space at both ends.
 fn read(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
+    open(path).map(|file| trimmed(&file))
+}
+
+/// A credential's file, if nobody else can put another in its place.
+fn open(path: &Path) -> Result<KeyFile, Trouble> {
+    let file = files::read_key(path, LARGEST).map_err(|error| {
         let (path, why) = (path.display(), Os::from(error));
         Trouble::Setting(format!("can't read {path}: {why}"))
     })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
+    match file.open {
+        None => Ok(file),
+        Some(mode) => {
+            let path = path.display();
+            let what = format!("{path} can be written by others (mode {mode:04o})");
+            Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
+        }
+    }
+}
+
+fn trimmed(file: &KeyFile) -> Secret {
+    Secret::new(file.contents.expose().trim_ascii().to_vec())
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
