@@ -2,7 +2,7 @@
 //! that nothing is left of one that is not finished; where the file system has no such files, under
 //! a temporary name, which every signal's way out removes, and the next writer after a kill.
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -213,39 +213,40 @@ impl<'f> Draft<'f> {
     fn named(&mut self) -> io::Result<File> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let flags = flags | OFlag::O_CLOEXEC;
-        self.under_a_name(|name| {
-            let file = File::from(openat(self.folder, name, flags, self.first_mode())?);
+        let (file, leftover) = self.under_a_name(None, |leftover| {
+            let file = openat(self.folder, leftover.name(), flags, self.first_mode())?;
+            leftover.is_ours();
+            let file = File::from(file);
             // Whoever looked at it just now may have taken it for a leftover.
             let is_lost = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
             match is_lost || file.metadata().is_ok_and(|found| found.nlink() == 0) {
-                true => Err(Errno::EEXIST),
+                true => {
+                    leftover.is_over();
+                    Err(Errno::EEXIST)
+                }
                 false => Ok(file),
             }
-        })
-        .map(|(file, leftover)| {
-            self.leftover = Some(leftover);
-            file
-        })
+        })?;
+        self.leftover = Some(leftover);
+        Ok(file)
     }
 
     /// Finds a temporary name that nobody has, and does what gives it to this file.
     fn under_a_name<T>(
         &self,
-        give: impl Fn(&CStr) -> Result<T, Errno>,
+        file: Option<RawFd>,
+        give: impl Fn(&Leftover) -> Result<T, Errno>,
     ) -> io::Result<(T, Leftover)> {
+        let folder = self.folder.as_raw_fd();
         for writer in 0..WRITERS {
             let name = self.candidate(writer)?;
-            if !leftovers::is_free(self.folder.as_raw_fd(), &name) {
+            if !leftovers::is_free(folder, &name) {
                 continue;
             }
-            let leftover = Leftover::new(self.folder.as_raw_fd(), name);
-            match give(leftover.name()) {
+            let leftover = Leftover::new(folder, name, file);
+            match give(&leftover) {
                 Err(Errno::EEXIST) => {}
-                given => {
-                    let given = given?;
-                    leftover.is_ours();
-                    return Ok((given, leftover));
-                }
+                given => return Ok((given?, leftover)),
             }
         }
         Err(Errno::EEXIST.into())
@@ -291,10 +292,16 @@ impl<'f> Draft<'f> {
         if self.leftover.is_some() {
             return Ok(());
         }
+        let file = self.file.as_ref().map(AsRawFd::as_raw_fd);
         if let Some(file) = &self.file {
             let _ = file.try_lock_shared();
         }
-        if let Ok(((), leftover)) = self.under_a_name(|name| self.link(name)) {
+        let linked = self.under_a_name(file, |leftover| {
+            self.link(leftover.name())?;
+            leftover.is_ours();
+            Ok(())
+        });
+        if let Ok(((), leftover)) = linked {
             self.leftover = Some(leftover);
             return Ok(());
         }

@@ -1,13 +1,14 @@
 //! Temporary files that are there now: whatever ends this process removes them.
 
 use std::ffi::{CStr, CString};
+use std::mem;
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering::SeqCst};
 
 /// One that will not be removed any more, or never was there.
 const OVER: u8 = 0;
-/// One that we are about to make. If it is there already it may be another writer's.
+/// One that we are about to make. What has the name may be another writer's.
 const TRIED: u8 = 1;
 /// One that we have made.
 const OURS: u8 = 2;
@@ -19,6 +20,8 @@ pub struct Leftover(&'static Entry);
 struct Entry {
     folder: RawFd,
     name: CString,
+    /// The file that is about to get the name; -1 where it is made with it.
+    file: RawFd,
     state: AtomicU8,
     next: AtomicPtr<Entry>,
 }
@@ -26,11 +29,13 @@ struct Entry {
 static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 
 impl Leftover {
-    /// One that is about to be made. The folder's descriptor has to stay open meanwhile.
-    pub fn new(folder: RawFd, name: CString) -> Self {
+    /// One that is about to be made, or the name that a file is about to get. The descriptors have
+    /// to stay open meanwhile.
+    pub fn new(folder: RawFd, name: CString, file: Option<RawFd>) -> Self {
         let entry: &'static Entry = Box::leak(Box::new(Entry {
             folder,
             name,
+            file: file.unwrap_or(-1),
             state: AtomicU8::new(TRIED),
             next: AtomicPtr::default(),
         }));
@@ -77,6 +82,11 @@ pub fn remove() {
     while let Some(one) = unsafe { entry.as_ref() } {
         match one.state.swap(OVER, SeqCst) {
             OURS => unlink(one.folder, &one.name),
+            TRIED if one.file != -1 => {
+                if is_called(one.file, one.folder, &one.name) {
+                    unlink(one.folder, &one.name);
+                }
+            }
             TRIED => {
                 is_free(one.folder, &one.name);
             }
@@ -116,6 +126,18 @@ pub fn is_free(folder: RawFd, name: &CStr) -> bool {
         }
     }
     false
+}
+
+/// Whether a file has this name.
+fn is_called(file: RawFd, folder: RawFd, name: &CStr) -> bool {
+    // SAFETY: both structs are plain data that the calls fill in, the name is a string.
+    unsafe {
+        let (mut own, mut found): (libc::stat, libc::stat) = (mem::zeroed(), mem::zeroed());
+        let flags = libc::AT_SYMLINK_NOFOLLOW;
+        libc::fstat(file, &mut own) == 0
+            && libc::fstatat(folder, name.as_ptr(), &mut found, flags) == 0
+            && (own.st_dev, own.st_ino) == (found.st_dev, found.st_ino)
+    }
 }
 
 fn unlink(folder: RawFd, name: &CStr) {
