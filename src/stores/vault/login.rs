@@ -8,16 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
+use super::credential::{credential, open, read, remove, trimmed};
 use super::layout::encoded;
 use super::settings::{Reader, yes_or_no};
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
 use crate::words::secret::Secret;
-use crate::world::duration;
-use crate::world::files::{self, KeyFile};
 use crate::world::http::{Answer, Client, Method, Request};
-
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
+use crate::world::{duration, files};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -98,14 +95,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         let token = token_in(&trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            file.remove(path).map_err(|error| {
-                let why = match error.raw_os_error() {
-                    Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
-                    _ => Os::from(error).to_string(),
-                };
-                let path = path.display();
-                Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
-            })?;
+            remove(&file, path)?;
         }
         return Ok(Some(token));
     }
@@ -138,31 +128,6 @@ fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
 fn no_token() -> Trouble {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
     Trouble::Setting(format!("there is nothing to log in with: {how}"))
-}
-
-/// A credential's file, without white space at both ends.
-fn read(path: &Path) -> Result<Secret, Trouble> {
-    open(path).map(|file| trimmed(&file))
-}
-
-/// A credential's file, if nobody else can put another in its place.
-fn open(path: &Path) -> Result<KeyFile, Trouble> {
-    let file = files::read_key(path, LARGEST).map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    match file.open {
-        None => Ok(file),
-        Some(mode) => {
-            let path = path.display();
-            let what = format!("{path} can be written by others (mode {mode:04o})");
-            Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
-        }
-    }
-}
-
-fn trimmed(file: &KeyFile) -> Secret {
-    Secret::new(file.contents.expose().trim_ascii().to_vec())
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
@@ -225,15 +190,6 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     } else {
         None
     }
-}
-
-/// A credential in a variable, or in the file that another names.
-fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    if let Some(secret) = reader.secret(name) {
-        return Ok(Some(Secret::new(secret.expose().to_vec())));
-    }
-    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
-    file.map(read).transpose()
 }
 
 /// A way to log in: where to, and with what.
