@@ -190,8 +190,8 @@ const ENVIRONMENT: Group = Group {
         flag("allow-disk", "Let that folder be on a disk"),
         value(
             "files-owner",
-            "USER[:GROUP]",
-            "Whom |file is for [default: --user]",
+            "USER",
+            "Whose |file is, USER[:GROUP] [default: --user's]",
         ),
     ],
 };
