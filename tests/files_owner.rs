@@ -6,7 +6,7 @@ mod support;
 mod watched;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -237,6 +237,22 @@ fn folders_that_are_refused() {
     let refused = run(&place, &folder).args(["--user=nobody", "echo", "launched"]);
     refused.fails(125, &said(&folder, what));
     assert_eq!(names(&shared.path("real")), [""; 0]);
+    // Nor does a link on the way that is the user's; one of root's is as good as a folder.
+    let (_, victim) = theirs(&shared);
+    fs::create_dir(victim.join("inner")).unwrap();
+    let way = shared.path("theirs/way");
+    symlink(&victim, &way).unwrap();
+    let through = || run(&place, &way.join("inner")).args(["--user=nobody", "sh", "-c", "cat $A"]);
+    through().gives(0, VALUE, "");
+    fs::remove_file(victim.join("inner/A")).unwrap();
+    lchown(&way, Some(NOBODY), Some(NOBODY)).unwrap();
+    let what = format!(
+        "the link {} on the way there is the user 65534's, who decides where it leads; name the \
+         folder by its own path",
+        way.display()
+    );
+    through().fails(125, &said(&way.join("inner"), &what));
+    assert_eq!(names(&victim.join("inner")), [""; 0]);
     // What others may only read is ours.
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();

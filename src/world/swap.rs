@@ -57,6 +57,7 @@ pub struct Identity(pub [u64; 2]);
 /// # Errors
 /// Why nothing can be delivered there.
 pub fn look(path: &Path, terms: &Terms) -> Result<(), Error> {
+    judge_way(path, terms)?;
     let opened = match open(path, terms) {
         Err(error) if is_absent(&error) => open_any(path.parent().unwrap_or(path)),
         Err(error) => return Err(refused(path, terms, error)),
@@ -77,6 +78,7 @@ impl DeliveryFolder {
     /// Why nothing can be delivered there.
     pub fn open(path: &Path, terms: &Terms) -> Result<Self, Error> {
         let failed = |why| Error::file("write to", path, why);
+        judge_way(path, terms)?;
         let made = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
@@ -201,6 +203,29 @@ fn on_disk(path: &Path, place: &File, terms: &Terms) -> Result<(), Error> {
     }
     let what = "it is not on tmpfs, so values would be on a disk; --allow-disk allows that";
     Err(found(path, what.to_owned()))
+}
+
+/// Whether somebody else decides where the path leads: links on its way have to be ours, or root's.
+fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
+    if !terms.is_for_others() {
+        return Ok(());
+    }
+    let whose = |above: &Path| {
+        let status = above.symlink_metadata().ok()?;
+        let is_theirs = status.is_symlink() && ![0, ours()].contains(&status.uid());
+        is_theirs.then(|| (above.to_owned(), status.uid()))
+    };
+    match path.ancestors().skip(1).find_map(whose) {
+        None => Ok(()),
+        Some((link, owner)) => {
+            let link = shown(&link);
+            let what = format!(
+                "the link {link} on the way there is the user {owner}'s, who decides where it \
+                 leads; name the folder by its own path"
+            );
+            Err(found(path, what))
+        }
+    }
 }
 
 /// Whether others could exchange what is delivered in a folder, or have the next launch deliver
