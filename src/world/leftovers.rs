@@ -82,11 +82,7 @@ pub fn remove() {
     while let Some(one) = unsafe { entry.as_ref() } {
         match one.state.swap(OVER, SeqCst) {
             OURS => unlink(one.folder, &one.name),
-            TRIED if one.file != -1 => {
-                if is_called(one.file, one.folder, &one.name) {
-                    unlink(one.folder, &one.name);
-                }
-            }
+            TRIED if is_called(one.file, one.folder, &one.name) => unlink(one.folder, &one.name),
             TRIED => {
                 is_free(one.folder, &one.name);
             }
