@@ -16,7 +16,8 @@ use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Level, Name, Scope};
 use crate::words::reference::Direct;
 use crate::words::secret::Secret;
-use crate::world::{files, random};
+use crate::world::draft::{self, Kind};
+use crate::world::files;
 
 /// A cache is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -96,7 +97,7 @@ impl Cache {
                 sealed.map_err(|trouble| trouble.to_string())
             })
             .and_then(|sealed| {
-                let written = files::replace_private(&self.file, &sealed, random::number());
+                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {

@@ -7,6 +7,7 @@ pub mod assemble;
 pub mod cache;
 pub mod check;
 pub mod deliver;
+pub mod delivered;
 pub mod fill;
 pub mod init;
 pub mod join;

@@ -62,7 +62,7 @@ impl Template {
         let parts: Vec<_>;
         let all = std::mem::take(&mut resolved.values).into_iter();
         (parts, resolved.values) = all.partition(|(_, name, _)| name.is_empty());
-        let mut none = Deliveries::new(Files::Memory);
+        let mut none = Deliveries::new(Files::default());
         let mut out = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&self.text));
         for (at, _, part) in &parts {

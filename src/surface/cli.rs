@@ -138,7 +138,7 @@ pub const LEAVES: &[Leaf] = &[
             },
         ],
         groups: flags::RENDERING,
-        own: &[flags::SPEC, flags::SPEC_PATH],
+        own: &[flags::SPEC, flags::SPEC_PATH, flags::OWNER, flags::MODE],
         after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },

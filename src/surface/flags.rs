@@ -193,6 +193,11 @@ const ENVIRONMENT: Group = Group {
         values("literal", "NAME", "Take a variable's value as it is"),
         value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
         flag("allow-disk", "Let that folder be on a disk"),
+        value(
+            "files-owner",
+            "USER",
+            "Whose |file is, USER[:GROUP] [default: --user's]",
+        ),
     ],
 };
 
@@ -352,6 +357,10 @@ pub const SPEC: Opt = value(
     "FILE",
     "Resolve this deployment spec's references, too",
 );
+/// `--owner`.
+pub const OWNER: Opt = value("owner", "USER[:GROUP]", "Whose OUT is to be");
+/// `--mode`.
+pub const MODE: Opt = value("mode", "MODE", "What others may do with OUT [default: 600]");
 /// `--pid`.
 pub const PID: Opt = value(
     "pid",

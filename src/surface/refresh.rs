@@ -80,8 +80,8 @@ pub fn refresh(
         Ok((digests, deliveries))
     });
     ::log::set_max_level(level);
-    let outcome =
-        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+    let outcome = fetched
+        .and_then(|(digests, files)| compared(&mut supervised, digests, files, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -92,17 +92,17 @@ pub fn refresh(
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
-fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
-    let account = workload::account(options)?;
-    let owner = account.map(|(account, _)| account.owner());
-    match deliveries.to_remove().is_empty() {
-        true => Ok(()),
-        false => deliveries.write(owner),
-    }
+fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
+    let Some(folder) = deliveries.open(supervised.delivered.take())? else {
+        return Ok(());
+    };
+    supervised.leave(&folder);
+    supervised.tell()?;
+    deliveries.write(Some(&folder))
 }
 
 fn compared(
-    options: &Options,
+    supervised: &mut Supervised,
     digests: Digests,
     files: Deliveries,
     known: &Known,
@@ -118,7 +118,7 @@ fn compared(
     let then = match watching.on_change {
         OnChange::Restart => "the command is launched anew".to_owned(),
         OnChange::Signal(signal) => {
-            swap(options, files)?;
+            swap(files, supervised)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),

@@ -34,7 +34,7 @@ pub enum Trouble {
     NoKey(String),
     /// The key can't be used; where it came from, and why.
     BadKey(String, &'static str),
-    /// The key's file can be read by others; its path and mode.
+    /// The key's file can be read or written by others; its path and mode.
     KeyExposed(String, u32),
     /// A list of recipients is not what it should be.
     BadRecipients(String, Malformed),
@@ -160,7 +160,8 @@ impl fmt::Display for Trouble {
             Trouble::BadKey(from, why) => write!(f, "the key from {from} can't be used: {why}"),
             Trouble::KeyExposed(path, mode) => write!(
                 f,
-                "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
+                "the key file {path} can be {} by others (mode {mode:04o}); run chmod 600 {path}",
+                if mode & 0o022 == 0 { "read" } else { "written" }
             ),
             Trouble::BadRecipients(file, at) => {
                 write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)

@@ -1,9 +1,6 @@
 //! The process that stays above the workload.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use super::monitor::Made;
@@ -12,6 +9,7 @@ use super::settings::Settings;
 use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
 use super::watch::{self, Watch};
 use super::{Asked, DIGESTS, FILES, NEEDLES, SETTINGS, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
@@ -40,7 +38,7 @@ pub(super) struct Supervisor {
     pub(super) relay: Option<Relay>,
     pub(super) watch: Watch,
     /// What is removed at the end.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) delivered: Option<Delivered>,
     pub(super) ears: Option<Ears>,
     pub(super) clean: Option<Clean>,
     pub(super) then: Then,
@@ -77,7 +75,7 @@ impl Supervisor {
             link: None,
             relay: None,
             watch: Watch::default(),
-            files: Vec::new(),
+            delivered: None,
             ears: None,
             clean: None,
             then: Then::End,
@@ -146,6 +144,7 @@ impl Supervisor {
             key: self.key,
             known: None,
             inner,
+            delivered: self.delivered.take(),
         }
     }
 
@@ -254,10 +253,7 @@ impl Supervisor {
                 }
             }
             DIGESTS => self.watch.known.digests = watch::from_bytes(message).unwrap_or_default(),
-            FILES => {
-                let paths = message.split(|&byte| byte == 0).map(OsStr::from_bytes);
-                self.files = paths.map(PathBuf::from).collect();
-            }
+            FILES => Delivered::keep(&mut self.delivered, message),
             _ => {}
         });
         if goes_on {

@@ -16,6 +16,7 @@ use super::{Access, Asked, How, Opened, Recipients, Record, Store};
 use crate::words::error::{Malformed, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
+use crate::world::draft::{self, Kind};
 use crate::world::files;
 use crate::world::folder::Folder;
 
@@ -314,7 +315,8 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
             return Err(Trouble::KeyInside(path.display().to_string()));
         }
         if !files::exists(path) {
-            files::write_private(path, key::generate().expose()).map_err(unwritable)?;
+            let key = key::generate();
+            draft::write_new(path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
         made.key = path.display().to_string();

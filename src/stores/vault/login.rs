@@ -8,15 +8,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
+use super::credential::{credential, open, read, remove, trimmed};
 use super::layout::{clean, encoded};
 use super::settings::{Reader, yes_or_no};
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 use crate::world::{duration, files};
-
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -93,13 +91,11 @@ struct Given {
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
         let path = Path::new(file);
-        let token = token_in(&read(path)?)?;
+        let file = open(path)?;
+        let token = token_in(&trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            files::remove(path).map_err(|error| {
-                let (path, why) = (path.display(), Os::from(error));
-                Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
-            })?;
+            remove(&file, path)?;
         }
         return Ok(Some(token));
     }
@@ -144,16 +140,6 @@ fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
 fn no_token() -> Trouble {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
     Trouble::Setting(format!("there is nothing to log in with: {how}"))
-}
-
-/// A credential's file, without white space at both ends.
-fn read(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
@@ -216,15 +202,6 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     } else {
         None
     }
-}
-
-/// A credential in a variable, or in the file that another names.
-fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    if let Some(secret) = reader.secret(name) {
-        return Ok(Some(Secret::new(secret.expose().to_vec())));
-    }
-    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
-    file.map(read).transpose()
 }
 
 /// A way to log in: where to, and with what.

@@ -3,6 +3,7 @@
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
 mod answer;
+mod credential;
 mod document;
 mod fetch;
 mod layout;
