@@ -1,7 +1,6 @@
 //! The last values that a store gave, kept for when it can't be reached.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +13,7 @@ use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Found};
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::Named;
 use crate::words::reference::Direct;
 use crate::words::secret::Secret;
 use crate::world::draft::{self, Kind};
@@ -25,7 +25,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A file of the last values, sealed for a recipient.
 pub struct Cache {
     /// The file.
-    pub file: PathBuf,
+    pub file: Named,
     /// Who can open it.
     pub recipient: String,
     /// Older values don't count.
@@ -101,7 +101,7 @@ impl Cache {
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warn!("the cache {} is not written: {why}", self.file.display());
+            log::warn!("the cache {} is not written: {why}", self.file);
         }
     }
 
@@ -117,11 +117,11 @@ impl Cache {
         questions: &Questions,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
-            place: format!("the cache {}", self.file.display()),
+            place: format!("the cache {}", self.file),
             what: what.to_owned(),
         };
         let sealed = files::read(&self.file, LARGEST)
-            .map_err(|error| Error::file("read", &self.file, error))?;
+            .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
         let kept: Kept =
@@ -143,7 +143,7 @@ impl Cache {
         restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
         log::warn!(
             "{why}; the values of {shown} ago are used, from the cache {}",
-            self.file.display()
+            self.file
         );
         Ok(())
     }
@@ -151,11 +151,11 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warn!("the cache {} is removed", self.file.display()),
+            Ok(()) => log::warn!("the cache {} is removed", self.file),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warn!("the cache {} can't be removed: {why}", self.file.display());
+                log::warn!("the cache {} can't be removed: {why}", self.file);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::access::{Access, Opened};
 use super::{Store, age, dir, vault};
 use crate::words::error::Error;
+use crate::words::named;
 
 /// A kind of store.
 pub struct Kind {
@@ -196,7 +197,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
         )));
     };
     (kind.open)(place, access).map_err(|trouble| Error::Store {
-        store: location.to_owned(),
+        store: named::location(location),
         trouble,
     })
 }

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::flags::{self, Group, Kind, Opt};
+pub use super::flags::Kind;
+use super::flags::{self, Group, Opt};
 use super::texts;
 
 /// A subcommand that does something.
@@ -250,6 +251,12 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
 ];
+
+/// What an argument that is no option is called in the help; `None` where none has this id.
+pub fn argument(id: &str) -> Option<&'static str> {
+    let mut all = LEAVES.iter().flat_map(|leaf| leaf.positionals);
+    all.find(|one| one.id == id).map(|one| one.name)
+}
 
 const GROUPS: [(&str, &str); 3] = [
     ("secret", "Manage secrets"),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use crate::pure::digest::keyed;
 use crate::pure::signal;
 use crate::stores::Access;
 use crate::words::error::Error;
+use crate::words::named::Named;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
 use crate::world::files;
@@ -33,21 +33,21 @@ pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(),
             "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
         )));
     }
-    let given = ["env-file", "spec", "key-file"].map(|id| options.values(id));
-    let given = given.iter().flatten().map(Path::new);
+    let given = ["env-file", "spec", "key-file"].map(|id| options.paths(id));
     let settings = access.settings.iter();
     let settings = settings.filter(|setting| setting.id.ends_with("-file"));
     let variables = access.variables.iter();
     let variables = variables.filter(|(name, _)| name.ends_with("_FILE"));
     let mut files = given
-        .chain(settings.map(|setting| Path::new(&setting.value)))
-        .chain(variables.map(|(_, file)| Path::new(OsStr::from_bytes(file))));
+        .into_iter()
+        .flatten()
+        .chain(settings.map(|setting| Named::new(format!("--{}", setting.id), &setting.value)))
+        .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
     files
         .find(|file| files::is_pipe(file))
         .map_or(Ok(()), |file| {
             Err(Error::Usage(format!(
-                "--watch needs files that can be read again: {} is a pipe",
-                file.display()
+                "--watch needs files that can be read again: {file} is a pipe"
             )))
         })
 }

@@ -157,12 +157,13 @@ pub fn answered<T>(
 /// A usage error.
 pub fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag("allow-disk");
-    let folder = match options.value("files") {
+    let folder = match options.path("files") {
         None if allow_disk => return Err(options.usage("allow-disk", "needs --files")),
         None => None,
         Some(folder) => {
-            let path = std::path::absolute(folder);
-            Some(path.map_err(|_| options.usage("files", "is no path to a folder"))?)
+            let path = std::path::absolute(&folder);
+            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
+            Some(folder.with(path))
         }
     };
     let account = match workload::account(options, "files-owner")? {

@@ -10,6 +10,7 @@ use super::descriptors;
 use crate::pure::account::Account;
 use crate::pure::limit::Limit;
 use crate::words::error::Error;
+use crate::words::named::Named;
 
 /// What is to be changed for the workload.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub struct Attributes {
     /// The permissions that it does not give to files.
     pub umask: Option<u32>,
     /// Its working directory.
-    pub folder: Option<PathBuf>,
+    pub folder: Option<Named>,
     /// What it finds as its own name.
     pub argv0: Option<CString>,
     /// How much its niceness is raised.
@@ -75,7 +76,7 @@ impl Attributes {
                 Ok(_) => Some(io::Error::from_raw_os_error(libc::ENOTDIR)),
                 Err(why) => Some(why),
             };
-            faults.extend(why.map(|why| Error::file("enter", folder, why)));
+            faults.extend(why.map(|why| Error::file("enter", folder.clone(), why)));
         }
         faults
     }
@@ -101,7 +102,8 @@ impl Attributes {
         }
         self.change_user()?;
         if let Some(folder) = &self.folder {
-            std::env::set_current_dir(folder).map_err(|why| Error::file("enter", folder, why))?;
+            std::env::set_current_dir(folder)
+                .map_err(|why| Error::file("enter", folder.clone(), why))?;
         }
         if let Some((signal, parent)) = self.parent_death {
             // A change of user undoes it.

@@ -53,6 +53,12 @@ pub fn own() -> i32 {
     unsafe { libc::getpid() }
 }
 
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::geteuid() }
+}
+
 /// The parent's number.
 pub fn parent() -> i32 {
     // SAFETY: it takes no pointer.

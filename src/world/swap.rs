@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
@@ -18,7 +17,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::draft::{self, Kind};
 use super::files::{RAMFS_MAGIC, is_absent};
 use crate::words::error::Error;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
 
 /// What a folder's group and others may have where it is for another user: to list it, at most.
 const WRITES: u32 = 0o022;
@@ -56,7 +55,7 @@ pub struct Identity(pub [u64; 2]);
 ///
 /// # Errors
 /// Why nothing can be delivered there.
-pub fn look(path: &Path, terms: &Terms) -> Result<(), Error> {
+pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
     judge_way(path, terms)?;
     let opened = match open(path, terms) {
         Err(error) if is_absent(&error) => open_any(path.parent().unwrap_or(path)),
@@ -66,7 +65,7 @@ pub fn look(path: &Path, terms: &Terms) -> Result<(), Error> {
             Ok(place)
         }
     };
-    let opened = opened.map_err(|why| Error::file("write to", path, why))?;
+    let opened = opened.map_err(|why| Error::file("write to", path.clone(), why))?;
     on_disk(path, &opened, terms)
 }
 
@@ -76,8 +75,8 @@ impl DeliveryFolder {
     ///
     /// # Errors
     /// Why nothing can be delivered there.
-    pub fn open(path: &Path, terms: &Terms) -> Result<Self, Error> {
-        let failed = |why| Error::file("write to", path, why);
+    pub fn open(path: &Named, terms: &Terms) -> Result<Self, Error> {
+        let failed = |why| Error::file("write to", path.clone(), why);
         judge_way(path, terms)?;
         let made = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
@@ -86,7 +85,7 @@ impl DeliveryFolder {
         };
         let place = open(path, terms).map_err(|error| refused(path, terms, error))?;
         if let Some(what) = judge(path, &place, terms)? {
-            log::warn!("{}: {what}", shown(path));
+            log::warn!("{path}: {what}");
         }
         on_disk(path, &place, terms)?;
         if made {
@@ -180,7 +179,7 @@ fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     Ok(fcntl::open(path, flags, Mode::empty())?.into())
 }
 
-fn refused(path: &Path, terms: &Terms, why: io::Error) -> Error {
+fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
     let is_link = || {
         path.symlink_metadata()
             .is_ok_and(|found| found.is_symlink())
@@ -190,14 +189,14 @@ fn refused(path: &Path, terms: &Terms, why: io::Error) -> Error {
             path,
             "it is a link, which may lead elsewhere tomorrow; name the folder itself".to_owned(),
         ),
-        _ => Error::file("write to", path, why),
+        _ => Error::file("write to", path.clone(), why),
     }
 }
 
-fn on_disk(path: &Path, place: &File, terms: &Terms) -> Result<(), Error> {
+fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
     let kind = fstatfs(place).map(|found| found.filesystem_type());
     let kind: FsType =
-        kind.map_err(|errno| Error::file("write to", path, io::Error::from(errno)))?;
+        kind.map_err(|errno| Error::file("write to", path.clone(), io::Error::from(errno)))?;
     if terms.allow_disk || [TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind) {
         return Ok(());
     }
@@ -206,7 +205,7 @@ fn on_disk(path: &Path, place: &File, terms: &Terms) -> Result<(), Error> {
 }
 
 /// Whether somebody else decides where the path leads: links on its way have to be ours, or root's.
-fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
+fn judge_way(path: &Named, terms: &Terms) -> Result<(), Error> {
     if !terms.is_for_others() {
         return Ok(());
     }
@@ -218,7 +217,7 @@ fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
     match path.ancestors().skip(1).find_map(whose) {
         None => Ok(()),
         Some((link, owner)) => {
-            let link = shown(&link);
+            let link = path.with(link);
             let what = format!(
                 "the link {link} on the way there is the user {owner}'s, who decides where it \
                  leads; name the folder by its own path"
@@ -230,12 +229,12 @@ fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
 
 /// Whether others could exchange what is delivered in a folder, or have the next launch deliver
 /// elsewhere. What is to be said of one that is taken all the same: a mount is nobody's to move.
-fn judge(path: &Path, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
+fn judge(path: &Named, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
     let Some((user, group)) = terms.strangers() else {
         return Ok(None);
     };
     let status = place.metadata();
-    let status = status.map_err(|why| Error::file("write to", path, why))?;
+    let status = status.map_err(|why| Error::file("write to", path.clone(), why))?;
     let (owner, mode) = (status.uid(), status.mode() & 0o7777);
     let is_ours = [0, ours()].contains(&owner);
     if is_mount(place, &status) {
@@ -244,7 +243,7 @@ fn judge(path: &Path, place: &File, terms: &Terms) -> Result<Option<&'static str
         let warning = "other users can write there, and remove or exchange what is delivered";
         return Ok(others_write.then_some(warning));
     }
-    let place = shown(path);
+    let place = path;
     if !is_ours {
         let what = format!(
             "it belongs to the user {owner}, who can exchange what is delivered there (older \
@@ -293,11 +292,7 @@ fn is_mount(place: &File, status: &Metadata) -> bool {
     }
 }
 
-fn found(path: &Path, what: String) -> Error {
-    let place = shown(path);
+fn found(path: &Named, what: String) -> Error {
+    let place = path.to_string();
     Error::Found { place, what }
-}
-
-fn shown(path: &Path) -> String {
-    Shown(path.as_os_str().as_bytes()).to_string()
 }

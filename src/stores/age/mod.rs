@@ -15,6 +15,7 @@ use super::folder::{Tree, scope_folder, unwritten};
 use super::{Access, Asked, How, Opened, Recipients, Record, Store};
 use crate::words::error::{Malformed, Os, Trouble};
 use crate::words::name::{Name, Scope};
+use crate::words::named::location;
 use crate::words::secret::Secret;
 use crate::world::draft::{self, Kind};
 use crate::world::files;
@@ -70,7 +71,7 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
         return Err(Trouble::NoStore);
     }
     Ok(Box::new(Age {
-        label: format!("age:{place}"),
+        label: location(&format!("age:{place}")),
         place: folder,
         refuses_unbound,
         tree,
@@ -311,15 +312,15 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     };
     if access.credential(KEY).is_none() {
         let path = key::place(access)?;
-        if files::is_within(path, &place) {
-            return Err(Trouble::KeyInside(path.display().to_string()));
+        if files::is_within(&path, &place) {
+            return Err(Trouble::KeyInside(path.to_string()));
         }
-        if !files::exists(path) {
+        if !files::exists(&path) {
             let key = key::generate();
-            draft::write_new(path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
+            draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
-        made.key = path.display().to_string();
+        made.key = path.to_string();
     }
     let keys = key::find(access)?;
     let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();

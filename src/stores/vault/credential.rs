@@ -1,9 +1,8 @@
 //! The files that credentials are in.
 
-use std::path::Path;
-
 use super::settings::Reader;
 use crate::words::error::{Os, Trouble};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files::{self, KeyFile};
 
@@ -18,15 +17,15 @@ pub fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Tro
     if let Some(secret) = reader.secret(name) {
         return Ok(Some(Secret::new(secret.expose().to_vec())));
     }
-    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
-    file.map(read).transpose()
+    let file = reader.path(&format!("{name}_FILE"));
+    file.as_ref().map(read).transpose()
 }
 
 /// A credential's file, without white space at both ends.
 ///
 /// # Errors
 /// Why it can't be read.
-pub fn read(path: &Path) -> Result<Secret, Trouble> {
+pub fn read(path: &Named) -> Result<Secret, Trouble> {
     open(path).map(|file| trimmed(&file))
 }
 
@@ -34,15 +33,12 @@ pub fn read(path: &Path) -> Result<Secret, Trouble> {
 ///
 /// # Errors
 /// Why it can't be read, or that others can write it.
-pub fn open(path: &Path) -> Result<KeyFile, Trouble> {
-    let file = files::read_key(path, LARGEST).map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
+pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
+    let file = files::read_key(path, LARGEST);
+    let file = file.map_err(|error| Trouble::Setting(path.cannot("read", error)))?;
     match file.open {
         None => Ok(file),
         Some(mode) => {
-            let path = path.display();
             let what = format!("{path} can be written by others (mode {mode:04o})");
             Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
         }
@@ -58,13 +54,12 @@ pub fn trimmed(file: &KeyFile) -> Secret {
 ///
 /// # Errors
 /// Why it is still there.
-pub fn remove(file: &KeyFile, path: &Path) -> Result<(), Trouble> {
+pub fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
     file.remove(path).map_err(|error| {
         let why = match error.raw_os_error() {
             Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
             _ => Os::from(error).to_string(),
         };
-        let path = path.display();
         Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
     })
 }

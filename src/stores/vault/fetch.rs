@@ -10,6 +10,7 @@ use super::layout::{Mount, clean, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
+use crate::words::named::ShownPath;
 use crate::world::duration;
 
 /// A scope's document on its way.
@@ -220,7 +221,7 @@ fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
 
 fn no_answer(path: &str) -> Trouble {
     Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "the answer is not what was asked for".to_owned(),
     }
 }

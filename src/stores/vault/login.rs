@@ -1,6 +1,5 @@
 //! Who we are to the server, and the token that we get for it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use super::credential::{credential, open, read, remove, trimmed};
 use super::layout::{clean, encoded};
 use super::settings::{Reader, yes_or_no};
 use crate::words::error::Trouble;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 use crate::world::{duration, files};
@@ -89,13 +89,14 @@ struct Given {
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
-    if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
-        let path = Path::new(file);
-        let file = open(path)?;
+    let said = reader.0.said("token-file").filter(|file| !file.is_empty());
+    let said = said.map(|file| Named::new("--token-file", file));
+    if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
+        let file = open(&path)?;
         let token = token_in(&trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            remove(&file, path)?;
+            remove(&file, &path)?;
         }
         return Ok(Some(token));
     }
@@ -121,7 +122,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     match home {
         Some(file) if files::exists(&file) => {
             once()?;
-            token_in(&read(&file)?).map(Some)
+            token_in(&read(&file.into())?).map(Some)
         }
         _ => Err(no_token()),
     }
@@ -234,7 +235,7 @@ fn log_in(
         answer = ask(client, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
-        method: format!("{} at auth/{}", login.method, login.mount),
+        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
         why,
     };
     if answer.status >= 400 {
@@ -251,7 +252,7 @@ fn log_in(
             }
         });
     }
-    let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;
+    let opened = answer::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
     let auth = opened
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
@@ -277,8 +278,10 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
             let jwt = match credential(reader, "JWT")? {
                 Some(jwt) => jwt,
                 None => {
-                    let named = reader.system("KUBERNETES_SERVICE_ACCOUNT_TOKEN");
-                    read(Path::new(named.unwrap_or(SERVICE_ACCOUNT)))?
+                    let variable = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
+                    let named = reader.system(variable);
+                    let named = named.map(|file| Named::new(variable, file));
+                    read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
                 }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})

@@ -23,6 +23,7 @@ use self::settings::Reader;
 use super::{Access, Asked, Found, How, Opened, Record, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::location;
 use crate::words::reference::{Direct, What};
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
@@ -35,6 +36,8 @@ type Place = (String, Option<u64>);
 
 struct Vault {
     label: String,
+    /// The same, shown or not.
+    location: String,
     access: Arc<Access>,
     layout: Layout,
     /// Made when the first question is asked.
@@ -73,7 +76,8 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let layout = Layout::new(place, &reader)?;
     reader.judge_peers()?;
     Ok(Box::new(Vault {
-        label: format!("vault:{place}"),
+        label: location(&format!("vault:{place}")),
+        location: format!("vault:{place}"),
         access: Arc::clone(access),
         layout,
         client: OnceLock::new(),
@@ -189,7 +193,7 @@ impl Store for Vault {
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
         let instead = self.layout.instead();
-        format!("{} of {address} {namespace} {instead}", self.label)
+        format!("{} of {address} {namespace} {instead}", self.location)
     }
 
     fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {

@@ -1,6 +1,5 @@
 //! How the server is reached: options, then the official clients' variables, then the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use super::answer::{explain, leader};
 use super::layout::clean;
 use crate::stores::Access;
 use crate::words::error::Trouble;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::{self, Address, tls};
@@ -174,10 +174,15 @@ impl Reader<'_> {
             || self.0.configured(id).and_then(yes_or_no) == Some(true)
     }
 
-    /// A variable's path, with its full name for messages.
-    fn path(&self, name: &str) -> Option<(String, PathBuf)> {
+    /// A variable's path.
+    pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
-        Some((format!("VAULT_{name}"), PathBuf::from(path)))
+        let bao = format!("BAO_{name}");
+        let full = match self.0.variable(&bao) {
+            Some(_) => bao,
+            None => format!("VAULT_{name}"),
+        };
+        Some(Named::new(full, path))
     }
 
     /// Everything that the client needs.
@@ -250,7 +255,7 @@ impl Reader<'_> {
             }
         }
         if address.is_plain() && !address.is_loopback() {
-            let host = address.host();
+            let host = ShownPath(address.host());
             log::warn!(
                 "http to {host}: the token and the values can be read on the way; use https"
             );
@@ -275,7 +280,7 @@ impl Reader<'_> {
             folder: self.path("CAPATH"),
             system: self
                 .system("SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
+                .map(|path| Named::new("SSL_CERT_FILE", path)),
             client: self.path("CLIENT_CERT").zip(self.path("CLIENT_KEY")),
             unverified: self.is_unverified(),
         }
