@@ -1,6 +1,7 @@
 //! All processes below this one.
 
-use super::{proc, process};
+use super::process::{self, To};
+use super::proc;
 
 /// How often those are looked for that were started while others were killed.
 const ROUNDS: usize = 20;
@@ -9,7 +10,7 @@ const ROUNDS: usize = 20;
 /// do it. Without /proc they can't be found.
 pub fn terminate() {
     for process in all() {
-        process::send(process, libc::SIGTERM);
+        process::send(To::Process(process), libc::SIGTERM);
     }
 }
 
@@ -23,7 +24,7 @@ pub fn kill() {
             return;
         }
         for &process in &new {
-            process::send(process, libc::SIGKILL);
+            process::send(To::Process(process), libc::SIGKILL);
         }
         killed.extend(new);
     }

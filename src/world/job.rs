@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::origin;
-use super::process::{self, be_stopped_by};
+use super::process::{self, To, be_stopped_by};
 use super::pty::foreground_of;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
@@ -76,12 +76,12 @@ impl Job {
         // Where the terminal can't be given it would only be stopped again.
         if wants && foreground == Some(self.group) && give(self.workload) {
             self.given = true;
-            return process::send(-self.workload, libc::SIGCONT);
+            return process::send(To::Group(self.workload), libc::SIGCONT);
         }
         if self.is_orphaned() {
             // Nobody is there who could continue us; a terminal stops no such group.
             if signal == libc::SIGTSTP {
-                process::send(-self.workload, libc::SIGCONT);
+                process::send(To::Group(self.workload), libc::SIGCONT);
             }
             return;
         }
@@ -89,9 +89,9 @@ impl Job {
             give(self.group);
         }
         if signal == libc::SIGSTOP {
-            process::send(process::own(), signal);
+            process::send(To::Process(process::own()), signal);
         } else {
-            process::send(-self.group, signal);
+            process::send(To::Group(self.group), signal);
             be_stopped_by(signal);
         }
     }
@@ -108,7 +108,7 @@ impl Job {
         let foreground = || on_terminal(foreground_of).flatten();
         if self.given
             && let Some(group) = foreground()
-            && (group == self.workload || !process::exists(-group))
+            && (group == self.workload || !process::has_group(group))
         {
             give(self.group);
         }

@@ -7,11 +7,8 @@ use super::supervisor::{Supervisor, Then};
 use crate::engines::deliver;
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
-use crate::world::process::{Change, Taken};
+use crate::world::process::{Change, Taken, To};
 use crate::world::{descendants, exec, proc, process};
-
-/// Whoever a process may send signals to, but itself and PID 1.
-const EVERYBODY: i32 = -1;
 
 /// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
@@ -124,7 +121,7 @@ impl Supervisor {
         let launches = matches!(self.then, Then::Launch);
         let everybody = self.first && !(launches && proc::is_ours());
         match everybody {
-            true => process::send(EVERYBODY, TERM),
+            true => process::send(To::Everybody, TERM),
             false => descendants::terminate(),
         }
         let Some(grace) = grace else { return };
@@ -134,7 +131,7 @@ impl Supervisor {
         }
         while launches && process::has_children() {
             match everybody {
-                true => process::send(EVERYBODY, KILL),
+                true => process::send(To::Everybody, KILL),
                 false => descendants::kill(),
             }
             self.outwait(BEAT);

@@ -9,7 +9,7 @@ use super::relay::Relay;
 use super::session::GIVE;
 use super::signals::{CHLD, CONT, HUP, KILL};
 use super::supervisor::Supervisor;
-use crate::world::process::{self, ALL, Change, Forked};
+use crate::world::process::{self, ALL, Change, Forked, To};
 use crate::world::screen::Screen;
 use crate::world::{descriptors, exec, files, link, memory, pages, pty};
 
@@ -113,13 +113,13 @@ impl Supervisor {
                         // terminal.
                         pty::give(terminal, group);
                         screen.tell_stopped(signal);
-                        process::send(supervisor, CHLD);
+                        process::send(To::Process(supervisor), CHLD);
                     }
                     None => {}
                 },
                 Some(GIVE) => {
                     pty::give(terminal, workload);
-                    process::send(-workload, CONT);
+                    process::send(To::Group(workload), CONT);
                 }
                 _ => {}
             }

@@ -18,7 +18,7 @@ use crate::world::job::Job;
 use crate::world::link::{self, Listener, Speaker};
 use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
-use crate::world::process::{self, ALL, Taken};
+use crate::world::process::{self, ALL, Taken, To};
 use crate::world::{descriptors, files, memory, origin, pages, random};
 
 pub(super) struct Supervisor {
@@ -189,8 +189,8 @@ impl Supervisor {
         let now = Instant::now();
         if self.patience.is_some_and(|until| until <= now) {
             self.patience = None;
-            process::send(-self.workload, KILL);
-            process::send(self.workload, KILL);
+            process::send(To::Group(self.workload), KILL);
+            process::send(To::Process(self.workload), KILL);
         }
         if self.watch.due().is_some_and(|due| due <= now) {
             return Ok(self.fetch());

@@ -10,7 +10,7 @@ use super::{OUTCOME, Supervised};
 use crate::engines::fill::Filled;
 use crate::pure::digest::keyed;
 use crate::world::link::{self, Listener};
-use crate::world::process::{self, Forked};
+use crate::world::process::{self, Forked, To};
 use crate::world::random;
 
 /// The keyed digest of what a variable is filled in with.
@@ -197,7 +197,7 @@ impl Watch {
         self.due = None;
         self.asked = false;
         if let Some(fetching) = self.fetching.take() {
-            process::send(fetching.process, KILL);
+            process::send(To::Process(fetching.process), KILL);
         }
     }
 }
