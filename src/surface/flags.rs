@@ -207,11 +207,7 @@ const CACHE: Group = Group {
 
 const TIME: Group = Group {
     heading: OWN,
-    options: &[value(
-        "timeout",
-        "DURATION",
-        "Give up after this long [default: 30s]",
-    )],
+    options: &[TIMEOUT],
 };
 
 const SUPERVISION: Group = Group {
@@ -295,7 +291,7 @@ const LOGGING: Group = Group {
             "LEVEL",
             "trace, debug, info, warn or error [default: info]",
         ),
-        value("log-format", "FORMAT", "text or json [default: text]"),
+        LOG_FORMAT,
         flag("quiet", "Log errors only").short('q'),
         Opt::new("help", Kind::Help, "Print help").short('h'),
     ],
@@ -335,6 +331,14 @@ pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap or
 pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
 /// `--watch`, likewise.
 pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
+/// `--timeout`, which a supervisor has to know as well.
+pub const TIMEOUT: Opt = value(
+    "timeout",
+    "DURATION",
+    "Give up after this long [default: 30s]",
+);
+/// `--log-format`, likewise.
+pub const LOG_FORMAT: Opt = value("log-format", "FORMAT", "text or json [default: text]");
 /// `--spec-path`.
 pub const SPEC_PATH: Opt = value(
     "spec-path",

@@ -68,27 +68,41 @@ impl<'a> Given<'a> {
         wanted.then_some(asked)
     }
 
+    /// The value of an option that takes one, as parsing would have it.
+    pub fn value(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
+        let variable = lookup(&self.variables, variable(option.id).as_bytes());
+        let argument = self.argument(option, leaf);
+        argument.or(variable.filter(|value| !value.is_empty()))
+    }
+
     fn is_argument(&self, option: &Opt, leaf: &Leaf) -> bool {
+        self.argument(option, leaf).is_some()
+    }
+
+    /// What an option has on the command line; of a flag nothing.
+    fn argument(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
         let mut arguments = self.arguments.iter().map(|argument| argument.as_bytes());
         while let Some(argument) = arguments.next() {
             let takes_next = match argument {
                 [b'-', b'-', long @ ..] => {
                     let name = long.split(|&byte| byte == b'=').next().unwrap_or_default();
                     if option.is_called(name) && (option.has_value() || name == long) {
-                        return true;
+                        let value = long.get(name.len() + 1..);
+                        let next = || arguments.next().filter(|_| option.has_value());
+                        return Some(value.or_else(next).unwrap_or_default());
                     }
                     let other = leaf.options().find(|other| other.is_called(long));
                     other.is_some_and(Opt::has_value)
                 }
                 [b'-', shorts @ ..] if !shorts.is_empty() => short_takes_next(leaf, shorts),
                 // The command, and all that follows is its own.
-                _ => return false,
+                _ => return None,
             };
             if takes_next {
                 arguments.next();
             }
         }
-        false
+        None
     }
 
     /// Takes the variables of a command's options as their defaults, so that the command line

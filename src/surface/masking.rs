@@ -1,6 +1,8 @@
 //! `run --mask`: what the supervisor is told to look for in the command's output.
 
 use super::options::Options;
+use crate::engines::answers::Answers;
+use crate::engines::fill::{Filled, Piece};
 use crate::engines::init::Supervised;
 use crate::pure::mask::needles::{Needles, too_short};
 use crate::words::error::Error;
@@ -33,11 +35,23 @@ impl Sought {
         }
     }
 
-    /// Has the supervisor be told; says what is too short for it.
+    /// Adds every value that was read.
+    pub fn add_read(&mut self, answers: &Answers) {
+        let read = answers.values();
+        read.for_each(|(label, _, value)| self.add(&label, value.expose()));
+    }
+
+    /// Adds what a variable is filled in with.
+    pub fn add_filled(&mut self, filled: &Filled<'_>) {
+        let secrets = filled.iter().flatten().filter_map(Piece::secret);
+        secrets.for_each(|(label, value)| self.add(label, value));
+    }
+
+    /// What the supervisor is to be told; says what is too short for it.
     ///
     /// # Errors
     /// Usage.
-    pub fn arm(self, options: &Options, supervised: &mut Supervised) -> Result<(), Error> {
+    pub fn needles(self, options: &Options, supervised: &Supervised) -> Result<Vec<u8>, Error> {
         let window = window(options)?;
         let values = || {
             let all = self.0.iter();
@@ -50,7 +64,6 @@ impl Sought {
             let short = short.join(", ");
             ::log::warn!("not masked, as shorter than {window} bytes (--mask-min): {short}");
         }
-        supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes());
-        Ok(())
+        Ok(Needles::of(values(), window, supervised.key).to_bytes())
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::masking::Sought;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
@@ -73,15 +74,27 @@ pub fn refresh(
         ::log::set_max_level(::log::LevelFilter::Error);
     }
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let mut digests = Vec::new();
+        let (mut digests, mut sought) = (Vec::new(), Sought::default());
+        // Only a workload that goes on may show them.
+        let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
+        if masks {
+            sought.add_read(&resolved.answers);
+        }
         let (_, deliveries, _) = resolved.fill(|name, filled| {
             digests.push((name.to_vec(), digest(&key, filled)));
+            if masks {
+                sought.add_filled(filled);
+            }
         })?;
-        Ok((digests, deliveries))
+        Ok(Fetched {
+            digests,
+            deliveries,
+            sought: masks.then_some(sought),
+        })
     });
     ::log::set_max_level(level);
-    let outcome =
-        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+    let outcome = fetched
+        .and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -101,30 +114,44 @@ fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
     }
 }
 
+/// Everything, once more.
+struct Fetched {
+    digests: Digests,
+    deliveries: Deliveries,
+    /// What is to be looked for in the command's output, where that is masked.
+    sought: Option<Sought>,
+}
+
 fn compared(
     options: &Options,
-    digests: Digests,
-    files: Deliveries,
+    fetched: Fetched,
+    supervised: &mut Supervised,
     known: &Known,
     watching: &Watching,
 ) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
         ::log::info!("secrets can be fetched again");
     }
-    let changed = changed(&known.digests, &digests);
+    let changed = changed(&known.digests, &fetched.digests);
     if changed.is_empty() {
         return Ok(Outcome::Same);
     }
     let then = match watching.on_change {
+        OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
         OnChange::Restart => "the command is launched anew".to_owned(),
         OnChange::Signal(signal) => {
-            swap(options, files)?;
+            // They are looked for before the workload can have them.
+            if let Some(sought) = fetched.sought {
+                let needles = sought.needles(options, supervised)?;
+                supervised.arm_now(&needles)?;
+            }
+            swap(options, fetched.deliveries)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
     ::log::info!("changed: {}; {then}", changed.join(", "));
-    Ok(Outcome::Changed(digests))
+    Ok(Outcome::Changed(fetched.digests))
 }
 
 /// The variables that are filled in otherwise now, or that only one of both has.

@@ -1,8 +1,10 @@
 //! What a supervisor does with signals.
 
+use std::time::Instant;
+
 use super::relay::Relay;
 use super::session::Session;
-use super::supervisor::{Supervisor, Then};
+use super::supervisor::{MARGIN, Supervisor, Then};
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
 use crate::world::process::{self, Change, Taken, To};
@@ -48,12 +50,7 @@ impl Supervisor {
             return self.watch.ask();
         }
         if self.link.is_some() && self.ending() & process::bit(signal) != 0 {
-            process::send(To::Process(self.workload), KILL);
-            process::send(To::Process(self.child), KILL);
-            while !matches!(process::reap(self.child), Some(Change::Ended(_))) {
-                process::take(process::bit(CHLD), None);
-            }
-            self.end(128 + signal as u8);
+            self.abort(128 + signal as u8);
         }
         match signal {
             CHLD => {
@@ -72,6 +69,9 @@ impl Supervisor {
             }
             CONT => {
                 self.job.continued();
+                // Those that were stopped with us are given a moment more.
+                let moment = Instant::now() + MARGIN;
+                self.late = self.late.map(|late| late.max(moment));
                 if let Some(relay) = &mut self.relay {
                     relay.resize();
                     relay.session().map(Session::continued);
@@ -91,9 +91,9 @@ impl Supervisor {
             }
             _ => {
                 if [TERM, INT, QUIT, HUP].contains(&signal) {
-                    // Whoever wants us to end does not want it launched anew.
+                    // Whoever wants us to end does not want it launched anew. Whether it ends shows.
                     self.then = Then::End;
-                    self.watch.put_off(self.grace());
+                    self.watch.hold_back(self.grace());
                 }
                 self.forward(taken);
             }
