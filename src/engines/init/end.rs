@@ -44,6 +44,7 @@ impl Supervisor {
 
     pub(super) fn ended(&mut self, code: u8) {
         self.child = 0;
+        self.late = None;
         // What it has said last may still be on its way.
         while self.link.is_some() {
             self.hear();

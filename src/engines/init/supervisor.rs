@@ -45,7 +45,7 @@ pub(super) struct Supervisor {
     pub(super) job: Job,
     /// What the workload says until it has begun.
     pub(super) link: Option<Listener>,
-    /// When it should have begun.
+    /// When it should have begun, or ended.
     pub(super) late: Option<Instant>,
     pub(super) relay: Option<Relay>,
     /// Our own standard descriptors, in the place of which we have what the workload has.
@@ -229,8 +229,11 @@ impl Supervisor {
             process::send(To::Group(self.workload), KILL);
             process::send(To::Process(self.workload), KILL);
         }
-        if self.link.is_some() && self.late.is_some_and(|late| late <= now) {
-            self.give_up(Notice::LaunchHangs);
+        if self.late.is_some_and(|late| late <= now) {
+            self.give_up(match self.link {
+                Some(_) => Notice::LaunchHangs,
+                None => Notice::Unheard,
+            });
         }
         if self.watch.late().is_some_and(|late| late <= now) {
             self.give_up_fetching(true);
@@ -248,7 +251,7 @@ impl Supervisor {
     fn wait(&mut self) -> Option<Taken> {
         let dues = [
             self.patience,
-            self.late.filter(|_| self.link.is_some()),
+            self.late,
             self.watch.late(),
             self.watch.due(),
             self.relay.as_ref().and_then(Relay::due),
@@ -330,14 +333,14 @@ impl Supervisor {
         .is_some()
     }
 
-    /// The process that launches has become the workload, or has ended, which a signal says.
+    /// The process that launches has become the workload, or ends, which a signal says. Where it is
+    /// not known what to mask it is to end, and nothing that it writes goes out.
     fn launched(&mut self) {
-        if let Some(watching) = &self.settings.watching {
-            self.watch.wait(watching);
-        }
-        if self.relay.as_mut().is_some_and(|relay| !relay.begin()) {
-            // Whatever it is by now: nothing of it would be masked.
-            self.kill();
+        if self.relay.as_mut().is_none_or(Relay::begin) {
+            self.late = None;
+            if let Some(watching) = &self.settings.watching {
+                self.watch.wait(watching);
+            }
         }
         match &mut self.ears {
             Some(ears) if self.relay.is_some() || self.asked.watches => ears.listen_for(ALL),
