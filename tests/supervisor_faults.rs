@@ -185,7 +185,7 @@ fn a_fetch_that_is_stopped_is_given_up() {
     let fetching = child(&watched, workload);
     stop(fetching);
     watched.says(&format!(
-        "error: secrets not fetched again, next try in about 2h: gave up after 2s (--timeout): {HANGS}"
+        "warning: secrets not fetched again, next try in about 2h: gave up after 2s (--timeout): {HANGS}"
     ));
     until("it is gone", || !lives(fetching));
     place.write("new.env", "F=1\n");

@@ -43,17 +43,9 @@ fn start_with(place: &Place, every: &str, change: &str, options: &[&str]) -> Wat
 
 /// Waits for a fetch, to its end.
 fn fetch(watched: &Watched) {
-    let before = forks(watched);
-    until("it fetches", || forks(watched) > before);
+    let before = watched.taken_in();
+    until("it fetches", || watched.taken_in() > before);
     watched.settles();
-}
-
-/// Grows with each child that it has taken in.
-fn forks(watched: &Watched) -> u64 {
-    let stat = watched.proc("stat");
-    let after = stat.rsplit_once(") ").unwrap().1;
-    // `cminflt`, the faults of children that were waited for.
-    after.split(' ').nth(8).unwrap().parse().unwrap()
 }
 
 /// Its own memory, in kilobytes: what it has written to.
@@ -174,8 +166,7 @@ fn restarts(options: &[&str]) {
 fn it_sleeps_between() {
     let place = plain(&[("a", VALUES[0])]);
     let watched = start_with(&place, "1h", "restart", &[]);
-    watched.refresh();
-    fetch(&watched);
+    watched.fetches();
     trace::stays_asleep(Pid::from_raw(watched.id()));
     watched.stop();
 }

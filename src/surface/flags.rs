@@ -207,7 +207,11 @@ const CACHE: Group = Group {
 
 const TIME: Group = Group {
     heading: OWN,
-    options: &[TIMEOUT],
+    options: &[value(
+        "timeout",
+        "DURATION",
+        "Give up after this long [default: 30s]",
+    )],
 };
 
 const SUPERVISION: Group = Group {
@@ -291,7 +295,7 @@ const LOGGING: Group = Group {
             "LEVEL",
             "trace, debug, info, warn or error [default: info]",
         ),
-        LOG_FORMAT,
+        value("log-format", "FORMAT", "text or json [default: text]"),
         flag("quiet", "Log errors only").short('q'),
         Opt::new("help", Kind::Help, "Print help").short('h'),
     ],
@@ -331,14 +335,6 @@ pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap or
 pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
 /// `--watch`, likewise.
 pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
-/// `--timeout`, which a supervisor has to know as well.
-pub const TIMEOUT: Opt = value(
-    "timeout",
-    "DURATION",
-    "Give up after this long [default: 30s]",
-);
-/// `--log-format`, likewise.
-pub const LOG_FORMAT: Opt = value("log-format", "FORMAT", "text or json [default: text]");
 /// `--spec-path`.
 pub const SPEC_PATH: Opt = value(
     "spec-path",

@@ -54,12 +54,7 @@ impl<'a> Given<'a> {
     /// doing so, since the process is forked before anything else. Only arguments that can't be
     /// parsed may be read otherwise here.
     pub fn asks_for_supervisor(&self, leaf: &Leaf) -> Option<Asked> {
-        let is_given = |option: &Opt| {
-            let value = lookup(&self.variables, variable(option.id).as_bytes());
-            let means_no = |value| option.kind == Kind::Flag && is_no(value);
-            value.is_some_and(|value| !value.is_empty() && !means_no(value))
-                || self.is_argument(option, leaf)
-        };
+        let is_given = |option: &Opt| self.value(option, leaf).is_some();
         let asked = Asked {
             masks: is_given(&flags::MASK),
             watches: is_given(&flags::WATCH),
@@ -68,15 +63,12 @@ impl<'a> Given<'a> {
         wanted.then_some(asked)
     }
 
-    /// The value of an option that takes one, as parsing would have it.
+    /// An option's value as parsing would have it, which a flag that is given may have as well.
     pub fn value(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
         let variable = lookup(&self.variables, variable(option.id).as_bytes());
-        let argument = self.argument(option, leaf);
-        argument.or(variable.filter(|value| !value.is_empty()))
-    }
-
-    fn is_argument(&self, option: &Opt, leaf: &Leaf) -> bool {
-        self.argument(option, leaf).is_some()
+        let means_no = |value: &[u8]| option.kind == Kind::Flag && is_no(value);
+        let counts = |value: &&[u8]| !value.is_empty() && !means_no(value);
+        self.argument(option, leaf).or(variable.filter(counts))
     }
 
     /// What an option has on the command line; of a flag nothing.

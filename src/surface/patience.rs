@@ -6,7 +6,6 @@ use std::time::Duration;
 use ::log::Level;
 
 use super::cli::Leaf;
-use super::flags;
 use super::given::Given;
 use super::log::{self, Format};
 use super::options::USUAL_TIMEOUT;
@@ -14,40 +13,52 @@ use super::run::NOTHING_EXECUTED;
 use crate::engines::init::{Notice, Patience};
 use crate::world::{duration, stdio};
 
-/// How long a supervisor waits; of a time that can't be read, whoever parses the arguments will say
-/// so before that is over.
+/// How a supervisor waits, and says what it has to say. What can't be read of that is a usage error
+/// long before.
 pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
-    let timeout = given.value(&flags::TIMEOUT, leaf);
-    let timeout = timeout.and_then(|text| duration::parse(str::from_utf8(text).ok()?));
+    let value = |id| given.value(leaf.options().find(|option| option.id == id)?, leaf);
+    let timeout = value("timeout").and_then(|text| duration::parse(str::from_utf8(text).ok()?));
     let timeout = timeout.unwrap_or(USUAL_TIMEOUT);
-    let format = match given.value(&flags::LOG_FORMAT, leaf) {
+    let format = match value("log-format") {
         Some(b"json") => Format::Json,
         _ => Format::Text,
     };
+    let is_quiet = matches!(value("log-level"), Some(b"error" | b"critical"));
+    let least = match is_quiet || value("quiet").is_some() {
+        true => Level::Error,
+        false => Level::Warn,
+    };
+    let say = move |notice, stderr: RawFd| {
+        let (level, message) = line(notice, timeout);
+        if level <= least {
+            stdio::say_at(stderr, &log::line(format, level, &message));
+        }
+    };
     Patience {
         timeout,
-        say: Box::new(move |notice, stderr| say(notice, timeout, format, stderr)),
+        say: Box::new(say),
     }
 }
 
-fn say(notice: Notice, timeout: Duration, format: Format, stderr: RawFd) {
+fn line(notice: Notice, timeout: Duration) -> (Level, String) {
     let timeout = humantime::format_duration(timeout);
     let gave_up = format!("gave up after {timeout} (--timeout)");
     let hangs = "the process that fetches is stopped, or hangs in a file that it reads";
-    let message = match notice {
-        Notice::LaunchHangs => format!("{gave_up}; {NOTHING_EXECUTED}: {hangs}"),
-        Notice::NotFetched { next, hangs: slow } => {
-            // The jitter is the supervisor's.
-            let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-            let why = match slow {
+    match notice {
+        Notice::LaunchHangs => {
+            let message = format!("{gave_up}; {NOTHING_EXECUTED}: {hangs}");
+            (Level::Error, message)
+        }
+        Notice::Unheard => {
+            let why = "what the launch has said to its supervisor could not be read there; try again";
+            (Level::Error, format!("{NOTHING_EXECUTED}: {why}"))
+        }
+        Notice::NotFetched { next, hangs: late } => {
+            let why = match late {
                 true => format!("{gave_up}: {hangs}"),
                 false => "there was no process to be had for it, or to be heard".to_owned(),
             };
-            format!("secrets not fetched again, next try in about {next}: {why}")
+            (Level::Warn, super::refresh::not_fetched(next, &why))
         }
-        Notice::Unheard => format!(
-            "{NOTHING_EXECUTED}: what the launch has said to its supervisor could not be read there; try again"
-        ),
-    };
-    stdio::say_at(stderr, &log::line(format, Level::Error, &message));
+    }
 }

@@ -168,12 +168,17 @@ fn changed(before: &Digests, now: &Digests) -> Vec<String> {
 
 fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
-    // The jitter is the supervisor's.
-    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
     for line in error.lines() {
-        ::log::warn!("secrets not fetched again, next try in about {next}: {line}");
+        ::log::warn!("{}", not_fetched(next, &line));
     }
     Outcome::Failed
+}
+
+/// A line about secrets that were not fetched again, and are after so long.
+pub fn not_fetched(next: Duration, why: &str) -> String {
+    // The jitter is the supervisor's.
+    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
+    format!("secrets not fetched again, next try in about {next}: {why}")
 }
 
 /// What is gone is said once, not at each interval.
