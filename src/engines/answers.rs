@@ -1,9 +1,9 @@
 //! What the stores say: each name asked once, in the narrowest scope that has it, each single
 //! place once.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::opened::Stores;
 use crate::pure::nearest::nearest;
@@ -74,7 +74,13 @@ pub struct Answers<'a> {
     /// By single place.
     pub direct: BTreeMap<Direct, Result<Found, Trouble>>,
     existing: OnceCell<Vec<(Name, Scope)>>,
+    /// How many names have been compared with missing ones.
+    compared: Cell<usize>,
 }
+
+/// Of a whole environment of missing names only the first are worth that many comparisons, which
+/// take about half a microsecond each.
+const MOST_COMPARED: usize = 1 << 18;
 
 /// For each so many names, a further thread reads with us. Opening one value takes about eighty
 /// microseconds of arithmetic, starting a thread about forty: two names are as fast alone.
@@ -92,6 +98,7 @@ impl<'a> Answers<'a> {
             scoped: BTreeMap::new(),
             direct: BTreeMap::new(),
             existing: OnceCell::new(),
+            compared: Cell::new(0),
         }
     }
 
@@ -108,17 +115,19 @@ impl<'a> Answers<'a> {
         let each = wanted.len().div_ceil(threads).max(1);
         let found: Vec<Answer> = thread::scope(|scope| {
             let (ours, theirs) = wanted.split_at(each.min(wanted.len()));
-            let helpers: Vec<_> = theirs
-                .chunks(each)
-                .map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Vec<_>>()))
-                .collect();
-            let mut found: Vec<Answer> = ours.iter().map(one).collect();
+            let all = |chunk: &[Wanted]| chunk.iter().map(one).collect::<Vec<Answer>>();
+            // What no thread is to be had for, under a limit of processes, is ours as well.
+            let help = |chunk| {
+                let helper = thread::Builder::new().spawn_scoped(scope, move || all(chunk));
+                helper.map_err(|_| chunk)
+            };
+            let helpers: Vec<_> = theirs.chunks(each).map(help).collect();
+            let mut found = all(ours);
             for helper in helpers {
-                found.extend(
-                    helper
-                        .join()
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                );
+                found.extend(match helper.map(ScopedJoinHandle::join) {
+                    Ok(theirs) => theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    Err(chunk) => all(chunk),
+                });
             }
             found
         });
@@ -207,6 +216,13 @@ impl<'a> Answers<'a> {
             };
             self.scopes.in_force().into_iter().flat_map(names).collect()
         });
+        let before = self.compared.get();
+        self.compared.set(before + existing.len());
+        let existing = if before < MOST_COMPARED {
+            &**existing
+        } else {
+            &[]
+        };
         let nearest = nearest(scoped.name.as_str(), existing, |(name, _)| name.as_str()).cloned();
         Cause::Missing {
             searched: self.searched(scoped),

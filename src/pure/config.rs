@@ -22,13 +22,13 @@ const SETTINGS: [&str; 12] = [
     "require-tls",
 ];
 
-/// What only a file can say that was named: where a token is sent, and where values are kept and
-/// for whom. A file that merely lies in a folder is anybody's who could write there.
-const TRUSTED: [&str; 3] = ["address", "cache", "cache-recipient"];
+/// What only a file can say that was named: where a token is sent, where values are kept and for
+/// whom, and which files are refused. A file that merely lies in a folder is anybody's who could write there.
+const TRUSTED: [&str; 4] = ["address", "cache", "cache-recipient", "unbound"];
 
 const NO_SUCH: &str = "this setting is none of store, project, cluster, team-path, cluster-path, \
      project-path, address, namespace, auth, auth-path, role, require-tls, cache, cache-recipient, \
-     cache-max-age";
+     cache-max-age, unbound";
 
 /// The settings of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -66,7 +66,10 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(LevelFilter::Info, likely_format(arguments, environment));
+                log::start(
+                    LevelFilter::Info,
+                    log::likely_format(arguments, environment),
+                );
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -82,6 +85,7 @@ impl Options {
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
         started?;
+        given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }
 
@@ -186,6 +190,14 @@ impl Options {
         Error::Usage(format!("{name} {what}"))
     }
 
+    /// Refuses an option on the command line that does nothing without another.
+    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
+        match self.is_given(id) && self.value(other).is_none() {
+            true => Err(self.usage(id, &format!("needs --{other}"))),
+            false => Ok(()),
+        }
+    }
+
     fn name(&self, id: &str) -> Result<Option<Name>, Error> {
         let Some(value) = self.value(id) else {
             return Ok(None);
@@ -233,6 +245,7 @@ impl Options {
             let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
+        self.needs("spec-path", "spec")?;
         let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
         Ok(Sources {
             clear: self.flag("clear-env"),
@@ -281,13 +294,15 @@ impl Options {
     }
 
     /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too.
+    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
+    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
+        reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
         let credentials = stores::credentials(place.store.as_deref(), words);
@@ -303,16 +318,25 @@ impl Options {
             let value = lookup(&started.environment, name.as_bytes())?;
             Some((name, value.to_vec()))
         };
+        let variables = names.into_iter().filter_map(variable).collect();
+        let mut credentials = started.take(&credentials, keeps);
+        let again = self.value("watch").is_some();
+        // With --watch they are judged first: what is here would be here at each fetch.
+        if !again {
+            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
+            let needed = stores::needed(place.store.as_deref(), words, reads, caches);
+            credentials.retain(|(name, _)| needed.contains(name));
+        }
         Access {
             base: place.base.clone(),
             settings: ids.into_iter().flat_map(setting).flatten().collect(),
-            variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(&credentials, keeps),
+            variables,
+            credentials,
             key_file: self.value("key-file").map(PathBuf::from),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
-            again: self.value("watch").is_some(),
+            again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
@@ -331,6 +355,8 @@ impl Options {
             Err(error) => Err(error),
         };
         let Some(file) = text("cache")? else {
+            self.needs("cache-recipient", "cache")?;
+            self.needs("cache-max-age", "cache")?;
             return Ok(None);
         };
         let recipient = text("cache-recipient")?.ok_or_else(|| {
@@ -398,22 +424,6 @@ impl Options {
                     .map_err(|error| Error::file("read", folder, error))
             }
         }
-    }
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
     }
 }
 

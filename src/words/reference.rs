@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name::{Level, Name};
 
-pub use super::grammar::{parse, parse_inside};
+pub use super::grammar::{documents, parse, parse_inside};
 
 /// What a variable's value says, before any secret is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +96,13 @@ pub enum What {
         /// The document's version; `None` for the newest.
         version: Option<u64>,
     },
+    /// All members of a document.
+    Document {
+        /// As above.
+        path: String,
+        /// As above.
+        version: Option<u64>,
+    },
 }
 
 /// A change made to a value on its way.
@@ -147,10 +154,39 @@ impl Filter {
     }
 }
 
+impl From<Target> for Reference {
+    /// A reference to this alone: nothing is done to the value, and it has to be there.
+    fn from(target: Target) -> Self {
+        Reference {
+            target,
+            filters: vec![],
+            delivery: Delivery::Plain,
+            fallback: None,
+        }
+    }
+}
+
 impl Reference {
     /// The reference in full, as it would stand in a value; it parses back.
     /// The fallback's text is in it, so it is not for printing: `Display` is.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.source();
+        if let Delivery::File(name) = &self.delivery {
+            out.extend_from_slice(b"|file");
+            if let Some(name) = name {
+                out.push(b':');
+                out.extend_from_slice(name.as_str().as_bytes());
+            }
+        }
+        if let Some(text) = &self.fallback {
+            out.push(b'?');
+            out.extend_from_slice(text);
+        }
+        out
+    }
+
+    /// The part of it that says where its value comes from and what is done to it.
+    pub fn source(&self) -> Vec<u8> {
         let mut out = self.to_string().into_bytes();
         if let Target::Scoped(Scoped {
             member: Some(member),
@@ -163,17 +199,6 @@ impl Reference {
         for filter in &self.filters {
             out.push(b'|');
             out.extend_from_slice(filter.as_str().as_bytes());
-        }
-        if let Delivery::File(name) = &self.delivery {
-            out.extend_from_slice(b"|file");
-            if let Some(name) = name {
-                out.push(b':');
-                out.extend_from_slice(name.as_str().as_bytes());
-            }
-        }
-        if let Some(text) = &self.fallback {
-            out.push(b'?');
-            out.extend_from_slice(text);
         }
         out
     }
@@ -220,6 +245,10 @@ impl fmt::Display for Direct {
             What::Token => f.write_str("login"),
             What::Key { path, key, version } => {
                 write!(f, "{path}#{key}")?;
+                version.map_or(Ok(()), |version| write!(f, "#{version}"))
+            }
+            What::Document { path, version } => {
+                f.write_str(path)?;
                 version.map_or(Ok(()), |version| write!(f, "#{version}"))
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::Notice;
 use super::supervisor::{Supervisor, Then};
-use crate::engines::deliver;
+use crate::engines::delivered::Delivered;
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
 use crate::world::process::{Change, Taken, To};
@@ -83,7 +83,7 @@ impl Supervisor {
 
     /// Removes what was delivered in a folder.
     pub(super) fn remove_files(&self) {
-        deliver::remove(&self.files);
+        self.delivered.iter().for_each(Delivered::remove);
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that
@@ -130,10 +130,16 @@ impl Supervisor {
         let began = Instant::now();
         // One that hangs in the kernel may not end before what it waits for does.
         while self.child != 0
-            && !matches!(process::reap(self.child), Some(Change::Ended(_)))
             && let Some(left) = BEAT.checked_sub(began.elapsed())
         {
-            process::take(process::bit(CHLD), Some(left));
+            match process::reap(self.child) {
+                Some(Change::Ended(_)) => self.child = 0,
+                _ => drop(process::take(process::bit(CHLD), Some(left))),
+            }
+        }
+        // What it has said last, of files above all, may still be on its way.
+        while self.child == 0 && self.link.is_some() {
+            self.hear();
         }
         self.link = None;
         self.end(code)

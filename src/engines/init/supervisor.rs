@@ -1,9 +1,6 @@
 //! The process that stays above the workload.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::monitor::Made;
@@ -12,11 +9,11 @@ use super::settings::Settings;
 use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
 use super::watch::{self, Watch};
 use super::{Asked, DIGESTS, FILES, NEEDLES, Notice, Patience, SETTINGS, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
 use crate::world::link::{self, Heard, Listener, Speaker};
-use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Taken, To};
 use crate::world::streams::Aside;
@@ -36,8 +33,6 @@ pub(super) struct Supervisor {
     pub(super) above: i32,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// The core file's limit of whatever is forked later.
-    pub(super) concealed: Option<Concealed>,
     pub(super) settings: Settings,
     /// The process whose end is the workload's: that itself, or the one above it.
     pub(super) child: i32,
@@ -52,7 +47,7 @@ pub(super) struct Supervisor {
     pub(super) aside: Aside,
     pub(super) watch: Watch,
     /// What is removed at the end.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) delivered: Option<Delivered>,
     pub(super) ears: Option<Ears>,
     pub(super) clean: Option<Clean>,
     pub(super) then: Then,
@@ -83,7 +78,6 @@ impl Supervisor {
             reaps: first || process::become_subreaper(),
             above: process::parent(),
             first,
-            concealed: None,
             settings: Settings::default(),
             child: 0,
             workload: 0,
@@ -93,7 +87,7 @@ impl Supervisor {
             relay: None,
             aside: Aside::default(),
             watch: Watch::default(),
-            files: Vec::new(),
+            delivered: None,
             ears: None,
             clean: None,
             then: Then::End,
@@ -149,7 +143,6 @@ impl Supervisor {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
-                self.concealed.get_or_insert_with(memory::conceal);
                 process::set_name(&format!("doorkey:{workload}"));
                 self.job.is_of(workload);
                 self.workload = workload;
@@ -176,10 +169,7 @@ impl Supervisor {
     ) -> Supervised {
         // Nobody would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL);
-        if let Some(concealed) = self.concealed.take() {
-            concealed.lift();
-            process::set_name("doorkey");
-        }
+        process::set_name("doorkey");
         origin::unblock();
         self.link = None;
         Supervised {
@@ -190,6 +180,7 @@ impl Supervisor {
             key: self.key,
             known: None,
             inner,
+            delivered: self.delivered.take(),
         }
     }
 
@@ -324,8 +315,7 @@ impl Supervisor {
                 digests.map(|digests| self.watch.known.digests = digests)
             }
             FILES => {
-                let paths = message.split(|&byte| byte == 0).map(OsStr::from_bytes);
-                self.files = paths.map(PathBuf::from).collect();
+                Delivered::keep(&mut self.delivered, message);
                 Some(())
             }
             _ => None,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::settings::{OnChange, Watching};
 use super::signals::KILL;
 use super::supervisor::{Supervisor, Then};
-use super::{NEEDLES, Notice, OUTCOME, Supervised};
+use super::{FILES, NEEDLES, Notice, OUTCOME, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::engines::fill::Filled;
 use crate::pure::digest::keyed;
 use crate::world::link::{self, Heard, Listener, Speaker};
@@ -284,9 +285,10 @@ impl Supervisor {
             return;
         };
         let outcome = &mut fetching.outcome;
-        let answers = &mut fetching.answers;
+        let (answers, delivered) = (&mut fetching.answers, &mut self.delivered);
         let heard = fetching.link.hear(|kind, message| match kind {
             OUTCOME => *outcome = Outcome::from_bytes(message),
+            FILES => Delivered::keep(delivered, message),
             // One that gets no answer does not go on.
             NEEDLES if relay.as_mut().is_some_and(|relay| !relay.arm(message)) => *answers = None,
             NEEDLES => {

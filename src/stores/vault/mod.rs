@@ -3,10 +3,12 @@
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
 mod answer;
+mod credential;
 mod document;
 mod fetch;
 mod layout;
 mod login;
+mod peers;
 mod settings;
 mod write;
 
@@ -26,7 +28,7 @@ use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, PASSING, READ, SETTINGS, VARIABLES};
+pub use self::settings::{CREDENTIALS, LISTING, PASSING, READ, SETTINGS, VARIABLES};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<u64>);
@@ -69,11 +71,7 @@ impl Known {
 pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let reader = Reader(access);
     let layout = Layout::new(place, &reader)?;
-    if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
-        log::warn!(
-            "VAULT_FROM_PATH does nothing here; name the document with --team-path, and give --all"
-        );
-    }
+    reader.judge_peers()?;
     Ok(Box::new(Vault {
         label: format!("vault:{place}"),
         access: Arc::clone(access),
@@ -200,7 +198,9 @@ impl Store for Vault {
         for direct in &asked.direct {
             match &direct.what {
                 What::Token => wants_token = true,
-                What::Key { path, version, .. } => places.push((path.clone(), *version)),
+                What::Key { path, version, .. } | What::Document { path, version } => {
+                    places.push((path.clone(), *version));
+                }
             }
         }
         places.sort_unstable();
@@ -239,7 +239,8 @@ impl Store for Vault {
 
     fn read_direct(&self, place: &Direct) -> Result<Found, Trouble> {
         let (path, key, version) = match &place.what {
-            What::Key { path, key, version } => (path, key, version),
+            What::Key { path, key, version } => (path, Some(key), version),
+            What::Document { path, version } => (path, None, version),
             What::Token => {
                 let (_, token) = self.token()?;
                 return Ok(Found::Value(Secret::new(token.expose().to_vec())));
@@ -255,10 +256,15 @@ impl Store for Vault {
                 .map(|(_, found)| found)
         });
         match found {
-            Some(Ok(Some(document))) => Ok(match document.member(key) {
-                Some(value) => Found::Value(Secret::new(value.expose().to_vec())),
-                None => Found::NoKey,
-            }),
+            Some(Ok(Some(document))) => {
+                let copy = |value: &Secret| Secret::new(value.expose().to_vec());
+                let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
+                Ok(match key.map(|key| document.member(key)) {
+                    Some(Some(value)) => Found::Value(copy(value)),
+                    Some(None) => Found::NoKey,
+                    None => Found::Members(document.members.iter().map(member).collect()),
+                })
+            }
             Some(Err(trouble)) => Err(trouble.clone()),
             Some(Ok(None)) | None => Ok(Found::Nothing),
         }
