@@ -101,14 +101,19 @@ impl Case {
     }
 
     fn run(&self, timeout: &str) -> Run {
-        let mut run = self.place.doorkey(["run", "--timeout", timeout, "-eA=secret:a"]);
+        let mut run = self
+            .place
+            .doorkey(["run", "--timeout", timeout, "-eA=secret:a"]);
         for feature in &self.features {
             run = match feature {
                 Init => run.arg("--init"),
                 Mask => run.arg("--mask"),
                 Restart => run.arg("--on-change=restart"),
                 Signal => run.arg("--on-change=signal:HUP"),
-                Files => run.arg("--files").arg(self.folder()).arg("-eF=secret:a|file"),
+                Files => run
+                    .arg("--files")
+                    .arg(self.folder())
+                    .arg("-eF=secret:a|file"),
                 User => run.arg(format!("--user={USER}")),
                 Cache => run
                     .env("DOORKEY_CACHE", self.place.path("cache"))
@@ -140,7 +145,11 @@ impl Case {
             true => "[secret:a]".to_owned(),
             false => value.to_owned(),
         };
-        let file = if self.has(Files) { shown(file) } else { String::new() };
+        let file = if self.has(Files) {
+            shown(file)
+        } else {
+            String::new()
+        };
         format!("{what} {},{file} {}", shown(variable), self.uid())
     }
 
@@ -152,7 +161,11 @@ impl Case {
     #[track_caller]
     fn holds(&self, watched: &mut Watched, variable: &str, file: &str) {
         let name = watched.proc("comm");
-        assert_eq!(name.starts_with("doorkey:"), self.has_supervisor(), "{name}");
+        assert_eq!(
+            name.starts_with("doorkey:"),
+            self.has_supervisor(),
+            "{name}"
+        );
         // Signals arrive, through a supervisor as without one.
         watched.send(libc::SIGUSR1);
         watched.shows("USR1");
@@ -169,7 +182,11 @@ impl Case {
             // Whoever opens what it has writes where the workload does.
             let descriptor = format!("/proc/{}/fd/1", watched.id());
             fs::write(descriptor, format!("{variable}.\n")).unwrap();
-            let shown = if self.has(Mask) { "[secret:a]" } else { variable };
+            let shown = if self.has(Mask) {
+                "[secret:a]"
+            } else {
+                variable
+            };
             watched.shows(&format!("{shown}."));
         }
         if self.has(Files) {
@@ -185,7 +202,9 @@ impl Case {
         if self.has(Join) {
             let script = "f=; [ -z \"$F\" ] || f=$(cat $F); echo \"$A,$f $(id -u)\"";
             let id = watched.id().to_string();
-            let run = self.place.doorkey(["join", "--pid", &id, "--", "sh", "-c", script]);
+            let run = self
+                .place
+                .doorkey(["join", "--pid", &id, "--", "sh", "-c", script]);
             let file = if self.has(Files) { file } else { "" };
             let shown = format!("{variable},{file} {}\n", self.uid());
             run.gives(0, &shown, "");

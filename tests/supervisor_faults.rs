@@ -50,7 +50,10 @@ fn masked(place: &Place) -> Run {
 #[track_caller]
 fn went_well_or_says(ended: &Ended, what: &str) {
     let (code, out, err) = (ended.code(), ended.out(), ended.err());
-    assert!(!out.contains(VALUE) && !err.contains(VALUE), "{what}: {out}{err}");
+    assert!(
+        !out.contains(VALUE) && !err.contains(VALUE),
+        "{what}: {out}{err}"
+    );
     match code {
         0 => assert!(out.contains("A=[secret:a]\n"), "{what}: {out}{err}"),
         125 => assert!(err.starts_with("doorkey: error: "), "{what}: {out}{err}"),
@@ -77,7 +80,11 @@ fn what_can_not_be_looked_at_or_heard_is_not_shown() {
         let trace = format!("trace={}", fault.split(':').next().unwrap());
         let ended = traced(masked(&place), true, &["-e", &trace, "-e", &inject]).end();
         went_well_or_says(&ended, &fault);
-        assert!(!must_go_well || ended.code() == 0, "{fault}: {}", ended.err());
+        assert!(
+            !must_go_well || ended.code() == 0,
+            "{fault}: {}",
+            ended.err()
+        );
     }
 }
 
@@ -207,7 +214,11 @@ fn what_can_not_be_looked_at_is_not_absent() {
     let run = || beside::join(&place, workload.first(), &command);
     assert_eq!(run().ok().out(), files);
     let mut refused = 0;
-    for (call, error, count) in [("readlink", "EACCES", 12), ("open", "EIO", 12), ("stat", "EIO", 3)] {
+    for (call, error, count) in [
+        ("readlink", "EACCES", 12),
+        ("open", "EIO", 12),
+        ("stat", "EIO", 3),
+    ] {
         for nth in 1..=count {
             let inject = format!("inject={call}:error={error}:when={nth}");
             let trace = format!("trace={call}");

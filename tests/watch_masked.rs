@@ -28,7 +28,10 @@ fn with_file(place: &Place, options: &[&str], script: &str) -> Run {
     let mut words: Vec<_> = run.command.get_args().map(|word| word.to_owned()).collect();
     let at = words.iter().position(|word| word == "--").unwrap();
     let more = ["--files=files", "--allow-disk", "-eF=secret:a|file"];
-    words.splice(at..at, more.iter().chain(options).map(|word| (*word).into()));
+    words.splice(
+        at..at,
+        more.iter().chain(options).map(|word| (*word).into()),
+    );
     place.doorkey(words)
 }
 
@@ -92,7 +95,14 @@ fn first(run: Run, place: &Place) -> Run {
 fn what_the_first_process_has_is_masked_too() {
     let place = plain(&[("a", VALUES[0])]);
     let script = "for n in 1 2; do echo \"$n $A\" >/proc/1/fd/$n; done; exit 3";
-    let run = place.doorkey(["run", "-q", "--store=dir:plain", "--mask", "-eA=secret:a", "--"]);
+    let run = place.doorkey([
+        "run",
+        "-q",
+        "--store=dir:plain",
+        "--mask",
+        "-eA=secret:a",
+        "--",
+    ]);
     let ended = first(run.args(["sh", "-c", script]), &place).end();
     let (out, err) = (ended.out(), ended.err());
     assert_eq!((&*out, &*err), ("1 [secret:a]\n", "2 [secret:a]\n"));
@@ -206,8 +216,14 @@ fn who_asks_again_and_again() {
     watched.send(15);
     let (code, said, _) = watched.end();
     let passed = began.elapsed().as_secs() as usize;
-    let fetches = said.iter().filter(|line| line.ends_with("a comes from team")).count();
+    let fetches = said
+        .iter()
+        .filter(|line| line.ends_with("a comes from team"))
+        .count();
     assert_eq!(code, 7);
     // And the launch, the one before, and one that was asked for in the last second.
-    assert!((2..=passed + 3).contains(&fetches), "{fetches} in {passed} s: {said:?}");
+    assert!(
+        (2..=passed + 3).contains(&fetches),
+        "{fetches} in {passed} s: {said:?}"
+    );
 }

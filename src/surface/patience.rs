@@ -50,7 +50,8 @@ fn line(notice: Notice, timeout: Duration) -> (Level, String) {
             (Level::Error, message)
         }
         Notice::Unheard => {
-            let why = "what the launch has said to its supervisor could not be read there; try again";
+            let why =
+                "what the launch has said to its supervisor could not be read there; try again";
             (Level::Error, format!("{NOTHING_EXECUTED}: {why}"))
         }
         Notice::NotFetched { next, hangs: late } => {

@@ -93,8 +93,8 @@ pub fn refresh(
         })
     });
     ::log::set_max_level(level);
-    let outcome = fetched
-        .and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
+    let outcome =
+        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),

@@ -52,7 +52,8 @@ impl Attributes {
         let mut faults = Vec::new();
         if let Some((account, _)) = &self.account {
             let uid_stays = ids(false) == [account.uid; 3];
-            let gid_stays = ids(true) == [account.gid; 3] && groups().as_ref() == Some(&account.groups);
+            let gid_stays =
+                ids(true) == [account.gid; 3] && groups().as_ref() == Some(&account.groups);
             if !(uid_stays || may(CAP_SETUID)) || !(gid_stays || may(CAP_SETGID)) {
                 faults.push(self.no_account(libc::EPERM));
             }

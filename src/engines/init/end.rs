@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::signals::{CHLD, CONT, KILL, TERM};
 use super::Notice;
+use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
 use crate::engines::delivered::Delivered;
 use crate::pure::signal::Signal;

@@ -9,8 +9,8 @@ use super::relay::{Inner, Relay};
 use super::session::GIVE;
 use super::signals::{CHLD, CONT, HUP, KILL};
 use super::supervisor::Supervisor;
-use crate::world::process::{self, ALL, Change, Forked, To};
 use crate::world::link::{self, Heard};
+use crate::world::process::{self, ALL, Change, Forked, To};
 use crate::world::screen::Screen;
 use crate::world::{descriptors, exec, files, pages, pty};
 

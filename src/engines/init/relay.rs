@@ -10,8 +10,8 @@ use super::session::Session;
 use super::sought::Sought;
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Outlet};
-use crate::world::{descriptors, pty};
 use crate::world::streams::{Aside, Standard};
+use crate::world::{descriptors, pty};
 
 /// The supervisor's side: what it reads from the workload, and where that goes.
 pub(super) struct Relay {
@@ -131,7 +131,8 @@ impl Relay {
         };
         self.channels.iter_mut().for_each(|one| one.rearm(&needles));
         let ways = self.ways.drain(..);
-        self.channels.extend(ways.map(|way| Channel::new(way, &needles)));
+        self.channels
+            .extend(ways.map(|way| Channel::new(way, &needles)));
         true
     }
 

@@ -1,10 +1,8 @@
 //! What a supervisor does with signals.
 
-use std::time::Instant;
-
 use super::relay::Relay;
 use super::session::Session;
-use super::supervisor::{MARGIN, Supervisor, Then};
+use super::supervisor::{Supervisor, Then};
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
 use crate::world::process::{self, Change, Taken, To};
@@ -69,9 +67,6 @@ impl Supervisor {
             }
             CONT => {
                 self.job.continued();
-                // Those that were stopped with us are given a moment more.
-                let moment = Instant::now() + MARGIN;
-                self.late = self.late.map(|late| late.max(moment));
                 if let Some(relay) = &mut self.relay {
                     relay.resize();
                     relay.session().map(Session::continued);

@@ -20,7 +20,20 @@ use crate::world::streams::Aside;
 use crate::world::{descriptors, files, memory, origin, pages, random};
 
 /// How much longer than a process that fetches gives itself we wait for it.
-pub(super) const MARGIN: Duration = Duration::from_secs(1);
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Whether a time is over. Where that is so for long, we were stopped, and perhaps not alone: a moment
+/// more is given then.
+pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
+    match until {
+        Some(until) if *until + MARGIN < now => {
+            *until = now + MARGIN;
+            false
+        }
+        Some(until) => *until <= now,
+        None => false,
+    }
+}
 
 pub(super) struct Supervisor {
     pub(super) asked: Asked,
@@ -133,7 +146,8 @@ impl Supervisor {
                 self.late = self.limit();
                 if let Some(inner) = &inner {
                     inner.stand_in()?;
-                    self.job.finds_terminal_at([0, 1, 2].map(|place| self.aside.of(place)));
+                    self.job
+                        .finds_terminal_at([0, 1, 2].map(|place| self.aside.of(place)));
                 }
                 drop(inner);
                 self.child = child;
@@ -220,13 +234,13 @@ impl Supervisor {
             process::send(To::Group(self.workload), KILL);
             process::send(To::Process(self.workload), KILL);
         }
-        if self.late.is_some_and(|late| late <= now) {
+        if is_over(&mut self.late, now) {
             self.give_up(match self.link {
                 Some(_) => Notice::LaunchHangs,
                 None => Notice::Unheard,
             });
         }
-        if self.watch.late().is_some_and(|late| late <= now) {
+        if self.watch.hangs(now) {
             self.give_up_fetching(true);
         }
         if self.watch.due().is_some_and(|due| due <= now) {

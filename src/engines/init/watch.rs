@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::settings::{OnChange, Watching};
 use super::signals::KILL;
-use super::supervisor::{Supervisor, Then};
+use super::supervisor::{Supervisor, Then, is_over};
 use super::{FILES, NEEDLES, Notice, OUTCOME, Supervised};
 use crate::engines::delivered::Delivered;
 use crate::engines::fill::Filled;
@@ -191,6 +191,12 @@ impl Watch {
     /// When the process that fetches should have ended.
     pub(super) fn late(&self) -> Option<Instant> {
         self.fetching.as_ref()?.late
+    }
+
+    /// Whether that is over, and nothing has come of it.
+    pub(super) fn hangs(&mut self, now: Instant) -> bool {
+        let fetching = self.fetching.as_mut();
+        fetching.is_some_and(|it| is_over(&mut it.late, now) && !it.link.has_more())
     }
 
     fn begin(&mut self, fetching: Fetching) {

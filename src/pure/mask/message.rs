@@ -231,7 +231,9 @@ mod tests {
     }
 
     fn told(values: &[(&str, &str)]) -> Vec<u8> {
-        let values = values.iter().map(|(label, value)| (*label, value.as_bytes()));
+        let values = values
+            .iter()
+            .map(|(label, value)| (*label, value.as_bytes()));
         Needles::of(values, 8, [7; 32]).to_bytes()
     }
 
@@ -258,7 +260,10 @@ mod tests {
 
     #[test]
     fn what_has_begun_is_found_by_new_needles() {
-        let (old, new) = (told(&[("a", "an older value")]), told(&[("b", "and another one")]));
+        let (old, new) = (
+            told(&[("a", "an older value")]),
+            told(&[("b", "and another one")]),
+        );
         let both = [&old[..], &new];
         let first = ("an older value, an older", &both[..1]);
         let shown = shown(first, (" value, and another one", &both));

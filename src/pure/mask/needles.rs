@@ -265,7 +265,10 @@ impl Needles {
             grams,
             windows,
             groups,
-            placeholders: labels.iter().map(|label| placeholder(label).into()).collect(),
+            placeholders: labels
+                .iter()
+                .map(|label| placeholder(label).into())
+                .collect(),
             longest: needles
                 .iter()
                 .map(|needle| needle.length)
