@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod masking;
 mod options;
+mod patience;
 mod refresh;
 mod render;
 mod run;
@@ -93,7 +94,8 @@ fn start(
     let runs = leaf.words == ["run"];
     let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
     if let Some(asked) = asked {
-        let (same, by) = init::split(started, asked)?;
+        let patience = patience::patience(&given, leaf);
+        let (same, by) = init::split(started, asked, patience)?;
         (started, supervised) = (same, Some(by));
     } else {
         origin::unblock();

@@ -26,6 +26,9 @@ use crate::words::named::Named;
 use crate::world::environ::{Started, c_string};
 use crate::world::{duration, terminal};
 
+/// How long a launch may take where nobody says so.
+pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
 
@@ -233,7 +236,7 @@ impl Options {
     /// A usage error where it is no duration.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let Some(text) = self.text("timeout")? else {
-            return Ok(Duration::from_secs(30));
+            return Ok(USUAL_TIMEOUT);
         };
         duration::parse(text)
             .filter(|duration| !duration.is_zero())

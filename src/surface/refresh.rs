@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::masking::Sought;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
@@ -73,15 +74,27 @@ pub fn refresh(
         ::log::set_max_level(::log::LevelFilter::Error);
     }
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let mut digests = Vec::new();
+        let (mut digests, mut sought) = (Vec::new(), Sought::default());
+        // Only a workload that goes on may show them.
+        let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
+        if masks {
+            sought.add_read(&resolved.answers);
+        }
         let (_, deliveries, _) = resolved.fill(|name, filled| {
             digests.push((name.to_vec(), digest(&key, filled)));
+            if masks {
+                sought.add_filled(filled);
+            }
         })?;
-        Ok((digests, deliveries))
+        Ok(Fetched {
+            digests,
+            deliveries,
+            sought: masks.then_some(sought),
+        })
     });
     ::log::set_max_level(level);
-    let outcome = fetched
-        .and_then(|(digests, files)| compared(&mut supervised, digests, files, &known, &watching));
+    let outcome =
+        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -101,30 +114,44 @@ fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error
     deliveries.write(Some(&folder))
 }
 
-fn compared(
-    supervised: &mut Supervised,
+/// Everything, once more.
+struct Fetched {
     digests: Digests,
-    files: Deliveries,
+    deliveries: Deliveries,
+    /// What is to be looked for in the command's output, where that is masked.
+    sought: Option<Sought>,
+}
+
+fn compared(
+    options: &Options,
+    fetched: Fetched,
+    supervised: &mut Supervised,
     known: &Known,
     watching: &Watching,
 ) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
         ::log::info!("secrets can be fetched again");
     }
-    let changed = changed(&known.digests, &digests);
+    let changed = changed(&known.digests, &fetched.digests);
     if changed.is_empty() {
         return Ok(Outcome::Same);
     }
     let then = match watching.on_change {
+        OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
         OnChange::Restart => "the command is launched anew".to_owned(),
         OnChange::Signal(signal) => {
-            swap(files, supervised)?;
+            // They are looked for before the workload can have them.
+            if let Some(sought) = fetched.sought {
+                let needles = sought.needles(options, supervised)?;
+                supervised.arm_now(&needles)?;
+            }
+            swap(fetched.deliveries, supervised)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
     ::log::info!("changed: {}; {then}", changed.join(", "));
-    Ok(Outcome::Changed(digests))
+    Ok(Outcome::Changed(fetched.digests))
 }
 
 /// The variables that are filled in otherwise now, or that only one of both has.
@@ -142,12 +169,17 @@ fn changed(before: &Digests, now: &Digests) -> Vec<String> {
 
 fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
-    // The jitter is the supervisor's.
-    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
     for line in error.lines() {
-        ::log::warn!("secrets not fetched again, next try in about {next}: {line}");
+        ::log::warn!("{}", not_fetched(next, &line));
     }
     Outcome::Failed
+}
+
+/// A line about secrets that were not fetched again, and are after so long.
+pub fn not_fetched(next: Duration, why: &str) -> String {
+    // The jitter is the supervisor's.
+    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
+    format!("secrets not fetched again, next try in about {next}: {why}")
 }
 
 /// What is gone is said once, not at each interval.

@@ -14,7 +14,6 @@ use crate::engines::answers::Depth;
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::Files;
 use crate::engines::delivered::Removal;
-use crate::engines::fill::Piece;
 use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
@@ -51,23 +50,22 @@ pub fn run(
             };
             let (mut digests, mut sought) = (Vec::new(), Sought::default());
             if masks {
-                let read = resolved.answers.values();
-                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+                sought.add_read(&resolved.answers);
             }
             let filled = resolved.fill(|name, filled| {
                 if watches {
                     digests.push((name.to_vec(), digest(&supervised.key, filled)));
                 }
                 if masks {
-                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
-                    secrets.for_each(|(label, value)| sought.add(label, value));
+                    sought.add_filled(filled);
                 }
             })?;
             if watches {
                 supervised.remember(&digests);
             }
             if masks {
-                sought.arm(&options, supervised)?;
+                let needles = sought.needles(&options, supervised)?;
+                supervised.arm(&needles);
             }
             Ok((filled, used))
         })?;
