@@ -1,6 +1,6 @@
 //! The last values that a store gave, kept for when it can't be reached.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +13,11 @@ use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Found};
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::Named;
+use crate::words::reference::Direct;
 use crate::words::secret::Secret;
-use crate::world::{files, random};
+use crate::world::draft::{self, Kind};
+use crate::world::files;
 
 /// A cache is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -22,7 +25,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A file of the last values, sealed for a recipient.
 pub struct Cache {
     /// The file.
-    pub file: PathBuf,
+    pub file: Named,
     /// Who can open it.
     pub recipient: String,
     /// Older values don't count.
@@ -56,6 +59,7 @@ struct KeptName {
 #[derive(Serialize, Deserialize)]
 enum KeptPlace {
     Value(String),
+    Members(Vec<(String, String)>),
     NoKey,
     Nothing,
 }
@@ -82,8 +86,8 @@ pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: boo
 impl Cache {
     /// Keeps these answers, if there is a value for each question. That this fails is no reason
     /// not to launch.
-    pub fn keep(&self, bound: String, answers: &Answers<'_>) {
-        let Some(kept) = kept(bound, answers) else {
+    pub fn keep(&self, bound: String, answers: &Answers<'_>, places: &BTreeSet<Direct>) {
+        let Some(kept) = kept(bound, answers, places) else {
             return;
         };
         let written = serde_json::to_vec(&kept)
@@ -93,11 +97,11 @@ impl Cache {
                 sealed.map_err(|trouble| trouble.to_string())
             })
             .and_then(|sealed| {
-                let written = files::replace_private(&self.file, &sealed, random::number());
+                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warn!("the cache {} is not written: {why}", self.file.display());
+            log::warn!("the cache {} is not written: {why}", self.file);
         }
     }
 
@@ -113,11 +117,11 @@ impl Cache {
         questions: &Questions,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
-            place: format!("the cache {}", self.file.display()),
+            place: format!("the cache {}", self.file),
             what: what.to_owned(),
         };
         let sealed = files::read(&self.file, LARGEST)
-            .map_err(|error| Error::file("read", &self.file, error))?;
+            .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
         let kept: Kept =
@@ -139,7 +143,7 @@ impl Cache {
         restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
         log::warn!(
             "{why}; the values of {shown} ago are used, from the cache {}",
-            self.file.display()
+            self.file
         );
         Ok(())
     }
@@ -147,18 +151,18 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warn!("the cache {} is removed", self.file.display()),
+            Ok(()) => log::warn!("the cache {} is removed", self.file),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warn!("the cache {} can't be removed: {why}", self.file.display());
+                log::warn!("the cache {} can't be removed: {why}", self.file);
             }
         }
     }
 }
 
 /// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
+fn kept(bound: String, answers: &Answers<'_>, places: &BTreeSet<Direct>) -> Option<Kept> {
     let mut scoped = Vec::new();
     for ((level, name), answer) in &answers.scoped {
         let (scope, value) = match answer {
@@ -177,9 +181,18 @@ fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
         });
     }
     let mut direct = Vec::new();
-    for found in answers.direct.values() {
-        direct.push(match found {
-            Ok(Found::Value(value)) => KeptPlace::Value(BASE64_STANDARD.encode(value.expose())),
+    for place in places {
+        let text = |value: &Secret| BASE64_STANDARD.encode(value.expose());
+        direct.push(match answers.direct.get(place)? {
+            Ok(Found::Value(value)) => KeptPlace::Value(text(value)),
+            Ok(Found::Members(members)) => {
+                let members = members.iter();
+                KeptPlace::Members(
+                    members
+                        .map(|(key, value)| (key.clone(), text(value)))
+                        .collect(),
+                )
+            }
             Ok(Found::NoKey) => KeptPlace::NoKey,
             Ok(Found::Nothing) => KeptPlace::Nothing,
             Err(_) => return None,
@@ -213,10 +226,13 @@ fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &Questions) -> Opti
         };
         answers.scoped.insert(wanted, answer);
     }
+    let value = |text: String| BASE64_STANDARD.decode(text).ok().map(Secret::new);
     for (place, kept) in questions.direct.iter().zip(kept.direct) {
         let found = match kept {
-            KeptPlace::Value(value) => {
-                Found::Value(Secret::new(BASE64_STANDARD.decode(value).ok()?))
+            KeptPlace::Value(text) => Found::Value(value(text)?),
+            KeptPlace::Members(members) => {
+                let member = |(key, text)| Some((key, value(text)?));
+                Found::Members(members.into_iter().map(member).collect::<Option<_>>()?)
             }
             KeptPlace::NoKey => Found::NoKey,
             KeptPlace::Nothing => Found::Nothing,

@@ -143,7 +143,9 @@ fn of_place<'a>(
             let from = || place.to_string();
             filtered(reference, Cow::Borrowed(value.expose()), from).map(Some)
         }
-        Some(Ok(Found::NoKey)) => fallback(reference).ok_or_else(|| absent(true)),
+        Some(Ok(Found::NoKey | Found::Members(_))) => {
+            fallback(reference).ok_or_else(|| absent(true))
+        }
         Some(Ok(Found::Nothing)) => match fallback(reference) {
             Some(text) => Ok(text),
             None if answers.leaves_out(place) => {

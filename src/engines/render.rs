@@ -3,20 +3,20 @@
 
 use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use super::assemble::{Assembled, Sources, assemble};
 use super::deliver::{Deliveries, Files};
 use super::fill;
 use super::resolve::Resolved;
 use crate::words::error::{Error, Fault, Lines};
+use crate::words::named::Named;
 use crate::words::reference::{Part, Target, Value, parse_inside};
 use crate::words::secret::Secret;
 
 /// A text with references inside.
 pub struct Template {
     /// What faults call it.
-    pub path: PathBuf,
+    pub path: Named,
     /// The text.
     pub text: Vec<u8>,
 }
@@ -59,12 +59,10 @@ impl Template {
     /// # Errors
     /// Everything that is wrong, with the sources' variables too.
     pub fn fill(&self, mut resolved: Resolved<'_, '_>) -> Result<Secret, Error> {
-        let variables = resolved.values.iter();
-        let variables = variables
-            .take_while(|(_, name, _)| !name.is_empty())
-            .count();
-        let parts = resolved.values.split_off(variables);
-        let mut none = Deliveries::new(Files::Memory);
+        let parts: Vec<_>;
+        let all = std::mem::take(&mut resolved.values).into_iter();
+        (parts, resolved.values) = all.partition(|(_, name, _)| name.is_empty());
+        let mut none = Deliveries::new(Files::default());
         let mut out = Vec::new();
         let lines = LazyCell::new(|| Lines::of(&self.text));
         for (at, _, part) in &parts {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::added;
 use super::answers::{Answers, Depth, Questions};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
@@ -13,7 +14,7 @@ use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
+use crate::words::reference::{Direct, Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -39,8 +40,7 @@ pub struct Summary {
     pub direct: usize,
 }
 
-/// Adds every secret in force under its own name, where nothing else assigns it and the name is
-/// none of doorkey's own.
+/// Adds every secret in force under its own name.
 fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
     let mut names = BTreeSet::new();
     for scope in scopes.in_force() {
@@ -52,32 +52,7 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
             }),
         }
     }
-    add_names(assembled, names);
-}
-
-/// Adds secrets under their own names.
-fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
-    for name in names {
-        let variable = name.as_str().as_bytes().to_vec();
-        let own = variable.starts_with(b"DOORKEY_");
-        if !own && assembled.environment.value(&variable).is_none() {
-            let place = assembled.environment.assign(&variable, b"");
-            let scoped = Scoped {
-                level: None,
-                name,
-                member: None,
-            };
-            let reference = Reference {
-                target: Target::Scoped(scoped),
-                filters: vec![],
-                delivery: Delivery::Plain,
-                fallback: None,
-            };
-            assembled
-                .values
-                .push((place, variable, Value::Whole(reference)));
-        }
-    }
+    added::names(assembled, names);
 }
 
 /// Whether anything in an environment is looked for in scopes.
@@ -99,7 +74,13 @@ pub fn resolve<'a, 'e>(
 ) -> Resolved<'a, 'e> {
     let all_references = |assembled: &Assembled<'_>| {
         let values = assembled.values.iter();
-        Questions::of(values.flat_map(|(_, _, value)| references(value)))
+        let mut questions = Questions::of(values.flat_map(|(_, _, value)| references(value)));
+        let documents = assembled
+            .documents
+            .iter()
+            .flat_map(|(_, documents)| documents);
+        questions.direct.extend(Questions::of(documents).direct);
+        questions
     };
     let mut questions = all_references(&assembled);
     let mut answers = Answers::none(stores, scopes);
@@ -119,8 +100,9 @@ pub fn resolve<'a, 'e>(
                     match cache.use_instead(&trouble, bound, &mut answers, &questions) {
                         Ok(()) => {
                             if all {
-                                add_names(&mut assembled, cached_names(&answers));
+                                added::names(&mut assembled, cached_names(&answers));
                             }
+                            added::documents(&mut assembled, &mut answers);
                             return resolved(assembled, answers);
                         }
                         Err(error) => assembled.errors.push(error),
@@ -150,8 +132,9 @@ pub fn resolve<'a, 'e>(
         }
         answers.read(store, asked.direct.into_iter());
     }
+    added::documents(&mut assembled, &mut answers);
     if let Some((cache, bound)) = cache {
-        keep(cache, bound, &assembled, &answers);
+        keep(cache, bound, &assembled, &answers, &questions.direct);
     }
     resolved(assembled, answers)
 }
@@ -176,7 +159,13 @@ fn asked_of(
 }
 
 /// Keeps what the stores have said for when they can't be reached; where one said no, nothing.
-fn keep(cache: &Cache, bound: String, assembled: &Assembled<'_>, answers: &Answers<'_>) {
+fn keep(
+    cache: &Cache,
+    bound: String,
+    assembled: &Assembled<'_>,
+    answers: &Answers<'_>,
+    places: &BTreeSet<Direct>,
+) {
     if answers.has_denial() {
         return cache.forget();
     }
@@ -185,11 +174,12 @@ fn keep(cache: &Cache, bound: String, assembled: &Assembled<'_>, answers: &Answe
     let has_value = |reference| fill::piece(reference, answers).is_ok();
     let is_whole = values.all(|(_, _, value)| references(value).all(has_value));
     if assembled.errors.is_empty() && is_whole {
-        cache.keep(bound, answers);
+        cache.keep(bound, answers, places);
     }
 }
 
 fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<'a, 'e> {
+    added::unnamed(&assembled);
     Resolved {
         environment: assembled.environment,
         values: assembled.values,

@@ -6,36 +6,46 @@ use toml::de::{DeTable, DeValue};
 use crate::words::error::Malformed;
 
 /// What the file can say: names of options. All of it can also be said by options and variables,
-/// which win.
-const SETTINGS: [&str; 12] = [
+/// which win. None has a program run or says where a credential goes: `store` chooses among the
+/// documents of the server that the user has named, and among folders; `auth` and `role` say as
+/// whom to log in there, at the place that every such server has for it.
+const SETTINGS: [&str; 10] = [
     "store",
     "project",
     "cluster",
     "team-path",
     "cluster-path",
     "project-path",
-    "namespace",
     "auth",
-    "auth-path",
     "role",
     "cache-max-age",
     "require-tls",
 ];
 
-/// What only a file can say that was named: where a token is sent, and where values are kept and
-/// for whom. A file that merely lies in a folder is anybody's who could write there.
-const TRUSTED: [&str; 3] = ["address", "cache", "cache-recipient"];
+/// What only a file can say that was named: where credentials are sent (a login's mount, in any
+/// namespace, may be set up to hand them on), where values are kept and for whom, and which files
+/// are refused. A file that merely lies in a folder is anybody's who could write there, or have it
+/// checked out.
+const TRUSTED: [&str; 6] = [
+    "address",
+    "namespace",
+    "auth-path",
+    "cache",
+    "cache-recipient",
+    "unbound",
+];
+
+const NOT_FOUND: &str = "address, namespace, auth-path, cache, cache-recipient and unbound count only in \
+     a file that --config or DOORKEY_CONFIG names";
 
 const NO_SUCH: &str = "this setting is none of store, project, cluster, team-path, cluster-path, \
      project-path, address, namespace, auth, auth-path, role, require-tls, cache, cache-recipient, \
-     cache-max-age";
+     cache-max-age, unbound";
 
 /// The settings of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     values: Vec<(&'static str, String)>,
-    /// The settings that the file has no right to.
-    pub ignored: Vec<&'static str>,
 }
 
 impl Config {
@@ -49,7 +59,7 @@ impl Config {
 /// Reads the file's text; `named` says whether the user named the file.
 ///
 /// # Errors
-/// The first place that is not TOML, not a known setting, or not a string.
+/// The first place that is not TOML, not a setting that the file may say, or not a string.
 pub fn parse(bytes: &[u8], named: bool) -> Result<Config, Malformed> {
     let fault = |at, reason| Malformed::at(bytes, at, reason);
     let text = std::str::from_utf8(bytes)
@@ -68,10 +78,9 @@ pub fn parse(bytes: &[u8], named: bool) -> Result<Config, Malformed> {
         let value =
             string(value).ok_or_else(|| fault(value.span().start, "a string is wanted here"))?;
         if TRUSTED.contains(&known) && !named {
-            config.ignored.push(known);
-        } else {
-            config.values.push((known, value));
+            return Err(fault(key.span().start, NOT_FOUND));
         }
+        config.values.push((known, value));
     }
     Ok(config)
 }
@@ -97,15 +106,28 @@ mod tests {
 
     #[test]
     fn where_a_token_goes_is_said_by_a_file_that_was_named() {
-        let text = b"address = 'https://bao'\nrole = 'web'";
-        let found = parse(text, false).unwrap();
-        assert_eq!(found.get("address"), None);
-        assert_eq!(found.ignored, ["address"]);
-        assert_eq!(found.get("role"), Some("web"));
-        assert_eq!(
-            parse(text, true).unwrap().get("address"),
-            Some("https://bao")
-        );
+        for setting in SETTINGS.iter().chain(&TRUSTED) {
+            let text = format!("\n{setting} = 'x'");
+            let parse = |named| parse(text.as_bytes(), named);
+            assert_eq!(parse(true).unwrap().get(setting), Some("x"));
+            match TRUSTED.contains(setting) {
+                false => assert_eq!(parse(false), parse(true)),
+                true => assert_eq!(
+                    parse(false),
+                    Err(Malformed {
+                        line: 2,
+                        column: 1,
+                        reason: NOT_FOUND
+                    })
+                ),
+            }
+            assert!(NO_SUCH.contains(setting), "{setting}");
+            assert_eq!(
+                NOT_FOUND.contains(setting),
+                TRUSTED.contains(setting) || *setting == "auth",
+                "{setting}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Store;
 use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 
 /// An open store, or why it can't be opened.
@@ -18,7 +19,7 @@ pub struct Access {
     /// The credentials that were taken out of the environment.
     pub credentials: Vec<(&'static str, Secret)>,
     /// The key's file, where one was named.
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<Named>,
     /// The key's file in the user's configuration folder, where there is such a folder.
     pub own_key_file: Option<PathBuf>,
     /// Whether one newline at the end of a plain file is dropped.

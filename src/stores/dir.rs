@@ -6,6 +6,7 @@ use super::folder::Tree;
 use super::{Access, Asked, Opened, Record, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
+use crate::words::named::location;
 use crate::words::secret::Secret;
 
 struct Dir {
@@ -21,7 +22,7 @@ struct Dir {
 pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let tree = Tree::open(&access.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
-        label: format!("dir:{place}"),
+        label: location(&format!("dir:{place}")),
         tree,
         trim_newline: access.trim_newline,
     }))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::access::{Access, Opened};
 use super::{Store, age, dir, vault};
 use crate::words::error::Error;
+use crate::words::named;
 
 /// A kind of store.
 pub struct Kind {
@@ -18,6 +19,8 @@ pub struct Kind {
     /// The variables that hold its credentials. They are overwritten where they stand as soon
     /// as they are read, and no workload gets them.
     pub credentials: &'static [&'static str],
+    /// Whether they serve to read values, and nothing else.
+    pub only_read: bool,
     /// Whether what such a variable holds may stay in memory: it is no secret.
     pub stays: fn(&str, &[u8]) -> bool,
     /// Its other variables that no workload gets, beside all that begin with `DOORKEY_`.
@@ -26,6 +29,9 @@ pub struct Kind {
     pub read: &'static [&'static str],
     /// Of its variables those that list names of variables to be passed on all the same.
     pub passing: &'static [&'static str],
+    /// Of its variables those that list documents whose members are added to the environment: the
+    /// first of each group that is set counts.
+    pub listing: &'static [&'static [&'static str]],
     /// Its options.
     pub settings: &'static [&'static str],
 }
@@ -35,10 +41,12 @@ const NOTHING: Kind = Kind {
     place: "DIR",
     open: dir::open,
     credentials: &[],
+    only_read: false,
     stays: |_, _| false,
     variables: &[],
     read: &[],
     passing: &[],
+    listing: &[],
     settings: &[],
 };
 
@@ -48,6 +56,8 @@ pub const KINDS: &[Kind] = &[
         words: &["age"],
         open: age::open,
         credentials: &[age::KEY],
+        only_read: true,
+        settings: age::SETTINGS,
         ..NOTHING
     },
     Kind {
@@ -59,10 +69,12 @@ pub const KINDS: &[Kind] = &[
         place: "MOUNT/PREFIX",
         open: vault::open,
         credentials: vault::CREDENTIALS,
+        only_read: false,
         stays: vault::stays,
         variables: vault::VARIABLES,
         read: vault::READ,
         passing: vault::PASSING,
+        listing: vault::LISTING,
         settings: vault::SETTINGS,
     },
 ];
@@ -97,7 +109,24 @@ pub fn credentials(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'stat
     names
 }
 
-/// Of those the ones that are set, so that a process which is to read them again would have to
+/// Of those the ones that are used: to read values only where it `reads`, and a key where a cache
+/// may have to be opened.
+pub fn needed(
+    location: Option<&str>,
+    words: &BTreeSet<&str>,
+    reads: bool,
+    caches: bool,
+) -> Vec<&'static str> {
+    let needed = used(location, words).filter(|kind| reads || !kind.only_read);
+    let cache = (reads && caches).then_some(age::KEY);
+    needed
+        .flat_map(|kind| kind.credentials)
+        .copied()
+        .chain(cache)
+        .collect()
+}
+
+/// Of all those the ones that are set, so that a process which is to read them again would have to
 /// keep a secret.
 pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) -> Vec<&'static str> {
     let stays = |name: &str, value: &[u8]| {
@@ -112,7 +141,8 @@ pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) ->
     names
 }
 
-/// All variables that no workload of such a launch gets.
+/// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
+/// so.
 pub fn own_variables(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
     let all = |kind: &'static Kind| [kind.credentials, kind.variables].concat();
     used(location, words).flat_map(all).collect()
@@ -122,6 +152,15 @@ pub fn own_variables(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'st
 pub fn passed(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
     let lists = used(location, words).flat_map(|kind| kind.passing);
     lists.copied().collect()
+}
+
+/// The variables that list documents whose members are added, in groups of which the first that
+/// is set counts; and the word that references to such documents begin with.
+pub fn listing() -> impl Iterator<Item = (&'static [&'static str], &'static str)> {
+    KINDS.iter().flat_map(|kind| {
+        let groups = kind.listing.iter();
+        groups.filter_map(|group| Some((*group, *kind.words.first()?)))
+    })
 }
 
 /// The options of the kinds that a launch uses, and the variables that they read beside their
@@ -158,7 +197,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
         )));
     };
     (kind.open)(place, access).map_err(|trouble| Error::Store {
-        store: location.to_owned(),
+        store: named::location(location),
         trouble,
     })
 }

@@ -8,6 +8,7 @@ mod kinds;
 mod vault;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::words::error::Trouble;
@@ -17,7 +18,10 @@ use crate::words::secret::Secret;
 
 pub use access::{Access, Opened, Setting};
 pub use age::{init as init_age, seal, unseal};
-pub use kinds::{KINDS, Kind, credentials, open, own_variables, passed, settings, spent, words_of};
+pub use kinds::{
+    KINDS, Kind, credentials, listing, needed, open, own_variables, passed, settings, spent,
+    words_of,
+};
 
 /// What a launch will ask of a store.
 #[derive(Default)]
@@ -124,6 +128,8 @@ pub trait Store: Sync {
 pub enum Found {
     /// A value.
     Value(Secret),
+    /// A document's members, in their order.
+    Members(Vec<(String, Secret)>),
     /// A document without that key.
     NoKey,
     /// Nothing.
@@ -163,8 +169,9 @@ pub trait Recipients {
     /// Where a list can't be read.
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble>;
 
-    /// Changes a list, and encrypts everything that it is for anew. The list is written first:
-    /// interrupted at any moment, nothing is lost, and the same change made again finishes.
+    /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
+    /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
+    /// same change made again finishes.
     ///
     /// # Errors
     /// Why nothing was changed, or not all.
@@ -175,13 +182,25 @@ pub trait Recipients {
         remove: &[String],
     ) -> Result<Changed, Trouble>;
 
-    /// Looks at everything in the store: each file opens, its recipients are those of its scope,
-    /// and nothing else lies there.
+    /// Every list that names some of these, and which it names. A list that can't be read is
+    /// taken to name them all. With `removed` those count that say who was removed, and each one
+    /// must be in some list.
     ///
     /// # Errors
-    /// Where there is no key to look with.
-    fn check(&self) -> Result<Checked, Trouble>;
+    /// [`Trouble::BadRecipient`], [`Trouble::Nowhere`].
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble>;
+
+    /// Looks at everything in the store: each file opens and is what it says, its recipients are
+    /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
+    /// which secret it is, is written anew and says so from then on.
+    ///
+    /// # Errors
+    /// Where there is no key to look with; where something can't be written.
+    fn check(&self, fix: bool) -> Result<Checked, Trouble>;
 }
+
+/// A list, the store's own where there is no scope, and those that it names.
+pub type Naming = (Option<Scope>, Vec<String>);
 
 /// What a change of recipients came to.
 #[derive(Debug, Default)]
@@ -207,4 +226,10 @@ pub struct Checked {
     pub scopes: usize,
     /// What is wrong: where, and what.
     pub findings: Vec<(String, String)>,
+    /// The sound secrets whose files say not which secret they are.
+    pub unbound: Vec<(Scope, Name)>,
+    /// Those whose files say so since now.
+    pub bound: Vec<(Scope, Name)>,
+    /// The file that should tell git that the store's files are no text, and the line for it.
+    pub attributes: Option<(PathBuf, &'static str)>,
 }

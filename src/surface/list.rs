@@ -70,7 +70,7 @@ impl Item {
 /// Usage, or why it can't be read.
 pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, options.flag("reveal"))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
@@ -130,7 +130,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             .filter(|limit| *limit > 0)
             .ok_or_else(|| options.usage("limit", "must be a number above zero"))?,
     };
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scopes = match options.flag("all") {
         true => target
             .store

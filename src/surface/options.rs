@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,25 +11,26 @@ use ::log::LevelFilter;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::cli::Leaf;
+use super::cli::{self, Leaf};
 use super::given::{Given, variable};
 use super::log::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::engines::cache::Cache;
-use crate::pure::config::{self, Config};
+use crate::pure::config::Config;
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Setting};
 use crate::words::error::Error;
 use crate::words::name::Name;
+use crate::words::named::Named;
 use crate::world::environ::{Started, c_string};
-use crate::world::{duration, files, terminal};
+use crate::world::{duration, terminal};
+
+/// How long a launch may take where nobody says so.
+pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
-
-/// `doorkey.toml` is not larger than this, in bytes.
-const LARGEST_CONFIG: usize = 64 * 1024;
 
 /// The options of one subcommand.
 pub struct Options {
@@ -39,6 +40,8 @@ pub struct Options {
     home: Option<PathBuf>,
     user_home: Option<PathBuf>,
     no_color: bool,
+    /// The user who has called sudo.
+    pub sudo: Option<u32>,
 }
 
 impl Options {
@@ -63,7 +66,10 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(LevelFilter::Info, likely_format(arguments, environment));
+                log::start(
+                    LevelFilter::Info,
+                    log::likely_format(arguments, environment),
+                );
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -74,11 +80,14 @@ impl Options {
             home: folder(environment, "XDG_CONFIG_HOME")
                 .or_else(|| Some(folder(environment, "HOME")?.join(".config"))),
             user_home: folder(environment, "HOME"),
+            sudo: lookup(environment, b"SUDO_UID")
+                .and_then(|uid| str::from_utf8(uid).ok()?.parse().ok()),
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
         started?;
+        given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }
 
@@ -150,6 +159,33 @@ impl Options {
             .collect()
     }
 
+    /// What an option, or the variable that stands for it, is called.
+    pub fn setting(&self, id: &str) -> String {
+        match cli::argument(id) {
+            Some(name) => name.to_owned(),
+            None if self.is_given(id) => format!("--{id}"),
+            None => variable(id),
+        }
+    }
+
+    /// The path that an option or argument holds.
+    pub fn path(&self, id: &str) -> Option<Named> {
+        let path = self.value(id)?;
+        Some(Named::new(self.setting(id), path))
+    }
+
+    /// All paths of a repeatable one. One that can't be shown has none shown: together they may be
+    /// the lines of a key.
+    pub fn paths(&self, id: &str) -> Vec<Named> {
+        let values = self.values(id);
+        let paths = values.iter().map(|path| Named::new(self.setting(id), path));
+        let paths: Vec<Named> = paths.collect();
+        match paths.iter().all(Named::is_shown) {
+            true => paths,
+            false => paths.into_iter().map(Named::hidden).collect(),
+        }
+    }
+
     /// The command, and its arguments.
     pub fn command(&self) -> Vec<CString> {
         let words = self.values("command").into_iter();
@@ -175,12 +211,15 @@ impl Options {
 
     /// A usage error about an option, under the name by which it was given.
     pub fn usage(&self, id: &str, what: &str) -> Error {
-        let name = if self.is_given(id) {
-            format!("--{id}")
-        } else {
-            variable(id)
-        };
-        Error::Usage(format!("{name} {what}"))
+        Error::Usage(format!("{} {what}", self.setting(id)))
+    }
+
+    /// Refuses an option on the command line that does nothing without another.
+    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
+        match self.is_given(id) && self.value(other).is_none() {
+            true => Err(self.usage(id, &format!("needs --{other}"))),
+            false => Ok(()),
+        }
     }
 
     fn name(&self, id: &str) -> Result<Option<Name>, Error> {
@@ -197,7 +236,7 @@ impl Options {
     /// A usage error where it is no duration.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let Some(text) = self.text("timeout")? else {
-            return Ok(Duration::from_secs(30));
+            return Ok(USUAL_TIMEOUT);
         };
         duration::parse(text)
             .filter(|duration| !duration.is_zero())
@@ -230,21 +269,17 @@ impl Options {
             let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
+        self.needs("spec-path", "spec")?;
         let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
         Ok(Sources {
             clear: self.flag("clear-env"),
             keep: bytes("keep-env"),
             store: place.store.clone(),
-            env_files: self
-                .values("env-file")
-                .into_iter()
-                .map(PathBuf::from)
-                .collect(),
-            spec: self
-                .value("spec")
-                .map(|file| (PathBuf::from(file), spec_path)),
+            env_files: self.paths("env-file"),
+            spec: self.path("spec").map(|file| (file, spec_path)),
             assignments,
             literal: bytes("literal"),
+            distrust: self.distrust()?,
             files: super::run::files(self)?,
         })
     }
@@ -278,13 +313,15 @@ impl Options {
     }
 
     /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too.
+    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
+    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
+        reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
         let credentials = stores::credentials(place.store.as_deref(), words);
@@ -300,16 +337,25 @@ impl Options {
             let value = lookup(&started.environment, name.as_bytes())?;
             Some((name, value.to_vec()))
         };
+        let variables = names.into_iter().filter_map(variable).collect();
+        let mut credentials = started.take(&credentials, keeps);
+        let again = self.value("watch").is_some();
+        // With --watch they are judged first: what is here would be here at each fetch.
+        if !again {
+            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
+            let needed = stores::needed(place.store.as_deref(), words, reads, caches);
+            credentials.retain(|(name, _)| needed.contains(name));
+        }
         Access {
             base: place.base.clone(),
             settings: ids.into_iter().flat_map(setting).flatten().collect(),
-            variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(&credentials, keeps),
-            key_file: self.value("key-file").map(PathBuf::from),
+            variables,
+            credentials,
+            key_file: self.path("key-file"),
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
-            again: self.value("watch").is_some(),
+            again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
@@ -327,7 +373,11 @@ impl Options {
             Ok(said) => Ok(said.or_else(|| place.config.get(id))),
             Err(error) => Err(error),
         };
-        let Some(file) = text("cache")? else {
+        let configured = place.config.get("cache");
+        let configured = configured.map(|file| Named::new("cache in doorkey.toml", file));
+        let Some(file) = self.path("cache").or(configured) else {
+            self.needs("cache-recipient", "cache")?;
+            self.needs("cache-max-age", "cache")?;
             return Ok(None);
         };
         let recipient = text("cache-recipient")?.ok_or_else(|| {
@@ -342,75 +392,11 @@ impl Options {
                 .map_err(|_| self.usage("cache-max-age", "must be a duration such as 24h"))?,
         };
         Ok(Some(Cache {
-            file: PathBuf::from(file),
+            file,
             recipient: recipient.to_owned(),
             longest,
             access: Arc::clone(access),
         }))
-    }
-
-    /// The configuration, and the folder that its store starts from.
-    fn config(&self) -> Result<(Config, PathBuf), Error> {
-        let read = |path: &Path, named| match files::read(path, LARGEST_CONFIG) {
-            Ok(text) => config::parse(&text, named).map_err(|at| Error::Text {
-                path: path.to_owned(),
-                at,
-            }),
-            Err(error) => Err(Error::file("read", path, error)),
-        };
-        let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_owned();
-        if let Some(file) = self.value("config") {
-            let file = Path::new(file);
-            return Ok((read(file, true)?, folder(file)));
-        }
-        let Some(start) = self.start_folder()? else {
-            return Ok(Default::default());
-        };
-        for above in start.ancestors() {
-            let file = above.join("doorkey.toml");
-            if files::exists(&file) {
-                ::log::debug!("settings come from {}", file.display());
-                let config = read(&file, false)?;
-                for setting in &config.ignored {
-                    ::log::warn!(
-                        "{}: {setting} counts only in a file that --config names; ignored",
-                        file.display()
-                    );
-                }
-                return Ok((config, folder(&file)));
-            }
-        }
-        Ok(Default::default())
-    }
-
-    fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
-        match self.value("cwd") {
-            // A working directory that was removed has no configuration above it.
-            None => Ok(std::env::current_dir().ok()),
-            Some(folder) => {
-                let folder = Path::new(folder);
-                let found = folder.canonicalize();
-                found
-                    .map(Some)
-                    .map_err(|error| Error::file("read", folder, error))
-            }
-        }
-    }
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
     }
 }
 

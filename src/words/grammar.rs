@@ -24,15 +24,21 @@ const WORDS: [&str; 3] = ["secret", "vault", "bao"];
 /// anything that a workload could use as it stands.
 const WRITING: [&[u8]; 2] = [b">>vault:", b">>bao:"];
 
+const NO_WRITING: &str = "references that write are not supported";
+
+/// Whether a text begins with a reference that writes.
+fn writes(text: &[u8]) -> bool {
+    WRITING.iter().any(|word| text.starts_with(word))
+}
+
 /// Reads a variable's value.
 ///
 /// # Errors
 /// The first place where something that starts as a reference is none; the column counts bytes
 /// from 1, the line is always 1.
 pub fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    if WRITING.iter().any(|word| value.starts_with(word)) {
-        let reason = "references that write are not supported";
-        return Err(Malformed::at(value, 0, reason));
+    if writes(value) {
+        return Err(Malformed::at(value, 0, NO_WRITING));
     }
     let Some(word) = word_before_colon(value) else {
         return parse_mixed(value);
@@ -47,6 +53,44 @@ pub fn parse(value: &[u8]) -> Result<Value, Malformed> {
         inline: false,
     };
     cursor.reference(word).map(Value::Whole)
+}
+
+/// Reads a list of documents as the closest tool of this kind has it, `PATH[#VERSION]` with commas
+/// between; a `?` at the end of one allows its absence. A word and its colon in front of a path say
+/// nothing more.
+///
+/// # Errors
+/// As [`parse`].
+pub fn documents(list: &[u8], scheme: &'static str) -> Result<Vec<Reference>, Malformed> {
+    let mut documents = Vec::new();
+    let mut at = 0;
+    for entry in list.split(|&byte| byte == b',') {
+        let (mut start, end) = (at, at + entry.trim_ascii_end().len());
+        at += entry.len() + 1;
+        start += entry.len() - entry.trim_ascii_start().len();
+        if start >= end {
+            continue;
+        }
+        let word = word_before_colon(&list[start..end]).filter(|word| *word != WORDS[0]);
+        let mut cursor = Cursor {
+            text: &list[..end],
+            at: start + word.map_or(0, |word| word.len() + 1),
+            inline: false,
+        };
+        let (_, path) = cursor.path()?;
+        let version = match cursor.take(b'#') {
+            true => cursor.version()?,
+            false => None,
+        };
+        let fallback = cursor.take(b'?').then(Vec::new);
+        cursor.end()?;
+        let what = What::Document { path, version };
+        documents.push(Reference {
+            fallback,
+            ..Target::Direct(Direct { scheme, what }).into()
+        });
+    }
+    Ok(documents)
 }
 
 /// The word that a text begins a reference with.
@@ -89,7 +133,15 @@ pub fn parse_inside(value: &[u8]) -> (Option<Parts>, Vec<(usize, &'static str)>)
             let rest = value[at..].strip_prefix(open);
             rest.and_then(word_before_colon)
         };
-        if let Some(word) = word(b"$${") {
+        let rest = &value[at..];
+        if rest.strip_prefix(b"$${").is_some_and(writes) {
+            text.extend_from_slice(&value[taken..at]);
+            taken = at + 1;
+            at += b"$${".len();
+        } else if rest.strip_prefix(b"${").is_some_and(writes) {
+            faults.push((at, NO_WRITING));
+            at += b"${".len();
+        } else if let Some(word) = word(b"$${") {
             text.extend_from_slice(&value[taken..at]);
             taken = at + 1;
             at += word.len() + 4;
@@ -203,15 +255,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn what(&mut self) -> Result<What, Malformed> {
-        let path = self.stretch(b"#|?{}", &of_place("a path is missing"))?;
-        if path == "login" && self.peek() != Some(b'#') {
+        let (given, path) = self.path()?;
+        if given == "login" && self.peek() != Some(b'#') {
             return Ok(What::Token);
-        }
-        let start = self.at - path.len();
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let is_step = |step: &str| !matches!(step, "" | "." | "..");
-        if !path.split('/').all(is_step) {
-            return Err(self.fault(start, "a path has no empty steps, no '.' and no '..'"));
         }
         if !self.take(b'#') {
             return Err(self.fault(self.at, "'#' and a key must follow the path"));
@@ -225,10 +271,20 @@ impl<'a> Cursor<'a> {
             false => None,
         };
         Ok(What::Key {
-            path: path.to_owned(),
+            path,
             key: key.to_owned(),
             version,
         })
+    }
+
+    /// A document's path: as it stands there, and without a slash in front.
+    fn path(&mut self) -> Result<(&'a str, String), Malformed> {
+        let given = self.stretch(b"#|?{}", &of_place("a path is missing"))?;
+        let path = given.strip_prefix('/').unwrap_or(given);
+        if !name::is_path(path) {
+            return Err(self.fault(self.at - given.len(), name::NO_PATH));
+        }
+        Ok((given, path.to_owned()))
     }
 
     /// A version's number; `-1` and `0` are the newest.

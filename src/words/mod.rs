@@ -3,6 +3,7 @@
 pub mod error;
 pub mod grammar;
 pub mod name;
+pub mod named;
 pub mod reference;
 pub mod secret;
 pub mod shown;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name::{Level, Name};
 
-pub use super::grammar::{parse, parse_inside};
+pub use super::grammar::{documents, parse, parse_inside};
 
 /// What a variable's value says, before any secret is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,6 +96,13 @@ pub enum What {
         /// The document's version; `None` for the newest.
         version: Option<u64>,
     },
+    /// All members of a document.
+    Document {
+        /// As above.
+        path: String,
+        /// As above.
+        version: Option<u64>,
+    },
 }
 
 /// A change made to a value on its way.
@@ -144,6 +151,18 @@ impl Filter {
             .iter()
             .find(|(_, filter)| *filter == self)
             .map_or("", |(name, _)| name)
+    }
+}
+
+impl From<Target> for Reference {
+    /// A reference to this alone: nothing is done to the value, and it has to be there.
+    fn from(target: Target) -> Self {
+        Reference {
+            target,
+            filters: vec![],
+            delivery: Delivery::Plain,
+            fallback: None,
+        }
     }
 }
 
@@ -226,6 +245,10 @@ impl fmt::Display for Direct {
             What::Token => f.write_str("login"),
             What::Key { path, key, version } => {
                 write!(f, "{path}#{key}")?;
+                version.map_or(Ok(()), |version| write!(f, "#{version}"))
+            }
+            What::Document { path, version } => {
+                f.write_str(path)?;
                 version.map_or(Ok(()), |version| write!(f, "#{version}"))
             }
         }

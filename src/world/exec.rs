@@ -10,8 +10,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::attributes::Attributes;
 use super::memory::Concealed;
-use super::origin;
 use super::signals::Deadline;
+use super::{leftovers, origin};
 use crate::words::error::{Error, Os};
 
 /// Where a command is looked for when the workload has no PATH, as the C library does.
@@ -143,6 +143,7 @@ pub fn room() -> usize {
 
 /// Ends the process at once, with nothing run on the way.
 pub fn quit(code: u8) -> ! {
+    leftovers::remove();
     // SAFETY: it takes no pointer and does not return.
     unsafe { libc::_exit(code.into()) }
 }

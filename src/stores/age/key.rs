@@ -1,6 +1,5 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::path::Path;
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
@@ -8,7 +7,8 @@ use age::x25519::Identity;
 
 use super::{KEY, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files;
 
@@ -21,18 +21,15 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
         return parse(key, KEY);
     }
     let path = place(access)?;
-    let shown = path.display().to_string();
-    let file = match files::read_key(path, LARGEST_LIST) {
+    let shown = path.to_string();
+    let file = match files::read_key(&path, LARGEST_LIST) {
         Err(error) if files::is_absent(&error) && access.key_file.is_none() => {
             return Err(Trouble::NoKey(format!(
                 "none is named, and {shown} does not exist"
             )));
         }
         Err(error) => {
-            return Err(Trouble::NoKey(format!(
-                "can't read {shown}: {}",
-                Os::from(error)
-            )));
+            return Err(Trouble::NoKey(path.cannot("read", error)));
         }
         Ok(file) => file,
     };
@@ -46,11 +43,9 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
 ///
 /// # Errors
 /// Where there is no folder that it could be in.
-pub fn place(access: &Access) -> Result<&Path, Trouble> {
-    let path = access
-        .key_file
-        .as_deref()
-        .or(access.own_key_file.as_deref());
+pub fn place(access: &Access) -> Result<Named, Trouble> {
+    let own = || access.own_key_file.clone().map(Named::from);
+    let path = access.key_file.clone().or_else(own);
     path.ok_or_else(|| Trouble::NoKey("none is named, and there is no HOME".to_owned()))
 }
 

@@ -1,6 +1,7 @@
 //! The embedded store: a folder of age files, one secret each.
 
 mod file;
+mod git;
 mod key;
 mod recipients;
 
@@ -14,9 +15,14 @@ use super::folder::{Tree, scope_folder, unwritten};
 use super::{Access, Asked, How, Opened, Recipients, Record, Store};
 use crate::words::error::{Malformed, Os, Trouble};
 use crate::words::name::{Name, Scope};
+use crate::words::named::location;
 use crate::words::secret::Secret;
+use crate::world::draft::{self, Kind};
 use crate::world::files;
 use crate::world::folder::Folder;
+
+/// Its options.
+pub const SETTINGS: &[&str] = &["unbound"];
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
@@ -29,6 +35,9 @@ const LARGEST_LIST: usize = 256 * 1024;
 
 struct Age {
     label: String,
+    place: PathBuf,
+    /// Whether a file that says not which secret it is, is refused.
+    refuses_unbound: bool,
     tree: Tree,
     access: Arc<Access>,
     keys: OnceLock<Vec<Identity>>,
@@ -37,9 +46,23 @@ struct Age {
 /// Opens `age:PLACE`.
 ///
 /// # Errors
-/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it.
+/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it; where
+/// a setting can't be used.
 pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let tree = Tree::open(&access.base.join(place), ".age")?;
+    let folder = access.base.join(place);
+    let tree = Tree::open(&folder, ".age")?;
+    let unbound = access
+        .said("unbound")
+        .or_else(|| access.configured("unbound"));
+    let refuses_unbound = match unbound {
+        None | Some("take") => false,
+        Some("refuse") => true,
+        Some(_) => {
+            return Err(Trouble::Setting(
+                "unbound must be take or refuse".to_owned(),
+            ));
+        }
+    };
     if !tree.has_scopes()
         && tree
             .read_file(Path::new(RECIPIENTS), LARGEST_LIST)?
@@ -48,7 +71,9 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
         return Err(Trouble::NoStore);
     }
     Ok(Box::new(Age {
-        label: format!("age:{place}"),
+        label: location(&format!("age:{place}")),
+        place: folder,
+        refuses_unbound,
         tree,
         access: Arc::clone(access),
         keys: OnceLock::new(),
@@ -70,7 +95,8 @@ impl Store for Age {
         let Some(bytes) = self.tree.read(scope, name)? else {
             return Ok(None);
         };
-        file::decrypt(&bytes, self.keys()).map(Some)
+        let (value, _) = self.decrypt(&bytes, scope, name, self.refuses_unbound)?;
+        Ok(Some(value))
     }
 
     fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
@@ -93,7 +119,10 @@ impl Store for Age {
             size: inspected.size,
             created,
             modified,
-            recipients: inspected.recipients,
+            // A note that the stanzas belie says nothing.
+            recipients: inspected
+                .recipients
+                .filter(|noted| noted.len() == inspected.openers),
         }))
     }
 
@@ -123,7 +152,11 @@ impl Store for Age {
             match how {
                 How::Create if has => return Err(Trouble::Taken),
                 How::Update if !has => return Err(Trouble::Absent(None)),
-                _ => written.push((self.tree.file(name), file::encrypt(value, &recipients)?)),
+                _ => {
+                    let bound = place_of(scope, name);
+                    let file = file::encrypt(value, &recipients, Some(&bound))?;
+                    written.push((self.tree.file(name), file));
+                }
             }
         }
         match (how, written.as_slice()) {
@@ -151,6 +184,25 @@ impl Age {
         self.keys.get().map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The value in a secret's file, and whether the file says that it is this secret's. Without
+    /// that, whoever can write to the store could put another secret's file there, and have it read
+    /// to them by a workload that may.
+    fn decrypt(
+        &self,
+        file: &[u8],
+        scope: &Scope,
+        name: &Name,
+        refuses_unbound: bool,
+    ) -> Result<(Secret, bool), Trouble> {
+        let (value, bound) = file::decrypt(file, self.keys())?;
+        match bound {
+            Some(bound) if bound == place_of(scope, name) => Ok((value, true)),
+            Some(bound) => Err(misplaced(&bound)),
+            None if refuses_unbound => Err(Trouble::Unbound),
+            None => Ok((value, false)),
+        }
+    }
+
     /// Who can read a scope: those of its own list, or else of the store's.
     fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, Trouble> {
         match self.list_of(scope)? {
@@ -171,6 +223,24 @@ impl Age {
     }
 }
 
+/// What a secret's file says that it is.
+fn place_of(scope: &Scope, name: &Name) -> String {
+    format!("{scope}/{name}")
+}
+
+/// What a file that says something else is. The text is another's, who can open the file.
+fn misplaced(bound: &str) -> Trouble {
+    let is_secret = |(scope, name): (&str, &str)| {
+        Scope::parse(scope).is_some() && Name::new(name.as_bytes()).is_some()
+    };
+    let known = match bound {
+        CACHE => "a cache",
+        _ if bound.rsplit_once('/').is_some_and(is_secret) => bound,
+        _ => "something else",
+    };
+    Trouble::Misplaced(known.to_owned())
+}
+
 /// Where a scope's own list would be.
 fn own_list(scope: &Scope) -> PathBuf {
     scope_folder(scope).join(RECIPIENTS)
@@ -184,7 +254,11 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, Trouble>
             .ok()
             .and_then(|text| Recipient::from_str(text).ok());
         recipients.push(recipient.ok_or_else(|| {
-            let reason = "this is no age recipient (age1…)";
+            let reason = if git::is_marker(text) {
+                "this is a conflict marker of git's; keep the recipients that count and no marker, or take one side: git checkout --ours, or --theirs"
+            } else {
+                "this is no age recipient (age1…)"
+            };
             Trouble::BadRecipients(
                 list.clone(),
                 Malformed {
@@ -238,14 +312,15 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     };
     if access.credential(KEY).is_none() {
         let path = key::place(access)?;
-        if files::is_within(path, &place) {
-            return Err(Trouble::KeyInside(path.display().to_string()));
+        if files::is_within(&path, &place) {
+            return Err(Trouble::KeyInside(path.to_string()));
         }
-        if !files::exists(path) {
-            files::write_private(path, key::generate().expose()).map_err(unwritable)?;
+        if !files::exists(&path) {
+            let key = key::generate();
+            draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
-        made.key = path.display().to_string();
+        made.key = path.to_string();
     }
     let keys = key::find(access)?;
     let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
@@ -256,6 +331,13 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     let held = Folder::open(&place)
         .and_then(|folder| folder.own(Path::new("")))
         .map_err(unwritable)?;
+    // The list comes last, as it makes the folder a store. Attributes that are there already stay.
+    match held.create(git::ATTRIBUTES, format!("{}\n", git::BINARY).as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(unwritable(error));
+        }
+        _ => {}
+    }
     held.create(RECIPIENTS, &list)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => Trouble::Exists,
@@ -264,19 +346,26 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     Ok(made)
 }
 
-/// Encrypts something that is no secret of the store, for one recipient.
+/// What the file of a cache says that it is: no secret has such a place.
+const CACHE: &str = "cache";
+
+/// Encrypts a cache, for one recipient.
 ///
 /// # Errors
 /// [`Trouble::BadRecipient`].
 pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, Trouble> {
     let recipient = Recipient::from_str(recipient).map_err(|_| Trouble::BadRecipient(1))?;
-    file::encrypt(text, &[recipient])
+    file::encrypt(text, &[recipient], Some(CACHE))
 }
 
-/// Opens such a file with the key of a store.
+/// Opens a cache with the key of a store.
 ///
 /// # Errors
-/// Where there is no key, or it does not open the file.
+/// Where there is no key, it does not open the file, or the file was not written as a cache.
 pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, Trouble> {
-    file::decrypt(file, &key::find(access)?)
+    match file::decrypt(file, &key::find(access)?)? {
+        (text, Some(bound)) if bound == CACHE => Ok(text),
+        (_, Some(bound)) => Err(misplaced(&bound)),
+        (_, None) => Err(Trouble::Corrupt("it does not say that it is a cache")),
+    }
 }

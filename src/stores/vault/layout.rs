@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::settings::Reader;
 use crate::words::error::Trouble;
-use crate::words::name::{Level, Scope};
+use crate::words::name::{Level, NO_PATH, Scope, is_path};
 
 /// All but what stands for itself in a step of a path (RFC 3986, `pchar`, and the slash).
 const UNFIT: AsciiSet = NON_ALPHANUMERIC
@@ -86,12 +86,14 @@ impl Layout {
         };
         let path = |id: &str| {
             let given = reader.0.said(id).or_else(|| reader.0.configured(id));
-            given.filter(|path| !path.is_empty()).map(clean).transpose()
+            let given = given.filter(|path| !path.is_empty());
+            let path = given.map(|path| clean(&format!("--{id}"), path));
+            path.map(|path| path.map(str::to_owned)).transpose()
         };
         Ok(Layout {
             prefix: match prefix {
                 "" => String::new(),
-                prefix => clean(prefix)?,
+                prefix => clean("the store's name", prefix)?.to_owned(),
             },
             instead: [
                 (Level::Team, path("team-path")?),
@@ -141,14 +143,11 @@ impl Layout {
     }
 }
 
-/// A path without slashes around it, that leads nowhere else.
-fn clean(path: &str) -> Result<String, Trouble> {
+/// A path without slashes around it, that leads nowhere else; `what` is what gives it.
+pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, Trouble> {
     let path = path.trim_matches('/');
-    let is_step = |step: &str| !matches!(step, "" | "." | "..") && !step.contains(char::is_control);
-    if path.split('/').all(is_step) {
-        Ok(path.to_owned())
-    } else {
-        let why = "a path has no empty steps, no '.' and no '..'";
-        Err(Trouble::Setting(why.to_owned()))
+    match is_path(path) {
+        true => Ok(path),
+        false => Err(Trouble::Setting(format!("{what}: {NO_PATH}"))),
     }
 }

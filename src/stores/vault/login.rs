@@ -1,6 +1,5 @@
 //! Who we are to the server, and the token that we get for it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,26 +7,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
-use super::layout::encoded;
+use super::credential::{credential, open, read, remove, trimmed};
+use super::layout::{clean, encoded};
 use super::settings::{Reader, yes_or_no};
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 use crate::world::{duration, files};
 
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
-
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tool of this kind takes in the place of a token, to say that it should log in.
-const LOGIN: &[u8] = b"vault:login";
+/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
 /// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
 /// has us log in.
 pub fn stays(name: &str, value: &[u8]) -> bool {
-    name.ends_with("ROLE_ID") || value == LOGIN
+    name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
 /// The longest that a launch waits for a token to be revoked.
@@ -91,21 +89,29 @@ struct Given {
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
-    if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
-        let path = Path::new(file);
-        let token = token_in(&read(path)?)?;
+    let said = reader.0.said("token-file").filter(|file| !file.is_empty());
+    let said = said.map(|file| Named::new("--token-file", file));
+    if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
+        let file = open(&path)?;
+        let token = token_in(&trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            files::remove(path).map_err(|error| {
-                let (path, why) = (path.display(), Os::from(error));
-                Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
-            })?;
+            remove(&file, &path)?;
         }
         return Ok(Some(token));
     }
+    // Asked for, it must not be passed over: the token would live on where it is.
+    let once = || match reader.0.said("token-once") {
+        None => Ok(()),
+        Some(_) => {
+            let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+            Err(Trouble::Setting(why.to_owned()))
+        }
+    };
     if let Some(token) = reader.secret("TOKEN")
-        && token.expose() != LOGIN
+        && !LOGIN.contains(&token.expose())
     {
+        once()?;
         return token_in(token).map(Some);
     }
     let named = reader.setting("auth", "AUTH_METHOD");
@@ -114,7 +120,10 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
-        Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
+        Some(file) if files::exists(&file) => {
+            once()?;
+            token_in(&read(&file.into())?).map(Some)
+        }
         _ => Err(no_token()),
     }
 }
@@ -132,16 +141,6 @@ fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
 fn no_token() -> Trouble {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
     Trouble::Setting(format!("there is nothing to log in with: {how}"))
-}
-
-/// A credential's file, without white space at both ends.
-fn read(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
@@ -206,15 +205,6 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     }
 }
 
-/// A credential in a variable, or in the file that another names.
-fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    if let Some(secret) = reader.secret(name) {
-        return Ok(Some(Secret::new(secret.expose().to_vec())));
-    }
-    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
-    file.map(read).transpose()
-}
-
 /// A way to log in: where to, and with what.
 struct Login<'r> {
     method: &'r str,
@@ -245,7 +235,7 @@ fn log_in(
         answer = ask(client, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
-        method: format!("{} at auth/{}", login.method, login.mount),
+        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
         why,
     };
     if answer.status >= 400 {
@@ -262,7 +252,7 @@ fn log_in(
             }
         });
     }
-    let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;
+    let opened = answer::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
     let auth = opened
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
@@ -272,12 +262,11 @@ fn log_in(
 /// The login that the settings describe, its credentials read.
 fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     let method = method(reader).ok_or_else(no_token)?;
-    let mount = reader.setting("auth-path", "PATH").unwrap_or(method);
-    let mount = mount.trim_matches('/');
+    let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
     let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
-    let role = reader.setting("role", "ROLE");
+    let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
             let role_id = credential(reader, "ROLE_ID")?;
@@ -288,14 +277,19 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "kubernetes" | "jwt" => {
             let jwt = match credential(reader, "JWT")? {
                 Some(jwt) => jwt,
-                None => read(Path::new(SERVICE_ACCOUNT))?,
+                None => {
+                    let variable = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
+                    let named = reader.system(variable);
+                    let named = named.map(|file| Named::new(variable, file));
+                    read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
+                }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
         }
         "userpass" => {
             let user = reader.variable("USERNAME");
             let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
-            path = format!("{path}/{}", encoded(user));
+            path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
             let password = credential(reader, "PASSWORD")?
                 .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
             json!({"password": as_text(&password)?})

@@ -3,10 +3,12 @@
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
 mod answer;
+mod credential;
 mod document;
 mod fetch;
 mod layout;
 mod login;
+mod peers;
 mod settings;
 mod write;
 
@@ -21,18 +23,21 @@ use self::settings::Reader;
 use super::{Access, Asked, Found, How, Opened, Record, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::location;
 use crate::words::reference::{Direct, What};
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Client, Method, Request};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, PASSING, READ, SETTINGS, VARIABLES};
+pub use self::settings::{CREDENTIALS, LISTING, PASSING, READ, SETTINGS, VARIABLES};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<u64>);
 
 struct Vault {
     label: String,
+    /// The same, shown or not.
+    location: String,
     access: Arc<Access>,
     layout: Layout,
     /// Made when the first question is asked.
@@ -69,13 +74,10 @@ impl Known {
 pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let reader = Reader(access);
     let layout = Layout::new(place, &reader)?;
-    if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
-        log::warn!(
-            "VAULT_FROM_PATH does nothing here; name the document with --team-path, and give --all"
-        );
-    }
+    reader.judge_peers()?;
     Ok(Box::new(Vault {
-        label: format!("vault:{place}"),
+        label: location(&format!("vault:{place}")),
+        location: format!("vault:{place}"),
         access: Arc::clone(access),
         layout,
         client: OnceLock::new(),
@@ -191,7 +193,7 @@ impl Store for Vault {
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
         let instead = self.layout.instead();
-        format!("{} of {address} {namespace} {instead}", self.label)
+        format!("{} of {address} {namespace} {instead}", self.location)
     }
 
     fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {
@@ -200,7 +202,9 @@ impl Store for Vault {
         for direct in &asked.direct {
             match &direct.what {
                 What::Token => wants_token = true,
-                What::Key { path, version, .. } => places.push((path.clone(), *version)),
+                What::Key { path, version, .. } | What::Document { path, version } => {
+                    places.push((path.clone(), *version));
+                }
             }
         }
         places.sort_unstable();
@@ -239,7 +243,8 @@ impl Store for Vault {
 
     fn read_direct(&self, place: &Direct) -> Result<Found, Trouble> {
         let (path, key, version) = match &place.what {
-            What::Key { path, key, version } => (path, key, version),
+            What::Key { path, key, version } => (path, Some(key), version),
+            What::Document { path, version } => (path, None, version),
             What::Token => {
                 let (_, token) = self.token()?;
                 return Ok(Found::Value(Secret::new(token.expose().to_vec())));
@@ -255,10 +260,15 @@ impl Store for Vault {
                 .map(|(_, found)| found)
         });
         match found {
-            Some(Ok(Some(document))) => Ok(match document.member(key) {
-                Some(value) => Found::Value(Secret::new(value.expose().to_vec())),
-                None => Found::NoKey,
-            }),
+            Some(Ok(Some(document))) => {
+                let copy = |value: &Secret| Secret::new(value.expose().to_vec());
+                let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
+                Ok(match key.map(|key| document.member(key)) {
+                    Some(Some(value)) => Found::Value(copy(value)),
+                    Some(None) => Found::NoKey,
+                    None => Found::Members(document.members.iter().map(member).collect()),
+                })
+            }
             Some(Err(trouble)) => Err(trouble.clone()),
             Some(Ok(None)) | None => Ok(Found::Nothing),
         }

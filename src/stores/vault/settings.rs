@@ -1,20 +1,21 @@
 //! How the server is reached: options, then the official clients' variables, then the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer::{explain, leader};
+use super::layout::clean;
 use crate::stores::Access;
 use crate::words::error::Trouble;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::{self, Address, tls};
 
-/// Names with both prefixes, the one that wins first.
+/// Names with both prefixes, the one that wins first; after a semicolon those without.
 macro_rules! both {
-    ($($name:literal),* $(,)?) => {
-        &[$(concat!("BAO_", $name), concat!("VAULT_", $name)),*]
+    ($($name:literal),* $(,)? $(; $($other:literal),*)?) => {
+        &[$(concat!("BAO_", $name), concat!("VAULT_", $name),)* $($($other),*)?]
     };
 }
 
@@ -39,6 +40,7 @@ pub const VARIABLES: &[&str] = both![
     "ENV_DAEMON",
     "ENV_DELAY",
     "ENV_FROM_PATH",
+    "ENV_LOG_SERVER",
     "ENV_PASSTHROUGH",
     "FORMAT",
     "FROM_PATH",
@@ -65,16 +67,25 @@ pub const VARIABLES: &[&str] = both![
     "SRV_LOOKUP",
     "TLS_SERVER_NAME",
     "TOKEN_FILE",
+    "TOKEN_PATH",
     "TRANSIT_BATCH_SIZE",
     "TRANSIT_KEY_ID",
     "TRANSIT_PATH",
     "UNWRAP_TOKEN",
     "USERNAME",
-    "WRAP_TTL",
+    "WRAP_TTL";
+    "SECRET_INIT_DAEMON",
+    "SECRET_INIT_DELAY",
+    "SECRET_INIT_JSON_LOG",
+    "SECRET_INIT_LOG_LEVEL",
+    "SECRET_INIT_LOG_SERVER",
+    "SECRET_INIT_PROVIDER",
+    "SECRET_INIT_*"
 ];
 
 /// What is read and belongs to everybody.
 pub const READ: &[&str] = &[
+    "KUBERNETES_SERVICE_ACCOUNT_TOKEN",
     "HTTPS_PROXY",
     "https_proxy",
     "HTTP_PROXY",
@@ -86,6 +97,9 @@ pub const READ: &[&str] = &[
 
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
+
+/// Lists of documents whose members are added.
+pub const LISTING: &[&[&str]] = &[both!["FROM_PATH"], both!["ENV_FROM_PATH"]];
 
 /// Options.
 pub const SETTINGS: &[&str] = &[
@@ -143,6 +157,16 @@ impl Reader<'_> {
             .filter(|value| !value.is_empty())
     }
 
+    /// A setting that is a path in the server's interface, or becomes part of one.
+    ///
+    /// # Errors
+    /// Where it leads elsewhere.
+    pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, Trouble> {
+        let path = self.setting(id, variable);
+        let what = || format!("--{id} (VAULT_{variable})");
+        path.map(|path| clean(&what(), path)).transpose()
+    }
+
     /// Whether a flag is given, or its variable says yes.
     pub fn flag(&self, id: &str, variable: &str) -> bool {
         self.0.said(id).is_some()
@@ -150,10 +174,15 @@ impl Reader<'_> {
             || self.0.configured(id).and_then(yes_or_no) == Some(true)
     }
 
-    /// A variable's path, with its full name for messages.
-    fn path(&self, name: &str) -> Option<(String, PathBuf)> {
+    /// A variable's path.
+    pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
-        Some((format!("VAULT_{name}"), PathBuf::from(path)))
+        let bao = format!("BAO_{name}");
+        let full = match self.0.variable(&bao) {
+            Some(_) => bao,
+            None => format!("VAULT_{name}"),
+        };
+        Some(Named::new(full, path))
     }
 
     /// Everything that the client needs.
@@ -163,7 +192,7 @@ impl Reader<'_> {
     pub fn http(&self) -> Result<http::Settings, Trouble> {
         let address = self.address()?;
         let mut headers = vec![("X-Vault-Request", text("true"))];
-        if let Some(namespace) = self.setting("namespace", "NAMESPACE") {
+        if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
             headers.push(("X-Vault-Namespace", text(namespace)));
         }
         let attempt = match self.variable("CLIENT_TIMEOUT") {
@@ -226,7 +255,7 @@ impl Reader<'_> {
             }
         }
         if address.is_plain() && !address.is_loopback() {
-            let host = address.host();
+            let host = ShownPath(address.host());
             log::warn!(
                 "http to {host}: the token and the values can be read on the way; use https"
             );
@@ -251,14 +280,14 @@ impl Reader<'_> {
             folder: self.path("CAPATH"),
             system: self
                 .system("SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
+                .map(|path| Named::new("SSL_CERT_FILE", path)),
             client: self.path("CLIENT_CERT").zip(self.path("CLIENT_KEY")),
             unverified: self.is_unverified(),
         }
     }
 
     /// A variable of everybody's.
-    fn system(&self, name: &str) -> Option<&str> {
+    pub fn system(&self, name: &str) -> Option<&str> {
         let value = str::from_utf8(self.0.variable(name)?).ok()?;
         Some(value).filter(|value| !value.is_empty())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reqwest::{ClientBuilder, Url};
 
 use super::names::Names;
+use crate::words::named::ShownPath;
 
 /// The address of a server: `http://`, `https://` or `unix://`.
 pub struct Address {
@@ -89,9 +90,13 @@ impl Address {
     /// The same as it is shown.
     pub(super) fn shown(&self, path: &str) -> String {
         let path = path.split('?').next().unwrap_or_default();
+        let path = match path {
+            "" => String::new(),
+            path => ShownPath(path).to_string(),
+        };
         match &self.socket {
-            Some(socket) => format!("unix://{socket}: {path}"),
-            None => format!("{}{path}", self.base),
+            Some(socket) => format!("unix://{}: {path}", ShownPath(socket)),
+            None => format!("{}{path}", ShownPath(self.base.as_str())),
         }
     }
 
