@@ -91,3 +91,23 @@ fn too_little_memory_is_one_line() {
         "doorkey: error: out of memory: raise the limit of the container or the process\n",
     );
 }
+
+/// All that is missing is said. What it was meant to be is looked for as long as that is no work
+/// of minutes.
+#[test]
+fn very_much_is_missing() {
+    let place = Place::new();
+    let store = place.path("store");
+    std::fs::create_dir(&store).unwrap();
+    let mut variables = String::new();
+    for number in 1000..2000 {
+        std::fs::write(store.join(format!("name_{number}")), "value").unwrap();
+        variables += &format!("V{number}=secret:nmae_{number}\n");
+    }
+    place.write("variables", variables);
+    let run = place.doorkey(["check", "-q", "--store=dir:store", "--env-file=variables"]);
+    let err = run.end().err();
+    assert_eq!(err.lines().count(), 1000, "{err}");
+    let hinted = |number| err.contains(&format!("did you mean name_{number} "));
+    assert!(hinted(1000) && !hinted(1999), "{err}");
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::Answers;
 use super::assemble::Assembled;
 use crate::pure::executing::is_executing;
-use crate::pure::nearest::nearest;
+use crate::pure::nearest::Hints;
 use crate::stores::Found;
 use crate::words::error::{Cause, Fault};
 use crate::words::name::Name;
@@ -117,11 +117,12 @@ fn is_variable(name: &str) -> bool {
 /// they are kept. `by` is what asks for them.
 fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (Vec<u8>, Target)>) {
     let (mut own, mut executing) = (Vec::new(), Vec::new());
+    let kept: BTreeSet<_> = assembled.kept.iter().cloned().collect();
     for (variable, target) in targets {
         if assembled.environment.value(&variable).is_some() {
             continue;
         }
-        if !assembled.kept.contains(&variable) {
+        if !kept.contains(&variable) {
             if variable.starts_with(b"DOORKEY_") || assembled.is_own(&variable) {
                 own.push(Shown(&variable).to_string());
                 continue;
@@ -161,9 +162,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .variables()
         .map(|(_, name, _)| Shown(name).to_string())
         .collect();
+    let hints = Hints::default();
     for (option, name) in unnamed {
         let name = Shown(name).to_string();
-        let meant = nearest(&name, &known, String::as_str);
+        let meant = hints.nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         log::warn!("--{option} {name}: there is no such variable{meant}");
     }

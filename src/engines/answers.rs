@@ -1,12 +1,12 @@
 //! What the stores say: each name asked once, in the narrowest scope that has it, each single
 //! place once.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::{self, ScopedJoinHandle};
 
 use super::opened::Stores;
-use crate::pure::nearest::nearest;
+use crate::pure::nearest::Hints;
 use crate::pure::scope::Scopes;
 use crate::stores::{Found, Store};
 use crate::words::error::{Cause, Trouble};
@@ -74,13 +74,8 @@ pub struct Answers<'a> {
     /// By single place.
     pub direct: BTreeMap<Direct, Result<Found, Trouble>>,
     existing: OnceCell<Vec<(Name, Scope)>>,
-    /// How many names have been compared with missing ones.
-    compared: Cell<usize>,
+    hints: Hints,
 }
-
-/// Of a whole environment of missing names only the first are worth that many comparisons, which
-/// take about half a microsecond each.
-const MOST_COMPARED: usize = 1 << 18;
 
 /// For each so many names, a further thread reads with us. Opening one value takes about eighty
 /// microseconds of arithmetic, starting a thread about forty: two names are as fast alone.
@@ -98,7 +93,7 @@ impl<'a> Answers<'a> {
             scoped: BTreeMap::new(),
             direct: BTreeMap::new(),
             existing: OnceCell::new(),
-            compared: Cell::new(0),
+            hints: Hints::default(),
         }
     }
 
@@ -216,14 +211,11 @@ impl<'a> Answers<'a> {
             };
             self.scopes.in_force().into_iter().flat_map(names).collect()
         });
-        let before = self.compared.get();
-        self.compared.set(before + existing.len());
-        let existing = if before < MOST_COMPARED {
-            &**existing
-        } else {
-            &[]
-        };
-        let nearest = nearest(scoped.name.as_str(), existing, |(name, _)| name.as_str()).cloned();
+        let name = scoped.name.as_str();
+        let nearest = self
+            .hints
+            .nearest(name, existing, |(name, _)| name.as_str());
+        let nearest = nearest.cloned();
         Cause::Missing {
             searched: self.searched(scoped),
             store: self.label(),

@@ -122,11 +122,13 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         .collect();
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
     let documents = listed(&value, &is_literal, &mut errors);
+    let by_name = || by_name.get_or_init(|| values(inherited));
     let options = [("literal", &sources.literal), ("keep-env", &sources.keep)];
     let options = options.iter();
     let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
     let unnamed: Vec<_> = unnamed
-        .filter(|(_, name)| value(name).is_none())
+        .filter(|(_, name)| environment.value(name).is_none())
+        .filter(|(_, name)| !by_name().contains_key(name.as_slice()))
         .map(|(option, name)| (option, name.clone()))
         .collect();
     let (words, kept) = used(&meant, &documents, inherited, sources);

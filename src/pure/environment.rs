@@ -225,3 +225,31 @@ pub fn refusal(name: &[u8], value: &[u8]) -> Option<Cause> {
         value.contains(&0).then_some(Cause::Nul)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Environment, Inheriting};
+
+    /// Whatever was removed before, a name is found where it is then.
+    #[test]
+    fn names_are_found_where_they_are() {
+        let block = [c"A=1", c"none", c"B=2", c"C=3", c"B=4", c"D=5"];
+        let mut environment = Environment::inherit(&block, &Inheriting::default());
+        let value = |environment: &Environment<'_>, name: &str| {
+            let value = environment.value(name.as_bytes());
+            value.map(|value| String::from_utf8(value.to_vec()).unwrap())
+        };
+        environment.retain(|name| name != b"A");
+        assert_eq!(environment.assign(b"C", b"6"), 2);
+        assert_eq!(environment.assign(b"A", b"7"), 4);
+        environment.fill(vec![(1, None), (3, Some(b"D=8".to_vec()))]);
+        assert_eq!(environment.assign(b"A", b"9"), 3);
+        assert_eq!(environment.assign(b"B", b"10"), 4);
+        for (name, found) in [("A", "9"), ("B", "10"), ("C", "6"), ("D", "8")] {
+            assert_eq!(value(&environment, name).as_deref(), Some(found));
+        }
+        let block = environment.seal();
+        let block: Vec<_> = block.iter().map(|entry| entry.to_str().unwrap()).collect();
+        assert_eq!(block, ["none", "C=6", "D=8", "A=9", "B=10"]);
+    }
+}

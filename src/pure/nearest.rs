@@ -1,5 +1,7 @@
 //! The existing name that a missing one was probably meant to be.
 
+use std::cell::Cell;
+
 /// The candidate that is most like `wanted`, if any is like enough to be a typing error: no more
 /// than a third of it differs, and not all, letter case aside.
 pub fn nearest<'a, T>(
@@ -15,6 +17,30 @@ pub fn nearest<'a, T>(
         .min_by_key(|candidate| distance(candidate))?;
     let differs = distance(best);
     (differs <= length.div_ceil(3) && differs < length).then_some(best)
+}
+
+/// So many comparisons, of about half a microsecond each, are worth it for all hints together.
+const MOST: usize = 1 << 18;
+
+/// The same for many names, of which only the first get one where there are very many.
+#[derive(Default)]
+pub struct Hints {
+    compared: Cell<usize>,
+}
+
+impl Hints {
+    /// As [`nearest`].
+    pub fn nearest<'a, T>(
+        &self,
+        wanted: &str,
+        candidates: &'a [T],
+        text: impl Fn(&T) -> &str,
+    ) -> Option<&'a T> {
+        let before = self.compared.get();
+        self.compared.set(before + candidates.len());
+        let worth = before < MOST;
+        worth.then(|| nearest(wanted, candidates, text)).flatten()
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a look at arguments and environment shows before they are parsed.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -9,7 +10,7 @@ use super::cli::{LEAVES, Leaf};
 use super::flags::{self, Kind, Opt};
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
-use crate::pure::nearest::nearest;
+use crate::pure::nearest::Hints;
 use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -54,14 +55,15 @@ impl<'a> Given<'a> {
 
     /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
     pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
-        let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
-        for name in self.unknown().filter(|name| !is_kept(name)) {
+        let kept: BTreeSet<_> = kept.iter().map(|name| name.as_bytes()).collect();
+        let hints = Hints::default();
+        for name in self.unknown().filter(|name| !kept.contains(name)) {
             // What all begin with makes none like another.
             let own = Shown(&name[PREFIX.len()..]).to_string();
             let options = LEAVES.iter().flat_map(Leaf::options);
             let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
             known.push("DOORKEY_KEY".to_owned());
-            let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
+            let meant = hints.nearest(&own, &known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             log::warn!("DOORKEY_{own} stands for no option{meant}");
         }
