@@ -8,6 +8,7 @@ mod address;
 mod exchange;
 mod failure;
 mod gate;
+mod names;
 pub mod tls;
 
 use std::sync::Arc;
@@ -132,7 +133,6 @@ impl Client {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(4)
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
         Ok(Client {
