@@ -1,6 +1,5 @@
 //! What a supervisor says by itself, where the process that would say it hangs.
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use ::log::Level;
@@ -28,10 +27,10 @@ pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
         true => Level::Error,
         false => Level::Warn,
     };
-    let say = move |notice, stderr: RawFd| {
+    let say = move |notice| {
         let (level, message) = line(notice, timeout);
         if level <= least {
-            stdio::say_at(stderr, &log::line(format, level, &message));
+            stdio::say(&log::line(format, level, &message));
         }
     };
     Patience {
@@ -53,6 +52,10 @@ fn line(notice: Notice, timeout: Duration) -> (Level, String) {
             let why =
                 "what the launch has said to its supervisor could not be read there; try again";
             (Level::Error, format!("{NOTHING_EXECUTED}: {why}"))
+        }
+        Notice::NotPassedOn(why) => {
+            let message = format!("what the command writes can't all be passed on: {why}");
+            (Level::Error, message)
         }
         Notice::NotFetched { next, hangs: late } => {
             let why = match late {

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 use super::link;
+use crate::words::error::Os;
 
 /// What a pipe is asked to hold, in bytes: each time that one of two processes has to wait for the
 /// other costs more than its bytes.
@@ -63,6 +64,8 @@ pub enum Received {
     Nothing,
     /// Nothing will come.
     End,
+    /// Nothing can be had, by this error.
+    Failed(Os),
 }
 
 /// Writes as much as there is room for, to a descriptor that makes nobody wait.
@@ -78,8 +81,11 @@ pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
         Ok(0) => Received::End,
         Ok(count) => Received::Some(count),
         Err(_) if is_passing() => Received::Nothing,
-        // Of a pseudo-terminal that nobody has any more it is an error.
-        Err(_) => Received::End,
+        Err(_) => match Errno::last() {
+            // A pseudo-terminal that nobody has any more.
+            Errno::EIO if kind(from) == libc::S_IFCHR => Received::End,
+            errno => Received::Failed(Os(errno as i32)),
+        },
     }
 }
 
@@ -96,6 +102,10 @@ pub enum Sent {
     Full,
     /// Nobody will read it.
     Closed,
+    /// So many bytes are lost by this error, and the next may not be.
+    Lost(usize, Os),
+    /// Nothing can be written, by this error.
+    Failed(Os),
 }
 
 /// A descriptor to write to.
@@ -173,10 +183,12 @@ impl Outlet {
             Way::Little => write_little(self.descriptor, &all[..count]),
         };
         match result(written) {
-            // As if the workload had written there itself: that is lost, and the next may not be.
-            Sent::Closed if [Errno::ENOSPC, Errno::EDQUOT].contains(&Errno::last()) => {
-                Sent::Some(all[..count].iter().map(|piece| piece.len()).sum())
+            // As if the workload had written there itself.
+            Sent::Failed(why @ Os(libc::ENOSPC | libc::EDQUOT)) => {
+                Sent::Lost(all[..count].iter().map(|piece| piece.len()).sum(), why)
             }
+            // A terminal that is gone.
+            Sent::Failed(Os(libc::EIO)) if kind(self.descriptor()) == libc::S_IFCHR => Sent::Closed,
             sent => sent,
         }
     }
@@ -186,7 +198,10 @@ fn result(written: isize) -> Sent {
     match usize::try_from(written) {
         Ok(written) => Sent::Some(written),
         Err(_) if is_passing() => Sent::Full,
-        Err(_) => Sent::Closed,
+        Err(_) => match Errno::last() {
+            Errno::EPIPE | Errno::ECONNRESET => Sent::Closed,
+            errno => Sent::Failed(Os(errno as i32)),
+        },
     }
 }
 

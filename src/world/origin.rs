@@ -57,6 +57,26 @@ pub fn unblock() {
     mask(libc::SIG_SETMASK, MASK.load(Relaxed));
 }
 
+/// Has every signal wait until it is taken.
+///
+/// # Errors
+/// What the system says.
+pub fn block() -> io::Result<()> {
+    // SAFETY: the pointer is to a mask of the size that is given, and no old one is asked for.
+    let done = unsafe {
+        let (set, none) = (process::ALL, std::ptr::null_mut::<Mask>());
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            &set,
+            none,
+            MASK_BYTES,
+        )
+    };
+    nix::errno::Errno::result(done)?;
+    Ok(())
+}
+
 /// The signals that were blocked when doorkey was started.
 pub fn blocked() -> Mask {
     MASK.load(Relaxed)

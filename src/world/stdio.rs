@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::pty;
@@ -13,16 +13,20 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Whether a message has been given up.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
+/// Where stderr is.
+static STDERR: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
+
+/// From here on this descriptor is stderr.
+pub fn is_at(stderr: RawFd) {
+    STDERR.store(stderr, Relaxed);
+}
+
 /// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
 /// those that follow at once: a launch does not depend on its log being read. On a terminal where a
 /// newline only goes down, as while a workload has another one in its place, each line begins at
 /// its left. May be called in a signal handler.
 pub fn say(message: &[u8]) {
-    say_at(libc::STDERR_FILENO, message);
-}
-
-/// The same where another descriptor is stderr.
-pub fn say_at(stderr: RawFd, message: &[u8]) {
+    let stderr = STDERR.load(Relaxed);
     let only_down = pty::settings(stderr).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
     if !only_down {
         return write(stderr, message);

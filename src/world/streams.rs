@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
-use super::descriptors;
+use super::{descriptors, stdio};
 
 /// The kernel's number of /dev/null, from its `Documentation/admin-guide/devices.txt`.
 const NULL: libc::dev_t = libc::makedev(1, 3);
@@ -114,6 +114,7 @@ impl Aside {
             descriptors::put(kept.as_raw_fd(), *place)?;
             self.0.pop();
         }
+        stdio::is_at(libc::STDERR_FILENO);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::pure::mask::needles::Needles;
 use crate::pure::mask::stream::{Held, Stream};
+use crate::words::error::Os;
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Outlet, Received, Sent};
 use crate::world::pty;
@@ -54,6 +55,8 @@ pub(super) struct Channel {
     used: bool,
     /// How much is still read, where the workload has ended.
     rest: Option<usize>,
+    /// Why something is lost, until that is said.
+    trouble: Option<Os>,
     /// Whether it is what the workload writes to the terminal that controls it.
     pub(super) is_terminal: bool,
 }
@@ -76,6 +79,7 @@ impl Channel {
             held: None,
             used: false,
             rest: None,
+            trouble: None,
             is_terminal,
         }
     }
@@ -94,6 +98,11 @@ impl Channel {
 
     fn source(&self) -> Option<RawFd> {
         self.source.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Why something was lost since it was asked last.
+    pub(super) fn trouble(&mut self) -> Option<Os> {
+        self.trouble.take()
     }
 
     /// Nothing comes any more, and nothing is left.
@@ -183,6 +192,10 @@ impl Channel {
                 }
                 Received::Nothing if self.rest.is_none() => return,
                 Received::Nothing | Received::End => self.over(),
+                Received::Failed(why) => {
+                    self.trouble = Some(why);
+                    self.over();
+                }
             }
         }
         self.more = true;
@@ -204,7 +217,16 @@ impl Channel {
                     self.full = true;
                     return false;
                 }
+                Sent::Lost(count, why) => {
+                    self.trouble = Some(why);
+                    self.stream.wrote(count);
+                }
                 Sent::Closed => {
+                    self.close();
+                    return false;
+                }
+                Sent::Failed(why) => {
+                    self.trouble = Some(why);
                     self.close();
                     return false;
                 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Notice;
+use super::relay::Relay;
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
 use crate::engines::delivered::Delivered;
@@ -92,6 +93,7 @@ impl Supervisor {
         if let Some(relay) = &mut self.relay {
             relay.end();
         }
+        self.say_lost();
         let mut signal = None;
         while signal.is_none() && self.relay.as_ref().is_some_and(|relay| !relay.is_done()) {
             let taken = self.take(self.ending() | process::bit(CHLD), None);
@@ -115,6 +117,7 @@ impl Supervisor {
         let due = due.map(|due| due.saturating_duration_since(Instant::now()));
         let taken = ears.wait(&mut watched, due.into_iter().chain(time).min());
         relay.serve(&watched);
+        self.say_lost();
         taken
     }
 
@@ -152,9 +155,16 @@ impl Supervisor {
         self.abort(OWN)
     }
 
+    /// Says that something is lost that the workload has written, if it is.
+    pub(super) fn say_lost(&mut self) {
+        if let Some(why) = self.relay.as_mut().and_then(Relay::trouble) {
+            self.notify(Notice::NotPassedOn(why));
+        }
+    }
+
     /// Says something where doorkey says what it has to say.
     pub(super) fn notify(&self, notice: Notice) {
-        (self.waits.say)(notice, self.aside.of(2));
+        (self.waits.say)(notice);
     }
 
     /// What is left of the workload's processes is asked to end, and given the grace where there

@@ -13,7 +13,6 @@ mod sought;
 mod supervisor;
 mod watch;
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 pub use self::relay::Inner;
@@ -22,7 +21,7 @@ pub use self::watch::{Digests, Known, Outcome, digest, pause};
 
 use self::supervisor::Supervisor;
 use crate::engines::delivered::Delivered;
-use crate::words::error::Error;
+use crate::words::error::{Error, Os};
 use crate::world::environ::Started;
 use crate::world::link::{Heard, Listener, Speaker};
 
@@ -39,8 +38,8 @@ pub struct Asked {
 pub struct Patience {
     /// The time that they give themselves.
     pub timeout: Duration,
-    /// Says it, at this descriptor.
-    pub say: Box<dyn Fn(Notice, RawFd)>,
+    /// Says it.
+    pub say: Box<dyn Fn(Notice)>,
 }
 
 /// What a supervisor says by itself.
@@ -57,6 +56,8 @@ pub enum Notice {
     },
     /// What a launch has said could not be understood, and it was ended.
     Unheard,
+    /// Something that the workload has written is lost, for this reason.
+    NotPassedOn(Os),
 }
 
 /// What a process that was forked by its supervisor has of it.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::channel::{Channel, Way};
 use super::session::Session;
 use super::sought::Sought;
+use crate::words::error::Os;
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Outlet};
 use crate::world::streams::{Aside, Standard};
@@ -21,6 +22,9 @@ pub(super) struct Relay {
     sought: Sought,
     session: Option<Session>,
     begun: bool,
+    /// Why something of it is lost, and whether that has been said.
+    trouble: Option<Os>,
+    is_said: bool,
 }
 
 /// The workload's side, until it is put in the place of its standard descriptors.
@@ -54,6 +58,8 @@ impl Relay {
             sought: Sought::new(changes),
             session: None,
             begun: false,
+            trouble: None,
+            is_said: false,
         };
         let mut inner = Inner { places: Vec::new() };
         let [input, out, err] = [Standard::of(0)?, Standard::of(1)?, Standard::of(2)?];
@@ -187,11 +193,20 @@ impl Relay {
 
     /// Leaves out what is done.
     fn leave_out(&mut self) {
+        let trouble = self.channels.iter_mut().filter_map(Channel::trouble).last();
+        self.trouble = trouble.or(self.trouble);
         self.channels.retain(|channel| !channel.is_done());
         // Where nobody has our terminal any more the workload's is to end, too.
         if !self.channels.iter().any(|channel| channel.is_terminal) {
             self.session = None;
         }
+    }
+
+    /// Why something that the workload has written is lost; only once.
+    pub(super) fn trouble(&mut self) -> Option<Os> {
+        let trouble = self.trouble.take().filter(|_| !self.is_said);
+        self.is_said |= trouble.is_some();
+        trouble
     }
 
     /// A terminal may have another size.

@@ -152,14 +152,16 @@ impl Session {
                 Received::Some(count) => self.waiting = 0..count,
                 Received::Nothing => return,
                 // It is another job's now; or nobody is there any more.
-                Received::End if !self.screen.is_ours() => return self.screen.forget(),
-                Received::End => self.deaf = true,
+                Received::End | Received::Failed(_) if !self.screen.is_ours() => {
+                    return self.screen.forget();
+                }
+                Received::End | Received::Failed(_) => self.deaf = true,
             }
         }
         match flow::transmit(self.master.as_raw_fd(), &self.typed[self.waiting.clone()]) {
             Sent::Some(count) => self.waiting.start += count,
             Sent::Full => {}
-            Sent::Closed => self.end(),
+            Sent::Lost(..) | Sent::Closed | Sent::Failed(_) => self.end(),
         }
         if self.waiting.is_empty() {
             self.typed.zeroize();

@@ -17,7 +17,7 @@ use crate::world::link::{self, Heard, Listener, Speaker};
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Taken, To};
 use crate::world::streams::Aside;
-use crate::world::{descriptors, files, memory, origin, pages, random};
+use crate::world::{descriptors, files, memory, origin, pages, random, stdio};
 
 /// How much longer than a process that fetches gives itself we wait for it.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -109,6 +109,8 @@ impl Supervisor {
     /// Launches the workload, supervises it, and comes back in each process that is forked for
     /// one of both: never in this one.
     pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
+        // What comes unblocked, and is not waited for, is lost.
+        origin::block()?;
         origin::take_children();
         let mut made = self.launch();
         loop {
@@ -140,6 +142,7 @@ impl Supervisor {
         match self.part(relay.as_mut(), inner.as_ref())? {
             Made::Workload(parent) => Ok(Some(self.hand_over(parent, speaker, inner))),
             Made::Supervisor(child, workload) => {
+                stdio::is_at(self.aside.of(2));
                 drop(speaker);
                 self.late = self.limit();
                 if let Some(inner) = &inner {
@@ -297,6 +300,7 @@ impl Supervisor {
         if let Some(relay) = &mut self.relay {
             relay.serve(relayed);
         }
+        self.say_lost();
         taken
     }
 
