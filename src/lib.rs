@@ -17,8 +17,8 @@
 //!
 //! 1. [`world::origin`] has kept, from before `main`, what Rust's start-up changes of the process;
 //!    from there on a signal ends the launch ([`world::signals`]).
-//! 2. [`surface`] reads arguments and environment once ([`world::environ`]), overwriting the
-//!    store's credentials where they stood, and conceals the process ([`world::memory`]).
+//! 2. [`surface`] conceals the process ([`world::memory`]), then reads arguments and environment
+//!    once ([`world::environ`]), overwriting the store's credentials where they stood.
 //! 3. [`engines::assemble`] puts the environment together from its sources and reads each value
 //!    by the grammar of [`words::reference`].
 //! 4. [`engines::answers`] asks the store for `db_password`, narrowest scope first
