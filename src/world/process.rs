@@ -34,7 +34,7 @@ pub enum Forked {
     Parent(i32),
 }
 
-/// Forks. No other thread may run.
+/// Forks, with every signal blocked. No other thread may run.
 ///
 /// # Errors
 /// What the system says.
@@ -43,7 +43,11 @@ pub fn fork() -> io::Result<Forked> {
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Forked::Child),
-        child => Ok(Forked::Parent(child)),
+        child => {
+            // The C library's call has changed the mask, and does not look whether it can.
+            origin::mask(libc::SIG_BLOCK, ALL);
+            Ok(Forked::Parent(child))
+        }
     }
 }
 

@@ -190,12 +190,12 @@ pub fn modes(app: &App) -> Vec<Mode> {
 }
 
 /// The first one gives itself another value, and waits to be launched anew.
-const WATCHED: &str = "case $A in *old) echo \"first $A\"; mv new.age secrets/team/a.age; sleep 2; \
+const WATCHED: &str = "case $A in *old) echo \"first $A\"; mv new.age secrets/team/a.age; sleep 0.5; \
     echo stayed;; *new) echo \"second $A\";; *) echo \"other $A\";; esac";
 
 /// The same with a file, which it looks at when it gets the signal.
 const SIGNALLED: &str = "trap h=1 HUP; echo first; mv new.age secrets/team/a.age; i=0; \
-    while [ -z \"$h\" ] && [ $i -lt 40 ]; do sleep 0.05; i=$((i+1)); done; cat $F; echo";
+    while [ -z \"$h\" ] && [ $i -lt 10 ]; do sleep 0.05; i=$((i+1)); done; cat $F; echo";
 
 const FILES: &str = "for f in $F $G; do stat -Lc '%a %u %s' $f; cat $f; echo; done; \
     ls files 2>/dev/null; :";
