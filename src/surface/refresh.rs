@@ -9,14 +9,13 @@ use std::time::Duration;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
-use crate::engines::answers::Depth;
 use crate::engines::deliver::Deliveries;
 use crate::engines::init::{
     Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
 };
 use crate::pure::digest::keyed;
 use crate::pure::signal;
-use crate::stores::Access;
+use crate::stores::{Access, Depth};
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;

@@ -10,7 +10,6 @@ use ::log::Level;
 use super::masking::Sought;
 use super::options::Options;
 use super::{log, refresh, workload};
-use crate::engines::answers::Depth;
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::{self, Files};
 use crate::engines::fill::Piece;
@@ -18,7 +17,7 @@ use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
-use crate::stores;
+use crate::stores::{self, Depth};
 use crate::words::error::Error;
 use crate::world::duration;
 use crate::world::environ::Started;
@@ -121,7 +120,9 @@ pub fn answered<T>(
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
     let environment = began.elapsed();
-    let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
+    let mut access = options.access(&place, started, &words, &assembled.kept);
+    access.scopes = place.scopes.in_force();
+    let access = Arc::new(access);
     if access.again {
         refresh::check(options, stores::spent(location, &words, &access), &access)?;
     }

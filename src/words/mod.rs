@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod grammar;
+pub mod location;
 pub mod name;
 pub mod reference;
 pub mod secret;
