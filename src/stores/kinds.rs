@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::access::{Access, Opened};
-use super::{Store, age, dir, vault};
+use super::{Store, age, dir, remote, vault};
 use crate::words::error::Error;
 
 /// A kind of store.
@@ -61,7 +61,7 @@ pub const KINDS: &[Kind] = &[
         credentials: vault::CREDENTIALS,
         stays: vault::stays,
         variables: vault::VARIABLES,
-        read: vault::READ,
+        read: remote::VARIABLES,
         passing: vault::PASSING,
         settings: vault::SETTINGS,
     },

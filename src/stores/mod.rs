@@ -5,6 +5,7 @@ mod age;
 mod dir;
 mod folder;
 mod kinds;
+mod remote;
 mod vault;
 
 use std::collections::BTreeSet;
