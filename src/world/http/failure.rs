@@ -29,9 +29,12 @@ pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
         return Failure::Final("the request can't be made".to_owned());
     }
     let unsent = error.is_connect();
-    let passing = |why: &str| Failure::Passing {
-        why: why.to_owned(),
-        unsent,
+    let passing = |why: &str| {
+        // Which of the two could not be connected to is not told apart.
+        let unclear = unsent && settings.proxy.is_some();
+        let proxy = if unclear { " (a proxy is set)" } else { "" };
+        let why = format!("{why}{proxy}");
+        Failure::Passing { why, unsent }
     };
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(cause) = next {
@@ -69,7 +72,8 @@ pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
         passing("the name of the host can't be resolved")
     } else if unsent && settings.proxy.is_some() {
         // Of a connection of our own something above would have been the cause.
-        passing("the proxy does not let us through")
+        let why = "the proxy does not let us through".to_owned();
+        Failure::Passing { why, unsent }
     } else if unsent {
         passing("no connection")
     } else {

@@ -114,3 +114,68 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Answer, Verdict};
+    use crate::words::secret::Secret;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)]) -> Answer {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        };
+        Answer {
+            status,
+            body: Secret::new(vec![]),
+            headers: headers.iter().map(header).collect::<HeaderMap>(),
+        }
+    }
+
+    #[test]
+    fn what_a_status_means() {
+        for (status, undone) in [
+            (200, None),
+            (400, None),
+            (403, None),
+            (412, None),
+            (429, Some(true)),
+            (473, None),
+            (500, Some(false)),
+            (501, None),
+            (502, Some(false)),
+            (503, Some(true)),
+            (504, Some(false)),
+        ] {
+            let passing = undone.map(|undone| Verdict::Passing { why: None, undone });
+            let verdict = Verdict::of_status(&answer(status, &[]));
+            assert_eq!(verdict, passing.unwrap_or(Verdict::Counts), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_headers_say() {
+        let said = answer(
+            200,
+            &[
+                ("content-type", "application/problem+json"),
+                ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+                ("x-own", "yes"),
+            ],
+        );
+        let date = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!((said.date(), said.is_json()), (Some(date), true));
+        assert_eq!(
+            (said.header("X-Own"), said.header("x-other")),
+            (Some("yes"), None)
+        );
+        let silent = answer(200, &[("content-type", "text/html"), ("date", "now")]);
+        assert_eq!((silent.date(), silent.is_json()), (None, false));
+    }
+}
