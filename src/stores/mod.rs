@@ -23,6 +23,7 @@ mod context;
 mod dir;
 mod folder;
 mod registry;
+mod remote;
 mod vault;
 
 use std::time::{Instant, SystemTime};

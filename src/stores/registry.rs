@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::{Access, Opened};
-use super::{Store, age, dir, vault};
+use super::{Store, age, dir, remote, vault};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
 use crate::words::reference::Direct;
@@ -79,7 +79,7 @@ pub const KINDS: &[Kind] = &[
         credentials: vault::CREDENTIALS,
         stays: vault::stays,
         variables: vault::VARIABLES,
-        read: vault::READ,
+        read: remote::VARIABLES,
         passing: vault::PASSING,
         settings: vault::SETTINGS,
     },

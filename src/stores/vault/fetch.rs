@@ -79,7 +79,7 @@ impl Vault {
         };
         let mut wanted: Vec<Wanted> = places.into_iter().map(wanted).collect();
         // Logging in is timed by itself.
-        self.token()?;
+        self.remote.with_session(|_| ())?;
         let began = Instant::now();
         self.read_round(wanted.iter_mut().collect())?;
         self.settle_mounts(&mut wanted)?;

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 use super::answer::{self, Refusal, refusal};
 use super::layout::encoded;
 use super::settings::{Reader, yes_or_no};
+use crate::stores::remote::{self, in_file};
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Client, Method, Request};
+use crate::world::http::{self, Answer, Method, Request, Server};
 use crate::world::{duration, files};
-
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -42,7 +40,7 @@ pub struct Session {
 }
 
 /// A header with a token.
-pub fn header(token: &Arc<Secret>) -> (&'static str, Arc<Secret>) {
+pub fn header(token: &Arc<Secret>) -> http::Header {
     ("X-Vault-Token", Arc::clone(token))
 }
 
@@ -50,7 +48,7 @@ pub fn header(token: &Arc<Secret>) -> (&'static str, Arc<Secret>) {
 ///
 /// # Errors
 /// Why there is none.
-pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
@@ -60,13 +58,13 @@ pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
     let wants_revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no);
     let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
     let Some(given) = given else {
-        let session = log_in(reader, client, revokes_ours, wrapped)?;
+        let session = log_in(reader, server, revokes_ours, wrapped)?;
         log::debug!("logged in in {}", duration::shown(began.elapsed()));
         return Ok(session);
     };
     if wrapped || given.wrapped {
         used_once(reader, "a wrapped token")?;
-        let answer = unwrap(client, given.token)?;
+        let answer = unwrap(server, given.token)?;
         let unwrapped = answer::open(&answer, "the wrapped token")?;
         let auth = unwrapped.auth.ok_or_else(|| {
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
@@ -93,7 +91,7 @@ struct Given {
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
         let path = Path::new(file);
-        let token = token_in(&read(path)?)?;
+        let token = token_in(&in_file(path)?)?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
             files::remove(path).map_err(|error| {
@@ -114,7 +112,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
-        Some(file) if files::exists(&file) => token_in(&read(&file)?).map(Some),
+        Some(file) if files::exists(&file) => token_in(&in_file(&file)?).map(Some),
         _ => Err(no_token()),
     }
 }
@@ -132,16 +130,6 @@ fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
 fn no_token() -> Trouble {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
     Trouble::Setting(format!("there is nothing to log in with: {how}"))
-}
-
-/// A credential's file, without white space at both ends.
-fn read(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
@@ -208,11 +196,8 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
 
 /// A credential in a variable, or in the file that another names.
 fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    if let Some(secret) = reader.secret(name) {
-        return Ok(Some(Secret::new(secret.expose().to_vec())));
-    }
-    let file = reader.variable(&format!("{name}_FILE")).map(Path::new);
-    file.map(read).transpose()
+    let file = reader.variable(&format!("{name}_FILE"));
+    remote::value_or_file(reader.secret(name), file)
 }
 
 /// A way to log in: where to, and with what.
@@ -225,24 +210,24 @@ struct Login<'r> {
 
 fn log_in(
     reader: &Reader<'_>,
-    client: &Client,
+    server: &Server,
     revoked: bool,
     wrapped: bool,
 ) -> Result<Session, Trouble> {
     let mut login = prepared(reader)?;
     if wrapped {
         used_once(reader, "a wrapped secret id")?;
-        unwrap_secret_id(client, &mut login)?;
+        unwrap_secret_id(server, &mut login)?;
     }
-    let mut answer = ask(client, &login)?;
+    let mut answer = ask(server, &login)?;
     // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
     if answer.status >= 400
         && matches!(refusal(&answer), Refusal::Credentials(_))
         && !wrapped
         && !reader.0.again
-        && unwrap_secret_id(client, &mut login).is_ok()
+        && unwrap_secret_id(server, &mut login).is_ok()
     {
-        answer = ask(client, &login)?;
+        answer = ask(server, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
         method: format!("{} at auth/{}", login.method, login.mount),
@@ -256,7 +241,7 @@ fn log_in(
             ),
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => answer::trouble(&answer, &login.path),
-            _ if !answer.is_json => answer::trouble(&answer, &login.path),
+            _ if !answer.is_json() => answer::trouble(&answer, &login.path),
             Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
                 refused("the server refuses it")
             }
@@ -288,7 +273,7 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "kubernetes" | "jwt" => {
             let jwt = match credential(reader, "JWT")? {
                 Some(jwt) => jwt,
-                None => read(Path::new(SERVICE_ACCOUNT))?,
+                None => in_file(Path::new(SERVICE_ACCOUNT))?,
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
         }
@@ -319,22 +304,20 @@ fn as_text(secret: &Secret) -> Result<&str, Trouble> {
         .map_err(|_| Trouble::Setting("what is given to log in with is not UTF-8".to_owned()))
 }
 
-fn ask(client: &Client, login: &Login<'_>) -> Result<Answer, Trouble> {
+fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, Trouble> {
     let mut body = login.body.clone();
     if let Value::Object(members) = &mut body {
         members.retain(|_, value| !value.is_null());
     }
-    client.ask(Request {
-        method: Method::POST,
-        path: login.path.clone(),
-        headers: vec![],
-        body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
-        once: false,
+    let body = Secret::new(serde_json::to_vec(&body).unwrap_or_default());
+    server.ask(Request {
+        body: Some((http::JSON, body)),
+        ..Request::new(Method::POST, login.path.clone())
     })
 }
 
 /// Puts what a login's secret id is the wrapping of in its place.
-fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Trouble> {
+fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), Trouble> {
     #[derive(Deserialize)]
     struct Unwrapped<'a> {
         #[serde(borrow)]
@@ -342,7 +325,7 @@ fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Troubl
     }
     let none = || Trouble::Setting("there is no wrapped secret id to unwrap".to_owned());
     let wrapping = login.body["secret_id"].as_str().ok_or_else(none)?;
-    let answer = unwrap(client, answer::secret(wrapping))?;
+    let answer = unwrap(server, answer::secret(wrapping))?;
     let opened = answer::open(&answer, "the wrapped secret id")?;
     let data = opened.data.ok_or_else(none)?;
     let unwrapped: Unwrapped<'_> = serde_json::from_str(data.get()).map_err(|_| none())?;
@@ -351,14 +334,13 @@ fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Troubl
 }
 
 /// What a wrapping token stands for. That can be done once only.
-fn unwrap(client: &Client, token: Secret) -> Result<Answer, Trouble> {
-    let answer = client.ask(Request {
-        method: Method::POST,
-        path: "v1/sys/wrapping/unwrap".to_owned(),
+fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
+    let path = "v1/sys/wrapping/unwrap".to_owned();
+    let answer = server.ask(Request {
         // In the header alone: in the body as well it would be used up by the question.
         headers: vec![header(&Arc::new(token))],
-        body: None,
         once: true,
+        ..Request::new(Method::POST, path)
     })?;
     if answer.status < 400 {
         return Ok(answer);
@@ -399,33 +381,30 @@ impl Session {
     }
 
     /// Ends the token, if it was got for this launch. A failure is no reason not to launch.
-    pub fn end(&self, client: &Client) {
+    pub fn end(&self, server: &Server) {
         if !self.revoked {
             return;
         }
         let began = Instant::now();
+        let path = "v1/auth/token/revoke-self".to_owned();
         let request = Request {
-            method: Method::POST,
-            path: "v1/auth/token/revoke-self".to_owned(),
             headers: vec![header(&self.token)],
-            body: None,
-            once: false,
+            ..Request::new(Method::POST, path)
         };
-        let deadline = client.deadline().min(began + REVOKING);
-        match client.round_until(vec![request], deadline).pop() {
-            Some(Ok(answer)) if answer.status < 400 => {
+        let deadline = server.client().deadline().min(began + REVOKING);
+        match server.ask_until(request, deadline) {
+            Ok(answer) if answer.status < 400 => {
                 log::debug!("token revoked in {}", duration::shown(began.elapsed()));
             }
-            Some(Ok(answer)) => {
+            Ok(answer) => {
                 let status = answer.status;
                 log::warn!(
                     "the token is not revoked, and lives on until it expires: status {status}"
                 );
             }
-            Some(Err(trouble)) => {
+            Err(trouble) => {
                 log::warn!("the token is not revoked, and lives on until it expires: {trouble}");
             }
-            None => {}
         }
     }
 }

@@ -11,13 +11,14 @@ mod settings;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::document::Document;
 use self::layout::{Layout, Mount, encoded};
 use self::login::{Session, header};
 use self::settings::Reader;
+use super::remote::{Remote, Service};
 use super::{
     Access, Answer, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer, search,
 };
@@ -25,10 +26,10 @@ use crate::words::error::Trouble;
 use crate::words::location::{Misfit, Part};
 use crate::words::name::{Level, Name, Scope};
 use crate::words::secret::Secret;
-use crate::world::http::{self, Client, Method, Request};
+use crate::world::http::{self, Method, Request, Server, Settings};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, PASSING, READ, SETTINGS, VARIABLES};
+pub use self::settings::{CREDENTIALS, PASSING, SETTINGS, VARIABLES};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<String>);
@@ -40,9 +41,7 @@ struct Vault {
     label: String,
     access: Arc<Access>,
     layout: Layout,
-    /// Made when the first question is asked.
-    client: OnceLock<Result<Client, Trouble>>,
-    session: Mutex<Option<Session>>,
+    remote: Remote<Who>,
     /// What is known of the server.
     known: Mutex<Known>,
 }
@@ -83,8 +82,7 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
         label: format!("vault:{place}"),
         access: Arc::clone(access),
         layout,
-        client: OnceLock::new(),
-        session: Mutex::default(),
+        remote: Remote::new(Who(Arc::clone(access)), access),
         known: Mutex::default(),
     }))
 }
@@ -94,44 +92,19 @@ impl Vault {
         Reader(&self.access)
     }
 
-    /// The client, set up when it is first needed.
-    fn client(&self) -> Result<&Client, Trouble> {
-        let client = self
-            .client
-            .get_or_init(|| Client::new(self.reader().http()?));
-        client.as_ref().map_err(Trouble::clone)
-    }
-
-    /// The header with our token, for which we log in when it is first needed.
-    fn token(&self) -> Result<(&'static str, Arc<Secret>), Trouble> {
-        let mut session = lock(&self.session);
-        let session = match &mut *session {
-            Some(session) => session,
-            none => none.insert(login::start(&self.reader(), self.client()?)?),
-        };
-        Ok(header(&session.token))
-    }
-
     /// Asks several things at once, with our token.
     fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<http::Answer, Trouble>>, Trouble> {
-        let token = self.token()?;
-        let with_token = |mut request: Request| {
-            request.headers.push(token.clone());
-            request
-        };
-        Ok(self
-            .client()?
-            .round(requests.into_iter().map(with_token).collect()))
+        let requests = requests.into_iter().map(|request| ((), request));
+        self.remote.round(requests.collect())
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, mut request: Request) -> Result<http::Answer, Trouble> {
-        request.headers.push(self.token()?);
-        self.client()?.ask(request)
+    fn ask(&self, request: Request) -> Result<http::Answer, Trouble> {
+        self.remote.ask(&(), request)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        lock(&self.known)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The path of locations in a scope's document: where a request would find it, as far as that
@@ -181,8 +154,8 @@ impl Vault {
     /// What is at a location, when its document has been fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
         let Some(key) = &location.key else {
-            let (_, token) = self.token()?;
-            return Ok(Here::value(Some(copy(&token))));
+            let token = |session: &mut Session| copy(&session.token);
+            return Ok(Here::value(Some(self.remote.with_session(token)?)));
         };
         let known = self.known();
         let place = (location.path.clone(), location.version.clone());
@@ -241,10 +214,6 @@ pub fn is_login(location: &Location) -> bool {
     location.path == LOGIN && location.key.is_none()
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A request's path for what is at a path of the server's interface.
 fn path_of(path: &str) -> String {
     format!("v1/{}", encoded(path))
@@ -252,19 +221,32 @@ fn path_of(path: &str) -> String {
 
 /// A request that reads.
 fn get(path: String) -> Request {
-    Request {
-        method: Method::GET,
-        path,
-        headers: vec![],
-        body: None,
-        once: false,
-    }
+    Request::new(Method::GET, path)
 }
 
-impl Drop for Vault {
-    fn drop(&mut self) {
-        if let (Some(session), Some(Ok(client))) = (lock(&self.session).take(), self.client.get()) {
-            session.end(client);
+/// Who we are to the server.
+struct Who(Arc<Access>);
+
+impl Service for Who {
+    type Host = ();
+    type Session = Session;
+
+    fn settings(&self, _: &()) -> Result<Settings, Trouble> {
+        Reader(&self.0).http()
+    }
+
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, Trouble> {
+        login::start(&Reader(&self.0), &*remote.server(&())?)
+    }
+
+    fn sign(&self, session: &Session, _: &Server, request: &mut Request) -> Result<(), Trouble> {
+        request.headers.push(header(&session.token));
+        Ok(())
+    }
+
+    fn log_out(&self, session: Session, remote: &Remote<Self>) {
+        if let Ok(server) = remote.server(&()) {
+            session.end(&server);
         }
     }
 }
@@ -297,10 +279,9 @@ impl Store for Vault {
         self.fetch_places(documents.into_iter().map(place).collect())?;
         self.check_documents()?;
         if !logins.is_empty() {
-            self.token()?;
-            if let Some(session) = lock(&self.session).as_mut() {
-                session.hand_over(&self.reader());
-            }
+            let reader = self.reader();
+            self.remote
+                .with_session(|session| session.hand_over(&reader))?;
         }
         let look = |location: &Location| self.look(location, depth);
         let questions = questions.iter();

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::answer::{explain, leader};
-use crate::stores::Access;
+use super::answer;
+use crate::stores::{Access, remote};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
 use crate::world::duration;
@@ -73,17 +72,6 @@ pub const VARIABLES: &[&str] = both![
     "WRAP_TTL",
 ];
 
-/// What is read and belongs to everybody.
-pub const READ: &[&str] = &[
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-];
-
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
 
@@ -103,13 +91,6 @@ pub const SETTINGS: &[&str] = &[
     "token-once",
     "unwrap",
 ];
-
-/// The longest that one request takes unless `VAULT_CLIENT_TIMEOUT` says otherwise, as with the
-/// official client: a server that is slow under load is not asked again.
-const ATTEMPT: Duration = Duration::from_secs(60);
-
-/// The names, or addresses, that are never asked through a proxy.
-const HERE: &str = "localhost,127.0.0.0/8,::1";
 
 /// What the settings of a store are read from.
 pub struct Reader<'a>(pub &'a Access);
@@ -156,12 +137,12 @@ impl Reader<'_> {
         Some((format!("VAULT_{name}"), PathBuf::from(path)))
     }
 
-    /// Everything that the client needs.
+    /// How the server is reached.
     ///
     /// # Errors
     /// What is missing or can't be used.
     pub fn http(&self) -> Result<http::Settings, Trouble> {
-        let address = self.address()?;
+        let shared = remote::settings(self.0, self.address()?);
         let mut headers = vec![("X-Vault-Request", text("true"))];
         if let Some(namespace) = self.setting("namespace", "NAMESPACE") {
             headers.push(("X-Vault-Namespace", text(namespace)));
@@ -173,24 +154,34 @@ impl Reader<'_> {
                     let why = "VAULT_CLIENT_TIMEOUT must be a duration such as 60s";
                     Trouble::Setting(why.to_owned())
                 })?,
-            None => ATTEMPT,
+            None => shared.attempt,
         };
         let retries = self
             .variable("MAX_RETRIES")
             .and_then(|text| text.parse().ok());
+        let own = ["PROXY_ADDR", "HTTP_PROXY"];
+        let own = own.iter().find_map(|name| self.variable(name));
+        let proxy = own.map(|url| http::Proxy {
+            url: answer::secret(url),
+            except: String::new(),
+        });
         Ok(http::Settings {
-            proxy: self.proxy(&address),
-            tls: self.tls(),
-            address,
-            deadline: self.0.deadline.unwrap_or_else(|| Instant::now() + ATTEMPT),
+            proxy: proxy.or(shared.proxy),
+            tls: self.tls(shared.tls),
             attempt,
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
-            explain,
+            verdict: answer::verdict,
+            hints: http::Hints {
+                trust: "VAULT_CACERT",
+                name: "VAULT_TLS_SERVER_NAME",
+                client: "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+            },
             leader: Some(http::Leader {
                 path: "v1/sys/leader",
-                read: leader,
+                read: answer::leader,
             }),
+            ..shared
         })
     }
 
@@ -215,24 +206,9 @@ impl Reader<'_> {
             let unfit = |why| Trouble::Setting(format!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
-        let unverified = self.is_unverified();
-        if self.flag("require-tls", "REQUIRE_TLS") {
-            if address.is_plain() {
-                return Err(unfit("must begin with https://, as --require-tls is given"));
-            }
-            if unverified {
-                let why = "VAULT_SKIP_VERIFY can't be used with --require-tls";
-                return Err(Trouble::Setting(why.to_owned()));
-            }
-        }
-        if address.is_plain() && !address.is_loopback() {
-            let host = address.host();
-            log::warn!(
-                "http to {host}: the token and the values can be read on the way; use https"
-            );
-        } else if unverified && !address.is_plain() {
-            log::warn!("VAULT_SKIP_VERIFY: anybody on the way can be the server");
-        }
+        let unverified = self.is_unverified().then_some("VAULT_SKIP_VERIFY");
+        let required = self.flag("require-tls", "REQUIRE_TLS");
+        remote::check_way(&address, unverified, required)?;
         Ok(address)
     }
 
@@ -240,66 +216,21 @@ impl Reader<'_> {
         self.variable("SKIP_VERIFY").and_then(yes_or_no) == Some(true)
     }
 
-    fn tls(&self) -> tls::Settings {
+    fn tls(&self, shared: tls::Settings) -> tls::Settings {
         let bytes = self.variable("CACERT_BYTES");
         tls::Settings {
             file: self.path("CACERT"),
-            text: bytes.map(|text| {
-                let secret = Secret::new(text.as_bytes().to_vec());
-                ("VAULT_CACERT_BYTES".to_owned(), secret)
-            }),
+            text: bytes.map(|text| ("VAULT_CACERT_BYTES".to_owned(), answer::secret(text))),
             folder: self.path("CAPATH"),
-            system: self
-                .system("SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
             client: self.path("CLIENT_CERT").zip(self.path("CLIENT_KEY")),
             unverified: self.is_unverified(),
+            ..shared
         }
     }
-
-    /// A variable of everybody's.
-    fn system(&self, name: &str) -> Option<&str> {
-        let value = str::from_utf8(self.0.variable(name)?).ok()?;
-        Some(value).filter(|value| !value.is_empty())
-    }
-
-    /// The proxy, and for whom it is not.
-    fn proxy(&self, address: &Address) -> Option<(Secret, String)> {
-        let own = ["PROXY_ADDR", "HTTP_PROXY"];
-        if let Some(proxy) = own.iter().find_map(|name| self.variable(name)) {
-            return Some((Secret::new(proxy.as_bytes().to_vec()), HERE.to_owned()));
-        }
-        let names = match address.is_plain() {
-            true => ["HTTP_PROXY", "http_proxy"],
-            false => ["HTTPS_PROXY", "https_proxy"],
-        };
-        let proxy = names.iter().find_map(|name| self.system(name))?;
-        let except = ["NO_PROXY", "no_proxy"]
-            .iter()
-            .find_map(|name| self.system(name));
-        let except = for_port(except.unwrap_or_default(), address.port());
-        let except = format!("{HERE},{except}");
-        Some((Secret::new(proxy.as_bytes().to_vec()), except))
-    }
-}
-
-/// The hosts of a list as `NO_PROXY` has it that are meant for a port: `HOST:PORT` is for that
-/// alone.
-fn for_port(list: &str, port: Option<u16>) -> String {
-    let meant = list.split(',').filter_map(|entry| {
-        let entry = entry.trim();
-        let (host, digits) = match entry.rsplit_once(':') {
-            Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
-            _ => return Some(entry),
-        };
-        let is_meant = port.is_some() && digits.parse().ok() == port;
-        is_meant.then(|| host.trim_matches(['[', ']']))
-    });
-    meant.collect::<Vec<_>>().join(",")
 }
 
 fn text(text: &str) -> Arc<Secret> {
-    Arc::new(Secret::new(text.as_bytes().to_vec()))
+    Arc::new(answer::secret(text))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.
