@@ -8,15 +8,29 @@
 //! fails ends the question, since a wider scope must not answer in its place.
 //!
 //! # How to add one
-//! 1. A file here: a type that implements [`Store`], and `open(place, access)`, which asks nothing.
-//!    What can be written to implements [`Writer`] as well, and says so in [`Store::writer`].
-//! 2. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`: schemes, the form of what
-//!    stands after them, what direct references it takes, its variables, its options.
-//! 3. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
-//!    collects the paths of all questions, reads each once and all at the same time, then answers
-//!    each question by [`search`]. What keeps all of it from working is the error of `fetch`; what
-//!    keeps one document from being read is that of the closure given to `search`.
+//! 1. A file here, with a type that implements [`Store`] and `open(place, context)`, which asks
+//!    nothing. What a store is opened with is in its [`Context`]: `context.said(ID)` is what an
+//!    option says or what stands behind the place, `context.configured(ID)` what a configuration
+//!    file says, `variable` and `credential` what the environment says; `label` is how messages
+//!    call it. What can be written to implements [`Writer`] as well, and says so in
+//!    [`Store::writer`].
+//! 2. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
+//!    collects the paths of all questions, reads each once and all at the same time (over HTTP by
+//!    `remote::Remote::round`), then answers each question by [`search`], whose closure looks at
+//!    one location in what was read. What keeps all of it from working is the error of `fetch`;
+//!    what keeps one document from being read is the closure's. A document without the key is
+//!    [`Here::NoKey`]. With [`Depth::Names`] nobody needs a value, and [`Found::value`] is `None`.
+//! 3. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`, where `..NOTHING` stands for
+//!    what it has not: `schemes`; `place`, the form of what follows the colon; `heading` and
+//!    `options` ([`StoreOption::new`], with whether a configuration file can say it: addresses,
+//!    endpoints, roles and proxies only one that was named); `splits`, so that they can stand
+//!    behind the place; `variables`, by what they are to it ([`Use`]); `direct`, whose `judge`
+//!    takes the location that a reference says, or names the part that it can't take, and why.
 //! 4. A row in README's table of stores, and a page.
+//!
+//! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
+//! list stores follow from the row. No other file has to say a word about it, which
+//! `tests/layers.rs` holds.
 
 mod age;
 mod context;
@@ -34,7 +48,7 @@ use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
 
 pub use crate::words::location::Location;
-pub use age::{KEY_FILE, init as init_age, seal, unseal};
+pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
     KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, is_file,

@@ -292,7 +292,7 @@ impl Leaf {
             .bin_name(format!("doorkey {}", self.words.join(" ")))
             .disable_help_flag(true);
         if let Some(text) = self.after_help {
-            command = command.after_help(text);
+            command = command.after_help(texts::shown(text));
         }
         if let Some(usage) = self.usage {
             command = command.override_usage(usage);
@@ -371,7 +371,7 @@ pub fn tree() -> Command {
     let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(texts::EXAMPLES);
+        .after_help(texts::shown(texts::EXAMPLES));
     grown(root, &[])
 }
 

@@ -25,7 +25,7 @@ use crate::world::memory;
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _concealed = memory::conceal();
     let dir = options.value("dir").unwrap_or("secrets".as_ref());
-    let store = format!("age:{}", dir.display());
+    let store = stores::embedded(&dir.display().to_string());
     let place = Place {
         store: Some(store.clone()),
         origin: Origin::Said,

@@ -27,6 +27,14 @@ use crate::world::processors;
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
 
+/// A store, for examples.
+pub const EXAMPLE: &str = "age:secrets";
+
+/// The name of the store in a folder.
+pub fn embedded(folder: &str) -> String {
+    format!("age:{folder}")
+}
+
 /// The option that names the key's file.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 
