@@ -140,7 +140,7 @@ pub const LEAVES: &[Leaf] = &[
             },
         ],
         groups: flags::RENDERING,
-        own: &[flags::SPEC, flags::SPEC_PATH],
+        own: &[flags::SPEC, flags::SPEC_PATH, flags::OWNER, flags::MODE],
         after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },
@@ -204,7 +204,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["store", "check"],
         about: "Verify a whole store",
         groups: flags::WHOLE,
-        own: &[flags::JSON],
+        own: &[flags::FIX, flags::JSON],
         ..NOTHING
     },
     Leaf {
@@ -222,6 +222,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
+        own: &[flags::EVERYWHERE, flags::JSON],
         ..RECIPIENT_CHANGE
     },
     Leaf {

@@ -1,5 +1,6 @@
 //! What goes to stderr: one line each, as text or JSON.
 
+use std::ffi::{CStr, OsString};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -80,4 +81,20 @@ impl Log for Stderr {
     }
 
     fn flush(&self) {}
+}
+
+/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
+    let says_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair == ["--log-format", "json"])
+        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
+    if says_json {
+        Format::Json
+    } else {
+        Format::Text
+    }
 }
