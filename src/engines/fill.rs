@@ -7,6 +7,7 @@ use super::deliver::Deliveries;
 use crate::pure::{filter, json};
 use crate::stores::Found;
 use crate::words::error::Cause;
+use crate::words::log;
 use crate::words::reference::{Direct, Part, Reference, Scoped, Target, Value};
 
 /// A stretch of a filled value.
@@ -147,7 +148,7 @@ fn of_place<'a>(
         Some(Ok(Found::Nothing)) => match fallback(reference) {
             Some(text) => Ok(text),
             None if answers.leaves_out(place) => {
-                log::warn!("{place} is missing, and left out");
+                log::warning!(LeftOut, reference = place; "{place} is missing, and left out");
                 Ok(None)
             }
             None => Err(absent(false)),

@@ -12,6 +12,7 @@ use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Asked, Store};
 use crate::words::error::{Error, Fault};
+use crate::words::log::{self, Label, Phase};
 use crate::words::name::{Name, Scope};
 use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
 
@@ -101,6 +102,7 @@ pub fn resolve<'a, 'e>(
         let values = assembled.values.iter();
         Questions::of(values.flat_map(|(_, _, value)| references(value)))
     };
+    let _phase = log::begin(Phase::Fetch);
     let mut questions = all_references(&assembled);
     let mut answers = Answers::none(stores, scopes);
     let asks = depth == Depth::Values && stores.all().next().is_some();
@@ -215,6 +217,7 @@ impl<'e> Resolved<'_, 'e> {
         self,
         mut see: impl FnMut(&[u8], &Filled<'_>),
     ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
+        let _phase = log::begin(Phase::Fill);
         let Resolved {
             mut environment,
             values,
@@ -255,7 +258,10 @@ impl<'e> Resolved<'_, 'e> {
         for (name, scope, _) in answers.values() {
             match scope {
                 Some(scope) => {
-                    log::debug!("{name} comes from {scope}");
+                    log::debug!(
+                        Found, reference = &Label(&name), scope = scope;
+                        "{name} comes from {scope}"
+                    );
                     *summary.scopes.entry(scope.clone()).or_default() += 1;
                 }
                 None => summary.direct += 1,

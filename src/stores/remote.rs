@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Access;
 use crate::words::error::{Os, Trouble};
+use crate::words::log::{self, Phase};
 use crate::words::secret::Secret;
 use crate::world::files;
 use crate::world::http::{
@@ -123,7 +124,10 @@ impl<S: Service> Remote<S> {
         let mut session = lock(&self.session);
         let session = match &mut *session {
             Some(session) => session,
-            none => none.insert(self.service.log_in(self)?),
+            none => {
+                let _phase = log::begin(Phase::Login);
+                none.insert(self.service.log_in(self)?)
+            }
         };
         Ok(then(session))
     }
@@ -249,12 +253,13 @@ pub fn check_way(
     if address.is_plain() {
         if !address.is_loopback() {
             let host = address.host();
-            log::warn!(
+            log::warning!(
+                Insecure;
                 "http to {host}: the token and the values can be read on the way; use https"
             );
         }
     } else if let Some(setting) = unverified {
-        log::warn!("{setting}: anybody on the way can be the server");
+        log::warning!(Insecure; "{setting}: anybody on the way can be the server");
     }
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 pub mod error;
 pub mod grammar;
+pub mod kind;
+pub mod log;
 pub mod name;
 pub mod reference;
 pub mod secret;

@@ -9,6 +9,7 @@ use super::document::{self, Document, Read};
 use super::layout::{Mount, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::world::duration;
 
@@ -47,10 +48,10 @@ impl Vault {
         let all: Vec<&mut Wanted<'_>> = wanted.iter_mut().collect();
         let found = self.read_round(all, places)?;
         self.settle_mounts(&mut wanted)?;
+        let took = began.elapsed();
         log::debug!(
-            "{} documents fetched in {}",
-            scopes.len() + places.len(),
-            duration::shown(began.elapsed())
+            Fetched, elapsed = took;
+            "{} documents fetched in {}", scopes.len() + places.len(), duration::shown(took)
         );
         let mut known = self.known();
         for wanted in wanted {

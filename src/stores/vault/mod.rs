@@ -21,6 +21,7 @@ use self::settings::Reader;
 use super::remote::{Remote, Service};
 use super::{Access, Asked, Found, How, Opened, Record, Store};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
 use crate::words::reference::{Direct, What};
 use crate::words::secret::Secret;
@@ -69,7 +70,8 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let reader = Reader(access);
     let layout = Layout::new(place, &reader)?;
     if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
-        log::warn!(
+        log::warning!(
+            Ignored;
             "VAULT_FROM_PATH does nothing here; name the document with --team-path, and give --all"
         );
     }
