@@ -17,7 +17,7 @@ pub const TARGET: &str = "doorkey";
 
 /// What may stand in a field: it is a name, whatever it holds. Neither text nor a secret is.
 ///
-/// ```
+/// ```no_run
 /// # use doorkey::words::{log::Fields, shown::Shown};
 /// let fields = Fields { variable: Some(&Shown(b"NAME")), ..Fields::NONE };
 /// ```
