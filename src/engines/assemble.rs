@@ -9,7 +9,7 @@ use crate::pure::environment::{Environment, Inheriting, lookup, refusal};
 use crate::pure::{dotenv, spec};
 use crate::stores;
 use crate::words::error::{Cause, Error, Fault, Malformed};
-use crate::words::reference::{self, Target, Value, What, references};
+use crate::words::reference::{self, Target, Value, references};
 use crate::world::files;
 
 /// An environment file is not larger than this, in bytes.
@@ -84,12 +84,13 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
+    let schemes = stores::schemes();
     let is_literal = |name: &[u8]| sources.literal.iter().any(|literal| literal == name);
     let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
         .variables()
         .map(|(_, name, value)| match is_literal(name) {
             true => (name.to_vec(), Ok(Value::Plain)),
-            false => (name.to_vec(), reference::parse(value)),
+            false => (name.to_vec(), reference::parse(value, &schemes)),
         })
         .collect();
     let (words, kept) = used(&meant, inherited, sources);
@@ -136,7 +137,7 @@ fn used(
         for reference in meant.iter().flat_map(references) {
             if let Target::Direct(place) = &reference.target {
                 words.insert(place.scheme);
-                if place.what == What::Token {
+                if stores::is_handed_over(place) {
                     kept.push(name.clone());
                 }
             }

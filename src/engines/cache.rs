@@ -1,5 +1,6 @@
 //! The last values that a store gave, kept for when it can't be reached.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,9 +9,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Answer, Answers, Questions};
+use super::answers::{Answered, Answers, Question};
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Access, Found};
+use crate::stores::{self, Access, Answer, Found};
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
@@ -62,7 +63,12 @@ enum KeptPlace {
 }
 
 /// What the values of a launch are bound to.
-pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: bool) -> String {
+pub fn bound(
+    stores: &[String],
+    scopes: &Scopes,
+    questions: &BTreeSet<Question>,
+    all: bool,
+) -> String {
     let mut out = stores.join(" and ");
     for scope in scopes.in_force() {
         out.push_str(&format!(" {scope}"));
@@ -70,12 +76,14 @@ pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: boo
     if all {
         out.push_str(" all");
     }
-    for (level, name) in &questions.scoped {
-        let level = level.map_or("", Level::as_str);
-        out.push_str(&format!(" {level}/{name}"));
-    }
-    for place in &questions.direct {
-        out.push_str(&format!(" {place}"));
+    for question in questions {
+        match question {
+            Question::Scoped(level, name) => {
+                let level = level.map_or("", Level::as_str);
+                out.push_str(&format!(" {level}/{name}"));
+            }
+            Question::Direct(place) => out.push_str(&format!(" {place}")),
+        }
     }
     out
 }
@@ -111,7 +119,7 @@ impl Cache {
         why: &Trouble,
         bound: &str,
         answers: &mut Answers<'_>,
-        questions: &Questions,
+        questions: &BTreeSet<Question>,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
             place: format!("the cache {}", self.file.display()),
@@ -161,31 +169,33 @@ impl Cache {
 
 /// The answers as they are kept; `None` where one of them is a fault.
 fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
-    let mut scoped = Vec::new();
-    for ((level, name), answer) in &answers.scoped {
-        let (scope, value) = match answer {
-            Answer::Found(scope, Some(value)) => (
-                Some(scope.to_string()),
-                Some(BASE64_STANDARD.encode(value.expose())),
-            ),
-            Answer::Missing => (None, None),
-            _ => return None,
-        };
-        scoped.push(KeptName {
-            level: level.map(|level| level.as_str().to_owned()),
-            name: name.to_string(),
-            scope,
-            value,
-        });
+    if answers
+        .all
+        .values()
+        .any(|answered| answered.trouble().is_some())
+    {
+        return None;
     }
-    let mut direct = Vec::new();
-    for found in answers.direct.values() {
-        direct.push(match found {
-            Ok(Found::Value(value)) => KeptPlace::Value(BASE64_STANDARD.encode(value.expose())),
-            Ok(Found::NoKey) => KeptPlace::NoKey,
-            Ok(Found::Nothing) => KeptPlace::Nothing,
-            Err(_) => return None,
-        });
+    let encoded = |found: &Found| Some(BASE64_STANDARD.encode(found.value.as_ref()?.expose()));
+    let (mut scoped, mut direct) = (Vec::new(), Vec::new());
+    for (question, answered) in &answers.all {
+        let value = answered.found().map(encoded);
+        match (question, answered) {
+            (Question::Scoped(level, name), Answered::Asked(..)) => scoped.push(KeptName {
+                level: level.map(|level| level.as_str().to_owned()),
+                name: name.to_string(),
+                scope: answered.scope().map(Scope::to_string),
+                value: value.unwrap_or(None),
+            }),
+            (Question::Direct(_), Answered::Asked(_, Answer::Missing { document })) => {
+                direct.push(match document {
+                    true => KeptPlace::NoKey,
+                    false => KeptPlace::Nothing,
+                });
+            }
+            (Question::Direct(_), _) => direct.push(KeptPlace::Value(value??)),
+            (_, Answered::NotInForce(_)) => return None,
+        }
     }
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -199,31 +209,36 @@ fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
 }
 
 /// Puts what was kept in the place of answers.
-fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &Questions) -> Option<()> {
+fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>) -> Option<()> {
+    let found = |value: &String| {
+        let value = Some(Secret::new(BASE64_STANDARD.decode(value).ok()?));
+        Some(Answer::Found(0, Found { value, lease: None }))
+    };
     for name in kept.scoped {
         let level = match &name.level {
             Some(level) => Some(Level::new(level.as_bytes())?),
             None => None,
         };
-        let wanted = (level, Name::new(name.name.as_bytes())?);
-        let answer = match (&name.scope, &name.value) {
+        let question = Question::Scoped(level, Name::new(name.name.as_bytes())?);
+        let answered = match (&name.scope, &name.value) {
             (Some(scope), Some(value)) => {
-                let value = Secret::new(BASE64_STANDARD.decode(value).ok()?);
-                Answer::Found(Scope::parse(scope)?, Some(value))
+                Answered::Asked(vec![Scope::parse(scope)?], found(value)?)
             }
-            _ => Answer::Missing,
+            _ => Answered::Asked(vec![], Answer::Missing { document: false }),
         };
-        answers.scoped.insert(wanted, answer);
+        answers.all.insert(question, answered);
     }
-    for (place, kept) in questions.direct.iter().zip(kept.direct) {
-        let found = match kept {
-            KeptPlace::Value(value) => {
-                Found::Value(Secret::new(BASE64_STANDARD.decode(value).ok()?))
-            }
-            KeptPlace::NoKey => Found::NoKey,
-            KeptPlace::Nothing => Found::Nothing,
+    let places = questions
+        .iter()
+        .filter(|question| matches!(question, Question::Direct(_)));
+    for (place, kept) in places.zip(kept.direct) {
+        let answer = match kept {
+            KeptPlace::Value(value) => found(&value)?,
+            KeptPlace::NoKey => Answer::Missing { document: true },
+            KeptPlace::Nothing => Answer::Missing { document: false },
         };
-        answers.direct.insert(place.clone(), Ok(found));
+        let answered = Answered::Asked(vec![], answer);
+        answers.all.insert(place.clone(), answered);
     }
     Some(())
 }

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::table::{NOTHING, table};
 use super::target::{Target, name};
 use super::{print, print_json};
-use crate::stores::Record;
+use crate::stores::{Depth, Record};
 use crate::words::error::{Error, Trouble};
 use crate::words::log;
 use crate::words::name::{Name, Scope};
@@ -87,12 +87,10 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
         .map(|field| ((*field).to_owned(), item.json(field)))
         .collect();
     if options.flag("reveal") {
-        target.prepare(&scope)?;
-        let value = target
-            .store
-            .read(&scope, &name)
-            .map_err(fail)?
-            .ok_or_else(|| fail(Trouble::Absent(None)))?;
+        let found = target.find(&scope, &name, Depth::Values);
+        let found = found.map_err(|trouble| target.error(None, trouble))?;
+        let value = found.map_err(fail)?.and_then(|found| found.value);
+        let value = value.ok_or_else(|| fail(Trouble::Absent(None)))?;
         if !options.flag("json") {
             let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
             return print(&[value.expose(), end].concat());
@@ -142,7 +140,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
     };
     let mut items = Vec::new();
     for scope in scopes {
-        let names = target.store.names(&scope);
+        let names = target.names(&scope);
         for name in names.map_err(|trouble| target.error(Some(scope.to_string()), trouble))? {
             let record = target
                 .store

@@ -309,6 +309,7 @@ impl Options {
             own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
             trim_newline: self.flag("trim-newline"),
             home: self.user_home.clone(),
+            scopes: vec![],
             again: self.value("watch").is_some(),
             // Before the timer, so that what was tried can still be said.
             deadline: self

@@ -10,14 +10,13 @@ use super::logger;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
-use crate::engines::answers::Depth;
 use crate::engines::deliver::Deliveries;
 use crate::engines::init::{
     Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
 };
 use crate::pure::digest::keyed;
 use crate::pure::signal;
-use crate::stores::Access;
+use crate::stores::{Access, Depth};
 use crate::words::error::Error;
 use crate::words::log::{self, Event, Label, Level};
 use crate::words::shown::Shown;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use super::target::unreadable;
-use crate::engines::answers::Depth;
 use crate::engines::render::Template;
+use crate::stores::Depth;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;

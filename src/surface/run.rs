@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::masking::Sought;
 use super::options::Options;
 use super::{logger, refresh, workload};
-use crate::engines::answers::Depth;
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::{self, Files};
 use crate::engines::fill::Piece;
@@ -16,7 +15,7 @@ use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
-use crate::stores;
+use crate::stores::{self, Depth};
 use crate::words::error::Error;
 use crate::words::log::{self, Label, Phase};
 use crate::world::duration;
@@ -125,7 +124,9 @@ pub fn answered<T>(
     let words = std::mem::take(&mut assembled.words);
     drop(assembling);
     let environment = began.elapsed();
-    let access = Arc::new(options.access(&place, started, &words, &assembled.kept));
+    let mut access = options.access(&place, started, &words, &assembled.kept);
+    access.scopes = place.scopes.in_force();
+    let access = Arc::new(access);
     if access.again {
         refresh::check(options, stores::spent(location, &words, &access), &access)?;
     }

@@ -50,7 +50,7 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
     // What is there already may have any name: another program may have put it there.
     let is_new = match how {
         How::Create => true,
-        How::Set => target.store.has(&scope, &name) != Ok(true),
+        How::Set => target.has(&scope, &name) != Ok(true),
         How::Update => false,
     };
     if is_new {
@@ -58,7 +58,9 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
     }
     let value = read_value(options, &name)?;
     let values = [(name.clone(), value)];
-    let written = target.store.write(&scope, &values, how);
+    let written = target
+        .writer()
+        .and_then(|to| to.write(&scope, &values, how));
     written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
     let done = match how {
         How::Create => "created",
@@ -77,12 +79,13 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let target = Target::open(options, &mut started)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
-    if !target.store.has(&scope, &name).map_err(fail)? {
+    if !target.has(&scope, &name).map_err(fail)? {
         return Err(fail(Trouble::Absent(None)));
     }
     let label = target.store.label();
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;
-    target.store.delete(&scope, &name).map_err(fail)?;
+    let removed = target.writer().and_then(|from| from.delete(&scope, &name));
+    removed.map_err(fail)?;
     report(options, &target, &scope, &name, "removed")
 }
 
@@ -98,7 +101,7 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
-        let has = target.store.has(&scope, name);
+        let has = target.has(&scope, name);
         if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
             existing.push(name.clone());
         }
@@ -111,7 +114,8 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
                 &format!("overwrite {} in {scope}", names.join(", ")),
             )?;
         }
-        let written = target.store.write(&scope, &values, How::Set);
+        let writer = target.writer();
+        let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
         written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
     }
     let change = |name: &Name| {

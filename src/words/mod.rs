@@ -3,6 +3,7 @@
 pub mod error;
 pub mod grammar;
 pub mod kind;
+pub mod location;
 pub mod log;
 pub mod name;
 pub mod reference;

@@ -7,7 +7,7 @@ use age::x25519::Recipient;
 
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, meaningful_lines, own_list};
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Asked, Changed, Checked, Recipients, Store};
+use crate::stores::{Changed, Checked, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -31,7 +31,7 @@ impl Recipients for Age {
         for (index, text) in add.iter().chain(remove).enumerate() {
             Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(index + 1))?;
         }
-        self.prepare(&Asked::default())?;
+        self.keys()?;
         let mut changed = Changed::default();
         // From here on nobody else changes a list.
         let root = self.tree.own(Path::new(""))?;
@@ -84,7 +84,7 @@ impl Recipients for Age {
     }
 
     fn check(&self) -> Result<Checked, Trouble> {
-        self.prepare(&Asked::default())?;
+        self.keys()?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
         let common = self.list(None);
@@ -106,7 +106,7 @@ impl Recipients for Age {
                     continue;
                 }
             };
-            for name in self.names(&scope)? {
+            for name in self.tree.names(&scope)? {
                 checked.secrets += 1;
                 if let Err(what) = self.check_secret(&scope, &name, &listed) {
                     checked.findings.push((format!("{scope}/{name}"), what));
@@ -136,7 +136,7 @@ impl Age {
         let mut opened: Vec<Vec<(Name, Secret)>> = Vec::new();
         for scope in scopes {
             let mut values = Vec::new();
-            for name in self.names(scope)? {
+            for name in self.tree.names(scope)? {
                 changed.covered.push((scope.clone(), name.clone()));
                 match self.open_other(scope, &name, &changed.recipients) {
                     Ok(value) => values.extend(value.map(|value| (name, value))),
@@ -174,24 +174,24 @@ impl Age {
         name: &Name,
         recipients: &[String],
     ) -> Result<Option<Secret>, Trouble> {
-        let Some(bytes) = self.tree.read(scope, name)? else {
+        let Some(bytes) = self.read(scope, name)? else {
             return Ok(None);
         };
         let noted = file::inspect(&bytes)?.recipients;
         if noted == Some(sorted(recipients.to_vec())) {
             return Ok(None);
         }
-        file::decrypt(&bytes, self.keys()).map(Some)
+        file::decrypt(&bytes, self.keys()?).map(Some)
     }
 
     fn check_secret(&self, scope: &Scope, name: &Name, listed: &[String]) -> Result<(), String> {
         let bytes = self
-            .tree
             .read(scope, name)
             .map_err(|trouble| trouble.to_string())?;
         let bytes = bytes.unwrap_or_default();
         let inspected = file::inspect(&bytes).map_err(|trouble| trouble.to_string())?;
-        file::decrypt(&bytes, self.keys()).map_err(|trouble| trouble.to_string())?;
+        let keys = self.keys().map_err(|trouble| trouble.to_string())?;
+        file::decrypt(&bytes, keys).map_err(|trouble| trouble.to_string())?;
         match inspected.recipients {
             Some(noted) if noted != listed => Err(
                 "its recipients are not those of its scope; run doorkey store recipient add again"

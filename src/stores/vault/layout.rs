@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::path_of;
 use super::settings::Reader;
 use crate::words::error::Trouble;
 use crate::words::name::{Level, Scope};
@@ -34,14 +35,19 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// The path of requests for what `kind` says (`data`, `metadata`) of a document.
-    pub fn request(&self, kind: &str, document: &str) -> String {
+    /// The path, in the server's interface, of what `kind` says (`data`, `metadata`) of a document.
+    pub fn path(&self, kind: &str, document: &str) -> String {
         let mount = &self.path;
         let inner = self.inside(document);
-        encoded(&match self.versioned {
-            true => format!("v1/{mount}/{kind}/{inner}"),
-            false => format!("v1/{mount}/{inner}"),
-        })
+        match self.versioned {
+            true => format!("{mount}/{kind}/{inner}"),
+            false => format!("{mount}/{inner}"),
+        }
+    }
+
+    /// The path of requests for that.
+    pub fn request(&self, kind: &str, document: &str) -> String {
+        path_of(&self.path(kind, document))
     }
 
     /// A document's path in it. What is written as requests have it (`secret/data/db`) means the
@@ -141,10 +147,14 @@ impl Layout {
     }
 }
 
+/// Whether a step of a path is one, and leads nowhere else.
+pub fn is_step(step: &str) -> bool {
+    !matches!(step, "" | "." | "..") && !step.contains(char::is_control)
+}
+
 /// A path without slashes around it, that leads nowhere else.
 fn clean(path: &str) -> Result<String, Trouble> {
     let path = path.trim_matches('/');
-    let is_step = |step: &str| !matches!(step, "" | "." | "..") && !step.contains(char::is_control);
     if path.split('/').all(is_step) {
         Ok(path.to_owned())
     } else {

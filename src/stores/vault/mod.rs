@@ -19,19 +19,24 @@ use self::layout::{Layout, Mount, encoded};
 use self::login::{Session, header};
 use self::settings::Reader;
 use super::remote::{Remote, Service};
-use super::{Access, Asked, Found, How, Opened, Record, Store};
+use super::{
+    Access, Answer, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer, search,
+};
 use crate::words::error::Trouble;
+use crate::words::location::{Misfit, Part};
 use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
-use crate::words::reference::{Direct, What};
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Method, Request, Server, Settings};
+use crate::world::http::{self, Method, Request, Server, Settings};
 
 pub use self::login::stays;
 pub use self::settings::{CREDENTIALS, PASSING, SETTINGS, VARIABLES};
 
 /// A path, and the version of what is there.
-type Place = (String, Option<u64>);
+type Place = (String, Option<String>);
+
+/// What stands in the place of a path where our own token is meant.
+const LOGIN: &str = "login";
 
 struct Vault {
     label: String,
@@ -46,9 +51,9 @@ struct Vault {
 struct Known {
     /// What is mounted, by the first guess.
     mounts: BTreeMap<String, Mount>,
-    /// The scopes' documents; `None` for one that is not there.
-    scopes: BTreeMap<Scope, Result<Option<Document>, Trouble>>,
-    /// Single documents.
+    /// The scopes' documents, by the paths of locations in them.
+    scopes: BTreeMap<String, String>,
+    /// What was fetched; `None` for a document that is not there.
     places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
@@ -90,13 +95,13 @@ impl Vault {
     }
 
     /// Asks several things at once, with our token.
-    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer, Trouble>>, Trouble> {
+    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<http::Answer, Trouble>>, Trouble> {
         let requests = requests.into_iter().map(|request| ((), request));
         self.remote.round(requests.collect())
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, request: Request) -> Result<Answer, Trouble> {
+    fn ask(&self, request: Request) -> Result<http::Answer, Trouble> {
         self.remote.ask(&(), request)
     }
 
@@ -104,11 +109,13 @@ impl Vault {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The path of the request for a scope's document.
-    fn request_for(&self, scope: &Scope, known: &Known) -> Result<String, Trouble> {
+    /// The path of locations in a scope's document: where a request would find it, as far as that
+    /// can be said without asking.
+    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
         let document = self.layout.document(scope)?;
-        let mount = known.mount_of(&document, &self.layout);
-        Ok(mount.request("data", &document))
+        let path = self.layout.guess(&document).path("data", &document);
+        self.known().scopes.insert(path.clone(), document);
+        Ok(path)
     }
 
     /// Does something with a scope's document, which is fetched unless it has been.
@@ -117,15 +124,96 @@ impl Vault {
         scope: &Scope,
         then: impl FnOnce(Option<&Document>) -> T,
     ) -> Result<T, Trouble> {
-        if !self.known().scopes.contains_key(scope) {
-            self.fetch(std::slice::from_ref(scope), &[])?;
-        }
-        match self.known().scopes.get(scope) {
+        let place = (self.path_in(scope)?, None);
+        self.fetch_places(vec![place.clone()])?;
+        match self.known().places.get(&place) {
             Some(Ok(document)) => Ok(then(document.as_ref())),
             Some(Err(trouble)) => Err(trouble.clone()),
             None => Ok(then(None)),
         }
     }
+
+    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
+    /// not look like "no secrets".
+    fn check_documents(&self) -> Result<(), Trouble> {
+        let mut documents = Vec::new();
+        if self.known().scopes.is_empty() {
+            return Ok(());
+        }
+        for scope in &self.access.scopes {
+            let place = (self.path_in(scope)?, None);
+            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
+                return Ok(());
+            }
+            documents.push(self.layout.document(scope)?);
+        }
+        match documents.is_empty() {
+            true => Ok(()),
+            false => Err(Trouble::NoDocument(documents)),
+        }
+    }
+
+    /// What is at a location, when its document has been fetched.
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+        let Some(key) = &location.key else {
+            let token = |session: &mut Session| copy(&session.token);
+            return Ok(Here::value(Some(self.remote.with_session(token)?)));
+        };
+        let known = self.known();
+        let place = (location.path.clone(), location.version.clone());
+        let document = match known.places.get(&place) {
+            Some(Ok(Some(document))) => document,
+            Some(Err(trouble)) => return Err(trouble.clone()),
+            Some(Ok(None)) | None => return Ok(Here::Nothing),
+        };
+        // A single place is always read.
+        let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
+        Ok(document.member(key).map_or(Here::NoKey, |value| {
+            Here::Found(Found {
+                value: is_asked.then(|| copy(value)),
+                lease: None,
+            })
+        }))
+    }
+}
+
+fn copy(secret: &Secret) -> Secret {
+    Secret::new(secret.expose().to_vec())
+}
+
+/// Takes what a reference says: the path of a document as the server's interface has it, a key
+/// and, it may be, a version; or the word for our own token.
+///
+/// # Errors
+/// Why it is none of them.
+pub fn judge(mut location: Location) -> Result<Location, Misfit> {
+    if is_login(&location) {
+        return Ok(location);
+    }
+    let path = location.path.strip_prefix('/').unwrap_or(&location.path);
+    if !path.split('/').all(layout::is_step) {
+        let why = "a path has no empty steps, no '.' and no '..'";
+        return Err((Part::Path, why));
+    }
+    if location.key.is_none() {
+        return Err((Part::Key, "'#' and a key must follow the path"));
+    }
+    location.path = path.to_owned();
+    let version: u64 = match location.version.as_deref() {
+        // The newest.
+        None | Some("-1") => 0,
+        Some(number) => {
+            let number = number.parse();
+            number.map_err(|_| (Part::Version, "the version is no number"))?
+        }
+    };
+    location.version = (version > 0).then(|| version.to_string());
+    Ok(location)
+}
+
+/// Whether a location stands for our own token.
+pub fn is_login(location: &Location) -> bool {
+    location.path == LOGIN && location.key.is_none()
 }
 
 /// A request's path for what is at a path of the server's interface.
@@ -178,73 +266,28 @@ impl Store for Vault {
         format!("{} of {address} {namespace} {instead}", self.label)
     }
 
-    fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {
-        let mut places = Vec::new();
-        let mut wants_token = false;
-        for direct in &asked.direct {
-            match &direct.what {
-                What::Token => wants_token = true,
-                What::Key { path, version, .. } => places.push((path.clone(), *version)),
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        // What is fetched for a scope is not fetched once more for its path.
-        for scope in &asked.scopes {
-            let request = self.request_for(scope, &self.known())?;
-            places.retain(|(path, version)| version.is_some() || path_of(path) != request);
-        }
-        self.fetch(&asked.scopes, &places)?;
-        if wants_token {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+        Ok(Location {
+            path: self.path_in(scope)?,
+            key: Some(name.to_string()),
+            version: None,
+        })
+    }
+
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+        let (logins, documents): (Vec<_>, Vec<_>) =
+            questions.iter().flatten().partition(|one| is_login(one));
+        let place = |one: &Location| (one.path.clone(), one.version.clone());
+        self.fetch_places(documents.into_iter().map(place).collect())?;
+        self.check_documents()?;
+        if !logins.is_empty() {
             let reader = self.reader();
             self.remote
                 .with_session(|session| session.hand_over(&reader))?;
         }
-        let known = self.known();
-        let absent = |scope: &Scope| matches!(known.scopes.get(scope), Some(Ok(None)));
-        if !asked.scopes.is_empty() && asked.scopes.iter().all(absent) {
-            let paths = asked.scopes.iter().map(|scope| self.layout.document(scope));
-            return Err(Trouble::NoDocument(paths.collect::<Result<_, _>>()?));
-        }
-        Ok(())
-    }
-
-    fn is_laborious(&self) -> bool {
-        false
-    }
-
-    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble> {
-        self.with_document(scope, |document| {
-            let value = document?.member(name.as_str())?;
-            Some(Secret::new(value.expose().to_vec()))
-        })
-    }
-
-    fn read_direct(&self, place: &Direct) -> Result<Found, Trouble> {
-        let (path, key, version) = match &place.what {
-            What::Key { path, key, version } => (path, key, version),
-            What::Token => {
-                let token = |session: &mut Session| session.token.expose().to_vec();
-                return Ok(Found::Value(Secret::new(self.remote.with_session(token)?)));
-            }
-        };
-        let known = self.known();
-        let found = known.places.get(&(path.clone(), *version)).or_else(|| {
-            let mut scopes = known.scopes.iter();
-            let request = |scope| self.request_for(scope, &known).ok();
-            let same = |scope| request(scope) == Some(path_of(path));
-            scopes
-                .find(|(scope, _)| same(scope))
-                .map(|(_, found)| found)
-        });
-        match found {
-            Some(Ok(Some(document))) => Ok(match document.member(key) {
-                Some(value) => Found::Value(Secret::new(value.expose().to_vec())),
-                None => Found::NoKey,
-            }),
-            Some(Err(trouble)) => Err(trouble.clone()),
-            Some(Ok(None)) | None => Ok(Found::Nothing),
-        }
+        let look = |location: &Location| self.look(location, depth);
+        let questions = questions.iter();
+        Ok(questions.map(|question| search(question, look)).collect())
     }
 
     fn leaves_out_missing(&self) -> bool {
@@ -253,21 +296,25 @@ impl Store for Vault {
         ignored.and_then(settings::yes_or_no) == Some(true)
     }
 
-    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
-        self.with_document(scope, |document| {
-            document.is_some_and(|document| document.member(name.as_str()).is_some())
-        })
-    }
-
-    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
-        let mut names = self.with_document(scope, |document| {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        let mut places = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            places.push((self.path_in(scope)?, None));
+        }
+        self.fetch_places(places)?;
+        self.check_documents()?;
+        let names = |document: Option<&Document>| {
             let members = document.map_or(&[][..], |document| &document.members);
             let names = members.iter().map(|(name, _)| name.as_bytes());
-            names.filter_map(Name::new).collect::<Vec<_>>()
-        })?;
-        names.sort();
-        names.dedup();
-        Ok(names)
+            let mut names: Vec<Name> = names.filter_map(Name::new).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        let scopes = scopes.iter();
+        Ok(scopes
+            .map(|scope| self.with_document(scope, names))
+            .collect())
     }
 
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
@@ -306,6 +353,12 @@ impl Store for Vault {
         Ok(scopes)
     }
 
+    fn writer(&self) -> Option<&dyn Writer> {
+        Some(self)
+    }
+}
+
+impl Writer for Vault {
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {

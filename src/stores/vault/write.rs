@@ -53,7 +53,8 @@ impl Vault {
                 Trouble::Deleted(_) | Trouble::Destroyed(_) => Ok(()),
                 other => Err(other),
             })?;
-        self.known().scopes.remove(scope);
+        let place = (self.path_in(scope)?, None);
+        self.known().places.remove(&place);
         let deadline = self.remote.client()?.deadline();
         let mut patches = self.mount_of(&path).versioned;
         let mut compares = how != How::Set;

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::access::{Access, Opened};
+use super::context::{Access, Opened};
 use super::{Store, age, dir, remote, vault};
 use crate::words::error::Error;
+use crate::words::location::{Location, Misfit, Scheme};
+use crate::words::reference::Direct;
 
 /// A kind of store.
 pub struct Kind {
@@ -13,6 +15,8 @@ pub struct Kind {
     pub words: &'static [&'static str],
     /// What stands after it.
     pub place: &'static str,
+    /// What references to single places in it can be; `None` where there are none.
+    pub direct: Option<Places>,
     /// Opens the store at the place after the colon.
     pub open: fn(&str, &Arc<Access>) -> Opened,
     /// The variables that hold its credentials. They are overwritten where they stand as soon
@@ -30,9 +34,19 @@ pub struct Kind {
     pub settings: &'static [&'static str],
 }
 
+/// The single places of a kind of store.
+pub struct Places {
+    /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
+    pub judge: fn(Location) -> Result<Location, Misfit>,
+    /// Whether what is there is our own credential, which a variable of the store's is to hold
+    /// for the workload then.
+    pub hands_over: fn(&Location) -> bool,
+}
+
 const NOTHING: Kind = Kind {
     words: &[],
     place: "DIR",
+    direct: None,
     open: dir::open,
     credentials: &[],
     stays: |_, _| false,
@@ -57,6 +71,10 @@ pub const KINDS: &[Kind] = &[
     Kind {
         words: &["vault", "bao"],
         place: "MOUNT/PREFIX",
+        direct: Some(Places {
+            judge: vault::judge,
+            hands_over: vault::is_login,
+        }),
         open: vault::open,
         credentials: vault::CREDENTIALS,
         stays: vault::stays,
@@ -71,6 +89,25 @@ pub const KINDS: &[Kind] = &[
 fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (word, place) = location.split_once(':')?;
     Some((KINDS.iter().find(|kind| kind.words.contains(&word))?, place))
+}
+
+/// What references to single places begin with.
+pub fn schemes() -> Vec<Scheme> {
+    let mut schemes = Vec::new();
+    for kind in KINDS {
+        if let Some(Places { judge, .. }) = kind.direct {
+            schemes.extend(kind.words.iter().map(|word| Scheme { word, judge }));
+        }
+    }
+    schemes
+}
+
+/// Whether a reference is to the store's own credential, which the workload is to have then.
+pub fn is_handed_over(place: &Direct) -> bool {
+    let mut kinds = KINDS.iter();
+    let kind = kinds.find(|kind| kind.words.contains(&place.scheme));
+    let places = kind.and_then(|kind| kind.direct.as_ref());
+    places.is_some_and(|places| (places.hands_over)(&place.location))
 }
 
 /// The kinds that a launch has to do with: that of its store, and those of the words that its

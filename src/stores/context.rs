@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Store;
 use crate::words::error::Trouble;
+use crate::words::name::Scope;
 use crate::words::secret::Secret;
 
 /// An open store, or why it can't be opened.
@@ -31,6 +32,8 @@ pub struct Access {
     pub variables: Vec<(&'static str, Vec<u8>)>,
     /// Whether all of it is needed again later, in another process.
     pub again: bool,
+    /// The scopes in force, narrowest first; none where a command works on scopes that it names.
+    pub scopes: Vec<Scope>,
     /// When everything has to be over.
     pub deadline: Option<Instant>,
 }
