@@ -68,12 +68,15 @@ pub trait Service: Sized {
     fn log_out(&self, _session: Self::Session, _remote: &Remote<Self>) {}
 }
 
+/// Something that is made once, or why it can't be.
+type Made<T> = Result<Arc<T>, Trouble>;
+
 /// The servers of a store, and our session; both are made when they are first needed.
 pub struct Remote<S: Service> {
     service: S,
     deadline: Option<Instant>,
-    client: OnceLock<Result<Arc<Client>, Trouble>>,
-    servers: Mutex<BTreeMap<S::Host, Result<Arc<Server>, Trouble>>>,
+    client: OnceLock<Made<Client>>,
+    servers: Mutex<BTreeMap<S::Host, Made<Server>>>,
     session: Mutex<Option<S::Session>>,
 }
 
@@ -103,7 +106,7 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
-    pub fn server(&self, host: &S::Host) -> Result<Arc<Server>, Trouble> {
+    pub fn server(&self, host: &S::Host) -> Made<Server> {
         let mut servers = lock(&self.servers);
         if let Some(server) = servers.get(host) {
             return server.clone();

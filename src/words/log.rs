@@ -231,7 +231,6 @@ pub fn say_faults(level: Level, event: Event, before: &str, error: &Error) {
 }
 
 /// Begins a phase of the launch, which ends when what is given is dropped.
-#[must_use]
 pub fn begin(phase: Phase) -> EnteredSpan {
     macro_rules! span {
         ($name:literal) => {
