@@ -16,8 +16,12 @@ fn faults_in_the_configuration() {
     for (text, fault) in [
         (
             "stor = 'canary'\n",
+            format!("{file}:1:1: there is no such setting; did you mean store?"),
+        ),
+        (
+            "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, team-path, cluster-path, project-path, address, namespace, auth, auth-path, role, require-tls, cache, cache-recipient, cache-max-age"
+                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
             ),
         ),
         (

@@ -3,10 +3,22 @@
 use std::sync::Arc;
 
 use super::folder::Tree;
-use super::{Access, Answer, Depth, Here, Location, Names, Opened, Record, Store, search};
+use super::{
+    Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
+};
+use crate::pure::option::{InFile, flag};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
+
+/// Its options.
+pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
+    flag(
+        "trim-newline",
+        "Drop one newline at the end of a dir: secret",
+    ),
+    InFile::Never,
+)];
 
 struct Dir {
     label: String,
@@ -18,12 +30,12 @@ struct Dir {
 ///
 /// # Errors
 /// [`Trouble::NoStore`] where there is no such folder.
-pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let tree = Tree::open(&access.base.join(place), "")?.flat_without_scopes();
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let tree = Tree::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
-        label: format!("dir:{place}"),
+        label: context.label.clone(),
         tree,
-        trim_newline: access.trim_newline,
+        trim_newline: context.said("trim-newline").is_some(),
     }))
 }
 

@@ -24,6 +24,7 @@ mod dir;
 mod folder;
 mod registry;
 mod remote;
+mod settings;
 mod vault;
 
 use std::time::{Instant, SystemTime};
@@ -33,11 +34,12 @@ use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
 
 pub use crate::words::location::Location;
-pub use age::{init as init_age, seal, unseal};
-pub use context::{Access, Opened, Setting};
+pub use age::{KEY_FILE, init as init_age, seal, unseal};
+pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
-    KINDS, Kind, credentials, is_handed_over, open, own_variables, passed, schemes, settings,
-    spent, words_of,
+    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, is_file,
+    is_handed_over, is_same_kind, open, open_places, own_variables, passed, read_variables,
+    schemes, schemes_of, spent, unnamed,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

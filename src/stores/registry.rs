@@ -1,37 +1,77 @@
-//! The table of stores.
+//! The table of stores. What the command line, the configuration file, the grammar of references
+//! and the texts of faults know of any store is made from it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::context::{Access, Opened};
-use super::{Store, age, dir, remote, vault};
+use super::context::{Access, Context, Opened};
+use super::{Store, age, dir, remote, settings, vault};
+use crate::pure::option::{InFile, Opt, Takes};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
 use crate::words::reference::Direct;
 
 /// A kind of store.
 pub struct Kind {
-    /// What stands before the colon: of its location, and of references to single places in it.
-    pub words: &'static [&'static str],
-    /// What stands after it.
+    /// What stands before the colon: of a store's name, and of references to single places in it.
+    pub schemes: &'static [&'static str],
+    /// The form of what stands after it.
     pub place: &'static str,
+    /// What stands above its options in the help.
+    pub heading: &'static str,
+    /// Its options.
+    pub options: &'static [StoreOption],
+    /// Whether they can stand behind its place, as `?KEY=VALUE&KEY=VALUE`; else a `?` is part of
+    /// the place.
+    pub splits: bool,
+    /// The variables that it has to do with, beside those that stand for options.
+    pub variables: &'static [(Use, &'static [&'static str])],
+    /// Whether what a secret's variable holds may stay in memory: it is no secret.
+    pub stays: fn(&str, &[u8]) -> bool,
     /// What references to single places in it can be; `None` where there are none.
     pub direct: Option<Places>,
-    /// Opens the store at the place after the colon.
-    pub open: fn(&str, &Arc<Access>) -> Opened,
-    /// The variables that hold its credentials. They are overwritten where they stand as soon
-    /// as they are read, and no workload gets them.
-    pub credentials: &'static [&'static str],
-    /// Whether what such a variable holds may stay in memory: it is no secret.
-    pub stays: fn(&str, &[u8]) -> bool,
-    /// Its other variables that no workload gets, beside all that begin with `DOORKEY_`.
-    pub variables: &'static [&'static str],
-    /// The variables that it reads and every workload keeps.
-    pub read: &'static [&'static str],
-    /// Of its variables those that list names of variables to be passed on all the same.
-    pub passing: &'static [&'static str],
-    /// Its options.
-    pub settings: &'static [&'static str],
+    /// Opens the store at a place. Nothing is asked.
+    pub open: fn(&str, &Arc<Context>) -> Opened,
+}
+
+/// An option of a kind of store.
+pub struct StoreOption {
+    /// Its id, its value, and what it is.
+    pub option: Opt,
+    /// Whether a configuration file can say it.
+    pub file: InFile,
+    /// Whether the command line has it, too, and with it a variable, and the top of the
+    /// configuration file. New ones stand behind the place, and in `[store]`.
+    pub flag: bool,
+}
+
+impl StoreOption {
+    /// An option that stands behind the place, and in `[store]` of a configuration file.
+    pub const fn new(option: Opt, file: InFile) -> Self {
+        let flag = false;
+        StoreOption { option, file, flag }
+    }
+
+    /// One that the command line has as well.
+    pub const fn flag(option: Opt, file: InFile) -> Self {
+        let flag = true;
+        StoreOption { option, file, flag }
+    }
+}
+
+/// What a variable is to a store. One can be several things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A secret: overwritten where it stands as soon as it is read, and no workload gets it.
+    Secret,
+    /// About the store, and nothing else: read, and no workload gets it.
+    Own,
+    /// Read, and the workload keeps it: it is everybody's, or how the workload says who it is.
+    Kept,
+    /// A list of variables that the workload keeps although they are the store's own.
+    Passing,
+    /// The path of a file with a credential, which can be read again.
+    File,
 }
 
 /// The single places of a kind of store.
@@ -44,51 +84,75 @@ pub struct Places {
 }
 
 const NOTHING: Kind = Kind {
-    words: &[],
+    schemes: &[],
     place: "DIR",
+    heading: "Store",
+    options: &[],
+    splits: false,
+    variables: &[],
+    stays: |_, _| false,
     direct: None,
     open: dir::open,
-    credentials: &[],
-    stays: |_, _| false,
-    variables: &[],
-    read: &[],
-    passing: &[],
-    settings: &[],
 };
 
 /// Every kind of store.
-pub const KINDS: &[Kind] = &[
+pub static KINDS: &[Kind] = &[
     Kind {
-        words: &["age"],
+        schemes: &["age"],
+        options: age::OPTIONS,
+        variables: &[(Use::Secret, &[age::KEY])],
         open: age::open,
-        credentials: &[age::KEY],
         ..NOTHING
     },
     Kind {
-        words: &["dir"],
+        schemes: &["dir"],
+        options: dir::OPTIONS,
         ..NOTHING
     },
     Kind {
-        words: &["vault", "bao"],
+        schemes: &["vault", "bao"],
         place: "MOUNT/PREFIX",
+        heading: "OpenBao and Vault",
+        options: vault::OPTIONS,
+        splits: true,
+        variables: &[
+            (Use::Secret, vault::CREDENTIALS),
+            (Use::Own, vault::VARIABLES),
+            (Use::File, vault::FILES),
+            (Use::Passing, vault::PASSING),
+            (Use::Kept, remote::VARIABLES),
+            (Use::File, remote::FILES),
+        ],
+        stays: vault::stays,
         direct: Some(Places {
             judge: vault::judge,
             hands_over: vault::is_login,
         }),
         open: vault::open,
-        credentials: vault::CREDENTIALS,
-        stays: vault::stays,
-        variables: vault::VARIABLES,
-        read: remote::VARIABLES,
-        passing: vault::PASSING,
-        settings: vault::SETTINGS,
     },
 ];
 
-/// The kind of the store at `location`, and the place after the colon.
+impl Kind {
+    /// Its variables of some uses.
+    fn variables(&self, uses: &[Use]) -> impl Iterator<Item = &'static str> {
+        let lists = self.variables.iter();
+        let lists = lists.filter(move |(of, _)| uses.contains(of));
+        lists.flat_map(|(_, names)| names.iter().copied())
+    }
+
+    /// Whether it has credentials that are doorkey's own, whatever the store.
+    fn is_ours(&self) -> bool {
+        let mut secrets = self.variables(&[Use::Secret]);
+        secrets.any(|name| name.starts_with("DOORKEY_"))
+    }
+}
+
+/// The kind of the store at `location`, and what stands after the colon.
 fn kind(location: &str) -> Option<(&'static Kind, &str)> {
-    let (word, place) = location.split_once(':')?;
-    Some((KINDS.iter().find(|kind| kind.words.contains(&word))?, place))
+    let (scheme, place) = location.split_once(':')?;
+    let mut kinds = KINDS.iter();
+    let kind = kinds.find(|kind| kind.schemes.contains(&scheme))?;
+    Some((kind, place))
 }
 
 /// What references to single places begin with.
@@ -96,7 +160,7 @@ pub fn schemes() -> Vec<Scheme> {
     let mut schemes = Vec::new();
     for kind in KINDS {
         if let Some(Places { judge, .. }) = kind.direct {
-            schemes.extend(kind.words.iter().map(|word| Scheme { word, judge }));
+            schemes.extend(kind.schemes.iter().map(|word| Scheme { word, judge }));
         }
     }
     schemes
@@ -105,30 +169,27 @@ pub fn schemes() -> Vec<Scheme> {
 /// Whether a reference is to the store's own credential, which the workload is to have then.
 pub fn is_handed_over(place: &Direct) -> bool {
     let mut kinds = KINDS.iter();
-    let kind = kinds.find(|kind| kind.words.contains(&place.scheme));
+    let kind = kinds.find(|kind| kind.schemes.contains(&place.scheme));
     let places = kind.and_then(|kind| kind.direct.as_ref());
     places.is_some_and(|places| (places.hands_over)(&place.location))
 }
 
-/// The kinds that a launch has to do with: that of its store, and those of the words that its
+/// The kinds that a launch has to do with: that of its store, and those of the schemes that its
 /// references to single places begin with.
-fn used(location: Option<&str>, words: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
-    let chosen = location.and_then(kind).map(|(kind, _)| kind.words);
+fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
+    let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
     KINDS.iter().filter(move |kind| {
-        chosen == Some(kind.words) || kind.words.iter().any(|word| words.contains(word))
+        chosen == Some(kind.schemes) || kind.schemes.iter().any(|one| schemes.contains(one))
     })
 }
 
 /// The variables that hold credentials for a launch: those of the kinds that it uses, and those
 /// that are doorkey's own, whatever the store.
-pub fn credentials(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
-    let mut names: Vec<_> = used(location, words)
-        .flat_map(|kind| kind.credentials)
-        .copied()
+pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let used = used(location, schemes).chain(KINDS.iter().filter(|kind| kind.is_ours()));
+    let mut names: Vec<_> = used
+        .flat_map(|kind| kind.variables(&[Use::Secret]))
         .collect();
-    let ours = KINDS.iter().flat_map(|kind| kind.credentials).copied();
-    let ours = ours.filter(|name| name.starts_with("DOORKEY_"));
-    names.extend(ours);
     names.sort_unstable();
     names.dedup();
     names
@@ -136,12 +197,18 @@ pub fn credentials(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'stat
 
 /// Of those the ones that are set, so that a process which is to read them again would have to
 /// keep a secret.
-pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) -> Vec<&'static str> {
+pub fn spent(
+    location: Option<&str>,
+    schemes: &BTreeSet<&str>,
+    access: &Access,
+) -> Vec<&'static str> {
     let stays = |name: &str, value: &[u8]| {
-        let mut kinds = KINDS.iter().filter(|kind| kind.credentials.contains(&name));
+        let mut kinds = KINDS
+            .iter()
+            .filter(|kind| kind.variables(&[Use::Secret]).any(|known| known == name));
         kinds.all(|kind| (kind.stays)(name, value))
     };
-    let mut names = credentials(location, words);
+    let mut names = credentials(location, schemes);
     names.retain(|name| {
         let value = access.credential(name);
         value.is_some_and(|value| !stays(name, value.expose()))
@@ -150,59 +217,116 @@ pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) ->
 }
 
 /// All variables that no workload of such a launch gets.
-pub fn own_variables(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
-    let all = |kind: &'static Kind| [kind.credentials, kind.variables].concat();
-    used(location, words).flat_map(all).collect()
+pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
+    used(location, schemes).flat_map(own).collect()
 }
 
 /// The variables that list names of variables which are passed on all the same.
-pub fn passed(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
-    let lists = used(location, words).flat_map(|kind| kind.passing);
-    lists.copied().collect()
+pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let lists = used(location, schemes).flat_map(|kind| kind.variables(&[Use::Passing]));
+    lists.collect()
 }
 
-/// The options of the kinds that a launch uses, and the variables that they read beside their
-/// credentials.
-pub fn settings(
+/// The variables that a launch reads beside its credentials.
+pub fn read_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let read = |kind: &'static Kind| kind.variables(&[Use::Own, Use::Kept]);
+    used(location, schemes).flat_map(read).collect()
+}
+
+/// The options on the command line of the kinds that a launch has to do with.
+pub fn flags(
     location: Option<&str>,
-    words: &BTreeSet<&str>,
-) -> (Vec<&'static str>, Vec<&'static str>) {
-    let (mut options, mut variables) = (Vec::new(), Vec::new());
-    for kind in used(location, words) {
-        options.extend(kind.settings);
-        variables.extend(kind.variables.iter().chain(kind.read));
-    }
-    (options, variables)
+    schemes: &BTreeSet<&str>,
+) -> impl Iterator<Item = &'static StoreOption> {
+    let used: Vec<_> = used(location, schemes).map(|kind| kind.schemes).collect();
+    let kinds = KINDS.iter();
+    let kinds = kinds.filter(move |kind| kind.is_ours() || used.contains(&kind.schemes));
+    kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
 }
 
-/// Opens the store that `location` names, as `WORD:PLACE`.
+/// Whether an option, or a variable, is the path of a file with a credential.
+pub fn is_file(name: &str) -> bool {
+    KINDS.iter().any(|kind| {
+        let mut options = kind.options.iter().map(|option| &option.option);
+        options.any(|option| option.id == name && option.takes == Takes::Value("FILE"))
+            || kind.variables(&[Use::File]).any(|known| known == name)
+    })
+}
+
+/// What the configuration file can say of stores at its top.
+pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
+    let options = KINDS.iter().flat_map(|kind| kind.options);
+    let options = options.filter(|option| option.flag && option.file != InFile::Never);
+    options.map(|option| (option.option.id, option.file))
+}
+
+/// The forms of a store's name, as help and faults list them.
+pub fn forms() -> String {
+    let forms = KINDS.iter();
+    let forms = forms.filter_map(|kind| Some(format!("{}:{}", kind.schemes.first()?, kind.place)));
+    let mut forms: Vec<_> = forms.collect();
+    let last = forms.pop().unwrap_or_default();
+    format!("{} or {last}", forms.join(", "))
+}
+
+/// That no store is named, and how to name one.
+pub fn unnamed() -> Error {
+    Error::NoStore(forms())
+}
+
+/// Opens the store that the scopes are in, which `location` names as `SCHEME:PLACE`.
 ///
 /// # Errors
-/// A usage error for an unknown word; whatever keeps the store from being opened.
+/// A usage error for an unknown scheme; whatever keeps the store from being opened.
 pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
-    let Some((kind, place)) = kind(location) else {
-        let known: Vec<_> = KINDS
-            .iter()
-            .flat_map(|kind| {
-                kind.words
-                    .iter()
-                    .map(|word| format!("{word}:{}", kind.place))
-            })
-            .collect();
+    let Some((kind, after)) = kind(location) else {
+        let form = |kind: &Kind| {
+            let forms = kind.schemes.iter();
+            let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
+            forms.collect::<Vec<_>>().join(", ")
+        };
+        let known: Vec<_> = KINDS.iter().map(form).collect();
         return Err(Error::Usage(format!(
             "the store must be one of {}",
             known.join(", ")
         )));
     };
-    (kind.open)(place, access).map_err(|trouble| Error::Store {
+    let fail = |trouble| Error::Store {
         store: location.to_owned(),
         trouble,
-    })
+    };
+    let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
+    own.extend(settings::in_table(kind, access)?);
+    let label = format!("{}:{after}", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, label, own));
+    (kind.open)(place, &context).map_err(fail)
 }
 
-/// The words that stand for the kind of the store at `location`.
-pub fn words_of(location: &str) -> &'static [&'static str] {
+/// Opens the store of references to single places that begin with a scheme.
+///
+/// # Errors
+/// Whatever keeps it from being opened.
+pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
+    let store = format!("{scheme}:");
+    let mut kinds = KINDS.iter();
+    let Some(kind) = kinds.find(|kind| kind.schemes.contains(&scheme)) else {
+        return Err(unnamed());
+    };
+    let label = format!("{}:", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, label, vec![]));
+    (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
+}
+
+/// Whether two names are of stores of the same kind.
+pub fn is_same_kind(one: &str, other: &str) -> bool {
+    let schemes = |location| kind(location).map(|(kind, _)| kind.schemes);
+    schemes(one) == schemes(other)
+}
+
+/// The schemes that stand for the kind of the store at `location`.
+pub fn schemes_of(location: &str) -> &'static [&'static str] {
     kind(location)
-        .map(|(kind, _)| kind.words)
+        .map(|(kind, _)| kind.schemes)
         .unwrap_or_default()
 }

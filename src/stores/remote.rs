@@ -27,6 +27,9 @@ pub const VARIABLES: &[&str] = &[
     "SSL_CERT_FILE",
 ];
 
+/// Of those the ones that are paths of files.
+pub const FILES: &[&str] = &["SSL_CERT_FILE"];
+
 /// The longest that one try takes where nothing else is said, and all of them where there is no
 /// deadline.
 pub const ATTEMPT: Duration = Duration::from_secs(60);

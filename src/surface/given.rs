@@ -6,9 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use clap::{ArgAction, Command};
 
 use super::cli::Leaf;
-use super::flags::{self, Kind, Opt};
+use super::flags;
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
+use crate::pure::option::{Opt, Takes};
 
 /// The arguments that may be options, and the variables that stand for some.
 pub struct Given<'a> {
@@ -56,7 +57,7 @@ impl<'a> Given<'a> {
     pub fn asks_for_supervisor(&self, leaf: &Leaf) -> Option<Asked> {
         let is_given = |option: &Opt| {
             let value = lookup(&self.variables, variable(option.id).as_bytes());
-            let means_no = |value| option.kind == Kind::Flag && is_no(value);
+            let means_no = |value| option.takes == Takes::Flag && is_no(value);
             value.is_some_and(|value| !value.is_empty() && !means_no(value))
                 || self.is_argument(option, leaf)
         };
@@ -120,7 +121,7 @@ impl Opt {
     }
 
     fn has_value(&self) -> bool {
-        !matches!(self.kind, Kind::Flag | Kind::Help)
+        !matches!(self.takes, Takes::Flag | Takes::Help)
     }
 }
 
@@ -175,8 +176,8 @@ mod tests {
 
     use super::{Given, variable};
     use crate::engines::init::Asked;
+    use crate::pure::option::{Opt, Takes};
     use crate::surface::cli::LEAVES;
-    use crate::surface::flags::{Kind, Opt};
 
     fn has(option: &Opt, arguments: &[String], environment: &[&'static CStr]) -> bool {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -272,7 +273,7 @@ mod tests {
                 let hidden = ["--".to_owned(), form];
                 assert!(!has(option, &hidden, &[]), "{}", option.id);
             }
-            if option.kind != Kind::Help {
+            if option.takes != Takes::Help {
                 let entry = CString::new(variable(option.id) + "=").unwrap();
                 assert!(has(option, &[], &[Box::leak(entry.into_boxed_c_str())]));
             }

@@ -2,6 +2,7 @@
 
 mod check;
 pub mod cli;
+mod configuration;
 mod env;
 mod flags;
 mod given;

@@ -11,25 +11,22 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use super::cli::Leaf;
+use super::configuration::Place;
 use super::given::{Given, variable};
 use super::logger::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::engines::cache::Cache;
-use crate::pure::config::{self, Config};
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Access, Setting};
+use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::words::error::Error;
-use crate::words::log::{self, Level};
+use crate::words::log::Level;
 use crate::words::name::Name;
 use crate::world::environ::{Started, c_string};
-use crate::world::{duration, files, terminal};
+use crate::world::{duration, terminal};
 
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
-
-/// `doorkey.toml` is not larger than this, in bytes.
-const LARGEST_CONFIG: usize = 64 * 1024;
 
 /// The options of one subcommand.
 pub struct Options {
@@ -254,7 +251,8 @@ impl Options {
     /// # Errors
     /// A usage error, or a configuration file that can't be read.
     pub fn place(&self) -> Result<Place, Error> {
-        let (config, base) = self.config()?;
+        let (config, file) = self.config()?;
+        let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let name = |id: &str| match (self.name(id)?, config.get(id)) {
             (None, Some(text)) => Name::new(text.as_bytes())
                 .map(Some)
@@ -265,15 +263,20 @@ impl Options {
             project: name("project")?,
             cluster: name("cluster")?,
         };
-        let (store, base) = match self.text("store")? {
-            Some(store) => (Some(store.to_owned()), PathBuf::new()),
-            None => (config.get("store").map(str::to_owned), base),
+        let (store, origin, base) = match self.text("store")? {
+            Some(store) => (Some(store.to_owned()), Origin::Said, PathBuf::new()),
+            None => {
+                let store = config.get("store").map(str::to_owned);
+                (store, Origin::Configured, base)
+            }
         };
         Ok(Place {
             store,
+            origin,
             base,
             scopes,
             config,
+            file,
         })
     }
 
@@ -287,27 +290,29 @@ impl Options {
         kept: &[Vec<u8>],
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
-        let credentials = stores::credentials(place.store.as_deref(), words);
-        let (ids, names) = stores::settings(place.store.as_deref(), words);
-        let setting = |id: &'static str| {
-            let flag = self.flag(id).then(String::new);
-            let said = flag.or_else(|| self.text(id).ok().flatten().map(str::to_owned));
-            let configured = place.config.get(id).map(str::to_owned);
-            let of = |said| move |value| Setting { id, value, said };
-            [said.map(of(true)), configured.map(of(false))]
+        let location = place.store.as_deref();
+        let credentials = stores::credentials(location, words);
+        let setting = |option: &'static StoreOption| {
+            let id = option.option.id;
+            let flag = self.flag(id).then(OsString::new);
+            let said = flag.or_else(|| self.value(id).map(OsStr::to_owned));
+            let configured = place.config.get(id).map(OsString::from);
+            let of = |origin| move |value| Setting { id, value, origin };
+            let configured = configured.map(of(Origin::Configured));
+            [said.map(of(Origin::Said)), configured]
         };
         let variable = |name: &'static str| {
             let value = lookup(&started.environment, name.as_bytes())?;
             Some((name, value.to_vec()))
         };
+        let names = stores::read_variables(location, words);
+        let settings = stores::flags(location, words).flat_map(setting);
         Access {
             base: place.base.clone(),
-            settings: ids.into_iter().flat_map(setting).flatten().collect(),
+            settings: settings.flatten().collect(),
             variables: names.into_iter().filter_map(variable).collect(),
             credentials: started.take(&credentials, keeps),
-            key_file: self.value("key-file").map(PathBuf::from),
-            own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
-            trim_newline: self.flag("trim-newline"),
+            config_home: self.home.clone(),
             home: self.user_home.clone(),
             scopes: vec![],
             again: self.value("watch").is_some(),
@@ -316,6 +321,7 @@ impl Options {
                 .timeout()
                 .ok()
                 .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
+            of_main: place.of_main(),
         }
     }
 
@@ -349,55 +355,6 @@ impl Options {
             access: Arc::clone(access),
         }))
     }
-
-    /// The configuration, and the folder that its store starts from.
-    fn config(&self) -> Result<(Config, PathBuf), Error> {
-        let read = |path: &Path, named| match files::read(path, LARGEST_CONFIG) {
-            Ok(text) => config::parse(&text, named).map_err(|at| Error::Text {
-                path: path.to_owned(),
-                at,
-            }),
-            Err(error) => Err(Error::file("read", path, error)),
-        };
-        let folder = |path: &Path| path.parent().unwrap_or(Path::new("")).to_owned();
-        if let Some(file) = self.value("config") {
-            let file = Path::new(file);
-            return Ok((read(file, true)?, folder(file)));
-        }
-        let Some(start) = self.start_folder()? else {
-            return Ok(Default::default());
-        };
-        for above in start.ancestors() {
-            let file = above.join("doorkey.toml");
-            if files::exists(&file) {
-                log::debug!("settings come from {}", file.display());
-                let config = read(&file, false)?;
-                for setting in &config.ignored {
-                    log::warning!(
-                        Ignored;
-                        "{}: {setting} counts only in a file that --config names; ignored",
-                        file.display()
-                    );
-                }
-                return Ok((config, folder(&file)));
-            }
-        }
-        Ok(Default::default())
-    }
-
-    fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
-        match self.value("cwd") {
-            // A working directory that was removed has no configuration above it.
-            None => Ok(std::env::current_dir().ok()),
-            Some(folder) => {
-                let folder = Path::new(folder);
-                let found = folder.canonicalize();
-                found
-                    .map(Some)
-                    .map_err(|error| Error::file("read", folder, error))
-            }
-        }
-    }
 }
 
 /// The log's format where the arguments can't be parsed: JSON if they seem to say so.
@@ -417,18 +374,6 @@ fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Forma
 }
 
 const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
-
-/// Where secrets are looked for.
-pub struct Place {
-    /// The store, as `SCHEME:PLACE`.
-    pub store: Option<String>,
-    /// The folder that a relative place starts from.
-    pub base: PathBuf,
-    /// The scopes in force.
-    pub scopes: Scopes,
-    /// What else `doorkey.toml` says.
-    pub config: Config,
-}
 
 /// The absolute path that a variable holds.
 fn folder(environment: &[&'static CStr], name: &str) -> Option<PathBuf> {

@@ -16,7 +16,7 @@ use crate::engines::init::{
 };
 use crate::pure::digest::keyed;
 use crate::pure::signal;
-use crate::stores::{Access, Depth};
+use crate::stores::{self, Access, Depth};
 use crate::words::error::Error;
 use crate::words::log::{self, Event, Label, Level};
 use crate::words::shown::Shown;
@@ -33,12 +33,12 @@ pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(),
             "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
         )));
     }
-    let given = ["env-file", "spec", "key-file"].map(|id| options.values(id));
+    let given = ["env-file", "spec"].map(|id| options.values(id));
     let given = given.iter().flatten().map(Path::new);
     let settings = access.settings.iter();
-    let settings = settings.filter(|setting| setting.id.ends_with("-file"));
+    let settings = settings.filter(|setting| stores::is_file(setting.id));
     let variables = access.variables.iter();
-    let variables = variables.filter(|(name, _)| name.ends_with("_FILE"));
+    let variables = variables.filter(|(name, _)| stores::is_file(name));
     let mut files = given
         .chain(settings.map(|setting| Path::new(&setting.value)))
         .chain(variables.map(|(_, file)| Path::new(OsStr::from_bytes(file))));

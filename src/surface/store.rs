@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::options::{Options, Place};
+use super::configuration::Place;
+use super::options::Options;
 use super::target::Target;
 use super::{print, print_json};
 use crate::pure::config::Config;
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Changed, Recipients};
+use crate::stores::{self, Changed, Origin, Recipients};
 use crate::words::error::{Error, Trouble};
 use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
@@ -28,9 +29,11 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
     let store = format!("age:{}", dir.display());
     let place = Place {
         store: Some(store.clone()),
+        origin: Origin::Said,
         base: PathBuf::new(),
         scopes: Scopes::default(),
         config: Config::default(),
+        file: PathBuf::new(),
     };
     let access = options.access(&place, &mut started, &BTreeSet::new(), &[]);
     let made = stores::init_age(Path::new(dir), &access).map_err(|trouble| Error::Store {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::options::{Options, Place};
+use super::configuration::Place;
+use super::options::Options;
 use crate::pure::nearest::nearest;
 use crate::stores::{self, Answer, Depth, Found, Store, Writer};
 use crate::words::error::{Error, Trouble};
@@ -26,7 +27,7 @@ impl Target {
     /// Usage, or why it can't be opened.
     pub fn open(options: &Options, started: &mut Started) -> Result<Self, Error> {
         let place = options.place()?;
-        let location = place.store.as_deref().ok_or(Error::NoStore)?;
+        let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[]));
         let store = stores::open(location, &access)?;
         Ok(Target { store, place })

@@ -94,8 +94,8 @@ pub enum Error {
         /// What.
         what: String,
     },
-    /// There are references, but no store was named.
-    NoStore,
+    /// There are references, but no store was named; the forms of what would be one.
+    NoStore(String),
     /// The store as a whole can't be used.
     Store {
         /// The store, as it was named.
@@ -279,12 +279,20 @@ impl fmt::Display for Error {
             Error::Fault(fault) => fault.fmt(f),
             Error::File { doing, path, why } => write!(f, "can't {doing} {}: {why}", shown(path)),
             Error::Text { path, at } => {
-                write!(f, "{}:{}:{}: {}", shown(path), at.line, at.column, at.reason)
+                write!(
+                    f,
+                    "{}:{}:{}: {}",
+                    shown(path),
+                    at.line,
+                    at.column,
+                    at.reason
+                )
             }
             Error::Declined => f.write_str("nothing is changed"),
             Error::Found { place, what } => write!(f, "{place}: {what}"),
-            Error::NoStore => f.write_str(
-                "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
+            Error::NoStore(forms) => write!(
+                f,
+                "no store is named: give --store {forms}, DOORKEY_STORE, or store = in doorkey.toml"
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
             Error::NoMemoryFile { what, why } => write!(
@@ -296,7 +304,11 @@ impl fmt::Display for Error {
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", Shown(command))
             }
-            Error::TooLargeTogether { total, limit, longest } => write!(
+            Error::TooLargeTogether {
+                total,
+                limit,
+                longest,
+            } => write!(
                 f,
                 "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
                 Shown(longest)

@@ -6,7 +6,7 @@ impl Error {
     /// Its kind, in a word that stays.
     pub fn kind(&self) -> &'static str {
         match self {
-            Error::Usage(_) | Error::NoStore => "usage",
+            Error::Usage(_) | Error::NoStore(_) => "usage",
             Error::Fault(fault) => fault.cause.kind(),
             Error::Text { .. } => "malformed",
             Error::Store { trouble, .. } => trouble.kind(),

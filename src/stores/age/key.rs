@@ -1,12 +1,12 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
-use super::{KEY, LARGEST_LIST, meaningful_lines};
+use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
 use crate::words::error::{Os, Trouble};
 use crate::words::secret::Secret;
@@ -22,8 +22,8 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
     }
     let path = place(access)?;
     let shown = path.display().to_string();
-    let file = match files::read_key(path, LARGEST_LIST) {
-        Err(error) if files::is_absent(&error) && access.key_file.is_none() => {
+    let file = match files::read_key(&path, LARGEST_LIST) {
+        Err(error) if files::is_absent(&error) && access.path(KEY_FILE.id).is_none() => {
             return Err(Trouble::NoKey(format!(
                 "none is named, and {shown} does not exist"
             )));
@@ -46,11 +46,10 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
 ///
 /// # Errors
 /// Where there is no folder that it could be in.
-pub fn place(access: &Access) -> Result<&Path, Trouble> {
-    let path = access
-        .key_file
-        .as_deref()
-        .or(access.own_key_file.as_deref());
+pub fn place(access: &Access) -> Result<PathBuf, Trouble> {
+    let named = access.path(KEY_FILE.id).map(Path::to_owned);
+    let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt"));
+    let path = named.or_else(own);
     path.ok_or_else(|| Trouble::NoKey("none is named, and there is no HOME".to_owned()))
 }
 

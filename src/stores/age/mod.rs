@@ -13,9 +13,10 @@ use age::x25519::{Identity, Recipient};
 
 use super::folder::{Tree, scope_folder, unwritten};
 use super::{
-    Access, Answer, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store, Writer,
-    search,
+    Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
+    StoreOption, Writer, search,
 };
+use crate::pure::option::{InFile, Opt, value};
 use crate::words::error::{Malformed, Os, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -25,6 +26,12 @@ use crate::world::processors;
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
+
+/// The option that names the key's file.
+pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
+
+/// Its options.
+pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(KEY_FILE, InFile::Never)];
 
 /// The file that lists who can read the store, or a scope, in the format of `age -R`.
 const RECIPIENTS: &str = "recipients.txt";
@@ -42,7 +49,7 @@ const MOST_THREADS: usize = 8;
 struct Age {
     label: String,
     tree: Tree,
-    access: Arc<Access>,
+    context: Arc<Context>,
     keys: OnceLock<Vec<Identity>>,
 }
 
@@ -50,8 +57,8 @@ struct Age {
 ///
 /// # Errors
 /// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it.
-pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let tree = Tree::open(&access.base.join(place), ".age")?;
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let tree = Tree::open(&context.base.join(place), ".age")?;
     if !tree.has_scopes()
         && tree
             .read_file(Path::new(RECIPIENTS), LARGEST_LIST)?
@@ -60,9 +67,9 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
         return Err(Trouble::NoStore);
     }
     Ok(Box::new(Age {
-        label: format!("age:{place}"),
+        label: context.label.clone(),
         tree,
-        access: Arc::clone(access),
+        context: Arc::clone(context),
         keys: OnceLock::new(),
     }))
 }
@@ -195,7 +202,7 @@ impl Age {
     /// The keys to read with, which are looked for when they are first needed.
     fn keys(&self) -> Result<&[Identity], Trouble> {
         if self.keys.get().is_none() {
-            let keys = key::find(&self.access)?;
+            let keys = key::find(&self.context)?;
             let _ = self.keys.set(keys);
         }
         Ok(self.keys.get().map(Vec::as_slice).unwrap_or_default())
@@ -296,11 +303,11 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     };
     if access.credential(KEY).is_none() {
         let path = key::place(access)?;
-        if files::is_within(path, &place) {
+        if files::is_within(&path, &place) {
             return Err(Trouble::KeyInside(path.display().to_string()));
         }
-        if !files::exists(path) {
-            files::write_private(path, key::generate().expose()).map_err(unwritable)?;
+        if !files::exists(&path) {
+            files::write_private(&path, key::generate().expose()).map_err(unwritable)?;
             made.new_key = true;
         }
         made.key = path.display().to_string();

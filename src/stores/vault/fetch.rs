@@ -54,7 +54,7 @@ impl Vault {
         let is_of_scope =
             |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
         if places.iter().any(is_of_scope) {
-            for scope in &self.access.scopes {
+            for scope in &self.context.scopes {
                 places.push((self.path_in(scope)?, None));
             }
         }

@@ -80,22 +80,24 @@ impl Layout {
     /// # Errors
     /// What is wrong with it.
     pub fn new(place: &str, reader: &Reader<'_>) -> Result<Self, Trouble> {
-        let (prefix, query) = place.split_once('?').unwrap_or((place, ""));
-        let versioned = match query {
-            "" => None,
-            "kv=1" => Some(false),
-            "kv=2" => Some(true),
-            _ => {
+        let said = |id: &str| reader.0.said(id).or_else(|| reader.0.configured(id));
+        let versioned = match said("kv") {
+            None => None,
+            Some("1") => Some(false),
+            Some("2") => Some(true),
+            Some(_) => {
                 let why = "after '?' the store's name has kv=1 or kv=2";
                 return Err(Trouble::Setting(why.to_owned()));
             }
         };
         let path = |id: &str| {
-            let given = reader.0.said(id).or_else(|| reader.0.configured(id));
-            given.filter(|path| !path.is_empty()).map(clean).transpose()
+            said(id)
+                .filter(|path| !path.is_empty())
+                .map(clean)
+                .transpose()
         };
         Ok(Layout {
-            prefix: match prefix {
+            prefix: match place {
                 "" => String::new(),
                 prefix => clean(prefix)?,
             },

@@ -20,7 +20,8 @@ use self::login::{Session, header};
 use self::settings::Reader;
 use super::remote::{Remote, Service};
 use super::{
-    Access, Answer, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer, search,
+    Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
+    search,
 };
 use crate::words::error::Trouble;
 use crate::words::location::{Misfit, Part};
@@ -30,7 +31,7 @@ use crate::words::secret::Secret;
 use crate::world::http::{self, Method, Request, Server, Settings};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, PASSING, SETTINGS, VARIABLES};
+pub use self::settings::{CREDENTIALS, FILES, OPTIONS, PASSING, VARIABLES};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<String>);
@@ -40,7 +41,7 @@ const LOGIN: &str = "login";
 
 struct Vault {
     label: String,
-    access: Arc<Access>,
+    context: Arc<Context>,
     layout: Layout,
     remote: Remote<Who>,
     /// What is known of the server.
@@ -71,8 +72,8 @@ impl Known {
 ///
 /// # Errors
 /// Settings that are missing or can't be used.
-pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let reader = Reader(access);
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let reader = Reader(context);
     let layout = Layout::new(place, &reader)?;
     if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
         log::warning!(
@@ -81,17 +82,17 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
         );
     }
     Ok(Box::new(Vault {
-        label: format!("vault:{place}"),
-        access: Arc::clone(access),
+        label: context.label.clone(),
+        context: Arc::clone(context),
         layout,
-        remote: Remote::new(Who(Arc::clone(access)), access),
+        remote: Remote::new(Who(Arc::clone(context)), context),
         known: Mutex::default(),
     }))
 }
 
 impl Vault {
     fn reader(&self) -> Reader<'_> {
-        Reader(&self.access)
+        Reader(&self.context)
     }
 
     /// Asks several things at once, with our token.
@@ -140,7 +141,7 @@ impl Vault {
         if self.known().scopes.is_empty() {
             return Ok(());
         }
-        for scope in &self.access.scopes {
+        for scope in &self.context.scopes {
             let place = (self.path_in(scope)?, None);
             if !matches!(self.known().places.get(&place), Some(Ok(None))) {
                 return Ok(());
@@ -227,7 +228,7 @@ fn get(path: String) -> Request {
 }
 
 /// Who we are to the server.
-struct Who(Arc<Access>);
+struct Who(Arc<Context>);
 
 impl Service for Who {
     type Host = ();

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::answer;
-use crate::stores::{Access, remote};
+use crate::pure::option::{InFile, flag, value};
+use crate::stores::{Context, StoreOption, remote};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
 use crate::world::duration;
@@ -75,25 +76,86 @@ pub const VARIABLES: &[&str] = both![
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
 
+/// Paths of files with credentials.
+pub const FILES: &[&str] = both![
+    "JWT_FILE",
+    "PASSWORD_FILE",
+    "ROLE_ID_FILE",
+    "SECRET_ID_FILE",
+    "TOKEN_FILE",
+];
+
 /// Options.
-pub const SETTINGS: &[&str] = &[
-    "address",
-    "auth",
-    "auth-path",
-    "cluster-path",
-    "namespace",
-    "no-revoke",
-    "project-path",
-    "require-tls",
-    "role",
-    "team-path",
-    "token-file",
-    "token-once",
-    "unwrap",
+pub const OPTIONS: &[StoreOption] = &[
+    StoreOption::flag(
+        value("address", "URL", "The server's address"),
+        InFile::Named,
+    ),
+    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Always),
+    StoreOption::flag(
+        value(
+            "auth",
+            "METHOD",
+            "How to log in: approle, kubernetes, jwt, ...",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("auth-path", "MOUNT", "Where the method is mounted"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("role", "NAME", "The role to log in with"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("token-file", "FILE", "The token's file"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("token-once", "Remove the token's file after reading it"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("unwrap", "The token or secret id is response-wrapped"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("no-revoke", "Leave the token alive that logging in gave"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("require-tls", "Refuse http:// and unverified servers"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("team-path", "PATH", "The document of the team's scope"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value(
+            "cluster-path",
+            "PATH",
+            "The document of the cluster's scope",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value(
+            "project-path",
+            "PATH",
+            "The document of the project's scope",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::new(
+        value("kv", "VERSION", "The version of KV, 1 or 2"),
+        InFile::Always,
+    ),
 ];
 
 /// What the settings of a store are read from.
-pub struct Reader<'a>(pub &'a Access);
+pub struct Reader<'a>(pub &'a Context);
 
 impl Reader<'_> {
     /// A variable's value by its name without the prefix. One with the prefix `BAO_` hides the
