@@ -11,7 +11,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::words::log::{self, Level, LevelFilter, TARGET};
+use crate::words::log::{self, DEBUG, Level, LevelFilter, TARGET};
 use crate::words::shown::Shown;
 use crate::world::{duration, stdio};
 
@@ -114,29 +114,37 @@ fn with_phase<T>(id: u64, then: impl FnOnce(&Phase) -> T) -> Option<T> {
     phases.get(at).map(then)
 }
 
+/// The level of what is doorkey's own.
+fn level(metadata: &Metadata<'_>) -> Option<Level> {
+    match metadata.target() {
+        DEBUG => Some(Level::DEBUG),
+        TARGET => Some(*metadata.level()),
+        _ => None,
+    }
+}
+
 /// Writes to stderr what is doorkey's.
 struct Stderr;
 
 impl Subscriber for Stderr {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        match metadata.target() == TARGET {
-            // The level changes.
-            true => Interest::sometimes(),
-            false => Interest::never(),
+        match level(metadata) {
+            // What is let through changes.
+            Some(_) => Interest::sometimes(),
+            None => Interest::never(),
         }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // A phase is a field of every line that JSON has.
-        let is_wanted = match metadata.is_span() {
+        level(metadata).is_some_and(|level| match metadata.is_span() {
+            // A phase is a field of every line that JSON has.
             true => FORMAT.get() == Some(&Format::Json),
-            false => shows(*metadata.level()),
-        };
-        metadata.target() == TARGET && is_wanted
+            false => shows(level),
+        })
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::DEBUG)
+        Some(LevelFilter::INFO)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -178,11 +186,8 @@ impl Subscriber for Stderr {
         if let Some(name) = with_phase(NOW.load(Relaxed), |phase| phase.name) {
             seen.add("phase", name);
         }
-        stdio::say(&line(
-            *event.metadata().level(),
-            &seen.fields,
-            &seen.message,
-        ));
+        let level = level(event.metadata()).unwrap_or(Level::ERROR);
+        stdio::say(&line(level, &seen.fields, &seen.message));
     }
 }
 
