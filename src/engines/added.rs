@@ -9,6 +9,7 @@ use crate::pure::executing::is_executing;
 use crate::pure::nearest::nearest;
 use crate::stores::{Answer, Found};
 use crate::words::error::{Cause, Fault};
+use crate::words::log;
 use crate::words::name::Name;
 use crate::words::reference::{Direct, Reference, Scoped, Target, Value};
 use crate::words::secret::Secret;
@@ -116,7 +117,7 @@ fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (V
     for (names, why) in [own, executing] {
         if !names.is_empty() {
             let names = names.join(", ");
-            log::warn!("{by}: not added, {why}: {names}; --keep-env NAME adds one");
+            log::warning!(Ignored; "{by}: not added, {why}: {names}; --keep-env NAME adds one");
         }
     }
 }
@@ -138,9 +139,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .map(|(_, name, _)| Shown(name).to_string())
         .collect();
     for (option, name) in unnamed {
-        let name = Shown(name).to_string();
+        let shown = Shown(name);
+        let name = shown.to_string();
         let meant = nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        log::warn!("--{option} {name}: there is no such variable{meant}");
+        log::warning!(Ignored, variable = &shown; "--{option} {name}: there is no such variable{meant}");
     }
 }

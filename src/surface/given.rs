@@ -11,6 +11,7 @@ use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
 use crate::pure::nearest::nearest;
 use crate::pure::option::{Opt, Takes};
+use crate::words::log;
 use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -64,7 +65,7 @@ impl<'a> Given<'a> {
             known.push("DOORKEY_KEY".to_owned());
             let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-            log::warn!("DOORKEY_{own} stands for no option{meant}");
+            log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
         }
     }
 

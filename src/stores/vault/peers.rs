@@ -4,6 +4,7 @@
 use super::settings::{Reader, yes_or_no};
 use crate::stores::remote;
 use crate::words::error::Trouble;
+use crate::words::log::{self, Label};
 
 /// Those that decide what is delivered, or who we are to the server, by their names without the
 /// prefix: a launch without them would be another one. And what to do about each.
@@ -95,7 +96,7 @@ impl Reader<'_> {
             Some(((*name).to_owned(), instead))
         });
         for (name, instead) in others.chain(secret_init) {
-            log::warn!("{name} has no effect here: {instead}");
+            log::warning!(Ignored, variable = &Label(&name); "{name} has no effect here: {instead}");
         }
         match faults.is_empty() {
             true => Ok(()),
