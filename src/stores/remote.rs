@@ -3,13 +3,13 @@
 //! what differs ([`Service`]).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Access;
 use crate::words::error::Trouble;
 use crate::words::log::{self, Phase};
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::http::{
     Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
@@ -186,8 +186,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {
-            system: text(access, "SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
+            system: path(access, "SSL_CERT_FILE"),
             ..tls::Settings::default()
         },
         headers: Vec::new(),
@@ -202,6 +201,11 @@ pub fn settings(access: &Access, address: Address) -> Settings {
 pub fn text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
     let value = str::from_utf8(access.variable(name)?).ok()?;
     Some(value).filter(|value| !value.is_empty())
+}
+
+/// The path that a variable holds.
+pub fn path(access: &Access, name: &str) -> Option<Named> {
+    text(access, name).map(|path| Named::new(name, path))
 }
 
 /// The proxy of everybody's variables.
@@ -254,7 +258,7 @@ pub fn check_way(
     }
     if address.is_plain() {
         if !address.is_loopback() {
-            let host = address.host();
+            let host = ShownPath(address.host());
             log::warning!(
                 Insecure;
                 "http to {host}: the token and the values can be read on the way; use https"

@@ -397,14 +397,14 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     if access.credential(KEY).is_none() {
         let path = key::place(access)?;
         if files::is_within(&path, &place) {
-            return Err(Trouble::KeyInside(path.display().to_string()));
+            return Err(Trouble::KeyInside(path.to_string()));
         }
         if !files::exists(&path) {
             let key = key::generate();
             draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
-        made.key = path.display().to_string();
+        made.key = path.to_string();
     }
     let keys = key::find(access)?;
     let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{ClientBuilder, Url};
 
+use crate::words::named::ShownPath;
+
 /// The address of a server: `http://`, `https://` or `unix://`.
 pub struct Address {
     /// As it was given, with a slash at its end.
@@ -114,9 +116,13 @@ impl Address {
     /// The same as it is shown.
     pub(super) fn shown(&self, path: &str) -> String {
         let path = path.split('?').next().unwrap_or_default();
+        let path = match path {
+            "" => String::new(),
+            path => ShownPath(path).to_string(),
+        };
         match &self.socket {
-            Some(socket) => format!("unix://{socket}: {path}"),
-            None => format!("{}{path}", self.base),
+            Some(socket) => format!("unix://{}: {path}", ShownPath(socket)),
+            None => format!("{}{path}", ShownPath(self.base.as_str())),
         }
     }
 
