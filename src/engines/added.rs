@@ -51,7 +51,9 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
                 ..Found::default()
             };
             let answered = Answered::Asked(vec![], Answer::Found(0, found));
-            answers.all.insert(Question::Direct(place.clone()), answered);
+            answers
+                .all
+                .insert(Question::Direct(place.clone()), answered);
             targets.push((name.into_bytes(), Target::Direct(place)));
         }
         add(

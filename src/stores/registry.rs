@@ -221,7 +221,9 @@ pub fn needed(
         let secrets = kind.variables(&[Use::Secret]);
         secrets.filter(move |name| reads || !only_read.contains(name))
     });
-    let ours = KINDS.iter().filter(|kind| reads && caches && kind.is_ours());
+    let ours = KINDS
+        .iter()
+        .filter(|kind| reads && caches && kind.is_ours());
     let ours = ours.flat_map(|kind| kind.variables(&[Use::Secret]));
     needed.chain(ours).collect()
 }

@@ -30,7 +30,10 @@ pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
     let say = move |notice, stderr: RawFd| {
         let (level, event, message) = line(notice, timeout);
         if level <= least {
-            stdio::say_at(stderr, &logger::alone(format, level, event, "supervisor", &message));
+            stdio::say_at(
+                stderr,
+                &logger::alone(format, level, event, "supervisor", &message),
+            );
         }
     };
     Patience {
@@ -51,14 +54,22 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
         Notice::Unheard => {
             let why =
                 "what the launch has said to its supervisor could not be read there; try again";
-            (Level::ERROR, Event::Fault, format!("{NOTHING_EXECUTED}: {why}"))
+            (
+                Level::ERROR,
+                Event::Fault,
+                format!("{NOTHING_EXECUTED}: {why}"),
+            )
         }
         Notice::NotFetched { next, hangs: late } => {
             let why = match late {
                 true => format!("{gave_up}: {hangs}"),
                 false => "there was no process to be had for it, or to be heard".to_owned(),
             };
-            (Level::WARN, Event::Unfetched, super::refresh::not_fetched(next) + &why)
+            (
+                Level::WARN,
+                Event::Unfetched,
+                super::refresh::not_fetched(next) + &why,
+            )
         }
     }
 }

@@ -162,11 +162,17 @@ pub fn parse_inside(
             rest.and_then(|rest| word_before_colon(rest, schemes))
         };
         let rest = &value[at..];
-        if rest.strip_prefix(b"$${").is_some_and(|rest| writes(rest, schemes)) {
+        if rest
+            .strip_prefix(b"$${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
             text.extend_from_slice(&value[taken..at]);
             taken = at + 1;
             at += b"$${".len();
-        } else if rest.strip_prefix(b"${").is_some_and(|rest| writes(rest, schemes)) {
+        } else if rest
+            .strip_prefix(b"${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
             faults.push((at, NO_WRITING));
             at += b"${".len();
         } else if let Some(word) = word(b"$${") {

@@ -14,9 +14,9 @@ use crate::words::error::{Os, Trouble};
 use crate::words::log;
 use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
-use crate::world::http::{self, Answer, Method, Request, Server};
 use crate::world::duration;
 use crate::world::files::{self, KeyFile};
+use crate::world::http::{self, Answer, Method, Request, Server};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
