@@ -1,10 +1,15 @@
 //! The grammar of references, held from outside: tables of what is read and of what is refused,
 //! with column and reason.
 
+use doorkey::stores::schemes;
+use doorkey::words::error::Malformed;
+use doorkey::words::location::Location;
 use doorkey::words::name::{Level, Name};
-use doorkey::words::reference::{
-    Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
-};
+use doorkey::words::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
+
+fn parse(value: &[u8]) -> Result<Value, Malformed> {
+    doorkey::words::reference::parse(value, &schemes())
+}
 
 fn name(text: &str) -> Name {
     Name::new(text.as_bytes()).unwrap()
@@ -24,12 +29,12 @@ fn bare(text: &str) -> Reference {
 }
 
 fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
-    let what = What::Key {
+    let location = Location {
         path: path.to_owned(),
-        key: key.to_owned(),
-        version,
+        key: Some(key.to_owned()),
+        version: version.map(|version| version.to_string()),
     };
-    Target::Direct(Direct { scheme, what })
+    Target::Direct(Direct { scheme, location })
 }
 
 fn plain(target: Target) -> Reference {
@@ -193,7 +198,11 @@ fn single_places() {
             b"vault:login",
             plain(Target::Direct(Direct {
                 scheme: "vault",
-                what: What::Token,
+                location: Location {
+                    path: "login".to_owned(),
+                    key: None,
+                    version: None,
+                },
             })),
         ),
     ];

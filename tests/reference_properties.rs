@@ -1,9 +1,10 @@
 //! The grammar of references, held from outside: what is printed parses back, and no bytes panic.
 
+use doorkey::stores::schemes;
+use doorkey::words::error::Malformed;
+use doorkey::words::location::Location;
 use doorkey::words::name::{Level, Name};
-use doorkey::words::reference::{
-    Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What, parse,
-};
+use doorkey::words::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 use proptest::prelude::*;
 
 const FILTERS: [Filter; 4] = [
@@ -13,17 +14,21 @@ const FILTERS: [Filter; 4] = [
     Filter::Trim,
 ];
 
+fn parse(value: &[u8]) -> Result<Value, Malformed> {
+    doorkey::words::reference::parse(value, &schemes())
+}
+
 fn name(text: &str) -> Name {
     Name::new(text.as_bytes()).unwrap()
 }
 
 fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
-    let what = What::Key {
+    let location = Location {
         path: path.to_owned(),
-        key: key.to_owned(),
-        version,
+        key: Some(key.to_owned()),
+        version: version.map(|version| version.to_string()),
     };
-    Target::Direct(Direct { scheme, what })
+    Target::Direct(Direct { scheme, location })
 }
 
 fn plain(target: Target) -> Reference {

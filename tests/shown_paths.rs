@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use doorkey::pure::option::Takes;
 use doorkey::stores::KINDS;
 use doorkey::surface::cli::LEAVES;
 use support::{Place, Run};
@@ -73,8 +74,7 @@ fn every_option_that_takes_a_path() {
     for leaf in LEAVES {
         let words = || place.doorkey(leaf.words).stdin("value");
         for option in leaf.options() {
-            use doorkey::surface::cli::Kind;
-            let (Kind::Value(name) | Kind::Values(name)) = option.kind else {
+            let (Takes::Value(name) | Takes::Values(name)) = option.takes else {
                 continue;
             };
             if !PATHS.contains(&name) {
@@ -87,8 +87,11 @@ fn every_option_that_takes_a_path() {
                     continue;
                 }
                 // Nothing else of a launch is to be at fault, and a server is not there.
-                let server = option.id.ends_with("-path")
-                    || KINDS.iter().any(|k| k.settings.contains(&option.id));
+                let mut of_servers = KINDS.iter().filter(|kind| kind.direct.is_some());
+                let server = of_servers.any(|kind| {
+                    let mut its_own = kind.options.iter();
+                    its_own.any(|one| one.option.id == option.id)
+                });
                 let store = if server {
                     "vault:kv/app"
                 } else {
@@ -158,11 +161,9 @@ fn every_option_that_takes_a_path() {
 #[test]
 fn every_variable_of_a_store() {
     let place = Place::new();
-    let credentials = KINDS.iter().flat_map(|kind| kind.credentials);
-    let names = KINDS
-        .iter()
-        .flat_map(|kind| kind.variables.iter().chain(kind.read));
-    for name in names.chain(credentials).chain(&["HOME", "XDG_CONFIG_HOME"]) {
+    let lists = KINDS.iter().flat_map(|kind| kind.variables);
+    let names: BTreeSet<&str> = lists.flat_map(|(_, names)| *names).copied().collect();
+    for name in names.into_iter().chain(["HOME", "XDG_CONFIG_HOME"]) {
         for value in VALUES {
             for form in ["", "http://", "unix://", "/run/"] {
                 // Behind these they are steps of a path like others.

@@ -172,8 +172,8 @@ fn a_file_that_says_nothing_is_taken_unless_it_is_refused() {
     let found = place.path("doorkey.toml").display().to_string();
     let run = place.with("own", "run --unbound take -- printenv V");
     let untrusted = format!(
-        "doorkey: error: {found}:1:1: address, namespace, auth-path, cache, cache-recipient and \
-         unbound count only in a file that --config or DOORKEY_CONFIG names\n"
+        "doorkey: error: {found}:1:1: unbound counts only in a file that --config or DOORKEY_CONFIG \
+         names\n"
     );
     run.env("V", "secret:team/motd").fails(125, &untrusted);
     std::fs::remove_file(found).unwrap();

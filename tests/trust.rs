@@ -180,12 +180,14 @@ fn what_a_found_file_may_say() {
             "doorkey.toml",
             format!("store = 'vault:kv'\n{setting} = 'x'\n"),
         );
-        let said = "address, namespace, auth-path, cache, cache-recipient and unbound count only in \
-                    a file that --config or DOORKEY_CONFIG names";
-        let said = format!("doorkey: error: {}:2:1: {said}\n", file.display());
+        let said = format!(
+            "doorkey: error: {}:2:1: {setting} counts only in a file that --config or \
+             DOORKEY_CONFIG names\n",
+            file.display()
+        );
         run().fails(125, &said);
         let named = run().env("DOORKEY_CONFIG", "doorkey.toml").end();
-        assert!(!named.err().contains("count only"), "{}", named.err());
+        assert!(!named.err().contains("counts only"), "{}", named.err());
     }
 }
 

@@ -16,8 +16,12 @@ fn faults_in_the_configuration() {
     for (text, fault) in [
         (
             "stor = 'canary'\n",
+            format!("{file}:1:1: there is no such setting; did you mean store?"),
+        ),
+        (
+            "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, team-path, cluster-path, project-path, address, namespace, auth, auth-path, role, require-tls, cache, cache-recipient, cache-max-age, unbound"
+                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
             ),
         ),
         (
@@ -287,70 +291,6 @@ fn each_message_is_one_line() {
             "error: age:s: the key from [--key-file] can't be used: it is no age identity \
              (AGE-SECRET-KEY-1…)",
         ),
-    );
-}
-
-#[test]
-fn log_lines_as_json() {
-    let place = Place::with_store();
-    place.set("team", "a", "x");
-    let lines = |run: support::Run| -> Vec<(String, String)> {
-        let ended = run.env("DOORKEY_LOG_FORMAT", "json").end();
-        assert_eq!(ended.out(), "");
-        let err = ended.timeless();
-        let line = |line: &str| {
-            let object: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(line).unwrap();
-            let keys: Vec<_> = object.keys().map(String::as_str).collect();
-            assert_eq!(keys, ["level", "message", "time"]);
-            let text = |key: &str| object[key].as_str().unwrap().to_owned();
-            let time = text("time");
-            assert!(
-                time.len() == 24 && time.ends_with('Z') && time.is_ascii(),
-                "{time}"
-            );
-            (text("level"), text("message"))
-        };
-        err.lines().map(line).collect()
-    };
-    let pair = |level: &str, message: &str| (level.to_owned(), message.to_owned());
-    assert_eq!(
-        lines(place.run(["true"]).env("X", "secret:a")),
-        [pair(
-            "info",
-            "1 reference resolved: 1 from team of age:secrets in T ms"
-        )]
-    );
-    assert_eq!(
-        lines(place.run(["--log-level", "trace", "true"])),
-        [pair("debug", "no references")]
-    );
-    let hint = "not found in team of age:secrets; create it, or allow its absence with '?'";
-    assert_eq!(
-        lines(
-            place
-                .run(["true"])
-                .env("X", "secret:none")
-                .env("Y\n", "secret:nothing")
-        ),
-        [
-            pair("error", &format!("X: secret:none: {hint}")),
-            pair("error", &format!("Y\\n: secret:nothing: {hint}")),
-        ]
-    );
-    assert_eq!(
-        lines(place.run(["no such\n\"command\""])),
-        [pair(
-            "error",
-            "the command (it does not look like a path, and is not shown): command not found"
-        )]
-    );
-    assert_eq!(
-        lines(place.run(["--timeout", "x", "true"])),
-        [pair(
-            "error",
-            "--timeout must be a duration above zero, such as 30s or 500ms"
-        )]
     );
 }
 

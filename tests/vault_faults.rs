@@ -183,6 +183,25 @@ fn what_does_not_pass_is_said_at_once() {
     }
 }
 
+#[test]
+fn a_proxy_that_is_in_the_way_is_named() {
+    let place = Place::new();
+    let refusing = Faulty::in_turn(vec![answer(403, &[], b"")]);
+    for (proxy, why) in [
+        (&*refusing.at, "the proxy does not let us through"),
+        ("127.0.0.1:1", "connection refused (a proxy is set)"),
+    ] {
+        let run = launch(&place, "", "--timeout 300ms");
+        let run = run.env("VAULT_ADDR", "https://vault.test:8200");
+        let ended = run.env("VAULT_PROXY_ADDR", format!("http://{proxy}")).end();
+        let err = ended.err();
+        assert!(
+            ended.code() == 125 && err.ends_with(&format!("; the last: {why}\n")),
+            "{why}: {err}"
+        );
+    }
+}
+
 /// The tries that an error speaks of.
 fn tries(err: &str) -> usize {
     let rest = err.split("gave up after ").nth(1).expect(err);

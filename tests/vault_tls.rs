@@ -275,6 +275,22 @@ fn proxies() {
         .env("HTTPS_PROXY", proxy.address())
         .env("NO_PROXY", "est,other.test");
     assert_eq!(run.ok().out(), "v\n");
+    // Nor to what a cloud has beside its machines, whatever is said.
+    for near in [
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "[fe80::1]",
+        "metadata.google.internal",
+    ] {
+        let run = secure.app.run("run -q -- printenv V").env("V", "secret:k");
+        let run = run
+            .env("VAULT_ADDR", format!("http://{near}:9"))
+            .env("VAULT_PROXY_ADDR", plain.address())
+            .env("NO_PROXY", "")
+            .env("DOORKEY_TIMEOUT", "300ms");
+        assert_eq!(run.end().code(), 125, "{near}");
+    }
+    assert_eq!(plain.lines(), [""; 0]);
     // Plain HTTP goes through whole, for the scheme's own proxy.
     let far = secure.app.run("run -q -- printenv V").env("V", "secret:k");
     let far = far.env("VAULT_ADDR", "http://vault.test:8200");

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::Answers;
+use super::answers::{Answered, Answers, Question};
 use super::assemble::Assembled;
+use super::fill;
 use crate::pure::executing::is_executing;
 use crate::pure::nearest::Hints;
-use crate::stores::Found;
+use crate::stores::{Answer, Found};
 use crate::words::error::{Cause, Fault};
+use crate::words::log;
 use crate::words::name::Name;
-use crate::words::reference::{Direct, Reference, Scoped, Target, Value, What};
+use crate::words::reference::{Direct, Reference, Scoped, Target, Value};
 use crate::words::secret::Secret;
 use crate::words::shown::Shown;
 
@@ -44,9 +46,14 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
         }
         let mut targets = Vec::with_capacity(members.len());
         for (name, (place, value)) in members {
+            let found = Found {
+                value: Some(value),
+                ..Found::default()
+            };
+            let answered = Answered::Asked(vec![], Answer::Found(0, found));
             answers
-                .direct
-                .insert(place.clone(), Ok(Found::Value(value)));
+                .all
+                .insert(Question::Direct(place.clone()), answered);
             targets.push((name.into_bytes(), Target::Direct(place)));
         }
         add(
@@ -63,49 +70,21 @@ type Member = (String, (Direct, Secret));
 /// A document's members, each with its own place; none where it is missing and may be, or was not
 /// asked for.
 fn found(reference: &Reference, answers: &Answers<'_>) -> Result<Vec<Member>, Cause> {
-    let Target::Direct(place) = &reference.target else {
+    fill::piece(reference, answers)?;
+    let found = answers.to(reference).and_then(Answered::found);
+    let (Target::Direct(document), Some(found)) = (&reference.target, found) else {
         return Ok(vec![]);
     };
-    let What::Document { path, version } = &place.what else {
-        return Ok(vec![]);
-    };
-    let members = match answers.direct.get(place) {
-        Some(Ok(Found::Members(members))) => members,
-        // Why it was not asked for is among the errors.
-        None => return Ok(vec![]),
-        Some(Ok(_)) if reference.fallback.is_some() => return Ok(vec![]),
-        Some(Ok(_)) if answers.leaves_out(place) => {
-            log::warn!("{place} is missing, and left out");
-            return Ok(vec![]);
-        }
-        Some(Ok(_)) => {
-            return Err(Cause::Absent {
-                store: answers.label_of(place),
-                document: false,
-            });
-        }
-        Some(Err(trouble)) => {
-            return Err(Cause::Failed {
-                scope: None,
-                store: answers.label_of(place),
-                trouble: Box::new(trouble.clone()),
-            });
-        }
-    };
-    if !members.iter().all(|(key, _)| is_variable(key)) {
+    if !found.members.iter().all(|(key, _)| is_variable(key)) {
         return Err(Cause::NoVariable);
     }
     let member = |(key, value): &(String, Secret)| {
-        let what = What::Key {
-            path: path.clone(),
-            key: key.clone(),
-            version: *version,
-        };
-        let scheme = place.scheme;
+        let mut place = document.clone();
+        place.location.key = Some(key.clone());
         let value = Secret::new(value.expose().to_vec());
-        (key.clone(), (Direct { scheme, what }, value))
+        (key.clone(), (place, value))
     };
-    Ok(members.iter().map(member).collect())
+    Ok(found.members.iter().map(member).collect())
 }
 
 fn is_variable(name: &str) -> bool {
@@ -141,7 +120,7 @@ fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (V
     for (names, why) in [own, executing] {
         if !names.is_empty() {
             let names = names.join(", ");
-            log::warn!("{by}: not added, {why}: {names}; --keep-env NAME adds one");
+            log::warning!(Ignored; "{by}: not added, {why}: {names}; --keep-env NAME adds one");
         }
     }
 }
@@ -164,9 +143,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .collect();
     let hints = Hints::default();
     for (option, name) in unnamed {
-        let name = Shown(name).to_string();
+        let shown = Shown(name);
+        let name = shown.to_string();
         let meant = hints.nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        log::warn!("--{option} {name}: there is no such variable{meant}");
+        log::warning!(Ignored, variable = &shown; "--{option} {name}: there is no such variable{meant}");
     }
 }

@@ -1,88 +1,102 @@
-//! What the stores say: each name asked once, in the narrowest scope that has it, each single
-//! place once.
+//! What the stores say: each name asked once, in the scopes in force, each single place once.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::thread::{self, ScopedJoinHandle};
+use std::fmt;
 
 use super::opened::Stores;
 use crate::pure::nearest::Hints;
 use crate::pure::scope::Scopes;
-use crate::stores::{Found, Store};
+use crate::stores::{Answer, Depth, Found, Location, Names, Store};
 use crate::words::error::{Cause, Trouble};
 use crate::words::name::{Level, Name, Scope};
 use crate::words::reference::{Direct, Reference, Scoped, Target};
 use crate::words::secret::Secret;
-use crate::world::processors;
 
-/// A name, and the one level to look in where the reference says so.
-pub type Wanted = (Option<Level>, Name);
-
-/// Everything that is asked.
-#[derive(Default)]
-pub struct Questions {
-    /// Names in the scopes.
-    pub scoped: BTreeSet<Wanted>,
-    /// Single places.
-    pub direct: BTreeSet<Direct>,
+/// What a reference asks. Those for names in the scopes come before those for single places.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// A name, and the one level to look in where the reference says so.
+    Scoped(Option<Level>, Name),
+    /// A single place.
+    Direct(Direct),
 }
 
-impl Questions {
-    /// What these references ask.
-    pub fn of<'r>(references: impl Iterator<Item = &'r Reference>) -> Self {
-        let mut questions = Questions::default();
-        for reference in references {
-            match &reference.target {
-                Target::Scoped(scoped) => questions.scoped.insert(wanted(scoped)),
-                Target::Direct(direct) => questions.direct.insert(direct.clone()),
-            };
-        }
-        questions
+impl Question {
+    /// Whether it is for a single place.
+    pub fn is_direct(&self) -> bool {
+        matches!(self, Question::Direct(_))
     }
 }
 
-/// What looking for a name came to.
-pub enum Answer {
-    /// It is in this scope; without its value where only names were asked for.
-    Found(Scope, Option<Secret>),
-    /// None of the scopes that were looked in has it.
-    Missing,
-    /// There is no scope of the level that it was asked of.
-    NotInForce(Level),
-    /// This scope could not answer, so no wider one was asked.
-    Failed(Scope, Trouble),
+impl From<&Reference> for Question {
+    fn from(reference: &Reference) -> Self {
+        match &reference.target {
+            Target::Scoped(scoped) => Question::Scoped(scoped.level, scoped.name.clone()),
+            Target::Direct(direct) => Question::Direct(direct.clone()),
+        }
+    }
 }
 
-/// Whether values are read, which needs a key, or only names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Look whether each name is there.
-    Names,
-    /// Read each value.
-    Values,
-    /// Read each value, and take no kept one in its place.
-    Fresh,
+/// What stands for its value where that isn't shown.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::Scoped(_, name) => name.fmt(f),
+            Question::Direct(direct) => direct.fmt(f),
+        }
+    }
+}
+
+/// What asking came to.
+pub enum Answered {
+    /// There is no scope of the level that it was asked of.
+    NotInForce(Level),
+    /// What the store says, and the scopes that its locations are in; none of a single place.
+    Asked(Vec<Scope>, Answer),
+}
+
+impl Answered {
+    /// What was found.
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Answered::Asked(_, Answer::Found(_, found)) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// Why nothing could be said.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Answered::Asked(_, Answer::Failed(_, trouble)) => Some(trouble),
+            _ => None,
+        }
+    }
+
+    /// The scope that has it, or that failed.
+    pub fn scope(&self) -> Option<&Scope> {
+        match self {
+            Answered::Asked(scopes, Answer::Found(at, _) | Answer::Failed(at, _)) => {
+                scopes.get(*at)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The answers to everything that was asked. What could not be asked has none: why is among the
 /// errors already.
 pub struct Answers<'a> {
-    stores: &'a Stores,
-    scopes: &'a Scopes,
-    /// By name.
-    pub scoped: BTreeMap<Wanted, Answer>,
-    /// By single place.
-    pub direct: BTreeMap<Direct, Result<Found, Trouble>>,
+    /// The stores.
+    pub stores: &'a Stores,
+    /// The scopes in force.
+    pub scopes: &'a Scopes,
+    /// By what was asked.
+    pub all: BTreeMap<Question, Answered>,
     existing: OnceCell<Vec<(Name, Scope)>>,
     hints: Hints,
 }
 
-/// For each so many names, a further thread reads with us. Opening one value takes about eighty
-/// microseconds of arithmetic, starting a thread about forty: two names are as fast alone.
-const NAMES_A_THREAD: usize = 2;
-
-/// More threads than these are not worth the time to start them one after the other.
-const MOST_THREADS: usize = 8;
 
 impl<'a> Answers<'a> {
     /// No answers, yet.
@@ -90,126 +104,137 @@ impl<'a> Answers<'a> {
         Answers {
             stores,
             scopes,
-            scoped: BTreeMap::new(),
-            direct: BTreeMap::new(),
+            all: BTreeMap::new(),
             existing: OnceCell::new(),
             hints: Hints::default(),
         }
     }
 
-    /// Looks for every name in the main store.
-    pub fn look_for(&mut self, store: &dyn Store, wanted: BTreeSet<Wanted>, depth: Depth) {
-        let wanted: Vec<Wanted> = wanted.into_iter().collect();
-        let scopes = self.scopes;
-        let one = |wanted: &Wanted| find(store, scopes, wanted, depth);
-        let is_work = depth != Depth::Names && store.is_laborious();
-        let threads = match wanted.len() / NAMES_A_THREAD {
-            worth if is_work && worth > 1 => processors::count(worth.min(MOST_THREADS)),
-            _ => 1,
-        };
-        let each = wanted.len().div_ceil(threads).max(1);
-        let found: Vec<Answer> = thread::scope(|scope| {
-            let (ours, theirs) = wanted.split_at(each.min(wanted.len()));
-            let all = |chunk: &[Wanted]| chunk.iter().map(one).collect::<Vec<Answer>>();
-            // What no thread is to be had for, under a limit of processes, is ours as well.
-            let help = |chunk| {
-                let helper = thread::Builder::new().spawn_scoped(scope, move || all(chunk));
-                helper.map_err(|_| chunk)
+    /// Asks a store, all at once.
+    ///
+    /// # Errors
+    /// What keeps everything from being answered.
+    pub fn ask(
+        &mut self,
+        store: &dyn Store,
+        questions: &BTreeSet<Question>,
+        depth: Depth,
+    ) -> Result<(), Trouble> {
+        let mut asked = Vec::with_capacity(questions.len());
+        let mut locations = Vec::with_capacity(questions.len());
+        for question in questions {
+            let scopes = match question {
+                Question::Direct(place) => {
+                    locations.push(vec![place.location.clone()]);
+                    vec![]
+                }
+                Question::Scoped(level, name) => match self.scopes.searched(*level) {
+                    Ok(scopes) => {
+                        locations.push(located(store, &scopes, name)?);
+                        scopes
+                    }
+                    Err(level) => {
+                        let none = Answered::NotInForce(level);
+                        self.all.insert(question.clone(), none);
+                        continue;
+                    }
+                },
             };
-            let helpers: Vec<_> = theirs.chunks(each).map(help).collect();
-            let mut found = all(ours);
-            for helper in helpers {
-                found.extend(match helper.map(ScopedJoinHandle::join) {
-                    Ok(theirs) => theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                    Err(chunk) => all(chunk),
-                });
-            }
-            found
-        });
-        self.scoped = wanted.into_iter().zip(found).collect();
-    }
-
-    /// Reads single places.
-    pub fn read(&mut self, store: &dyn Store, places: impl Iterator<Item = Direct>) {
-        for place in places {
-            let found = store.read_direct(&place);
-            self.direct.insert(place, found);
+            asked.push((question, scopes));
         }
+        let answers = store.fetch(&locations, depth)?;
+        for ((question, scopes), answer) in asked.into_iter().zip(answers) {
+            let answered = Answered::Asked(scopes, answer);
+            self.all.insert(question.clone(), answered);
+        }
+        Ok(())
     }
 
-    /// The store of the scopes, as messages name it.
-    pub fn label(&self) -> String {
-        let main = self.stores.main.as_ref();
-        main.map(|store| store.label().to_owned())
-            .unwrap_or_default()
+    /// The answer to a reference.
+    pub fn to(&self, reference: &Reference) -> Option<&Answered> {
+        self.all.get(&Question::from(reference))
     }
 
-    /// The store that a reference is to, as messages name it.
-    pub fn label_of(&self, place: &Direct) -> String {
-        let store = self.stores.of(place);
+    /// The store that a question is to, as messages name it.
+    pub fn label(&self, target: &Target) -> String {
+        let store = self.store(target);
         store
             .map(|store| store.label().to_owned())
             .unwrap_or_default()
     }
 
-    /// Whether what is missing at a single place is left out.
-    pub fn leaves_out(&self, place: &Direct) -> bool {
-        self.stores
-            .of(place)
-            .is_some_and(|store| store.leaves_out_missing())
+    /// Whether what is missing is left out.
+    pub fn leaves_out(&self, target: &Target) -> bool {
+        let store = self.store(target);
+        store.is_some_and(Store::leaves_out_missing)
+    }
+
+    fn store(&self, target: &Target) -> Option<&dyn Store> {
+        match target {
+            Target::Scoped(_) => self.stores.main.as_deref(),
+            Target::Direct(place) => self.stores.of(place),
+        }
     }
 
     /// Whether a store has said no to anything.
     pub fn has_denial(&self) -> bool {
-        let scoped = self.scoped.values().filter_map(|answer| match answer {
-            Answer::Failed(_, trouble) => Some(trouble),
-            _ => None,
-        });
-        let direct = self
-            .direct
-            .values()
-            .filter_map(|found| found.as_ref().err());
-        scoped.chain(direct).any(Trouble::is_denial)
+        let troubles = self.all.values().filter_map(Answered::trouble);
+        troubles.into_iter().any(Trouble::is_denial)
     }
 
     /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
     pub fn values(&self) -> impl Iterator<Item = (String, Option<&Scope>, &Secret)> {
-        let scoped = self
-            .scoped
-            .iter()
-            .filter_map(|((_, name), answer)| match answer {
-                Answer::Found(scope, Some(value)) => Some((name.to_string(), Some(scope), value)),
-                _ => None,
-            });
-        let direct = self.direct.iter().filter_map(|(place, found)| match found {
-            Ok(Found::Value(value)) => Some((place.to_string(), None, value)),
-            _ => None,
-        });
-        scoped.chain(direct)
+        self.all.iter().filter_map(|(question, answered)| {
+            let value = answered.found()?.value.as_ref()?;
+            Some((question.to_string(), answered.scope(), value))
+        })
     }
 
-    /// The wider scopes that have a name too, which one that was found hides.
-    pub fn shadowed(&self, scoped: &Scoped, found: &Scope) -> Vec<Scope> {
-        let Some(store) = &self.stores.main else {
-            return Vec::new();
+    /// The wider scopes that have a name too, which the one that was found hides.
+    pub fn shadows(&self) -> BTreeMap<Question, Vec<Scope>> {
+        let mut shadows: BTreeMap<Question, Vec<Scope>> = BTreeMap::new();
+        let Some(store) = self.stores.main.as_deref() else {
+            return shadows;
         };
-        let mut wider = self.searched(scoped);
-        wider.retain(|scope| {
-            scope.level() > found.level() && store.has(scope, &scoped.name) == Ok(true)
-        });
-        wider
+        let (mut wider, mut locations) = (Vec::new(), Vec::new());
+        for (question, answered) in &self.all {
+            if let (Question::Scoped(_, name), Answered::Asked(scopes, Answer::Found(at, _))) =
+                (question, answered)
+            {
+                for scope in &scopes[at + 1..] {
+                    if let Ok(location) = store.locate(scope, name) {
+                        wider.push((question, scope));
+                        locations.push(vec![location]);
+                    }
+                }
+            }
+        }
+        let answers = match locations.is_empty() {
+            true => vec![],
+            // What was found is there, whatever this comes to.
+            false => store.fetch(&locations, Depth::Names).unwrap_or_default(),
+        };
+        for ((question, scope), answer) in wider.into_iter().zip(answers) {
+            if matches!(answer, Answer::Found(..)) {
+                let hidden = shadows.entry(question.clone()).or_default();
+                hidden.push(scope.clone());
+            }
+        }
+        shadows
     }
 
     /// Why a name that is nowhere is a fault, with the existing name that is most like it.
     pub fn missing(&self, scoped: &Scoped) -> Cause {
+        let store = self.stores.main.as_deref();
         let existing = self.existing.get_or_init(|| {
-            let names = |scope: Scope| {
-                let main = self.stores.main.as_ref();
-                let names = main.and_then(|store| store.names(&scope).ok());
-                let names = names.unwrap_or_default();
-                names.into_iter().map(move |name| (name, scope.clone()))
+            let scopes = self.scopes.in_force();
+            let names = store.and_then(|store| store.names(&scopes).ok());
+            let names = scopes.into_iter().zip(names.unwrap_or_default());
+            let of_scope = |(scope, names): (Scope, Names)| {
+                let names = names.unwrap_or_default().into_iter();
+                names.map(move |name| (name, scope.clone()))
             };
-            self.scopes.in_force().into_iter().flat_map(names).collect()
+            names.flat_map(of_scope).collect()
         });
         let name = scoped.name.as_str();
         let nearest = self
@@ -217,39 +242,19 @@ impl<'a> Answers<'a> {
             .nearest(name, existing, |(name, _)| name.as_str());
         let nearest = nearest.cloned();
         Cause::Missing {
-            searched: self.searched(scoped),
-            store: self.label(),
+            searched: self.scopes.searched(scoped.level).unwrap_or_default(),
+            store: store
+                .map(|store| store.label().to_owned())
+                .unwrap_or_default(),
             nearest,
         }
     }
-
-    fn searched(&self, scoped: &Scoped) -> Vec<Scope> {
-        self.scopes.searched(scoped.level).unwrap_or_default()
-    }
 }
 
-/// What a reference wants of the scopes.
-pub fn wanted(scoped: &Scoped) -> Wanted {
-    (scoped.level, scoped.name.clone())
-}
-
-/// Looks for one name, narrowest scope first. A scope that fails ends the search: a wider one
-/// must not answer in its place.
-fn find(store: &dyn Store, scopes: &Scopes, (level, name): &Wanted, depth: Depth) -> Answer {
-    let searched = match scopes.searched(*level) {
-        Ok(searched) => searched,
-        Err(level) => return Answer::NotInForce(level),
-    };
-    for scope in searched {
-        let found = match depth {
-            Depth::Names => store.has(&scope, name).map(|has| has.then_some(None)),
-            Depth::Values | Depth::Fresh => store.read(&scope, name).map(|value| value.map(Some)),
-        };
-        match found {
-            Ok(Some(value)) => return Answer::Found(scope, value),
-            Ok(None) => {}
-            Err(trouble) => return Answer::Failed(scope, trouble),
-        }
-    }
-    Answer::Missing
+/// Where a name would be, narrowest scope first.
+fn located(store: &dyn Store, scopes: &[Scope], name: &Name) -> Result<Vec<Location>, Trouble> {
+    scopes
+        .iter()
+        .map(|scope| store.locate(scope, name))
+        .collect()
 }

@@ -10,7 +10,7 @@ use crate::pure::{dotenv, spec};
 use crate::stores;
 use crate::words::error::{Cause, Error, Fault, Malformed};
 use crate::words::named::Named;
-use crate::words::reference::{self, Reference, Target, Value, What, references};
+use crate::words::reference::{self, Reference, Target, Value, references};
 use crate::world::files;
 use crate::world::trust::Trust;
 
@@ -111,13 +111,14 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
+    let schemes = stores::schemes();
     let literals = set(&sources.literal);
     let is_literal = |name: &[u8]| literals.contains(name);
     let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
         .variables()
         .map(|(_, name, value)| match is_literal(name) {
             true => (name.to_vec(), Ok(Value::Plain)),
-            false => (name.to_vec(), reference::parse(value)),
+            false => (name.to_vec(), reference::parse(value, &schemes)),
         })
         .collect();
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
@@ -186,7 +187,7 @@ fn used(
         for reference in meant.iter().flat_map(references) {
             if let Target::Direct(place) = &reference.target {
                 words.insert(place.scheme);
-                if place.what == What::Token {
+                if stores::is_handed_over(place) {
                     kept.push(name.clone());
                 }
             }
@@ -208,7 +209,7 @@ fn listed<'v>(
     errors: &mut Vec<Error>,
 ) -> Vec<(Vec<u8>, Vec<Reference>)> {
     let mut all = Vec::new();
-    for (group, scheme) in stores::listing() {
+    for (group, schemes) in stores::listing() {
         let mut set = group.iter().map(|name| name.as_bytes());
         let Some((name, list)) = set.find_map(|name| Some((name, value(name)?))) else {
             continue;
@@ -216,7 +217,7 @@ fn listed<'v>(
         if is_literal(name) {
             continue;
         }
-        match reference::documents(list, scheme) {
+        match reference::documents(list, &schemes) {
             Ok(documents) if documents.is_empty() => {}
             Ok(documents) => all.push((name.to_vec(), documents)),
             Err(at) => errors.push(Fault::of(name, None, Cause::Malformed(at)).into()),

@@ -8,13 +8,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Answer, Answers, Questions};
+use super::answers::{Answered, Answers, Question};
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Access, Found};
+use crate::stores::{self, Access, Answer, Found};
 use crate::words::error::{Error, Os, Trouble};
+use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
 use crate::words::named::Named;
-use crate::words::reference::Direct;
 use crate::words::secret::Secret;
 use crate::world::draft::{self, Kind};
 use crate::world::files;
@@ -65,7 +65,12 @@ enum KeptPlace {
 }
 
 /// What the values of a launch are bound to.
-pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: bool) -> String {
+pub fn bound(
+    stores: &[String],
+    scopes: &Scopes,
+    questions: &BTreeSet<Question>,
+    all: bool,
+) -> String {
     let mut out = stores.join(" and ");
     for scope in scopes.in_force() {
         out.push_str(&format!(" {scope}"));
@@ -73,21 +78,23 @@ pub fn bound(stores: &[String], scopes: &Scopes, questions: &Questions, all: boo
     if all {
         out.push_str(" all");
     }
-    for (level, name) in &questions.scoped {
-        let level = level.map_or("", Level::as_str);
-        out.push_str(&format!(" {level}/{name}"));
-    }
-    for place in &questions.direct {
-        out.push_str(&format!(" {place}"));
+    for question in questions {
+        match question {
+            Question::Scoped(level, name) => {
+                let level = level.map_or("", Level::as_str);
+                out.push_str(&format!(" {level}/{name}"));
+            }
+            Question::Direct(place) => out.push_str(&format!(" {place}")),
+        }
     }
     out
 }
 
 impl Cache {
-    /// Keeps these answers, if there is a value for each question. That this fails is no reason
+    /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
     /// not to launch.
-    pub fn keep(&self, bound: String, answers: &Answers<'_>, places: &BTreeSet<Direct>) {
-        let Some(kept) = kept(bound, answers, places) else {
+    pub fn keep(&self, bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) {
+        let Some(kept) = kept(bound, answers, asked) else {
             return;
         };
         let written = serde_json::to_vec(&kept)
@@ -101,7 +108,7 @@ impl Cache {
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warn!("the cache {} is not written: {why}", self.file);
+            log::warning!(Cache; "the cache {} is not written: {why}", self.file);
         }
     }
 
@@ -114,7 +121,7 @@ impl Cache {
         why: &Trouble,
         bound: &str,
         answers: &mut Answers<'_>,
-        questions: &Questions,
+        questions: &BTreeSet<Question>,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
             place: format!("the cache {}", self.file),
@@ -141,7 +148,8 @@ impl Cache {
             )));
         }
         restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
-        log::warn!(
+        log::warning!(
+            Cache, kind = why.kind();
             "{why}; the values of {shown} ago are used, from the cache {}",
             self.file
         );
@@ -151,51 +159,58 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warn!("the cache {} is removed", self.file),
+            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warn!("the cache {} can't be removed: {why}", self.file);
+                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file);
             }
         }
     }
 }
 
 /// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers<'_>, places: &BTreeSet<Direct>) -> Option<Kept> {
+fn kept(bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) -> Option<Kept> {
+    let mut all = answers.all.values();
+    if all.any(|answered| answered.trouble().is_some()) {
+        return None;
+    }
+    let text = |value: &Secret| BASE64_STANDARD.encode(value.expose());
     let mut scoped = Vec::new();
-    for ((level, name), answer) in &answers.scoped {
-        let (scope, value) = match answer {
-            Answer::Found(scope, Some(value)) => (
-                Some(scope.to_string()),
-                Some(BASE64_STANDARD.encode(value.expose())),
-            ),
-            Answer::Missing => (None, None),
-            _ => return None,
-        };
-        scoped.push(KeptName {
-            level: level.map(|level| level.as_str().to_owned()),
-            name: name.to_string(),
-            scope,
-            value,
-        });
+    for (question, answered) in &answers.all {
+        if let Question::Scoped(level, name) = question {
+            let Answered::Asked(_, answer) = answered else {
+                return None;
+            };
+            let value = match answer {
+                Answer::Found(_, found) => Some(text(found.value.as_ref()?)),
+                _ => None,
+            };
+            scoped.push(KeptName {
+                level: level.map(|level| level.as_str().to_owned()),
+                name: name.to_string(),
+                scope: answered.scope().map(Scope::to_string),
+                value,
+            });
+        }
     }
     let mut direct = Vec::new();
-    for place in places {
-        let text = |value: &Secret| BASE64_STANDARD.encode(value.expose());
-        direct.push(match answers.direct.get(place)? {
-            Ok(Found::Value(value)) => KeptPlace::Value(text(value)),
-            Ok(Found::Members(members)) => {
-                let members = members.iter();
-                KeptPlace::Members(
-                    members
-                        .map(|(key, value)| (key.clone(), text(value)))
-                        .collect(),
-                )
-            }
-            Ok(Found::NoKey) => KeptPlace::NoKey,
-            Ok(Found::Nothing) => KeptPlace::Nothing,
-            Err(_) => return None,
+    for question in asked.iter().filter(|question| question.is_direct()) {
+        let Answered::Asked(_, answer) = answers.all.get(question)? else {
+            return None;
+        };
+        direct.push(match answer {
+            Answer::Found(_, found) => match &found.value {
+                Some(value) => KeptPlace::Value(text(value)),
+                None => {
+                    let members = found.members.iter();
+                    let members = members.map(|(key, value)| (key.clone(), text(value)));
+                    KeptPlace::Members(members.collect())
+                }
+            },
+            Answer::Missing { document: true } => KeptPlace::NoKey,
+            Answer::Missing { document: false } => KeptPlace::Nothing,
+            Answer::Failed(..) => return None,
         });
     }
     let now = SystemTime::now()
@@ -210,34 +225,48 @@ fn kept(bound: String, answers: &Answers<'_>, places: &BTreeSet<Direct>) -> Opti
 }
 
 /// Puts what was kept in the place of answers.
-fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &Questions) -> Option<()> {
+fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>) -> Option<()> {
+    let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
+    let found = |text: &str| {
+        let value = Some(value(text)?);
+        let found = Found {
+            value,
+            ..Found::default()
+        };
+        Some(Answer::Found(0, found))
+    };
     for name in kept.scoped {
         let level = match &name.level {
             Some(level) => Some(Level::new(level.as_bytes())?),
             None => None,
         };
-        let wanted = (level, Name::new(name.name.as_bytes())?);
-        let answer = match (&name.scope, &name.value) {
+        let question = Question::Scoped(level, Name::new(name.name.as_bytes())?);
+        let answered = match (&name.scope, &name.value) {
             (Some(scope), Some(value)) => {
-                let value = Secret::new(BASE64_STANDARD.decode(value).ok()?);
-                Answer::Found(Scope::parse(scope)?, Some(value))
+                Answered::Asked(vec![Scope::parse(scope)?], found(value)?)
             }
-            _ => Answer::Missing,
+            _ => Answered::Asked(vec![], Answer::Missing { document: false }),
         };
-        answers.scoped.insert(wanted, answer);
+        answers.all.insert(question, answered);
     }
-    let value = |text: String| BASE64_STANDARD.decode(text).ok().map(Secret::new);
-    for (place, kept) in questions.direct.iter().zip(kept.direct) {
-        let found = match kept {
-            KeptPlace::Value(text) => Found::Value(value(text)?),
+    let places = questions.iter().filter(|question| question.is_direct());
+    for (place, kept) in places.zip(kept.direct) {
+        let answer = match kept {
+            KeptPlace::Value(text) => found(&text)?,
             KeptPlace::Members(members) => {
-                let member = |(key, text)| Some((key, value(text)?));
-                Found::Members(members.into_iter().map(member).collect::<Option<_>>()?)
+                let member = |(key, text): (String, String)| Some((key, value(&text)?));
+                let members = members.into_iter().map(member).collect::<Option<_>>()?;
+                let found = Found {
+                    members,
+                    ..Found::default()
+                };
+                Answer::Found(0, found)
             }
-            KeptPlace::NoKey => Found::NoKey,
-            KeptPlace::Nothing => Found::Nothing,
+            KeptPlace::NoKey => Answer::Missing { document: true },
+            KeptPlace::Nothing => Answer::Missing { document: false },
         };
-        answers.direct.insert(place.clone(), Ok(found));
+        let answered = Answered::Asked(vec![], answer);
+        answers.all.insert(place.clone(), answered);
     }
     Some(())
 }

@@ -1,13 +1,13 @@
 //! Looks at every reference without launching anything.
 
-use super::answers::{Answer, wanted};
+use super::answers::Question;
 use super::deliver::Deliveries;
 use super::fill;
 use super::resolve::Resolved;
 use crate::pure::environment::refusal;
 use crate::words::error::{Cause, Error, Fault, Trouble};
 use crate::words::name::Scope;
-use crate::words::reference::{Target, references};
+use crate::words::reference::references;
 
 /// What there is to say of one reference. No value is in it, nor a hash of one.
 pub struct Row {
@@ -36,6 +36,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             });
         }
     }
+    let shadows = resolved.answers.shadows();
     let mut deliveries = Deliveries::new(resolved.files.clone());
     for (_, variable, value) in &resolved.values {
         let first = rows.len();
@@ -45,18 +46,20 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
                 ..Row::new(variable)
             };
             let answers = &resolved.answers;
-            let is_asked = match &reference.target {
-                Target::Direct(place) => answers.direct.contains_key(place),
-                Target::Scoped(scoped) => {
-                    let answer = answers.scoped.get(&wanted(scoped));
-                    if let Some(Answer::Found(scope, value)) = answer {
-                        row.scope = Some(scope.clone());
-                        row.shadows = answers.shadowed(scoped, scope);
-                        row.status = if value.is_some() { "ok" } else { "exists" };
-                    }
-                    answer.is_some()
-                }
-            };
+            let question = Question::from(reference);
+            let answered = answers.all.get(&question);
+            if let (Question::Scoped(..), Some(answered)) = (&question, answered)
+                && let Some(found) = answered.found()
+            {
+                row.scope = answered.scope().cloned();
+                row.shadows = shadows.get(&question).cloned().unwrap_or_default();
+                row.status = if found.value.is_some() {
+                    "ok"
+                } else {
+                    "exists"
+                };
+            }
+            let is_asked = answered.is_some();
             if !is_asked {
                 row.status = "unknown";
                 rows.push(row);

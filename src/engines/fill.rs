@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::answers::{Answer, Answers, wanted};
+use super::answers::{Answered, Answers};
 use super::deliver::Deliveries;
 use crate::pure::{filter, json};
-use crate::stores::Found;
+use crate::stores::Answer;
 use crate::words::error::Cause;
-use crate::words::reference::{Direct, Part, Reference, Scoped, Target, Value};
+use crate::words::log;
+use crate::words::name::Scope;
+use crate::words::reference::{Part, Reference, Scoped, Target, Value};
 
 /// A stretch of a filled value.
 pub enum Piece<'a> {
@@ -92,71 +94,52 @@ pub fn piece<'a>(
     reference: &'a Reference,
     answers: &'a Answers<'_>,
 ) -> Result<Option<Piece<'a>>, Cause> {
-    match &reference.target {
-        Target::Scoped(scoped) => of_scopes(reference, scoped, answers),
-        Target::Direct(place) => of_place(reference, place, answers),
-    }
-}
-
-fn of_scopes<'a>(
-    reference: &'a Reference,
-    scoped: &'a Scoped,
-    answers: &'a Answers<'_>,
-) -> Result<Option<Piece<'a>>, Cause> {
-    match answers.scoped.get(&wanted(scoped)) {
-        Some(Answer::Found(scope, Some(value))) => {
-            let from = || scope.to_string();
-            let value = match &scoped.member {
-                None => Cow::Borrowed(value.expose()),
-                Some(path) => json::member(value.expose(), path).map_err(|fault| match fault {
+    let target = &reference.target;
+    let (scopes, answer) = match answers.to(reference) {
+        None => return Ok(None),
+        Some(Answered::NotInForce(level)) => return Err(Cause::NotInForce(*level)),
+        Some(Answered::Asked(scopes, answer)) => (scopes, answer),
+    };
+    match answer {
+        Answer::Found(at, found) => {
+            // Where only names were asked for there is nothing to fill in.
+            let Some(value) = &found.value else {
+                return Ok(None);
+            };
+            let from = || match target {
+                Target::Scoped(_) => scopes.get(*at).map(Scope::to_string).unwrap_or_default(),
+                Target::Direct(place) => place.to_string(),
+            };
+            let value = match target {
+                Target::Scoped(Scoped {
+                    member: Some(path), ..
+                }) => json::member(value.expose(), path).map_err(|fault| match fault {
                     json::MemberFault::NotJson => Cause::NotJson(from()),
                     json::MemberFault::Missing => Cause::NoMember(from()),
                 })?,
+                _ => Cow::Borrowed(value.expose()),
             };
             filtered(reference, value, from).map(Some)
         }
-        // Only names were asked for, or nothing: there is nothing to fill in.
-        Some(Answer::Found(_, None)) | None => Ok(None),
-        Some(Answer::Missing) => fallback(reference).ok_or_else(|| answers.missing(scoped)),
-        Some(Answer::NotInForce(level)) => Err(Cause::NotInForce(*level)),
-        Some(Answer::Failed(scope, trouble)) => Err(Cause::Failed {
-            scope: Some(scope.clone()),
-            store: answers.label(),
-            trouble: Box::new(trouble.clone()),
-        }),
-    }
-}
-
-fn of_place<'a>(
-    reference: &'a Reference,
-    place: &'a Direct,
-    answers: &'a Answers<'_>,
-) -> Result<Option<Piece<'a>>, Cause> {
-    let store = || answers.label_of(place);
-    let absent = |document| Cause::Absent {
-        store: store(),
-        document,
-    };
-    match answers.direct.get(place) {
-        None => Ok(None),
-        Some(Ok(Found::Value(value))) => {
-            let from = || place.to_string();
-            filtered(reference, Cow::Borrowed(value.expose()), from).map(Some)
-        }
-        Some(Ok(Found::NoKey | Found::Members(_))) => {
-            fallback(reference).ok_or_else(|| absent(true))
-        }
-        Some(Ok(Found::Nothing)) => match fallback(reference) {
-            Some(text) => Ok(text),
-            None if answers.leaves_out(place) => {
-                log::warn!("{place} is missing, and left out");
-                Ok(None)
+        Answer::Missing { document } => {
+            if let Some(text) = fallback(reference) {
+                return Ok(text);
             }
-            None => Err(absent(false)),
-        },
-        Some(Err(trouble)) => Err(Cause::Failed {
-            scope: None,
-            store: store(),
+            match target {
+                Target::Scoped(scoped) => Err(answers.missing(scoped)),
+                Target::Direct(place) if !document && answers.leaves_out(target) => {
+                    log::warning!(LeftOut, reference = place; "{place} is missing, and left out");
+                    Ok(None)
+                }
+                Target::Direct(_) => Err(Cause::Absent {
+                    store: answers.label(target),
+                    document: *document,
+                }),
+            }
+        }
+        Answer::Failed(at, trouble) => Err(Cause::Failed {
+            scope: scopes.get(*at).cloned(),
+            store: answers.label(target),
             trouble: Box::new(trouble.clone()),
         }),
     }

@@ -15,7 +15,7 @@ pub struct Stores {
     /// Those of single places, each with the words that references to it begin with.
     others: Vec<(&'static [&'static str], Box<dyn Store>)>,
     /// The words that references to places in the main store begin with.
-    words_of_main: &'static [&'static str],
+    schemes_of_main: &'static [&'static str],
 }
 
 impl Stores {
@@ -29,23 +29,25 @@ impl Stores {
         errors: &mut Vec<Error>,
     ) -> Self {
         let mut stores = Stores {
-            words_of_main: location.map(stores::words_of).unwrap_or_default(),
+            schemes_of_main: location.map(stores::schemes_of).unwrap_or_default(),
             ..Stores::default()
         };
         let mut needed = scoped;
         for word in words {
-            if stores.words_of_main.contains(word) {
+            if stores.schemes_of_main.contains(word) {
                 needed = true;
             } else if stores.others.iter().all(|(known, _)| !known.contains(word)) {
-                let location = format!("{word}:");
-                match stores::open(&location, access) {
-                    Ok(store) => stores.others.push((stores::words_of(&location), store)),
+                match stores::open_places(word, access) {
+                    Ok(store) => {
+                        let schemes = stores::schemes_of(&format!("{word}:"));
+                        stores.others.push((schemes, store));
+                    }
                     Err(error) => errors.push(error),
                 }
             }
         }
         if needed {
-            let location = location.ok_or(Error::NoStore);
+            let location = location.ok_or_else(stores::unnamed);
             match location.and_then(|location| stores::open(location, access)) {
                 Ok(store) => stores.main = Some(store),
                 Err(error) => errors.push(error),
@@ -56,7 +58,7 @@ impl Stores {
 
     /// The store that a single place is in.
     pub fn of(&self, place: &Direct) -> Option<&dyn Store> {
-        if self.words_of_main.contains(&place.scheme) {
+        if self.schemes_of_main.contains(&place.scheme) {
             return self.main.as_deref();
         }
         let mut others = self.others.iter();

@@ -8,6 +8,7 @@ use super::assemble::{Assembled, Sources, assemble};
 use super::deliver::{Deliveries, Files};
 use super::fill;
 use super::resolve::Resolved;
+use crate::stores;
 use crate::words::error::{Error, Fault, Lines};
 use crate::words::named::Named;
 use crate::words::reference::{Part, Target, Value, parse_inside};
@@ -25,7 +26,7 @@ impl Template {
     /// What has to be resolved: the references in it, last, and those of the sources' variables.
     pub fn assemble(&self, sources: &Sources) -> Assembled<'static> {
         let mut assembled = assemble(&[], sources);
-        let (parts, mut faults) = parse_inside(&self.text);
+        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes());
         // A text without references is one part.
         let parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
         for (at, part) in &parts {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::added;
-use super::answers::{Answers, Depth, Questions};
+use super::answers::{Answers, Question};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
 use super::deliver::{Deliveries, Files};
@@ -11,10 +11,11 @@ use super::fill::{self, Filled};
 use super::opened::{Stores, is_same};
 use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
-use crate::stores::{Asked, Store};
-use crate::words::error::{Error, Fault};
+use crate::stores::{Depth, Store};
+use crate::words::error::{Error, Fault, Trouble};
+use crate::words::log::{self, Label, Phase};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Direct, Target, Value, references};
+use crate::words::reference::{Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -41,10 +42,18 @@ pub struct Summary {
 }
 
 /// Adds every secret in force under its own name.
-fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
+///
+/// # Errors
+/// What keeps all of them from being listed.
+fn add_all(
+    assembled: &mut Assembled<'_>,
+    store: &dyn Store,
+    scopes: &Scopes,
+) -> Result<(), Trouble> {
     let mut names = BTreeSet::new();
-    for scope in scopes.in_force() {
-        match store.names(&scope) {
+    let scopes = scopes.in_force();
+    for (scope, found) in scopes.iter().zip(store.names(&scopes)?) {
+        match found {
             Ok(found) => names.extend(found),
             Err(trouble) => assembled.errors.push(Error::Store {
                 store: format!("{scope} of {}", store.label()),
@@ -53,6 +62,7 @@ fn add_all(assembled: &mut Assembled<'_>, store: &dyn Store, scopes: &Scopes) {
         }
     }
     added::names(assembled, names);
+    Ok(())
 }
 
 /// Whether anything in an environment is looked for in scopes.
@@ -72,89 +82,86 @@ pub fn resolve<'a, 'e>(
     depth: Depth,
     cache: Option<&Cache>,
 ) -> Resolved<'a, 'e> {
-    let all_references = |assembled: &Assembled<'_>| {
-        let values = assembled.values.iter();
-        let mut questions = Questions::of(values.flat_map(|(_, _, value)| references(value)));
-        let documents = assembled
-            .documents
-            .iter()
-            .flat_map(|(_, documents)| documents);
-        questions.direct.extend(Questions::of(documents).direct);
-        questions
-    };
-    let mut questions = all_references(&assembled);
+    let _phase = log::begin(Phase::Fetch);
     let mut answers = Answers::none(stores, scopes);
     let asks = depth == Depth::Values && stores.all().next().is_some();
+    let asked = questions(&assembled);
     let cache = cache.filter(|_| asks).map(|cache| {
         let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();
-        (cache, cache::bound(&identities, scopes, &questions, all))
+        (cache, cache::bound(&identities, scopes, &asked, all))
     });
     for store in stores.all() {
-        let asked = asked_of(store, stores, scopes, &questions, all);
-        let mut reading = depth;
-        if (depth != Depth::Names || !store.is_laborious())
-            && let Err(trouble) = store.prepare(&asked)
-        {
-            match &cache {
-                Some((cache, bound)) if trouble.is_unreached() => {
-                    match cache.use_instead(&trouble, bound, &mut answers, &questions) {
-                        Ok(()) => {
-                            if all {
-                                added::names(&mut assembled, cached_names(&answers));
-                            }
-                            added::documents(&mut assembled, &mut answers);
-                            return resolved(assembled, answers);
+        let trouble = match ask(&mut assembled, store, all, depth, &mut answers) {
+            Ok(()) => continue,
+            Err(trouble) => trouble,
+        };
+        match &cache {
+            Some((cache, bound)) if trouble.is_unreached() => {
+                match cache.use_instead(&trouble, bound, &mut answers, &asked) {
+                    Ok(()) => {
+                        if all {
+                            added::names(&mut assembled, cached_names(&answers));
                         }
-                        Err(error) => assembled.errors.push(error),
+                        added::documents(&mut assembled, &mut answers);
+                        return resolved(assembled, answers);
                     }
+                    Err(error) => assembled.errors.push(error),
                 }
-                Some((cache, _)) if trouble.is_denial() => cache.forget(),
-                _ => {}
             }
-            // What is missing can still be said beside a key that is.
-            let goes_on = trouble.is_of_key();
-            assembled.errors.push(Error::Store {
-                store: store.label().to_owned(),
-                trouble,
-            });
-            if !goes_on {
-                continue;
-            }
-            reading = Depth::Names;
+            Some((cache, _)) if trouble.is_denial() => cache.forget(),
+            _ => {}
         }
-        let is_main = stores.is_main(store);
-        if is_main && all {
-            add_all(&mut assembled, store, scopes);
-            questions = all_references(&assembled);
-        }
-        if !asked.scopes.is_empty() {
-            answers.look_for(store, std::mem::take(&mut questions.scoped), reading);
-        }
-        answers.read(store, asked.direct.into_iter());
+        assembled.errors.push(Error::Store {
+            store: store.label().to_owned(),
+            trouble,
+        });
     }
     added::documents(&mut assembled, &mut answers);
     if let Some((cache, bound)) = cache {
-        keep(cache, bound, &assembled, &answers, &questions.direct);
+        keep(cache, bound, &assembled, &answers, &asked);
     }
     resolved(assembled, answers)
 }
 
-/// What of all questions is one store's.
-fn asked_of(
+/// Everything that an environment refers to.
+fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
+    let values = assembled.values.iter();
+    let values = values.flat_map(|(_, _, value)| references(value));
+    let documents = assembled.documents.iter();
+    let documents = documents.flat_map(|(_, documents)| documents);
+    values.chain(documents).map(Question::from).collect()
+}
+
+/// Asks one store all that is for it.
+///
+/// # Errors
+/// What keeps everything from being answered.
+fn ask(
+    assembled: &mut Assembled<'_>,
     store: &dyn Store,
-    stores: &Stores,
-    scopes: &Scopes,
-    questions: &Questions,
     all: bool,
-) -> Asked {
-    let here = |place: &&_| stores.of(place).is_some_and(|other| is_same(other, store));
-    let has_scoped = stores.is_main(store) && (all || !questions.scoped.is_empty());
-    Asked {
-        scopes: match has_scoped {
-            true => scopes.in_force(),
-            false => vec![],
-        },
-        direct: questions.direct.iter().filter(here).cloned().collect(),
+    depth: Depth,
+    answers: &mut Answers<'_>,
+) -> Result<(), Trouble> {
+    let stores = answers.stores;
+    if all && stores.is_main(store) {
+        add_all(assembled, store, answers.scopes)?;
+    }
+    let mut questions = questions(assembled);
+    questions.retain(|question| match question {
+        Question::Scoped(..) => stores.is_main(store),
+        Question::Direct(place) => stores.of(place).is_some_and(|of| is_same(of, store)),
+    });
+    match answers.ask(store, &questions, depth) {
+        // What is missing can still be said beside a key that is.
+        Err(trouble) if trouble.is_of_key() => {
+            assembled.errors.push(Error::Store {
+                store: store.label().to_owned(),
+                trouble,
+            });
+            answers.ask(store, &questions, Depth::Names)
+        }
+        other => other,
     }
 }
 
@@ -164,7 +171,7 @@ fn keep(
     bound: String,
     assembled: &Assembled<'_>,
     answers: &Answers<'_>,
-    places: &BTreeSet<Direct>,
+    asked: &BTreeSet<Question>,
 ) {
     if answers.has_denial() {
         return cache.forget();
@@ -174,7 +181,7 @@ fn keep(
     let has_value = |reference| fill::piece(reference, answers).is_ok();
     let is_whole = values.all(|(_, _, value)| references(value).all(has_value));
     if assembled.errors.is_empty() && is_whole {
-        cache.keep(bound, answers, places);
+        cache.keep(bound, answers, asked);
     }
 }
 
@@ -191,8 +198,11 @@ fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<
 
 /// The names of a cache that answers a launch with all secrets.
 fn cached_names(answers: &Answers<'_>) -> BTreeSet<Name> {
-    let names = answers.scoped.keys();
-    names.map(|(_, name)| name.clone()).collect()
+    let names = answers.all.keys().filter_map(|question| match question {
+        Question::Scoped(_, name) => Some(name.clone()),
+        Question::Direct(_) => None,
+    });
+    names.collect()
 }
 
 impl<'e> Resolved<'_, 'e> {
@@ -205,6 +215,7 @@ impl<'e> Resolved<'_, 'e> {
         self,
         mut see: impl FnMut(&[u8], &Filled<'_>),
     ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
+        let _phase = log::begin(Phase::Fill);
         let Resolved {
             mut environment,
             values,
@@ -245,7 +256,10 @@ impl<'e> Resolved<'_, 'e> {
         for (name, scope, _) in answers.values() {
             match scope {
                 Some(scope) => {
-                    log::debug!("{name} comes from {scope}");
+                    log::debug!(
+                        Found, reference = &Label(&name), scope = scope;
+                        "{name} comes from {scope}"
+                    );
                     *summary.scopes.entry(scope.clone()).or_default() += 1;
                 }
                 None => summary.direct += 1,

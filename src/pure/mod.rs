@@ -12,6 +12,7 @@ pub mod json;
 pub mod limit;
 pub mod mask;
 pub mod nearest;
+pub mod option;
 pub mod proc;
 pub mod scope;
 pub mod signal;

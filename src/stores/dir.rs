@@ -3,11 +3,22 @@
 use std::sync::Arc;
 
 use super::folder::Tree;
-use super::{Access, Asked, Opened, Record, Store};
+use super::{
+    Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
+};
+use crate::pure::option::{InFile, flag};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
-use crate::words::named::location;
 use crate::words::secret::Secret;
+
+/// Its options.
+pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
+    flag(
+        "trim-newline",
+        "Drop one newline at the end of a dir: secret",
+    ),
+    InFile::Never,
+)];
 
 struct Dir {
     label: String,
@@ -19,26 +30,18 @@ struct Dir {
 ///
 /// # Errors
 /// [`Trouble::NoStore`] where there is no such folder.
-pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let tree = Tree::open(&access.base.join(place), "")?.flat_without_scopes();
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let tree = Tree::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
-        label: location(&format!("dir:{place}")),
+        label: context.label.clone(),
         tree,
-        trim_newline: access.trim_newline,
+        trim_newline: context.said("trim-newline").is_some(),
     }))
 }
 
-impl Store for Dir {
-    fn label(&self) -> &str {
-        &self.label
-    }
-
-    fn prepare(&self, _: &Asked) -> Result<(), Trouble> {
-        Ok(())
-    }
-
-    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble> {
-        let mut value = self.tree.read(scope, name)?;
+impl Dir {
+    fn read(&self, location: &Location) -> Result<Option<Secret>, Trouble> {
+        let mut value = self.tree.read(location)?;
         if let Some(bytes) = &mut value
             && self.trim_newline
             && bytes.ends_with(b"\n")
@@ -47,13 +50,28 @@ impl Store for Dir {
         }
         Ok(value.map(Secret::new))
     }
+}
 
-    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
-        self.tree.has(scope, name)
+impl Store for Dir {
+    fn label(&self) -> &str {
+        &self.label
     }
 
-    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
-        self.tree.names(scope)
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+        Ok(self.tree.locate(scope, name))
+    }
+
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+        let look = |location: &Location| match depth {
+            Depth::Names => self.tree.has(location).map(Here::exists),
+            Depth::Values | Depth::Fresh => self.read(location).map(Here::value),
+        };
+        let questions = questions.iter();
+        Ok(questions.map(|question| search(question, look)).collect())
+    }
+
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        Ok(scopes.iter().map(|scope| self.tree.names(scope)).collect())
     }
 
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::words::error::Trouble;
+use crate::words::location::Location;
 use crate::words::name::{Level, Name, Scope};
 use crate::world::files;
 use crate::world::folder::{FileRecord, Folder, Held};
@@ -52,15 +53,28 @@ impl Tree {
             .any(|level| self.folder.has_folder(Path::new(level.as_str())))
     }
 
+    /// Where a secret's file is.
+    pub fn locate(&self, scope: &Scope, name: &Name) -> Location {
+        let path = match (self.flat, scope) {
+            (true, Scope::Team) => self.file(name),
+            _ => format!("{scope}/{}", self.file(name)),
+        };
+        Location {
+            path,
+            key: None,
+            version: None,
+        }
+    }
+
     /// The bytes of a secret's file; `None` where there is none.
     ///
     /// # Errors
     /// Why it can't be read.
-    pub fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, Trouble> {
-        let Some(folder) = self.folder_of(scope) else {
-            return Ok(None);
-        };
-        self.read_file(&folder.join(self.file(name)), LARGEST)
+    pub fn read(&self, location: &Location) -> Result<Option<Vec<u8>>, Trouble> {
+        match self.inside(location) {
+            Some(path) => self.read_file(path, LARGEST),
+            None => Ok(None),
+        }
     }
 
     /// The bytes of any file in the store; `None` where there is none.
@@ -79,13 +93,15 @@ impl Tree {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
-        let Some(folder) = self.folder_of(scope) else {
-            return Ok(false);
-        };
-        self.folder
-            .has(&folder.join(self.file(name)))
-            .map_err(trouble)
+    pub fn has(&self, location: &Location) -> Result<bool, Trouble> {
+        let path = self.inside(location);
+        path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
+    }
+
+    /// A location's path; `None` where the folder is flat, and it would be in a scope's.
+    fn inside<'l>(&self, location: &'l Location) -> Option<&'l Path> {
+        let path = Path::new(&location.path);
+        (!self.flat || path.parent() == Some(Path::new(""))).then_some(path)
     }
 
     /// The names that have a file in a scope, sorted. Files with other names, and folders,
@@ -119,12 +135,10 @@ impl Tree {
     /// # Errors
     /// Why that can't be said.
     pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, Trouble> {
-        let Some(folder) = self.folder_of(scope) else {
-            return Ok(None);
-        };
-        self.folder
-            .record(&folder.join(self.file(name)))
-            .map_err(trouble)
+        match self.inside(&self.locate(scope, name)) {
+            Some(path) => self.folder.record(path).map_err(trouble),
+            None => Ok(None),
+        }
     }
 
     /// The scopes that have a folder, sorted.

@@ -1,39 +1,65 @@
-//! The stores. A new one is one file, or folder, here and one line of [`KINDS`].
+//! The stores: where secrets are kept, and how they are asked for.
+//!
+//! # How a store is asked
+//! Everything that can be asked for has a [`Location`]: a path, a key in the document there, a
+//! version. A name in a scope becomes one by [`Store::locate`], which asks nothing; a direct
+//! reference is the text of one. All that a launch asks comes in one [`Store::fetch`], as questions:
+//! each a list of locations, narrowest scope first. The first that has a value answers; one that
+//! fails ends the question, since a wider scope must not answer in its place.
+//!
+//! # How to add one
+//! 1. A file here, with a type that implements [`Store`] and `open(place, context)`, which asks
+//!    nothing. What a store is opened with is in its [`Context`]: `context.said(ID)` is what an
+//!    option says or what stands behind the place, `context.configured(ID)` what a configuration
+//!    file says, `variable` and `credential` what the environment says; `label` is how messages
+//!    call it. What can be written to implements [`Writer`] as well, and says so in
+//!    [`Store::writer`].
+//! 2. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
+//!    collects the paths of all questions, reads each once and all at the same time (over HTTP by
+//!    `remote::Remote::round`), then answers each question by [`search`], whose closure looks at
+//!    one location in what was read. What keeps all of it from working is the error of `fetch`;
+//!    what keeps one document from being read is the closure's. A document without the key is
+//!    [`Here::NoKey`]. With [`Depth::Names`] nobody needs a value, and [`Found::value`] is `None`.
+//! 3. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`, where `..NOTHING` stands for
+//!    what it has not: `schemes`; `place`, the form of what follows the colon; `heading` and
+//!    `options` ([`StoreOption::new`], with whether a configuration file can say it: addresses,
+//!    endpoints, roles and proxies only one that was named); `splits`, so that they can stand
+//!    behind the place; `variables`, by what they are to it ([`Use`]); `direct`, whose `judge`
+//!    takes the location that a reference says, or names the part that it can't take, and why.
+//! 4. A row in README's table of stores, and a page.
+//!
+//! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
+//! list stores follow from the row. No other file has to say a word about it, which
+//! `tests/layers.rs` holds.
 
-mod access;
 mod age;
+mod context;
+mod credential;
 mod dir;
 mod folder;
-mod kinds;
+mod registry;
+mod remote;
+mod settings;
 mod vault;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
-use crate::words::reference::Direct;
 use crate::words::secret::Secret;
 
-pub use access::{Access, Opened, Setting};
-pub use age::{init as init_age, seal, unseal};
-pub use kinds::{
-    KINDS, Kind, credentials, listing, needed, open, own_variables, passed, settings, spent,
-    words_of,
+pub use crate::words::location::Location;
+pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
+pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
+pub use registry::{
+    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, instead, is_file,
+    is_handed_over, is_same_kind, listing, needed, open, open_places, own_variables, passed,
+    read_variables, schemes, schemes_of, spent, unnamed,
 };
 
-/// What a launch will ask of a store.
-#[derive(Default)]
-pub struct Asked {
-    /// The scopes that names are looked for in; none where no name is.
-    pub scopes: Vec<Scope>,
-    /// Single places.
-    pub direct: BTreeSet<Direct>,
-}
-
-/// What every store can do. One name in one scope is asked for at a time; precedence between
-/// scopes is not a store's business.
+/// What every store can do: say where a name in a scope would be, and answer questions about such
+/// places. What wins over what is not its business.
 pub trait Store: Sync {
     /// The store as messages name it.
     fn label(&self) -> &str;
@@ -43,55 +69,35 @@ pub trait Store: Sync {
         self.label().to_owned()
     }
 
-    /// Makes ready for reading: finds the key, or fetches what will be asked. Called once,
-    /// before the first `read`.
+    /// Where a name in a scope is, if it is there. Nothing is asked.
     ///
     /// # Errors
-    /// What keeps every read from working.
-    fn prepare(&self, asked: &Asked) -> Result<(), Trouble>;
+    /// What of the store, or of the scope, keeps it from being anywhere.
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble>;
 
-    /// The value of a name in a scope; `None` where the scope does not have it. Called from
-    /// several threads at once.
+    /// Answers questions, each by its locations in their order: [`search`] does that. All of a
+    /// launch come at once, so that the store can share the work, or ask in one round; a document
+    /// that several are about is read once.
     ///
     /// # Errors
-    /// Why the scope could not answer.
-    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble>;
-
-    /// Whether `read` has work to do that a second processor could share.
-    fn is_laborious(&self) -> bool {
-        true
-    }
-
-    /// The value at a single place; `None` where there is none. Only places that `prepare` was
-    /// told of are asked for.
-    ///
-    /// # Errors
-    /// As `read`.
-    fn read_direct(&self, _place: &Direct) -> Result<Found, Trouble> {
-        Ok(Found::Nothing)
-    }
+    /// What keeps every question from being answered. To be said once, it is no [`Answer::Failed`].
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble>;
 
     /// Whether what is missing at single places is left out, as the user's variables have it.
     fn leaves_out_missing(&self) -> bool {
         false
     }
 
-    /// Whether a scope has a name. Like all that follows but `recipients`, it needs no key.
+    /// The names in each of these scopes, sorted. Like all that follows it needs no key.
     ///
     /// # Errors
-    /// As `read`.
-    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble>;
-
-    /// The names in a scope, sorted.
-    ///
-    /// # Errors
-    /// As `read`.
-    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble>;
+    /// What keeps all of them from being listed; in the list, what keeps one.
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble>;
 
     /// What the store knows of a secret; `None` where the scope does not have it.
     ///
     /// # Errors
-    /// As `read`.
+    /// Why that can't be said.
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble>;
 
     /// Every scope that there is, sorted.
@@ -100,40 +106,130 @@ pub trait Store: Sync {
     /// Why that can't be said.
     fn scopes(&self) -> Result<Vec<Scope>, Trouble>;
 
-    /// Stores values in a scope, lastingly: all of them or, where the store can't, none. Says of
-    /// each whether there was one before.
-    ///
-    /// # Errors
-    /// [`Trouble::Taken`] and [`Trouble::Absent`], as `how` has it; why nothing is stored.
-    fn write(&self, _scope: &Scope, _values: &[(Name, Secret)], _how: How) -> Result<(), Trouble> {
-        Err(Trouble::ReadOnly)
+    /// The store as one that can be written to, if doorkey can.
+    fn writer(&self) -> Option<&dyn Writer> {
+        None
     }
 
-    /// Removes a secret, lastingly.
-    ///
-    /// # Errors
-    /// [`Trouble::Absent`]; why it is not removed.
-    fn delete(&self, _scope: &Scope, _name: &Name) -> Result<(), Trouble> {
-        Err(Trouble::ReadOnly)
-    }
-
-    /// The store's lists of who can read it, for a store that keeps such lists.
+    /// The store as one that keeps lists of who can read it, if it does.
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
 }
 
-/// What is at a single place.
+/// The names in a scope, or why they can't be listed.
+pub type Names = Result<Vec<Name>, Trouble>;
+
+/// How much is asked of a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Whether each name is there: no value, so that no key is needed.
+    Names,
+    /// The values.
+    Values,
+    /// The values, and no kept ones in their place.
+    Fresh,
+}
+
+/// What a store says to a question.
 #[derive(Debug)]
-pub enum Found {
-    /// A value.
-    Value(Secret),
-    /// A document's members, in their order.
-    Members(Vec<(String, Secret)>),
+pub enum Answer {
+    /// The question's location of this index has it; those before don't.
+    Found(usize, Found),
+    /// None of the locations has it.
+    Missing {
+        /// Whether there is a document without the key.
+        document: bool,
+    },
+    /// The location of this index could not answer; those before don't have it. A later one must
+    /// not answer in its place.
+    Failed(usize, Trouble),
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The value; `None` where only names were asked for, and of a whole document.
+    pub value: Option<Secret>,
+    /// Of a whole document its members, in their order.
+    pub members: Vec<(String, Secret)>,
+    /// What it is lent by; `None` for what is good until it is changed.
+    pub lease: Option<Lease>,
+}
+
+/// What a value is lent by.
+#[derive(Debug)]
+pub struct Lease {
+    /// Its name at the store.
+    pub id: String,
+    /// Whether it can be made longer.
+    pub renewable: bool,
+    /// When it ends.
+    pub end: Instant,
+}
+
+/// What is at one location.
+#[derive(Debug)]
+pub enum Here {
+    /// The value.
+    Found(Found),
     /// A document without that key.
     NoKey,
     /// Nothing.
     Nothing,
+}
+
+impl Here {
+    /// A value that is there, or not.
+    pub fn value(value: Option<Secret>) -> Self {
+        value.map_or(Here::Nothing, |value| {
+            Here::Found(Found {
+                value: Some(value),
+                ..Found::default()
+            })
+        })
+    }
+
+    /// That there is a value, or not.
+    pub fn exists(exists: bool) -> Self {
+        match exists {
+            true => Here::Found(Found::default()),
+            false => Here::Nothing,
+        }
+    }
+}
+
+/// Answers a question by looking at one location after the other: the first that has a value
+/// answers, and one that fails ends the search.
+pub fn search(
+    locations: &[Location],
+    mut look: impl FnMut(&Location) -> Result<Here, Trouble>,
+) -> Answer {
+    let mut document = false;
+    for (index, location) in locations.iter().enumerate() {
+        match look(location) {
+            Ok(Here::Found(found)) => return Answer::Found(index, found),
+            Ok(Here::NoKey) => document = true,
+            Ok(Here::Nothing) => {}
+            Err(trouble) => return Answer::Failed(index, trouble),
+        }
+    }
+    Answer::Missing { document }
+}
+
+/// A store that can be written to.
+pub trait Writer {
+    /// Stores values in a scope, lastingly: all of them or, where the store can't, none.
+    ///
+    /// # Errors
+    /// [`Trouble::Taken`] and [`Trouble::Absent`], as `how` has it; why nothing is stored.
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble>;
+
+    /// Removes a secret, lastingly.
+    ///
+    /// # Errors
+    /// [`Trouble::Absent`]; why it is not removed.
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble>;
 }
 
 /// What is expected of a name that is written.

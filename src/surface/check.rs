@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::options::Options;
 use super::table::{NOTHING, aligned};
-use crate::engines::answers::Depth;
 use crate::engines::check::{self, Row};
 use crate::engines::launch;
+use crate::stores::Depth;
 use crate::words::error::Error;
 use crate::words::name::Scope;
 use crate::words::shown::Shown;

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-pub use super::flags::Kind;
-use super::flags::{self, Group, Opt};
+use super::flags::{self, Group};
 use super::texts;
+use crate::pure::option::{Opt, Takes};
+use crate::stores;
 
 /// A subcommand that does something.
 pub struct Leaf {
@@ -196,7 +197,7 @@ pub const LEAVES: &[Leaf] = &[
             required: false,
             ..one("dir", "DIR", "The store's folder [default: secrets]")
         }],
-        own: &[flags::KEY_FILE, flags::JSON],
+        own: &[stores::KEY_FILE, flags::JSON],
         ..NOTHING
     },
     Leaf {
@@ -280,7 +281,8 @@ impl Leaf {
 
     /// Every option that it has.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> {
-        let shared = self.groups.iter().flat_map(|group| group.options);
+        let shared = self.groups.iter().flat_map(Group::headed);
+        let shared = shared.map(|(_, option)| option);
         shared.chain(self.own)
     }
 
@@ -297,7 +299,7 @@ impl Leaf {
             .bin_name(format!("doorkey {}", self.words.join(" ")))
             .disable_help_flag(true);
         if let Some(text) = self.after_help {
-            command = command.after_help(text);
+            command = command.after_help(texts::shown(text));
         }
         if let Some(usage) = self.usage {
             command = command.override_usage(usage);
@@ -309,7 +311,8 @@ impl Leaf {
         let options: Vec<_> = self
             .groups
             .iter()
-            .flat_map(|group| group.options.iter().map(|o| (o, group.heading, false)))
+            .flat_map(Group::headed)
+            .map(|(heading, option)| (option, heading, false))
             .chain(own)
             .filter(|(option, _, _)| wanted(option))
             .collect();
@@ -347,7 +350,11 @@ impl Positional {
 
 impl Opt {
     fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id).long(self.id).help(self.help);
+        let mut arg = Arg::new(self.id).long(self.id);
+        arg = match self.id == flags::STORE.id {
+            true => arg.help(stores::forms()),
+            false => arg.help(self.help),
+        };
         if let Some(short) = self.short {
             arg = arg.short(short);
         }
@@ -356,12 +363,12 @@ impl Opt {
         }
         let with_value =
             |arg: Arg, name| arg.value_name(name).value_parser(value_parser!(OsString));
-        match self.kind {
-            Kind::Flag => arg.action(ArgAction::SetTrue),
-            Kind::Value(name) => with_value(arg, name),
-            Kind::Values(name) => with_value(arg, name).action(ArgAction::Append),
-            Kind::Number(name) => with_value(arg, name).allow_negative_numbers(true),
-            Kind::Help => arg.action(ArgAction::Help),
+        match self.takes {
+            Takes::Flag => arg.action(ArgAction::SetTrue),
+            Takes::Value(name) => with_value(arg, name),
+            Takes::Values(name) => with_value(arg, name).action(ArgAction::Append),
+            Takes::Number(name) => with_value(arg, name).allow_negative_numbers(true),
+            Takes::Help => arg.action(ArgAction::Help),
         }
     }
 }
@@ -371,7 +378,7 @@ pub fn tree() -> Command {
     let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(texts::EXAMPLES);
+        .after_help(texts::shown(texts::EXAMPLES));
     grown(root, &[])
 }
 

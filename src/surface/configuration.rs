@@ -1,11 +1,14 @@
 //! `doorkey.toml`: the one that is named, or that is found and may be obeyed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::options::Options;
 use super::workload;
 use crate::pure::config::{self, Config};
+use crate::pure::scope::Scopes;
+use crate::stores::{self, OfMain, Origin};
 use crate::words::error::Error;
+use crate::words::log;
 use crate::words::named::Named;
 use crate::world::files;
 use crate::world::trust::Trust;
@@ -14,12 +17,15 @@ use crate::world::trust::Trust;
 const LARGEST_CONFIG: usize = 64 * 1024;
 
 impl Options {
-    /// The configuration, and the folder that its store starts from.
-    pub fn config(&self) -> Result<(Config, PathBuf), Error> {
+    /// The configuration, and its file.
+    pub fn config(&self) -> Result<(Config, Named), Error> {
         let parse = |path: Named, text: &[u8], named| {
-            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            let config = config::parse(text, named).map_err(|at| Error::Text { path, at })?;
-            Ok((config, folder))
+            let config = config::parse(text, named, stores::configurable());
+            let config = config.map_err(|(line, column, what)| {
+                let place = in_file(&path, line, column);
+                Error::Found { place, what }
+            })?;
+            Ok((config, path))
         };
         if let Some(file) = self.path("config") {
             let text = match self.distrust()? {
@@ -35,7 +41,7 @@ impl Options {
         for above in start.ancestors() {
             let file = above.join("doorkey.toml");
             if files::exists(&file) {
-                ::log::debug!("settings come from {}", Named::from(&file));
+                log::debug!("settings come from {}", Named::from(&file));
                 let trust = Trust::new(self.sudo);
                 let text = trust.read_found(&file, LARGEST_CONFIG)?;
                 return parse(file.into(), &text, false);
@@ -64,4 +70,47 @@ impl Options {
             },
         }
     }
+}
+
+/// Where secrets are looked for.
+pub struct Place {
+    /// The store, as `SCHEME:PLACE`.
+    pub store: Option<String>,
+    /// Who has named it.
+    pub origin: Origin,
+    /// The folder that a relative place starts from.
+    pub base: PathBuf,
+    /// The scopes in force.
+    pub scopes: Scopes,
+    /// What else `doorkey.toml` says.
+    pub config: Config,
+    /// Where that is.
+    pub file: Named,
+}
+
+impl Place {
+    /// What is said of the store alone. What the file says of its own store is nothing to one of
+    /// another kind.
+    pub fn of_main(&self) -> OfMain {
+        let its_own = self.config.get("store");
+        let is_other = |store: &str| its_own.is_some_and(|own| !stores::is_same_kind(own, store));
+        let table = match self.store.as_deref().is_some_and(is_other) {
+            true => [].iter(),
+            false => self.config.of_store.iter(),
+        };
+        let table = table.map(|(line, column, key, value)| {
+            let place = in_file(&self.file, *line, *column);
+            (place, key.clone(), value.clone())
+        });
+        OfMain {
+            origin: self.origin,
+            table: table.collect(),
+            named: self.config.named,
+        }
+    }
+}
+
+/// A place in a file, as messages name it.
+fn in_file(path: &Named, line: usize, column: usize) -> String {
+    format!("{path}:{line}:{column}")
 }

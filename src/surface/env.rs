@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use super::options::Options;
-use crate::engines::answers::Depth;
 use crate::engines::show::show;
+use crate::stores::Depth;
 use crate::words::error::Error;
 use crate::world::environ::Started;
 

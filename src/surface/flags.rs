@@ -1,91 +1,33 @@
 //! The options as data: a launch has clap build only those that it could have been given, since
 //! building all of them would take longer than everything else that it does.
 
-/// How an option is given.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// By itself.
-    Flag,
-    /// Once, with a value; what the value is called.
-    Value(&'static str),
-    /// Any number of times, each with a value; what the value is called.
-    Values(&'static str),
-    /// Once, with a number, which may be negative; what it is called.
-    Number(&'static str),
-    /// By itself, and help is printed.
-    Help,
-}
-
-/// An option.
-#[derive(Clone, Copy)]
-pub struct Opt {
-    /// Its name after the two dashes.
-    pub id: &'static str,
-    /// How it is given.
-    pub kind: Kind,
-    /// What it does.
-    pub help: &'static str,
-    /// Its name after one dash.
-    pub short: Option<char>,
-    /// Another name after two dashes.
-    pub alias: Option<&'static str>,
-    /// The options that it can't be given with.
-    pub conflicts: &'static [&'static str],
-}
-
-impl Opt {
-    const fn new(id: &'static str, kind: Kind, help: &'static str) -> Self {
-        Opt {
-            id,
-            kind,
-            help,
-            short: None,
-            alias: None,
-            conflicts: &[],
-        }
-    }
-
-    const fn short(self, short: char) -> Self {
-        Opt {
-            short: Some(short),
-            ..self
-        }
-    }
-
-    const fn alias(self, alias: &'static str) -> Self {
-        Opt {
-            alias: Some(alias),
-            ..self
-        }
-    }
-
-    const fn conflicts(self, conflicts: &'static [&'static str]) -> Self {
-        Opt { conflicts, ..self }
-    }
-}
-
-const fn flag(id: &'static str, help: &'static str) -> Opt {
-    Opt::new(id, Kind::Flag, help)
-}
-
-const fn value(id: &'static str, name: &'static str, help: &'static str) -> Opt {
-    Opt::new(id, Kind::Value(name), help)
-}
-
-const fn values(id: &'static str, name: &'static str, help: &'static str) -> Opt {
-    Opt::new(id, Kind::Values(name), help)
-}
+use crate::pure::option::{Opt, Takes, flag, value, values};
+use crate::stores::KINDS;
 
 /// Options that stand together in the help.
 #[derive(Clone, Copy)]
 pub struct Group {
-    /// What stands above them.
+    /// What stands above them; nothing above those of the stores, which have headings of their own.
     pub heading: &'static str,
     /// The options.
     pub options: &'static [Opt],
 }
 
-const STORE: Opt = value("store", "STORE", "age:DIR, dir:DIR or vault:MOUNT/PREFIX");
+impl Group {
+    /// Each option, after what stands above it.
+    pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
+        let own = self.options.iter().map(|option| (self.heading, option));
+        let kinds = KINDS.iter().filter(|_| self.heading.is_empty());
+        let of_stores = kinds.flat_map(|kind| {
+            let options = kind.options.iter().filter(|option| option.flag);
+            options.map(|option| (kind.heading, &option.option))
+        });
+        own.chain(of_stores)
+    }
+}
+
+/// `--store`. Its help is made from the table of stores.
+pub const STORE: Opt = value("store", "STORE", "");
 
 /// A store, and the scopes that are in force.
 const IN_FORCE: Group = Group {
@@ -109,58 +51,22 @@ const ONE_SCOPE: Group = Group {
     ],
 };
 
-/// How the store is reached.
-const ACCESS: Group = Group {
+/// What each kind of store has for itself, below a heading of its own.
+const STORES: Group = Group {
+    heading: "",
+    options: &[],
+};
+
+/// Where the configuration is.
+const CONFIGURATION: Group = Group {
     heading: "Store",
     options: &[
-        KEY_FILE,
-        value(
-            "unbound",
-            "WHAT",
-            "take or refuse unbound age: files [default: take]",
-        ),
-        flag(
-            "trim-newline",
-            "Drop one newline at the end of a dir: secret",
-        ),
         value(
             "config",
             "FILE",
             "Read this file, not the nearest doorkey.toml",
         ),
         value("cwd", "DIR", "Look for doorkey.toml from here upwards"),
-    ],
-};
-
-/// Of a store that is a server.
-const SERVER: Group = Group {
-    heading: "OpenBao and Vault",
-    options: &[
-        value("address", "URL", "The server's address"),
-        value("namespace", "NAME", "The namespace"),
-        value(
-            "auth",
-            "METHOD",
-            "How to log in: approle, kubernetes, jwt, ...",
-        ),
-        value("auth-path", "MOUNT", "Where the method is mounted"),
-        value("role", "NAME", "The role to log in with"),
-        value("token-file", "FILE", "The token's file"),
-        flag("token-once", "Remove the token's file after reading it"),
-        flag("unwrap", "The token or secret id is response-wrapped"),
-        flag("no-revoke", "Leave the token alive that logging in gave"),
-        flag("require-tls", "Refuse http:// and unverified servers"),
-        value("team-path", "PATH", "The document of the team's scope"),
-        value(
-            "cluster-path",
-            "PATH",
-            "The document of the cluster's scope",
-        ),
-        value(
-            "project-path",
-            "PATH",
-            "The document of the project's scope",
-        ),
     ],
 };
 
@@ -276,7 +182,7 @@ const WORKLOAD: Group = Group {
         value("umask", "MODE", "Permissions that its files don't get"),
         CHDIR,
         value("argv0", "NAME", "What it finds as its own name"),
-        Opt::new("nice", Kind::Number("N"), "Raise its niceness by N"),
+        Opt::new("nice", Takes::Number("N"), "Raise its niceness by N"),
         values(
             "rlimit",
             "NAME=SOFT:HARD",
@@ -307,7 +213,7 @@ const LOGGING: Group = Group {
         ),
         value("log-format", "FORMAT", "text or json [default: text]"),
         flag("quiet", "Log errors only").short('q'),
-        Opt::new("help", Kind::Help, "Print help").short('h'),
+        Opt::new("help", Takes::Help, "Print help").short('h'),
     ],
 };
 
@@ -317,12 +223,20 @@ pub const OWN: &str = "Options";
 /// Of every subcommand that has to do with no store.
 pub const ALL: &[Group] = &[LOGGING];
 /// Of those that put an environment together.
-pub const SOURCES: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, ENVIRONMENT, TIME, LOGGING];
+pub const SOURCES: &[Group] = &[
+    IN_FORCE,
+    STORES,
+    CONFIGURATION,
+    CACHE,
+    ENVIRONMENT,
+    TIME,
+    LOGGING,
+];
 /// Of the one that launches.
 pub const LAUNCH: &[Group] = &[
     IN_FORCE,
-    ACCESS,
-    SERVER,
+    STORES,
+    CONFIGURATION,
     CACHE,
     ENVIRONMENT,
     SUPERVISION,
@@ -331,13 +245,13 @@ pub const LAUNCH: &[Group] = &[
     LOGGING,
 ];
 /// Of the one that fills a file in.
-pub const RENDERING: &[Group] = &[IN_FORCE, ACCESS, SERVER, CACHE, TIME, LOGGING];
+pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHE, TIME, LOGGING];
 /// Of the one that joins a workload.
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
-pub const SCOPED: &[Group] = &[ONE_SCOPE, ACCESS, TEAM, SERVER, TIME, LOGGING];
+pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, TEAM, TIME, LOGGING];
 /// Of those that work on a whole store.
-pub const WHOLE: &[Group] = &[IN_FORCE, ACCESS, SERVER, TIME, LOGGING];
+pub const WHOLE: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, TIME, LOGGING];
 
 /// `--init`, which is looked for before anything is parsed.
 pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
@@ -367,8 +281,6 @@ pub const PID: Opt = value(
     "N",
     "The workload or its supervisor [default: PID 1's]",
 );
-/// `--key-file`.
-pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 /// `--json`.
 pub const JSON: Opt = flag("json", "Print JSON").short('j');
 /// `--yes`.

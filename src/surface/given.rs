@@ -7,10 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use clap::{ArgAction, Command};
 
 use super::cli::{LEAVES, Leaf};
-use super::flags::{self, Kind, Opt};
+use super::flags;
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
 use crate::pure::nearest::Hints;
+use crate::pure::option::{Opt, Takes};
+use crate::words::log;
 use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -65,7 +67,7 @@ impl<'a> Given<'a> {
             known.push("DOORKEY_KEY".to_owned());
             let meant = hints.nearest(&own, &known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-            log::warn!("DOORKEY_{own} stands for no option{meant}");
+            log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
         }
     }
 
@@ -96,7 +98,7 @@ impl<'a> Given<'a> {
     /// An option's value as parsing would have it, which a flag that is given may have as well.
     pub fn value(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
         let variable = lookup(&self.variables, variable(option.id).as_bytes());
-        let means_no = |value: &[u8]| option.kind == Kind::Flag && is_no(value);
+        let means_no = |value: &[u8]| option.takes == Takes::Flag && is_no(value);
         let counts = |value: &&[u8]| !value.is_empty() && !means_no(value);
         self.argument(option, leaf).or(variable.filter(counts))
     }
@@ -156,7 +158,7 @@ impl Opt {
     }
 
     fn has_value(&self) -> bool {
-        !matches!(self.kind, Kind::Flag | Kind::Help)
+        !matches!(self.takes, Takes::Flag | Takes::Help)
     }
 }
 
@@ -214,8 +216,8 @@ mod tests {
 
     use super::{Given, variable};
     use crate::engines::init::Asked;
+    use crate::pure::option::{Opt, Takes};
     use crate::surface::cli::LEAVES;
-    use crate::surface::flags::{Kind, Opt};
 
     fn has(option: &Opt, arguments: &[String], environment: &[&'static CStr]) -> bool {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -311,7 +313,7 @@ mod tests {
                 let hidden = ["--".to_owned(), form];
                 assert!(!has(option, &hidden, &[]), "{}", option.id);
             }
-            if option.kind != Kind::Help {
+            if option.takes != Takes::Help {
                 let entry = CString::new(variable(option.id) + "=").unwrap();
                 assert!(has(option, &[], &[Box::leak(entry.into_boxed_c_str())]));
             }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use crate::words::error::Error;
+use crate::words::log;
 use crate::world::{files, program};
 
 /// Copies the running program to a path, or into a folder under its own name.
@@ -19,6 +20,6 @@ pub fn install(options: &Options) -> Result<ExitCode, Error> {
     let (own, path) = program::own();
     let mut own = own.map_err(|why| Error::file("read", path, why))?;
     program::install(&mut own, &to).map_err(|why| Error::file("write", to.clone(), why))?;
-    ::log::info!("{to} is installed");
+    log::info!(Done; "{to} is installed");
     Ok(ExitCode::SUCCESS)
 }

@@ -11,8 +11,9 @@ use super::options::Options;
 use super::table::{NOTHING, table};
 use super::target::{Target, name};
 use super::{print, print_json};
-use crate::stores::Record;
+use crate::stores::{Depth, Record};
 use crate::words::error::{Error, Trouble};
+use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
 use crate::world::terminal;
@@ -85,12 +86,10 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
         .map(|field| ((*field).to_owned(), item.json(field)))
         .collect();
     if options.flag("reveal") {
-        target.prepare(&scope)?;
-        let value = target
-            .store
-            .read(&scope, &name)
-            .map_err(fail)?
-            .ok_or_else(|| fail(Trouble::Absent(None)))?;
+        let found = target.find(&scope, &name, Depth::Values);
+        let found = found.map_err(|trouble| target.error(None, trouble))?;
+        let value = found.map_err(fail)?.and_then(|found| found.value);
+        let value = value.ok_or_else(|| fail(Trouble::Absent(None)))?;
         if !options.flag("json") {
             let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
             return print(&[value.expose(), end].concat());
@@ -140,13 +139,16 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
     };
     let mut items = Vec::new();
     for scope in scopes {
-        let names = target.store.names(&scope);
+        let names = target.names(&scope);
         for name in names.map_err(|trouble| target.error(Some(scope.to_string()), trouble))? {
             let record = target
                 .store
                 .record(&scope, &name)
                 .unwrap_or_else(|trouble| {
-                    ::log::warn!("{name} in {scope}: {trouble}");
+                    log::warning!(
+                        Fault, reference = &name, scope = &scope, kind = trouble.kind();
+                        "{name} in {scope}: {trouble}"
+                    );
                     None
                 });
             items.push(Item {
@@ -189,7 +191,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         .collect();
     let printed = print(&table(&head, &rows, options.is_colourful()));
     if let Some(next) = next {
-        ::log::info!("there are more: go on with --after {next}");
+        log::info!("there are more: go on with --after {next}");
     }
     printed
 }

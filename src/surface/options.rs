@@ -3,24 +3,24 @@
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::log::LevelFilter;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use super::cli::{self, Leaf};
+use super::configuration::Place;
 use super::given::{Given, variable};
-use super::log::{self, Format};
+use super::logger::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::engines::cache::Cache;
-use crate::pure::config::Config;
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Access, Setting};
+use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::words::error::Error;
+use crate::words::log::Level;
 use crate::words::name::Name;
 use crate::words::named::Named;
 use crate::world::environ::{Started, c_string};
@@ -66,10 +66,7 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(
-                    LevelFilter::Info,
-                    log::likely_format(arguments, environment),
-                );
+                logger::start(Level::INFO, logger::likely_format(arguments, environment));
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -85,7 +82,7 @@ impl Options {
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
-        log::start(LevelFilter::Info, Format::Text);
+        logger::start(Level::INFO, Format::Text);
         started?;
         given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
@@ -93,11 +90,11 @@ impl Options {
 
     fn start_log(&self) -> Result<(), Error> {
         let level = match self.text("log-level")?.unwrap_or("info") {
-            "trace" => LevelFilter::Trace,
-            "debug" => LevelFilter::Debug,
-            "info" => LevelFilter::Info,
-            "warn" | "warning" => LevelFilter::Warn,
-            "error" | "critical" => LevelFilter::Error,
+            "trace" => Level::TRACE,
+            "debug" => Level::DEBUG,
+            "info" => Level::INFO,
+            "warn" | "warning" => Level::WARN,
+            "error" | "critical" => Level::ERROR,
             _ => return Err(self.usage("log-level", "must be trace, debug, info, warn or error")),
         };
         let format = match self.text("log-format")?.unwrap_or("text") {
@@ -106,11 +103,11 @@ impl Options {
             _ => return Err(self.usage("log-format", "must be text or json")),
         };
         let level = if self.flag("quiet") {
-            LevelFilter::Error
+            Level::ERROR
         } else {
             level
         };
-        log::start(level, format);
+        logger::start(level, format);
         Ok(())
     }
 
@@ -289,7 +286,8 @@ impl Options {
     /// # Errors
     /// A usage error, or a configuration file that can't be read.
     pub fn place(&self) -> Result<Place, Error> {
-        let (config, base) = self.config()?;
+        let (config, file) = self.config()?;
+        let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let name = |id: &str| match (self.name(id)?, config.get(id)) {
             (None, Some(text)) => Name::new(text.as_bytes())
                 .map(Some)
@@ -300,15 +298,20 @@ impl Options {
             project: name("project")?,
             cluster: name("cluster")?,
         };
-        let (store, base) = match self.text("store")? {
-            Some(store) => (Some(store.to_owned()), PathBuf::new()),
-            None => (config.get("store").map(str::to_owned), base),
+        let (store, origin, base) = match self.text("store")? {
+            Some(store) => (Some(store.to_owned()), Origin::Said, PathBuf::new()),
+            None => {
+                let store = config.get("store").map(str::to_owned);
+                (store, Origin::Configured, base)
+            }
         };
         Ok(Place {
             store,
+            origin,
             base,
             scopes,
             config,
+            file,
         })
     }
 
@@ -324,43 +327,55 @@ impl Options {
         reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
-        let credentials = stores::credentials(place.store.as_deref(), words);
-        let (ids, names) = stores::settings(place.store.as_deref(), words);
-        let setting = |id: &'static str| {
-            let flag = self.flag(id).then(String::new);
-            let said = flag.or_else(|| self.text(id).ok().flatten().map(str::to_owned));
-            let configured = place.config.get(id).map(str::to_owned);
-            let of = |said| move |value| Setting { id, value, said };
-            [said.map(of(true)), configured.map(of(false))]
+        let location = place.store.as_deref();
+        let credentials = stores::credentials(location, words);
+        let setting = |option: &'static StoreOption| {
+            let id = option.option.id;
+            let flag = self.flag(id).then(OsString::new);
+            let said = flag.or_else(|| self.value(id).map(OsStr::to_owned));
+            let configured = place.config.get(id).map(OsString::from);
+            let of = |origin| {
+                move |value| Setting {
+                    id,
+                    name: self.setting(id),
+                    value,
+                    origin,
+                }
+            };
+            let configured = configured.map(of(Origin::Configured));
+            [said.map(of(Origin::Said)), configured]
         };
         let variable = |name: &'static str| {
             let value = lookup(&started.environment, name.as_bytes())?;
             Some((name, value.to_vec()))
         };
+        let names = stores::read_variables(location, words);
+        let settings = stores::flags(location, words).flat_map(setting);
+        let settings = settings.flatten().collect();
         let variables = names.into_iter().filter_map(variable).collect();
         let mut credentials = started.take(&credentials, keeps);
         let again = self.value("watch").is_some();
         // With --watch they are judged first: what is here would be here at each fetch.
         if !again {
             let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
-            let needed = stores::needed(place.store.as_deref(), words, reads, caches);
+            let needed = stores::needed(location, words, reads, caches);
             credentials.retain(|(name, _)| needed.contains(name));
         }
         Access {
             base: place.base.clone(),
-            settings: ids.into_iter().flat_map(setting).flatten().collect(),
+            settings,
             variables,
             credentials,
-            key_file: self.path("key-file"),
-            own_key_file: self.home.as_ref().map(|home| home.join("doorkey/key.txt")),
-            trim_newline: self.flag("trim-newline"),
+            config_home: self.home.clone(),
             home: self.user_home.clone(),
+            scopes: vec![],
             again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
                 .ok()
                 .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
+            of_main: place.of_main(),
         }
     }
 
@@ -401,18 +416,6 @@ impl Options {
 }
 
 const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
-
-/// Where secrets are looked for.
-pub struct Place {
-    /// The store, as `SCHEME:PLACE`.
-    pub store: Option<String>,
-    /// The folder that a relative place starts from.
-    pub base: PathBuf,
-    /// The scopes in force.
-    pub scopes: Scopes,
-    /// What else `doorkey.toml` says.
-    pub config: Config,
-}
 
 /// The absolute path that a variable holds.
 fn folder(environment: &[&'static CStr], name: &str) -> Option<PathBuf> {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use ::log::Level;
-
 use super::cli::Leaf;
 use super::given::Given;
-use super::log::{self, Format};
+use super::logger::{self, Format};
 use super::options::USUAL_TIMEOUT;
 use super::run::NOTHING_EXECUTED;
 use crate::engines::init::{Notice, Patience};
+use crate::words::log::{Event, Level};
 use crate::world::{duration, stdio};
 
 /// How a supervisor waits, and says what it has to say. What can't be read of that is a usage error
@@ -24,13 +23,19 @@ pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
     };
     let is_quiet = matches!(value("log-level"), Some(b"error" | b"critical"));
     let least = match is_quiet || value("quiet").is_some() {
-        true => Level::Error,
-        false => Level::Warn,
+        true => Level::ERROR,
+        false => Level::WARN,
     };
     let say = move |notice| {
-        let (level, message) = line(notice, timeout);
+        let (level, event, message) = line(notice, timeout);
         if level <= least {
-            stdio::say(&log::line(format, level, &message));
+            stdio::say(&logger::alone(
+                format,
+                level,
+                event,
+                "supervisor",
+                &message,
+            ));
         }
     };
     Patience {
@@ -39,30 +44,38 @@ pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
     }
 }
 
-fn line(notice: Notice, timeout: Duration) -> (Level, String) {
+fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
     let timeout = humantime::format_duration(timeout);
     let gave_up = format!("gave up after {timeout} (--timeout)");
     let hangs = "the process that fetches is stopped, or hangs in a file that it reads";
     match notice {
         Notice::LaunchHangs => {
             let message = format!("{gave_up}; {NOTHING_EXECUTED}: {hangs}");
-            (Level::Error, message)
+            (Level::ERROR, Event::Fault, message)
         }
         Notice::Unheard => {
             let why =
                 "what the launch has said to its supervisor could not be read there; try again";
-            (Level::Error, format!("{NOTHING_EXECUTED}: {why}"))
+            (
+                Level::ERROR,
+                Event::Fault,
+                format!("{NOTHING_EXECUTED}: {why}"),
+            )
         }
         Notice::NotPassedOn(why) => {
             let message = format!("what the command writes can't all be passed on: {why}");
-            (Level::Error, message)
+            (Level::ERROR, Event::Fault, message)
         }
         Notice::NotFetched { next, hangs: late } => {
             let why = match late {
                 true => format!("{gave_up}: {hangs}"),
                 false => "there was no process to be had for it, or to be heard".to_owned(),
             };
-            (Level::Warn, super::refresh::not_fetched(next, &why))
+            (
+                Level::WARN,
+                Event::Unfetched,
+                super::refresh::not_fetched(next) + &why,
+            )
         }
     }
 }

@@ -6,19 +6,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::logger;
 use super::masking::Sought;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
-use crate::engines::answers::Depth;
 use crate::engines::deliver::Deliveries;
 use crate::engines::init::{
     Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
 };
 use crate::pure::digest::keyed;
 use crate::pure::signal;
-use crate::stores::Access;
+use crate::stores::{self, Access, Depth};
 use crate::words::error::Error;
+use crate::words::log::{self, Event, Label, Level};
 use crate::words::named::Named;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
@@ -31,18 +32,19 @@ use crate::world::files;
 pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
     if let Some(name) = spent.first() {
         return Err(Error::Usage(format!(
-            "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
+            "--watch needs credentials that can be read again: {}",
+            stores::instead(name)
         )));
     }
-    let given = ["env-file", "spec", "key-file"].map(|id| options.paths(id));
+    let given = ["env-file", "spec"].map(|id| options.paths(id));
     let settings = access.settings.iter();
-    let settings = settings.filter(|setting| setting.id.ends_with("-file"));
+    let settings = settings.filter(|setting| stores::is_file(setting.id));
     let variables = access.variables.iter();
-    let variables = variables.filter(|(name, _)| name.ends_with("_FILE"));
+    let variables = variables.filter(|(name, _)| stores::is_file(name));
     let mut files = given
         .into_iter()
         .flatten()
-        .chain(settings.map(|setting| Named::new(format!("--{}", setting.id), &setting.value)))
+        .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
         .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
     files
         .find(|file| files::is_pipe(file))
@@ -69,10 +71,10 @@ pub fn refresh(
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
     // The launch has said already what else there is to warn of.
-    let level = ::log::max_level();
-    if level < ::log::LevelFilter::Debug {
-        ::log::set_max_level(::log::LevelFilter::Error);
-    }
+    let level = match logger::shows(Level::DEBUG) {
+        true => Level::DEBUG,
+        false => logger::set_level(Level::ERROR),
+    };
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
         let (mut digests, mut sought) = (Vec::new(), Sought::default());
         // Only a workload that goes on may show them.
@@ -92,7 +94,7 @@ pub fn refresh(
             sought: masks.then_some(sought),
         })
     });
-    ::log::set_max_level(level);
+    logger::set_level(level);
     let outcome =
         fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
@@ -130,7 +132,7 @@ fn compared(
     watching: &Watching,
 ) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
-        ::log::info!("secrets can be fetched again");
+        log::info!(Recovered; "secrets can be fetched again");
     }
     let changed = changed(&known.digests, &fetched.digests);
     if changed.is_empty() {
@@ -150,7 +152,8 @@ fn compared(
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
-    ::log::info!("changed: {}; {then}", changed.join(", "));
+    let names = changed.join(", ");
+    log::info!(Changed, variable = &Label(&names); "changed: {names}; {then}");
     Ok(Outcome::Changed(fetched.digests))
 }
 
@@ -169,17 +172,15 @@ fn changed(before: &Digests, now: &Digests) -> Vec<String> {
 
 fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
-    for line in error.lines() {
-        ::log::warn!("{}", not_fetched(next, &line));
-    }
+    log::say_faults(Level::WARN, Event::Unfetched, &not_fetched(next), error);
     Outcome::Failed
 }
 
-/// A line about secrets that were not fetched again, and are after so long.
-pub fn not_fetched(next: Duration, why: &str) -> String {
+/// How a line begins about secrets that were not fetched again, and are after so long.
+pub fn not_fetched(next: Duration) -> String {
     // The jitter is the supervisor's.
     let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-    format!("secrets not fetched again, next try in about {next}: {why}")
+    format!("secrets not fetched again, next try in about {next}: ")
 }
 
 /// What is gone is said once, not at each interval.
@@ -192,12 +193,10 @@ fn lost(error: &Error, known: &Known, watching: &Watching, key: &[u8; 32]) -> Ou
     };
     let is_known = known.lost == Some(digest);
     let level = match is_known && !watching.stop_on_loss {
-        true => ::log::Level::Debug,
-        false => ::log::Level::Warn,
+        true => Level::DEBUG,
+        false => Level::WARN,
     };
-    for line in lines {
-        ::log::log!(level, "{then}: {line}");
-    }
+    log::say_faults(level, Event::Lost, &format!("{then}: "), error);
     Outcome::Lost(digest)
 }
 

@@ -11,6 +11,7 @@ use super::target::{Target, confirm, name, unreadable};
 use crate::pure::dotenv;
 use crate::stores::How;
 use crate::words::error::{Error, Os, Trouble};
+use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
 use crate::words::named::Named;
 use crate::words::secret::Secret;
@@ -51,7 +52,7 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
     if !is_creatable(name.as_str()) {
         let is_new = match how {
             How::Create => true,
-            How::Set => target.store.has(&scope, &name) != Ok(true),
+            How::Set => target.has(&scope, &name) != Ok(true),
             How::Update => false,
         };
         if is_new {
@@ -60,7 +61,9 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
     }
     let value = read_value(options, &name)?;
     let values = [(name.clone(), value)];
-    let written = target.store.write(&scope, &values, how);
+    let written = target
+        .writer()
+        .and_then(|to| to.write(&scope, &values, how));
     written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
     let done = match how {
         How::Create => "created",
@@ -79,12 +82,13 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
-    if !target.store.has(&scope, &name).map_err(fail)? {
+    if !target.has(&scope, &name).map_err(fail)? {
         return Err(fail(Trouble::Absent(None)));
     }
     let label = target.store.label();
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;
-    target.store.delete(&scope, &name).map_err(fail)?;
+    let removed = target.writer().and_then(|from| from.delete(&scope, &name));
+    removed.map_err(fail)?;
     report(options, &target, &scope, &name, "removed")
 }
 
@@ -98,7 +102,7 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
-        let has = target.store.has(&scope, name);
+        let has = target.has(&scope, name);
         if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
             existing.push(name.clone());
         }
@@ -111,7 +115,8 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
                 &format!("overwrite {} in {scope}", names.join(", ")),
             )?;
         }
-        let written = target.store.write(&scope, &values, How::Set);
+        let writer = target.writer();
+        let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
         written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
     }
     let is_there: BTreeSet<&Name> = existing.iter().collect();
@@ -139,7 +144,8 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
         return super::print(lines.collect::<String>().as_bytes());
     }
     let (count, over) = (values.len(), existing.len());
-    ::log::info!(
+    log::info!(
+        Done, scope = &scope, store = &Label(target.store.label());
         "{count} stored in {scope} of {}, {over} of them in place of others",
         target.store.label()
     );
@@ -160,7 +166,10 @@ fn report(
         return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
     }
     let preposition = if done == "removed" { "from" } else { "in" };
-    ::log::info!("{name} is {done} {preposition} {scope} of {store}");
+    log::info!(
+        Done, reference = name, scope = scope, store = &Label(store);
+        "{name} is {done} {preposition} {scope} of {store}"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

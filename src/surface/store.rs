@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::options::{Options, Place};
+use super::configuration::Place;
+use super::options::Options;
 use super::target::Target;
 use super::{print, print_json};
 use crate::pure::config::Config;
 use crate::pure::scope::Scopes;
-use crate::stores::{self, Changed, Checked, Recipients};
+use crate::stores::{self, Changed, Checked, Origin, Recipients};
 use crate::words::error::{Error, Trouble};
+use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
 use crate::words::named::{Named, location};
 use crate::world::environ::Started;
@@ -23,13 +25,15 @@ use crate::world::environ::Started;
 /// Why it is not made.
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let dir = options.path("dir").unwrap_or_else(|| "secrets".into());
-    let store = format!("age:{}", dir.display());
+    let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
     let place = Place {
         store: Some(store),
+        origin: Origin::Said,
         base: PathBuf::new(),
         scopes: Scopes::default(),
         config: Config::default(),
+        file: Named::default(),
     };
     let access = options.access(&place, &mut started, &BTreeSet::new(), &[], true);
     let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
@@ -42,14 +46,14 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             &json!({"store": label, "recipient": made.recipient, "key": made.key, "newKey": new}),
         );
     }
-    ::log::info!("{label} is made, readable for {}", made.recipient);
+    log::info!(Done, store = &Label(&label); "{label} is made, readable for {}", made.recipient);
     if made.new_key {
-        ::log::info!(
+        log::info!(
             "the key is {}: keep a copy, without it no value can be read again",
             made.key
         );
     } else {
-        ::log::info!("its key is the one of {}", made.key);
+        log::info!("its key is the one of {}", made.key);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +82,8 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
     }
     if checked.findings.is_empty() {
         let label = target.store.label();
-        ::log::info!(
+        log::info!(
+            Done, store = &Label(label);
             "{label} is sound: {} secrets in {} scopes",
             checked.secrets,
             checked.scopes
@@ -95,18 +100,18 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
 fn warn(checked: &Checked) {
     if let Some((file, line)) = &checked.attributes {
         let file = Named::from(file);
-        ::log::warn!(
+        log::warning!(
             "git may take the store's files for text and damage them; put the line \"{line}\" into {file}"
         );
     }
     match checked.unbound.len() {
         0 => {}
-        count => ::log::warn!(
+        count => log::warning!(
             "{count} secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them"
         ),
     }
     for path in paths(&checked.bound) {
-        ::log::warn!("{path} is bound to its name now; see that its value is the right one");
+        log::warning!("{path} is bound to its name now; see that its value is the right one");
     }
 }
 
@@ -197,7 +202,7 @@ fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitC
     for (scope, named) in &still {
         let (scope, named) = (shown(scope), named.join(" "));
         let option = scope.replace('/', " ");
-        ::log::warn!(
+        log::warning!(
             "{scope} still has {named}; run doorkey store recipient remove {named} --{option}, or use --everywhere"
         );
     }
@@ -246,19 +251,20 @@ fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>
             None => label.to_owned(),
         };
         let (readers, rewritten) = (changed.recipients.len(), changed.rewritten.len());
-        ::log::info!(
+        log::info!(
+            Done, store = &Label(&what);
             "{what} is readable for {readers} recipients; {rewritten} secrets are encrypted anew"
         );
     }
     for scope in left(done, still) {
-        ::log::info!("{scope} has recipients of its own, which are left as they are");
+        log::info!("{scope} has recipients of its own, which are left as they are");
     }
     if !adding && !done.is_empty() {
-        ::log::warn!(
+        log::warning!(
             "whoever was removed may have read every value until now, and can still read old copies"
         );
         for path in done.iter().flat_map(|(_, one)| paths(&one.covered)) {
-            ::log::warn!("rotate {path}");
+            log::warning!(Rotate, reference = &Label(&path); "rotate {path}");
         }
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::options::{Options, Place};
+use super::configuration::Place;
+use super::options::Options;
 use crate::pure::nearest::nearest;
-use crate::stores::{self, Asked, Store};
+use crate::stores::{self, Answer, Depth, Found, Store, Writer};
 use crate::words::error::{Error, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
@@ -27,7 +28,7 @@ impl Target {
     /// Usage, or why it can't be opened.
     pub fn open(options: &Options, started: &mut Started, reads: bool) -> Result<Self, Error> {
         let place = options.place()?;
-        let location = place.store.as_deref().ok_or(Error::NoStore)?;
+        let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
         Ok(Target { store, place })
@@ -98,7 +99,7 @@ impl Target {
     pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: Trouble) -> Error {
         let trouble = match trouble {
             Trouble::Absent(_) => {
-                let names = self.store.names(scope).unwrap_or_default();
+                let names = self.names(scope).unwrap_or_default();
                 Trouble::Absent(nearest(name.as_str(), &names, Name::as_str).cloned())
             }
             other => other,
@@ -106,18 +107,48 @@ impl Target {
         self.error(Some(format!("{name} in {scope}")), trouble)
     }
 
-    /// Makes the store ready for reading the values of a scope.
+    /// What is there for one name; `None` where there is nothing.
     ///
     /// # Errors
-    /// Where there is no key, say.
-    pub fn prepare(&self, scope: &Scope) -> Result<(), Error> {
-        let asked = Asked {
-            scopes: vec![scope.clone()],
-            ..Asked::default()
-        };
-        self.store
-            .prepare(&asked)
-            .map_err(|trouble| self.error(None, trouble))
+    /// As for all names at once; beside it, why this one could not be looked for.
+    pub fn find(
+        &self,
+        scope: &Scope,
+        name: &Name,
+        depth: Depth,
+    ) -> Result<Result<Option<Found>, Trouble>, Trouble> {
+        let location = self.store.locate(scope, name)?;
+        let answers = self.store.fetch(&[vec![location]], depth)?;
+        Ok(match answers.into_iter().next() {
+            Some(Answer::Found(_, found)) => Ok(Some(found)),
+            Some(Answer::Failed(_, trouble)) => Err(trouble),
+            Some(Answer::Missing { .. }) | None => Ok(None),
+        })
+    }
+
+    /// Whether a scope has a name.
+    ///
+    /// # Errors
+    /// Why that can't be said.
+    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+        Ok(self.find(scope, name, Depth::Names)??.is_some())
+    }
+
+    /// The names in a scope, sorted.
+    ///
+    /// # Errors
+    /// Why they can't be listed.
+    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+        let mut names = self.store.names(std::slice::from_ref(scope))?;
+        names.pop().unwrap_or(Ok(vec![]))
+    }
+
+    /// The store as one that can be written to.
+    ///
+    /// # Errors
+    /// [`Trouble::ReadOnly`].
+    pub fn writer(&self) -> Result<&dyn Writer, Trouble> {
+        self.store.writer().ok_or(Trouble::ReadOnly)
     }
 }
 

@@ -115,8 +115,8 @@ pub enum Error {
         /// What.
         what: String,
     },
-    /// There are references, but no store was named.
-    NoStore,
+    /// There are references, but no store was named; the forms of what would be one.
+    NoStore(String),
     /// The store as a whole can't be used.
     Store {
         /// The store, as it was named.
@@ -280,12 +280,17 @@ impl Error {
         }
     }
 
+    /// Each error by itself.
+    pub fn each(&self) -> Vec<&Error> {
+        match self {
+            Error::All(errors) => errors.iter().flat_map(Error::each).collect(),
+            one => vec![one],
+        }
+    }
+
     /// The lines to say, each one error.
     pub fn lines(&self) -> Vec<String> {
-        match self {
-            Error::All(errors) => errors.iter().flat_map(Error::lines).collect(),
-            one => vec![one.to_string()],
-        }
+        self.each().iter().map(ToString::to_string).collect()
     }
 }
 
@@ -301,8 +306,9 @@ impl fmt::Display for Error {
             }
             Error::Declined => f.write_str("nothing is changed"),
             Error::Found { place, what } => write!(f, "{place}: {what}"),
-            Error::NoStore => f.write_str(
-                "no store is named: give --store age:DIR, dir:DIR or vault:MOUNT/PREFIX, DOORKEY_STORE, or store = in doorkey.toml",
+            Error::NoStore(forms) => write!(
+                f,
+                "no store is named: give --store {forms}, DOORKEY_STORE, or store = in doorkey.toml"
             ),
             Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
             Error::NoMemoryFile { what, why } => write!(
@@ -314,7 +320,11 @@ impl fmt::Display for Error {
             Error::NotExecutable { command, why } => {
                 write!(f, "{}: can't be executed: {why}", program(command))
             }
-            Error::TooLargeTogether { total, limit, longest } => write!(
+            Error::TooLargeTogether {
+                total,
+                limit,
+                longest,
+            } => write!(
                 f,
                 "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
                 Shown(longest)

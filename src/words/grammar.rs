@@ -4,65 +4,90 @@
 //! value     = REF                               the whole value of a variable
 //!           | text with "${" REF "}"            any number of times inside a value
 //! REF       = "secret:" [SCOPE "/"] NAME ["#" MEMBER] {"|" FILTER} ["|" FILE] ["?" [TEXT]]
-//!           | ("vault:" | "bao:") PATH "#" KEY ["#" VERSION] {"|" FILTER} ["|" FILE] ["?" [TEXT]]
-//!           | ("vault:" | "bao:") "login"       the token that was got by logging in
+//!           | SCHEME ":" PATH ["#" KEY ["#" VERSION]] {"|" FILTER} ["|" FILE] ["?" [TEXT]]
 //! FILE      = "file" [":" NAME]
 //! ```
 //!
+//! The schemes are those of the stores, which say what a location in them can be.
 //! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
-//! other two words.
+//! schemes.
 //! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
 
 use super::error::Malformed;
+use super::location::{Location, Scheme};
 use super::name::{self, Level, Name};
-use super::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value, What};
+use super::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 
-/// What a reference begins with: that of the scopes first, then those of single places of a store.
-const WORDS: [&str; 3] = ["secret", "vault", "bao"];
+/// What a reference to a name in the scopes begins with.
+const SECRET: &str = "secret";
 
-/// What the closest tool of this kind writes to a store with: nothing that doorkey does, nor
-/// anything that a workload could use as it stands.
-const WRITING: [&[u8]; 2] = [b">>vault:", b">>bao:"];
+/// What stands before a reference to a single place where the closest tool of this kind writes to
+/// it: nothing that doorkey does, nor anything that a workload could use as it stands.
+const WRITING: &[u8] = b">>";
 
 const NO_WRITING: &str = "references that write are not supported";
 
 /// Whether a text begins with a reference that writes.
-fn writes(text: &[u8]) -> bool {
-    WRITING.iter().any(|word| text.starts_with(word))
+fn writes(text: &[u8], schemes: &[Scheme]) -> bool {
+    let rest = text.strip_prefix(WRITING);
+    let word = rest.and_then(|rest| word_before_colon(rest, schemes));
+    matches!(word, Some(Word::Scheme(_)))
 }
 
-/// Reads a variable's value.
+/// What a reference begins with.
+#[derive(Clone, Copy)]
+enum Word<'s> {
+    /// That of the scopes.
+    Secret,
+    /// That of a store's single places.
+    Scheme(&'s Scheme),
+}
+
+impl Word<'_> {
+    fn text(&self) -> &'static str {
+        match self {
+            Word::Secret => SECRET,
+            Word::Scheme(scheme) => scheme.word,
+        }
+    }
+}
+
+/// Reads a variable's value, in which references to single places begin with these schemes.
 ///
 /// # Errors
 /// The first place where something that starts as a reference is none; the column counts bytes
 /// from 1, the line is always 1.
-pub fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    if writes(value) {
+pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
+    if writes(value, schemes) {
         return Err(Malformed::at(value, 0, NO_WRITING));
     }
-    let Some(word) = word_before_colon(value) else {
-        return parse_mixed(value);
+    let Some(word) = word_before_colon(value, schemes) else {
+        return parse_mixed(value, schemes);
     };
-    if value.get(word.len() + 1) == Some(&b':') {
-        let literal = [word.as_bytes(), &value[word.len() + 1..]].concat();
+    let after = word.text().len() + 1;
+    if value.get(after) == Some(&b':') {
+        let literal = [word.text().as_bytes(), &value[after..]].concat();
         return Ok(Value::Mixed(vec![Part::Text(literal)]));
     }
     let mut cursor = Cursor {
         text: value,
-        at: word.len() + 1,
+        at: after,
         inline: false,
     };
     cursor.reference(word).map(Value::Whole)
 }
 
 /// Reads a list of documents as the closest tool of this kind has it, `PATH[#VERSION]` with commas
-/// between; a `?` at the end of one allows its absence. A word and its colon in front of a path say
-/// nothing more.
+/// between; a `?` at the end of one allows its absence. A scheme and its colon in front of a path
+/// say nothing more: the references are to the first one.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn documents(list: &[u8], scheme: &'static str) -> Result<Vec<Reference>, Malformed> {
+pub fn documents(list: &[u8], schemes: &[Scheme]) -> Result<Vec<Reference>, Malformed> {
     let mut documents = Vec::new();
+    let Some(scheme) = schemes.first() else {
+        return Ok(documents);
+    };
     let mut at = 0;
     for entry in list.split(|&byte| byte == b',') {
         let (mut start, end) = (at, at + entry.trim_ascii_end().len());
@@ -71,40 +96,40 @@ pub fn documents(list: &[u8], scheme: &'static str) -> Result<Vec<Reference>, Ma
         if start >= end {
             continue;
         }
-        let word = word_before_colon(&list[start..end]).filter(|word| *word != WORDS[0]);
+        let after = match word_before_colon(&list[start..end], schemes) {
+            Some(Word::Scheme(scheme)) => scheme.word.len() + 1,
+            _ => 0,
+        };
         let mut cursor = Cursor {
             text: &list[..end],
-            at: start + word.map_or(0, |word| word.len() + 1),
+            at: start + after,
             inline: false,
         };
-        let (_, path) = cursor.path()?;
-        let version = match cursor.take(b'#') {
-            true => cursor.version()?,
-            false => None,
-        };
+        let location = cursor.location(scheme, Location::parse_document)?;
         let fallback = cursor.take(b'?').then(Vec::new);
         cursor.end()?;
-        let what = What::Document { path, version };
+        let scheme = scheme.word;
         documents.push(Reference {
             fallback,
-            ..Target::Direct(Direct { scheme, what }).into()
+            ..Target::Direct(Direct { scheme, location }).into()
         });
     }
     Ok(documents)
 }
 
 /// The word that a text begins a reference with.
-fn word_before_colon(text: &[u8]) -> Option<&'static str> {
-    let begins = |word: &&&str| {
-        let rest = text.strip_prefix(word.as_bytes());
+fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>> {
+    let begins = |word: &Word<'_>| {
+        let rest = text.strip_prefix(word.text().as_bytes());
         rest.is_some_and(|rest| rest.starts_with(b":"))
     };
-    WORDS.iter().find(begins).copied()
+    let schemes = schemes.iter().map(Word::Scheme);
+    std::iter::once(Word::Secret).chain(schemes).find(begins)
 }
 
 /// Reads a variable's value that is no whole reference.
-fn parse_mixed(value: &[u8]) -> Result<Value, Malformed> {
-    let (parts, mut faults) = parse_inside(value);
+fn parse_mixed(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
+    let (parts, mut faults) = parse_inside(value, schemes);
     if !faults.is_empty() {
         let (at, reason) = faults.swap_remove(0);
         return Err(malformed(at, reason));
@@ -120,7 +145,10 @@ type Parts = Vec<(usize, Part)>;
 
 /// Reads text that may hold `${secret:…}` anywhere: its parts, none where it has no reference and
 /// no escape; and each place that is wrong, with the reason.
-pub fn parse_inside(value: &[u8]) -> (Option<Parts>, Vec<(usize, &'static str)>) {
+pub fn parse_inside(
+    value: &[u8],
+    schemes: &[Scheme],
+) -> (Option<Parts>, Vec<(usize, &'static str)>) {
     let mut parts = Vec::new();
     let mut faults = Vec::new();
     let mut text = Vec::new();
@@ -131,20 +159,26 @@ pub fn parse_inside(value: &[u8]) -> (Option<Parts>, Vec<(usize, &'static str)>)
         at += dollar;
         let word = |open: &[u8]| {
             let rest = value[at..].strip_prefix(open);
-            rest.and_then(word_before_colon)
+            rest.and_then(|rest| word_before_colon(rest, schemes))
         };
         let rest = &value[at..];
-        if rest.strip_prefix(b"$${").is_some_and(writes) {
+        if rest
+            .strip_prefix(b"$${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
             text.extend_from_slice(&value[taken..at]);
             taken = at + 1;
             at += b"$${".len();
-        } else if rest.strip_prefix(b"${").is_some_and(writes) {
+        } else if rest
+            .strip_prefix(b"${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
             faults.push((at, NO_WRITING));
             at += b"${".len();
         } else if let Some(word) = word(b"$${") {
             text.extend_from_slice(&value[taken..at]);
             taken = at + 1;
-            at += word.len() + 4;
+            at += word.text().len() + 4;
         } else if let Some(word) = word(b"${") {
             text.extend_from_slice(&value[taken..at]);
             if !text.is_empty() {
@@ -152,7 +186,7 @@ pub fn parse_inside(value: &[u8]) -> (Option<Parts>, Vec<(usize, &'static str)>)
             }
             let mut cursor = Cursor {
                 text: value,
-                at: at + word.len() + 3,
+                at: at + word.text().len() + 3,
                 inline: true,
             };
             match cursor.reference(word) {
@@ -197,13 +231,11 @@ const MEMBER: Faults = Faults {
     control: "a control character in the member",
 };
 
-const fn of_place(missing: &'static str) -> Faults {
-    Faults {
-        missing,
-        bytes: "this is not UTF-8",
-        control: "a control character in a reference",
-    }
-}
+const PLACE: Faults = Faults {
+    missing: "a path is missing",
+    bytes: "this is not UTF-8",
+    control: "a control character in a reference",
+};
 
 /// A place in a value, just after a reference's word and its colon.
 struct Cursor<'a> {
@@ -213,21 +245,13 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    fn reference(&mut self, word: &'static str) -> Result<Reference, Malformed> {
-        let target = if word == WORDS[0] {
-            let (level, name) = self.level_and_name()?;
-            let member = match self.take(b'#') {
-                true => Some(self.member()?),
-                false => None,
-            };
-            Target::Scoped(Scoped {
-                level,
-                name,
-                member,
-            })
-        } else {
-            let what = self.what()?;
-            Target::Direct(Direct { scheme: word, what })
+    fn reference(&mut self, word: Word<'_>) -> Result<Reference, Malformed> {
+        let target = match word {
+            Word::Secret => Target::Scoped(self.scoped()?),
+            Word::Scheme(scheme) => Target::Direct(Direct {
+                scheme: scheme.word,
+                location: self.location(scheme, Location::parse)?,
+            }),
         };
         let mut filters = Vec::new();
         let mut delivery = Delivery::Plain;
@@ -254,48 +278,33 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn what(&mut self) -> Result<What, Malformed> {
-        let (given, path) = self.path()?;
-        if given == "login" && self.peek() != Some(b'#') {
-            return Ok(What::Token);
-        }
-        if !self.take(b'#') {
-            return Err(self.fault(self.at, "'#' and a key must follow the path"));
-        }
-        if self.rest().starts_with(b"${") {
-            return Err(self.fault(self.at, "templates are not supported; name one key"));
-        }
-        let key = self.stretch(b"#|?{}", &of_place("a key is missing"))?;
-        let version = match self.take(b'#') {
-            true => self.version()?,
+    fn scoped(&mut self) -> Result<Scoped, Malformed> {
+        let (level, name) = self.level_and_name()?;
+        let member = match self.take(b'#') {
+            true => Some(self.member()?),
             false => None,
         };
-        Ok(What::Key {
-            path,
-            key: key.to_owned(),
-            version,
+        Ok(Scoped {
+            level,
+            name,
+            member,
         })
     }
 
-    /// A document's path: as it stands there, and without a slash in front.
-    fn path(&mut self) -> Result<(&'a str, String), Malformed> {
-        let given = self.stretch(b"#|?{}", &of_place("a path is missing"))?;
-        let path = given.strip_prefix('/').unwrap_or(given);
-        if !name::is_path(path) {
-            return Err(self.fault(self.at - given.len(), name::NO_PATH));
+    fn location(
+        &mut self,
+        scheme: &Scheme,
+        parse: fn(&str) -> Result<Location, (usize, &'static str)>,
+    ) -> Result<Location, Malformed> {
+        let start = self.at;
+        let text = self.stretch(b"|?{}", &PLACE)?;
+        let fault = |at, reason| malformed(start + at, reason);
+        let written = parse(text).map_err(|(at, reason)| fault(at, reason))?;
+        if written.key.as_deref() == Some("$") && self.peek() == Some(b'{') {
+            return Err(self.fault(self.at - 1, "templates are not supported; name one key"));
         }
-        Ok((given, path.to_owned()))
-    }
-
-    /// A version's number; `-1` and `0` are the newest.
-    fn version(&mut self) -> Result<Option<u64>, Malformed> {
-        let text = self.stretch(b"#|?{}", &of_place("a version is missing"))?;
-        match text.parse() {
-            _ if text == "-1" => Ok(None),
-            Ok(0) => Ok(None),
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(self.fault(self.at - text.len(), "the version is no number")),
-        }
+        (scheme.judge)(written.clone())
+            .map_err(|(part, reason)| fault(written.offset(part), reason))
     }
 
     /// Text up to one of these bytes, printable and not empty.

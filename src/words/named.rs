@@ -161,11 +161,14 @@ impl fmt::Display for ShownPath<'_> {
     }
 }
 
-/// A store's location as messages name it: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE`.
+/// A store's location as messages name it: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE&OPTION=VALUE`.
 pub fn location(text: &str) -> String {
     let (word, rest) = text.split_once(':').unwrap_or(("", text));
-    let place = rest.split('?').next().unwrap_or_default();
-    match place.is_empty() || is_path(place.as_bytes()) {
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let values = options.split('&').map(|one| one.split_once('='));
+    let values = values.map(|value| value.map_or("", |(_, value)| value));
+    let is_fit = |part: &str| part.is_empty() || is_path(part.as_bytes());
+    match is_fit(place) && values.into_iter().all(is_fit) {
         true => Shown(text.as_bytes()).to_string(),
         false => format!("{}:[store]", ShownPath(word)),
     }
@@ -294,6 +297,10 @@ mod tests {
         assert_eq!(Named::from("standard input").to_string(), "standard input");
         assert_eq!(location("age:secrets"), "age:secrets");
         assert_eq!(location("vault:kv/app?kv=1"), "vault:kv/app?kv=1");
+        assert_eq!(
+            location("vault:kv/app?auth-path=hvs.x&kv=1"),
+            "vault:[store]"
+        );
         assert_eq!(location("vault:"), "vault:");
         assert_eq!(location("age:hvs.x"), "age:[store]");
     }

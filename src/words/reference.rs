@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::location::Location;
 use super::name::{Level, Name};
 
 pub use super::grammar::{documents, parse, parse_inside};
@@ -78,31 +79,8 @@ pub struct Scoped {
 pub struct Direct {
     /// The word before the colon.
     pub scheme: &'static str,
-    /// What is there.
-    pub what: What,
-}
-
-/// What a direct reference asks for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
-    /// The token that doorkey got by logging in.
-    Token,
-    /// A key of a document.
-    Key {
-        /// The document's path, as the store's interface has it, without a slash in front.
-        path: String,
-        /// The key in it.
-        key: String,
-        /// The document's version; `None` for the newest.
-        version: Option<u64>,
-    },
-    /// All members of a document.
-    Document {
-        /// As above.
-        path: String,
-        /// As above.
-        version: Option<u64>,
-    },
+    /// Where it is, as its kind of store has it.
+    pub location: Location,
 }
 
 /// A change made to a value on its way.
@@ -240,18 +218,7 @@ impl fmt::Display for Reference {
 
 impl fmt::Display for Direct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.scheme)?;
-        match &self.what {
-            What::Token => f.write_str("login"),
-            What::Key { path, key, version } => {
-                write!(f, "{path}#{key}")?;
-                version.map_or(Ok(()), |version| write!(f, "#{version}"))
-            }
-            What::Document { path, version } => {
-                f.write_str(path)?;
-                version.map_or(Ok(()), |version| write!(f, "#{version}"))
-            }
-        }
+        write!(f, "{}:{}", self.scheme, self.location)
     }
 }
 

@@ -17,6 +17,7 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 use super::draft::{self, Kind};
 use super::files::{RAMFS_MAGIC, is_absent};
 use crate::words::error::Error;
+use crate::words::log;
 use crate::words::named::Named;
 
 /// What a folder's group and others may have where it is for another user: to list it, at most.
@@ -85,7 +86,7 @@ impl DeliveryFolder {
         };
         let place = open(path, terms).map_err(|error| refused(path, terms, error))?;
         if let Some(what) = judge(path, &place, terms)? {
-            log::warn!("{path}: {what}");
+            log::warning!("{path}: {what}");
         }
         on_disk(path, &place, terms)?;
         if made {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
-use super::{KEY, LARGEST_LIST, meaningful_lines};
+use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
 use crate::words::error::Trouble;
 use crate::words::named::Named;
@@ -23,7 +23,7 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
     let path = place(access)?;
     let shown = path.to_string();
     let file = match files::read_key(&path, LARGEST_LIST) {
-        Err(error) if files::is_absent(&error) && access.key_file.is_none() => {
+        Err(error) if files::is_absent(&error) && access.path(KEY_FILE.id).is_none() => {
             return Err(Trouble::NoKey(format!(
                 "none is named, and {shown} does not exist"
             )));
@@ -44,8 +44,8 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
 /// # Errors
 /// Where there is no folder that it could be in.
 pub fn place(access: &Access) -> Result<Named, Trouble> {
-    let own = || access.own_key_file.clone().map(Named::from);
-    let path = access.key_file.clone().or_else(own);
+    let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt").into());
+    let path = access.path(KEY_FILE.id).or_else(own);
     path.ok_or_else(|| Trouble::NoKey("none is named, and there is no HOME".to_owned()))
 }
 

@@ -7,7 +7,7 @@ use age::x25519::Recipient;
 
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, meaningful_lines, own_list, place_of};
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Asked, Changed, Checked, Naming, Recipients, Store};
+use crate::stores::{Changed, Checked, Naming, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -30,7 +30,7 @@ impl Recipients for Age {
     ) -> Result<Changed, Trouble> {
         let add = &canonical(add, 0)?;
         let remove = &canonical(remove, add.len())?;
-        self.prepare(&Asked::default())?;
+        self.keys()?;
         let mut changed = Changed::default();
         // From here on nobody else changes a list.
         let root = self.tree.own(Path::new(""))?;
@@ -109,7 +109,7 @@ impl Recipients for Age {
     }
 
     fn check(&self, fix: bool) -> Result<Checked, Trouble> {
-        self.prepare(&Asked::default())?;
+        self.keys()?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
         if git::takes_for_text(&self.place) {
@@ -139,7 +139,7 @@ impl Recipients for Age {
             };
             let listed = sorted(recipients.iter().map(Recipient::to_string).collect());
             let mut files = Vec::new();
-            for name in self.names(&scope)? {
+            for name in self.tree.names(&scope)? {
                 checked.secrets += 1;
                 let place = place_of(&scope, &name);
                 match self.check_secret(&scope, &name, &listed, fix) {
@@ -180,11 +180,12 @@ impl Age {
         let mut opened = Vec::new();
         for scope in scopes {
             let mut values = Vec::new();
-            for name in self.names(scope)? {
+            for name in self.tree.names(scope)? {
                 changed.covered.push((scope.clone(), name.clone()));
-                let value = match self.tree.read(scope, &name) {
+                let location = self.tree.locate(scope, &name);
+                let value = match self.tree.read(&location) {
                     Ok(None) => continue,
-                    Ok(Some(file)) => self.decrypt(&file, scope, &name, self.refuses_unbound),
+                    Ok(Some(file)) => self.decrypt(&file, &location, self.refuses_unbound),
                     Err(trouble) => Err(trouble),
                 };
                 match value {
@@ -229,11 +230,12 @@ impl Age {
         takes_unbound: bool,
     ) -> Result<(Secret, bool), String> {
         let said = |trouble: Trouble| trouble.to_string();
-        let bytes = self.tree.read(scope, name).map_err(said)?;
+        let location = self.tree.locate(scope, name);
+        let bytes = self.tree.read(&location).map_err(said)?;
         let bytes = bytes.unwrap_or_default();
         let inspected = file::inspect(&bytes).map_err(said)?;
         let refuses = self.refuses_unbound && !takes_unbound;
-        let value = self.decrypt(&bytes, scope, name, refuses).map_err(said)?;
+        let value = self.decrypt(&bytes, &location, refuses).map_err(said)?;
         let (keys, scope) = (inspected.openers, listed.len());
         match inspected.recipients {
             Some(noted) if noted != listed => Err(

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::words::error::Trouble;
 use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Said};
+use crate::world::http::{Answer, Verdict};
 
 #[derive(Deserialize)]
 struct Errors {
@@ -23,8 +23,9 @@ fn messages(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// Known messages of answers that may be otherwise the next time.
-pub fn explain(body: &[u8]) -> Said {
+/// What an answer means. Beside what passes everywhere: a state that has not arrived yet (412), a
+/// standby (473), and some messages.
+pub fn verdict(answer: &Answer) -> Verdict {
     const KNOWN: [(&str, bool, &str); 7] = [
         ("is sealed", false, "it is sealed; unseal it"),
         ("quota exceeded", false, "a rate limit quota is exceeded"),
@@ -50,11 +51,19 @@ pub fn explain(body: &[u8]) -> Said {
         ),
         ("missing role_id", false, "the role id is missing"),
     ];
-    let messages = messages(body);
+    if answer.status < 400 {
+        return Verdict::Counts;
+    }
+    let messages = messages(answer.body.expose());
     let known = KNOWN.iter().find(|(text, ..)| messages.contains(text));
-    Said {
-        passing: known.is_some_and(|(_, passing, _)| *passing),
-        text: known.map(|(.., text)| *text),
+    let why = known.map(|(.., why)| *why);
+    let is_undone = matches!(answer.status, 412 | 473);
+    if is_undone || known.is_some_and(|(_, passing, _)| *passing) {
+        return Verdict::Passing { why, undone: true };
+    }
+    match Verdict::of_status(answer) {
+        Verdict::Passing { undone, .. } => Verdict::Passing { why, undone },
+        Verdict::Counts => Verdict::Counts,
     }
 }
 
@@ -94,7 +103,7 @@ pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, Trouble>
         what: ShownPath(what).to_string(),
         why: why.to_owned(),
     };
-    if !answer.is_json {
+    if !answer.is_json() {
         return Err(unusable(&format!("the answer is {NOT_JSON}")));
     }
     serde_json::from_slice(answer.body.expose())
@@ -206,7 +215,7 @@ pub fn trouble(answer: &Answer, path: &str) -> Trouble {
         Refusal::LostRace => Trouble::Contended,
         Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
             what: ShownPath(path).to_string(),
-            why: match answer.is_json {
+            why: match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
                 false => format!("status {}, {NOT_JSON}", answer.status),
             },

@@ -9,57 +9,90 @@ use super::document::{self, Document, Read};
 use super::layout::{Mount, clean, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::words::named::ShownPath;
 use crate::world::duration;
+use crate::world::http::Answer;
 
-/// A scope's document on its way.
-struct Wanted<'s> {
-    scope: &'s Scope,
-    path: String,
-    mount: Mount,
+/// A document on its way.
+struct Wanted {
+    place: Place,
+    /// Of a scope's document its path, and what is mounted there as far as is known.
+    scoped: Option<(String, Mount)>,
     read: Read,
 }
 
+impl Wanted {
+    /// The path of the request for it.
+    fn request(&self) -> String {
+        if let Some((document, mount)) = &self.scoped {
+            return mount.request("data", document);
+        }
+        let (path, version) = &self.place;
+        let version = version
+            .as_ref()
+            .map(|version| format!("?version={version}"));
+        path_of(path) + &version.unwrap_or_default()
+    }
+
+    fn take(&mut self, answer: &Answer) {
+        self.read = match &self.scoped {
+            Some((document, mount)) => document::read(answer, document, Some(mount.versioned)),
+            None => document::read(answer, &self.place.0, None),
+        };
+    }
+}
+
 impl Vault {
-    /// Fetches the documents of these scopes, and those at single places, all at once and each
-    /// once. What is mounted is known afterwards: where no answer shows it, the server is asked.
+    /// Fetches documents unless they have been, all at once and each once; with that of one scope
+    /// those of all in force. What is mounted is known afterwards: where no answer shows it, the
+    /// server is asked.
     ///
     /// # Errors
     /// What keeps all of them from being read.
-    pub(super) fn fetch(&self, scopes: &[Scope], places: &[Place]) -> Result<(), Trouble> {
-        if scopes.is_empty() && places.is_empty() {
+    pub(super) fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
+        let is_of_scope =
+            |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
+        if places.iter().any(is_of_scope) {
+            for scope in &self.context.scopes {
+                places.push((self.path_in(scope)?, None));
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places.retain(|place| !self.known().places.contains_key(place));
+        if places.is_empty() {
             return Ok(());
         }
-        let mut wanted = Vec::with_capacity(scopes.len());
-        for scope in scopes {
-            let path = self.layout.document(scope)?;
-            let mount = self.mount_of(&path);
-            wanted.push(Wanted {
-                scope,
-                path,
-                mount,
-                read: Read::Absent,
+        let wanted = |place: Place| {
+            let known = self.known();
+            let document = known.scopes.get(&place.0).filter(|_| place.1.is_none());
+            let scoped = document.map(|document| {
+                let mount = known.mount_of(document, &self.layout);
+                (document.clone(), mount)
             });
-        }
+            let read = Read::Absent;
+            Wanted {
+                place,
+                scoped,
+                read,
+            }
+        };
+        let mut wanted: Vec<Wanted> = places.into_iter().map(wanted).collect();
         // Logging in is timed by itself.
-        self.token()?;
+        self.remote.with_session(|_| ())?;
         let began = Instant::now();
-        let all: Vec<&mut Wanted<'_>> = wanted.iter_mut().collect();
-        let found = self.read_round(all, places)?;
+        self.read_round(wanted.iter_mut().collect())?;
         self.settle_mounts(&mut wanted)?;
+        let took = began.elapsed();
         log::debug!(
-            "{} documents fetched in {}",
-            scopes.len() + places.len(),
-            duration::shown(began.elapsed())
+            Fetched, elapsed = took;
+            "{} documents fetched in {}", wanted.len(), duration::shown(took)
         );
         let mut known = self.known();
         for wanted in wanted {
-            let document = kept(wanted.read)?;
-            known.scopes.insert(wanted.scope.clone(), document);
-        }
-        for (place, read) in places.iter().zip(found) {
-            known.places.insert(place.clone(), kept(read)?);
+            known.places.insert(wanted.place, kept(wanted.read)?);
         }
         Ok(())
     }
@@ -69,45 +102,29 @@ impl Vault {
         self.known().mount_of(document, &self.layout)
     }
 
-    /// One round: these scopes' documents, and those at single places, which it gives.
-    fn read_round(
-        &self,
-        mut wanted: Vec<&mut Wanted<'_>>,
-        places: &[Place],
-    ) -> Result<Vec<Read>, Trouble> {
-        let mut requests = Vec::with_capacity(wanted.len() + places.len());
-        for wanted in &wanted {
-            requests.push(get(wanted.mount.request("data", &wanted.path)));
+    /// One round.
+    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), Trouble> {
+        let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
+        let answers = self.round(requests)?;
+        for (wanted, answer) in wanted.iter_mut().zip(answers) {
+            wanted.take(&answer?);
         }
-        for (path, version) in places {
-            let mut path = path_of(path);
-            if let Some(version) = version {
-                path.push_str(&format!("?version={version}"));
-            }
-            requests.push(get(path));
-        }
-        let mut answers = self.round(requests)?.into_iter();
-        for (wanted, answer) in wanted.iter_mut().zip(answers.by_ref()) {
-            let versioned = Some(wanted.mount.versioned);
-            wanted.read = document::read(&answer?, &wanted.path, versioned);
-        }
-        let mut found = Vec::with_capacity(places.len());
-        for ((path, _), answer) in places.iter().zip(answers) {
-            found.push(document::read(&answer?, path, None));
-        }
-        Ok(found)
+        Ok(())
     }
 
     /// Finds out what is mounted where no answer has shown it, which takes one question for each
     /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted<'_>]) -> Result<(), Trouble> {
+    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), Trouble> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
-            let guess = self.layout.guess(&one.path).path;
+            let Some((document, mount)) = &one.scoped else {
+                continue;
+            };
+            let guess = self.layout.guess(document).path;
             if matches!(one.read, Read::There(_) | Read::Gone(..)) {
-                self.known().mounts.insert(guess, one.mount.clone());
+                self.known().mounts.insert(guess, mount.clone());
             } else {
-                unclear.entry(guess).or_insert_with(|| one.path.clone());
+                unclear.entry(guess).or_insert_with(|| document.clone());
             }
         }
         unclear.retain(|guess, _| !self.known().mounts.contains_key(guess));
@@ -125,18 +142,21 @@ impl Vault {
             let mount = mounted(&answer, path)?;
             self.known().mounts.insert(guess.clone(), mount);
         }
-        let mut again: Vec<&mut Wanted<'_>> = Vec::new();
+        let mut again: Vec<&mut Wanted> = Vec::new();
         for one in wanted.iter_mut() {
-            let mount = self.mount_of(&one.path);
-            if mount != one.mount {
-                one.mount = mount;
+            let Some((document, mount)) = &mut one.scoped else {
+                continue;
+            };
+            let known = self.mount_of(document);
+            if known != *mount {
+                *mount = known;
                 again.push(one);
             }
         }
-        if !again.is_empty() {
-            self.read_round(again, &[])?;
+        match again.is_empty() {
+            true => Ok(()),
+            false => self.read_round(again),
         }
-        Ok(())
     }
 
     /// The ids below folders, all listed at once.
@@ -227,7 +247,7 @@ fn no_answer(path: &str) -> Trouble {
 }
 
 /// What the server says is mounted where a document is.
-fn mounted(answer: &crate::world::http::Answer, document: &str) -> Result<Mount, Trouble> {
+fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     #[derive(Deserialize)]
     struct Mounted<'a> {
         #[serde(borrow)]

@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::path_of;
 use super::settings::Reader;
 use crate::words::error::Trouble;
 use crate::words::name::{Level, NO_PATH, Scope, is_path};
@@ -34,14 +35,19 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// The path of requests for what `kind` says (`data`, `metadata`) of a document.
-    pub fn request(&self, kind: &str, document: &str) -> String {
+    /// The path, in the server's interface, of what `kind` says (`data`, `metadata`) of a document.
+    pub fn path(&self, kind: &str, document: &str) -> String {
         let mount = &self.path;
         let inner = self.inside(document);
-        encoded(&match self.versioned {
-            true => format!("v1/{mount}/{kind}/{inner}"),
-            false => format!("v1/{mount}/{inner}"),
-        })
+        match self.versioned {
+            true => format!("{mount}/{kind}/{inner}"),
+            false => format!("{mount}/{inner}"),
+        }
+    }
+
+    /// The path of requests for that.
+    pub fn request(&self, kind: &str, document: &str) -> String {
+        path_of(&self.path(kind, document))
     }
 
     /// A document's path in it. What is written as requests have it (`secret/data/db`) means the
@@ -74,24 +80,23 @@ impl Layout {
     /// # Errors
     /// What is wrong with it.
     pub fn new(place: &str, reader: &Reader<'_>) -> Result<Self, Trouble> {
-        let (prefix, query) = place.split_once('?').unwrap_or((place, ""));
-        let versioned = match query {
-            "" => None,
-            "kv=1" => Some(false),
-            "kv=2" => Some(true),
-            _ => {
+        let said = |id: &str| reader.0.said(id).or_else(|| reader.0.configured(id));
+        let versioned = match said("kv") {
+            None => None,
+            Some("1") => Some(false),
+            Some("2") => Some(true),
+            Some(_) => {
                 let why = "after '?' the store's name has kv=1 or kv=2";
                 return Err(Trouble::Setting(why.to_owned()));
             }
         };
         let path = |id: &str| {
-            let given = reader.0.said(id).or_else(|| reader.0.configured(id));
-            let given = given.filter(|path| !path.is_empty());
+            let given = said(id).filter(|path| !path.is_empty());
             let path = given.map(|path| clean(&format!("--{id}"), path));
             path.map(|path| path.map(str::to_owned)).transpose()
         };
         Ok(Layout {
-            prefix: match prefix {
+            prefix: match place {
                 "" => String::new(),
                 prefix => clean("the store's name", prefix)?.to_owned(),
             },

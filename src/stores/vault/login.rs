@@ -7,14 +7,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
-use super::credential::{credential, open, read, remove, trimmed};
 use super::layout::{clean, encoded};
-use super::settings::{Reader, yes_or_no};
-use crate::words::error::Trouble;
+use super::settings::{ACCOUNT, Reader, yes_or_no};
+use crate::stores::{credential, remote};
+use crate::words::error::{Os, Trouble};
+use crate::words::log;
 use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Client, Method, Request};
-use crate::world::{duration, files};
+use crate::world::duration;
+use crate::world::files::{self, KeyFile};
+use crate::world::http::{self, Answer, Method, Request, Server};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -40,7 +42,7 @@ pub struct Session {
 }
 
 /// A header with a token.
-pub fn header(token: &Arc<Secret>) -> (&'static str, Arc<Secret>) {
+pub fn header(token: &Arc<Secret>) -> http::Header {
     ("X-Vault-Token", Arc::clone(token))
 }
 
@@ -48,7 +50,7 @@ pub fn header(token: &Arc<Secret>) -> (&'static str, Arc<Secret>) {
 ///
 /// # Errors
 /// Why there is none.
-pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
@@ -58,13 +60,14 @@ pub fn start(reader: &Reader<'_>, client: &Client) -> Result<Session, Trouble> {
     let wants_revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no);
     let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
     let Some(given) = given else {
-        let session = log_in(reader, client, revokes_ours, wrapped)?;
-        log::debug!("logged in in {}", duration::shown(began.elapsed()));
+        let session = log_in(reader, server, revokes_ours, wrapped)?;
+        let took = began.elapsed();
+        log::debug!(LoggedIn, elapsed = took; "logged in in {}", duration::shown(took));
         return Ok(session);
     };
     if wrapped || given.wrapped {
         used_once(reader, "a wrapped token")?;
-        let answer = unwrap(client, given.token)?;
+        let answer = unwrap(server, given.token)?;
         let unwrapped = answer::open(&answer, "the wrapped token")?;
         let auth = unwrapped.auth.ok_or_else(|| {
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
@@ -89,11 +92,10 @@ struct Given {
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
-    let said = reader.0.said("token-file").filter(|file| !file.is_empty());
-    let said = said.map(|file| Named::new("--token-file", file));
+    let said = reader.0.path("token-file");
     if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
-        let file = open(&path)?;
-        let token = token_in(&trimmed(&file))?;
+        let file = credential::open(&path)?;
+        let token = token_in(&credential::trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
             remove(&file, &path)?;
@@ -122,7 +124,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     match home {
         Some(file) if files::exists(&file) => {
             once()?;
-            token_in(&read(&file.into())?).map(Some)
+            token_in(&credential::read(&file.into())?).map(Some)
         }
         _ => Err(no_token()),
     }
@@ -205,6 +207,23 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     }
 }
 
+/// A credential in a variable, or in the file that another names.
+fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
+    let file = reader.path(&format!("{name}_FILE"));
+    credential::value_or_file(reader.secret(name), file.as_ref())
+}
+
+/// Removes the file itself that was read, as it was to be read once.
+fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
+    file.remove(path).map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
+            _ => Os::from(error).to_string(),
+        };
+        Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
+    })
+}
+
 /// A way to log in: where to, and with what.
 struct Login<'r> {
     method: &'r str,
@@ -215,24 +234,24 @@ struct Login<'r> {
 
 fn log_in(
     reader: &Reader<'_>,
-    client: &Client,
+    server: &Server,
     revoked: bool,
     wrapped: bool,
 ) -> Result<Session, Trouble> {
     let mut login = prepared(reader)?;
     if wrapped {
         used_once(reader, "a wrapped secret id")?;
-        unwrap_secret_id(client, &mut login)?;
+        unwrap_secret_id(server, &mut login)?;
     }
-    let mut answer = ask(client, &login)?;
+    let mut answer = ask(server, &login)?;
     // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
     if answer.status >= 400
         && matches!(refusal(&answer), Refusal::Credentials(_))
         && !wrapped
         && !reader.0.again
-        && unwrap_secret_id(client, &mut login).is_ok()
+        && unwrap_secret_id(server, &mut login).is_ok()
     {
-        answer = ask(client, &login)?;
+        answer = ask(server, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
         method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
@@ -246,7 +265,7 @@ fn log_in(
             ),
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => answer::trouble(&answer, &login.path),
-            _ if !answer.is_json => answer::trouble(&answer, &login.path),
+            _ if !answer.is_json() => answer::trouble(&answer, &login.path),
             Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
                 refused("the server refuses it")
             }
@@ -269,19 +288,17 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
-            let role_id = credential(reader, "ROLE_ID")?;
+            let role_id = given(reader, "ROLE_ID")?;
             let role_id = role_id.ok_or_else(|| needs("VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"))?;
-            let secret_id = credential(reader, "SECRET_ID")?;
+            let secret_id = given(reader, "SECRET_ID")?;
             json!({"role_id": as_text(&role_id)?, "secret_id": secret_id.as_ref().map(as_text).transpose()?})
         }
         "kubernetes" | "jwt" => {
-            let jwt = match credential(reader, "JWT")? {
+            let jwt = match given(reader, "JWT")? {
                 Some(jwt) => jwt,
                 None => {
-                    let variable = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
-                    let named = reader.system(variable);
-                    let named = named.map(|file| Named::new(variable, file));
-                    read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
+                    let named = remote::path(reader.0, ACCOUNT);
+                    credential::read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
                 }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
@@ -290,7 +307,7 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
             let user = reader.variable("USERNAME");
             let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
             path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
-            let password = credential(reader, "PASSWORD")?
+            let password = given(reader, "PASSWORD")?
                 .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
             json!({"password": as_text(&password)?})
         }
@@ -313,22 +330,20 @@ fn as_text(secret: &Secret) -> Result<&str, Trouble> {
         .map_err(|_| Trouble::Setting("what is given to log in with is not UTF-8".to_owned()))
 }
 
-fn ask(client: &Client, login: &Login<'_>) -> Result<Answer, Trouble> {
+fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, Trouble> {
     let mut body = login.body.clone();
     if let Value::Object(members) = &mut body {
         members.retain(|_, value| !value.is_null());
     }
-    client.ask(Request {
-        method: Method::POST,
-        path: login.path.clone(),
-        headers: vec![],
-        body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
-        once: false,
+    let body = Secret::new(serde_json::to_vec(&body).unwrap_or_default());
+    server.ask(Request {
+        body: Some((http::JSON, body)),
+        ..Request::new(Method::POST, login.path.clone())
     })
 }
 
 /// Puts what a login's secret id is the wrapping of in its place.
-fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Trouble> {
+fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), Trouble> {
     #[derive(Deserialize)]
     struct Unwrapped<'a> {
         #[serde(borrow)]
@@ -336,7 +351,7 @@ fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Troubl
     }
     let none = || Trouble::Setting("there is no wrapped secret id to unwrap".to_owned());
     let wrapping = login.body["secret_id"].as_str().ok_or_else(none)?;
-    let answer = unwrap(client, answer::secret(wrapping))?;
+    let answer = unwrap(server, answer::secret(wrapping))?;
     let opened = answer::open(&answer, "the wrapped secret id")?;
     let data = opened.data.ok_or_else(none)?;
     let unwrapped: Unwrapped<'_> = serde_json::from_str(data.get()).map_err(|_| none())?;
@@ -345,14 +360,13 @@ fn unwrap_secret_id(client: &Client, login: &mut Login<'_>) -> Result<(), Troubl
 }
 
 /// What a wrapping token stands for. That can be done once only.
-fn unwrap(client: &Client, token: Secret) -> Result<Answer, Trouble> {
-    let answer = client.ask(Request {
-        method: Method::POST,
-        path: "v1/sys/wrapping/unwrap".to_owned(),
+fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
+    let path = "v1/sys/wrapping/unwrap".to_owned();
+    let answer = server.ask(Request {
         // In the header alone: in the body as well it would be used up by the question.
         headers: vec![header(&Arc::new(token))],
-        body: None,
         once: true,
+        ..Request::new(Method::POST, path)
     })?;
     if answer.status < 400 {
         return Ok(answer);
@@ -393,33 +407,35 @@ impl Session {
     }
 
     /// Ends the token, if it was got for this launch. A failure is no reason not to launch.
-    pub fn end(&self, client: &Client) {
+    pub fn end(&self, server: &Server) {
         if !self.revoked {
             return;
         }
         let began = Instant::now();
+        let path = "v1/auth/token/revoke-self".to_owned();
         let request = Request {
-            method: Method::POST,
-            path: "v1/auth/token/revoke-self".to_owned(),
             headers: vec![header(&self.token)],
-            body: None,
-            once: false,
+            ..Request::new(Method::POST, path)
         };
-        let deadline = client.deadline().min(began + REVOKING);
-        match client.round_until(vec![request], deadline).pop() {
-            Some(Ok(answer)) if answer.status < 400 => {
-                log::debug!("token revoked in {}", duration::shown(began.elapsed()));
+        let deadline = server.client().deadline().min(began + REVOKING);
+        match server.ask_until(request, deadline) {
+            Ok(answer) if answer.status < 400 => {
+                let took = began.elapsed();
+                log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
             }
-            Some(Ok(answer)) => {
+            Ok(answer) => {
                 let status = answer.status;
-                log::warn!(
+                log::warning!(
+                    NotRevoked;
                     "the token is not revoked, and lives on until it expires: status {status}"
                 );
             }
-            Some(Err(trouble)) => {
-                log::warn!("the token is not revoked, and lives on until it expires: {trouble}");
+            Err(trouble) => {
+                log::warning!(
+                    NotRevoked, kind = trouble.kind();
+                    "the token is not revoked, and lives on until it expires: {trouble}"
+                );
             }
-            None => {}
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
 mod answer;
-mod credential;
 mod document;
 mod fetch;
 mod layout;
@@ -13,36 +12,38 @@ mod settings;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::document::Document;
 use self::layout::{Layout, Mount, encoded};
 use self::login::{Session, header};
 use self::settings::Reader;
-use super::{Access, Asked, Found, How, Opened, Record, Store};
+use super::remote::{Remote, Service};
+use super::{
+    Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
+    search,
+};
 use crate::words::error::Trouble;
-use crate::words::name::{Level, Name, Scope};
-use crate::words::named::location;
-use crate::words::reference::{Direct, What};
+use crate::words::location::{Misfit, Part};
+use crate::words::name::{self, Level, Name, Scope};
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Client, Method, Request};
+use crate::world::http::{self, Method, Request, Server, Settings};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, LISTING, PASSING, READ, SETTINGS, VARIABLES};
+pub use self::settings::{ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES};
 
 /// A path, and the version of what is there.
-type Place = (String, Option<u64>);
+type Place = (String, Option<String>);
+
+/// What stands in the place of a path where our own token is meant.
+const LOGIN: &str = "login";
 
 struct Vault {
     label: String,
-    /// The same, shown or not.
-    location: String,
-    access: Arc<Access>,
+    context: Arc<Context>,
     layout: Layout,
-    /// Made when the first question is asked.
-    client: OnceLock<Result<Client, Trouble>>,
-    session: Mutex<Option<Session>>,
+    remote: Remote<Who>,
     /// What is known of the server.
     known: Mutex<Known>,
 }
@@ -51,9 +52,9 @@ struct Vault {
 struct Known {
     /// What is mounted, by the first guess.
     mounts: BTreeMap<String, Mount>,
-    /// The scopes' documents; `None` for one that is not there.
-    scopes: BTreeMap<Scope, Result<Option<Document>, Trouble>>,
-    /// Single documents.
+    /// The scopes' documents, by the paths of locations in them.
+    scopes: BTreeMap<String, String>,
+    /// What was fetched; `None` for a document that is not there.
     places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
@@ -71,71 +72,46 @@ impl Known {
 ///
 /// # Errors
 /// Settings that are missing or can't be used.
-pub fn open(place: &str, access: &Arc<Access>) -> Opened {
-    let reader = Reader(access);
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let reader = Reader(context);
     let layout = Layout::new(place, &reader)?;
     reader.judge_peers()?;
     Ok(Box::new(Vault {
-        label: location(&format!("vault:{place}")),
-        location: format!("vault:{place}"),
-        access: Arc::clone(access),
+        label: context.label.clone(),
+        context: Arc::clone(context),
         layout,
-        client: OnceLock::new(),
-        session: Mutex::default(),
+        remote: Remote::new(Who(Arc::clone(context)), context),
         known: Mutex::default(),
     }))
 }
 
 impl Vault {
     fn reader(&self) -> Reader<'_> {
-        Reader(&self.access)
-    }
-
-    /// The client, set up when it is first needed.
-    fn client(&self) -> Result<&Client, Trouble> {
-        let client = self
-            .client
-            .get_or_init(|| Client::new(self.reader().http()?));
-        client.as_ref().map_err(Trouble::clone)
-    }
-
-    /// The header with our token, for which we log in when it is first needed.
-    fn token(&self) -> Result<(&'static str, Arc<Secret>), Trouble> {
-        let mut session = lock(&self.session);
-        let session = match &mut *session {
-            Some(session) => session,
-            none => none.insert(login::start(&self.reader(), self.client()?)?),
-        };
-        Ok(header(&session.token))
+        Reader(&self.context)
     }
 
     /// Asks several things at once, with our token.
-    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<Answer, Trouble>>, Trouble> {
-        let token = self.token()?;
-        let with_token = |mut request: Request| {
-            request.headers.push(token.clone());
-            request
-        };
-        Ok(self
-            .client()?
-            .round(requests.into_iter().map(with_token).collect()))
+    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<http::Answer, Trouble>>, Trouble> {
+        let requests = requests.into_iter().map(|request| ((), request));
+        self.remote.round(requests.collect())
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, mut request: Request) -> Result<Answer, Trouble> {
-        request.headers.push(self.token()?);
-        self.client()?.ask(request)
+    fn ask(&self, request: Request) -> Result<http::Answer, Trouble> {
+        self.remote.ask(&(), request)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        lock(&self.known)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The path of the request for a scope's document.
-    fn request_for(&self, scope: &Scope, known: &Known) -> Result<String, Trouble> {
+    /// The path of locations in a scope's document: where a request would find it, as far as that
+    /// can be said without asking.
+    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
         let document = self.layout.document(scope)?;
-        let mount = known.mount_of(&document, &self.layout);
-        Ok(mount.request("data", &document))
+        let path = self.layout.guess(&document).path("data", &document);
+        self.known().scopes.insert(path.clone(), document);
+        Ok(path)
     }
 
     /// Does something with a scope's document, which is fetched unless it has been.
@@ -144,19 +120,114 @@ impl Vault {
         scope: &Scope,
         then: impl FnOnce(Option<&Document>) -> T,
     ) -> Result<T, Trouble> {
-        if !self.known().scopes.contains_key(scope) {
-            self.fetch(std::slice::from_ref(scope), &[])?;
-        }
-        match self.known().scopes.get(scope) {
+        let place = (self.path_in(scope)?, None);
+        self.fetch_places(vec![place.clone()])?;
+        match self.known().places.get(&place) {
             Some(Ok(document)) => Ok(then(document.as_ref())),
             Some(Err(trouble)) => Err(trouble.clone()),
             None => Ok(then(None)),
         }
     }
+
+    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
+    /// not look like "no secrets".
+    fn check_documents(&self) -> Result<(), Trouble> {
+        let mut documents = Vec::new();
+        if self.known().scopes.is_empty() {
+            return Ok(());
+        }
+        for scope in &self.context.scopes {
+            let place = (self.path_in(scope)?, None);
+            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
+                return Ok(());
+            }
+            documents.push(self.layout.document(scope)?);
+        }
+        match documents.is_empty() {
+            true => Ok(()),
+            false => Err(Trouble::NoDocument(documents)),
+        }
+    }
+
+    /// What is at a location, when its document has been fetched.
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+        if is_login(location) {
+            let token = |session: &mut Session| copy(&session.token);
+            return Ok(Here::value(Some(self.remote.with_session(token)?)));
+        }
+        let known = self.known();
+        let place = (location.path.clone(), location.version.clone());
+        let document = match known.places.get(&place) {
+            Some(Ok(Some(document))) => document,
+            Some(Err(trouble)) => return Err(trouble.clone()),
+            Some(Ok(None)) | None => return Ok(Here::Nothing),
+        };
+        let Some(key) = &location.key else {
+            let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
+            return Ok(Here::Found(Found {
+                members: document.members.iter().map(member).collect(),
+                ..Found::default()
+            }));
+        };
+        // A single place is always read.
+        let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
+        Ok(document.member(key).map_or(Here::NoKey, |value| {
+            Here::Found(Found {
+                value: is_asked.then(|| copy(value)),
+                ..Found::default()
+            })
+        }))
+    }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+fn copy(secret: &Secret) -> Secret {
+    Secret::new(secret.expose().to_vec())
+}
+
+/// Takes what a reference says: the path of a document as the server's interface has it, a key
+/// and, it may be, a version; or the word for our own token.
+///
+/// # Errors
+/// Why it is none of them.
+pub fn judge(location: Location) -> Result<Location, Misfit> {
+    if is_login(&location) {
+        return Ok(location);
+    }
+    let location = judge_document(location)?;
+    match location.key {
+        Some(_) => Ok(location),
+        None => Err((Part::Key, "'#' and a key must follow the path")),
+    }
+}
+
+/// Takes a whole document: its path, and, it may be, a version.
+///
+/// # Errors
+/// Why it is none.
+pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
+    if is_login(&location) {
+        return Err((Part::Path, "this is the word for doorkey's own token"));
+    }
+    let path = location.path.strip_prefix('/').unwrap_or(&location.path);
+    if !name::is_path(path) {
+        return Err((Part::Path, name::NO_PATH));
+    }
+    location.path = path.to_owned();
+    let version: u64 = match location.version.as_deref() {
+        // The newest.
+        None | Some("-1") => 0,
+        Some(number) => {
+            let number = number.parse();
+            number.map_err(|_| (Part::Version, "the version is no number"))?
+        }
+    };
+    location.version = (version > 0).then(|| version.to_string());
+    Ok(location)
+}
+
+/// Whether a location stands for our own token.
+pub fn is_login(location: &Location) -> bool {
+    location.path == LOGIN && location.key.is_none()
 }
 
 /// A request's path for what is at a path of the server's interface.
@@ -166,19 +237,32 @@ fn path_of(path: &str) -> String {
 
 /// A request that reads.
 fn get(path: String) -> Request {
-    Request {
-        method: Method::GET,
-        path,
-        headers: vec![],
-        body: None,
-        once: false,
-    }
+    Request::new(Method::GET, path)
 }
 
-impl Drop for Vault {
-    fn drop(&mut self) {
-        if let (Some(session), Some(Ok(client))) = (lock(&self.session).take(), self.client.get()) {
-            session.end(client);
+/// Who we are to the server.
+struct Who(Arc<Context>);
+
+impl Service for Who {
+    type Host = ();
+    type Session = Session;
+
+    fn settings(&self, _: &()) -> Result<Settings, Trouble> {
+        Reader(&self.0).http()
+    }
+
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, Trouble> {
+        login::start(&Reader(&self.0), &*remote.server(&())?)
+    }
+
+    fn sign(&self, session: &Session, _: &Server, request: &mut Request) -> Result<(), Trouble> {
+        request.headers.push(header(&session.token));
+        Ok(())
+    }
+
+    fn log_out(&self, session: Session, remote: &Remote<Self>) {
+        if let Ok(server) = remote.server(&()) {
+            session.end(&server);
         }
     }
 }
@@ -193,85 +277,34 @@ impl Store for Vault {
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
         let instead = self.layout.instead();
-        format!("{} of {address} {namespace} {instead}", self.location)
+        format!(
+            "{} of {address} {namespace} {instead}",
+            self.context.location
+        )
     }
 
-    fn prepare(&self, asked: &Asked) -> Result<(), Trouble> {
-        let mut places = Vec::new();
-        let mut wants_token = false;
-        for direct in &asked.direct {
-            match &direct.what {
-                What::Token => wants_token = true,
-                What::Key { path, version, .. } | What::Document { path, version } => {
-                    places.push((path.clone(), *version));
-                }
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        // What is fetched for a scope is not fetched once more for its path.
-        for scope in &asked.scopes {
-            let request = self.request_for(scope, &self.known())?;
-            places.retain(|(path, version)| version.is_some() || path_of(path) != request);
-        }
-        self.fetch(&asked.scopes, &places)?;
-        if wants_token {
-            self.token()?;
-            if let Some(session) = lock(&self.session).as_mut() {
-                session.hand_over(&self.reader());
-            }
-        }
-        let known = self.known();
-        let absent = |scope: &Scope| matches!(known.scopes.get(scope), Some(Ok(None)));
-        if !asked.scopes.is_empty() && asked.scopes.iter().all(absent) {
-            let paths = asked.scopes.iter().map(|scope| self.layout.document(scope));
-            return Err(Trouble::NoDocument(paths.collect::<Result<_, _>>()?));
-        }
-        Ok(())
-    }
-
-    fn is_laborious(&self) -> bool {
-        false
-    }
-
-    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Secret>, Trouble> {
-        self.with_document(scope, |document| {
-            let value = document?.member(name.as_str())?;
-            Some(Secret::new(value.expose().to_vec()))
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+        Ok(Location {
+            path: self.path_in(scope)?,
+            key: Some(name.to_string()),
+            version: None,
         })
     }
 
-    fn read_direct(&self, place: &Direct) -> Result<Found, Trouble> {
-        let (path, key, version) = match &place.what {
-            What::Key { path, key, version } => (path, Some(key), version),
-            What::Document { path, version } => (path, None, version),
-            What::Token => {
-                let (_, token) = self.token()?;
-                return Ok(Found::Value(Secret::new(token.expose().to_vec())));
-            }
-        };
-        let known = self.known();
-        let found = known.places.get(&(path.clone(), *version)).or_else(|| {
-            let mut scopes = known.scopes.iter();
-            let request = |scope| self.request_for(scope, &known).ok();
-            let same = |scope| request(scope) == Some(path_of(path));
-            scopes
-                .find(|(scope, _)| same(scope))
-                .map(|(_, found)| found)
-        });
-        match found {
-            Some(Ok(Some(document))) => {
-                let copy = |value: &Secret| Secret::new(value.expose().to_vec());
-                let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
-                Ok(match key.map(|key| document.member(key)) {
-                    Some(Some(value)) => Found::Value(copy(value)),
-                    Some(None) => Found::NoKey,
-                    None => Found::Members(document.members.iter().map(member).collect()),
-                })
-            }
-            Some(Err(trouble)) => Err(trouble.clone()),
-            Some(Ok(None)) | None => Ok(Found::Nothing),
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+        let (logins, documents): (Vec<_>, Vec<_>) =
+            questions.iter().flatten().partition(|one| is_login(one));
+        let place = |one: &Location| (one.path.clone(), one.version.clone());
+        self.fetch_places(documents.into_iter().map(place).collect())?;
+        self.check_documents()?;
+        if !logins.is_empty() {
+            let reader = self.reader();
+            self.remote
+                .with_session(|session| session.hand_over(&reader))?;
         }
+        let look = |location: &Location| self.look(location, depth);
+        let questions = questions.iter();
+        Ok(questions.map(|question| search(question, look)).collect())
     }
 
     fn leaves_out_missing(&self) -> bool {
@@ -280,21 +313,25 @@ impl Store for Vault {
         ignored.and_then(settings::yes_or_no) == Some(true)
     }
 
-    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
-        self.with_document(scope, |document| {
-            document.is_some_and(|document| document.member(name.as_str()).is_some())
-        })
-    }
-
-    fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
-        let mut names = self.with_document(scope, |document| {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        let mut places = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            places.push((self.path_in(scope)?, None));
+        }
+        self.fetch_places(places)?;
+        self.check_documents()?;
+        let names = |document: Option<&Document>| {
             let members = document.map_or(&[][..], |document| &document.members);
             let names = members.iter().map(|(name, _)| name.as_bytes());
-            names.filter_map(Name::new).collect::<Vec<_>>()
-        })?;
-        names.sort();
-        names.dedup();
-        Ok(names)
+            let mut names: Vec<Name> = names.filter_map(Name::new).collect();
+            names.sort();
+            names.dedup();
+            names
+        };
+        let scopes = scopes.iter();
+        Ok(scopes
+            .map(|scope| self.with_document(scope, names))
+            .collect())
     }
 
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
@@ -333,6 +370,12 @@ impl Store for Vault {
         Ok(scopes)
     }
 
+    fn writer(&self) -> Option<&dyn Writer> {
+        Some(self)
+    }
+}
+
+impl Writer for Vault {
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {

@@ -2,7 +2,9 @@
 //! use for: none is passed over without a word.
 
 use super::settings::{Reader, yes_or_no};
+use crate::stores::remote;
 use crate::words::error::Trouble;
+use crate::words::log::{self, Label};
 
 /// Those that decide what is delivered, or who we are to the server, by their names without the
 /// prefix: a launch without them would be another one. And what to do about each.
@@ -79,7 +81,7 @@ impl Reader<'_> {
             Some(format!("{} is not supported: {instead}", full(name)?))
         });
         let mut faults: Vec<String> = faults.collect();
-        let provider = self.system(PROVIDER);
+        let provider = remote::text(self.0, PROVIDER);
         if provider.is_some_and(|provider| !matches!(provider, "vault" | "bao")) {
             let why =
                 "is not supported: references say themselves where values come from; unset it";
@@ -90,11 +92,11 @@ impl Reader<'_> {
             Some((full(name)?, instead))
         });
         let secret_init = SECRET_INIT.iter().filter_map(|(name, instead)| {
-            self.system(name).filter(is_set)?;
+            remote::text(self.0, name).filter(is_set)?;
             Some(((*name).to_owned(), instead))
         });
         for (name, instead) in others.chain(secret_init) {
-            log::warn!("{name} has no effect here: {instead}");
+            log::warning!(Ignored, variable = &Label(&name); "{name} has no effect here: {instead}");
         }
         match faults.is_empty() {
             true => Ok(()),

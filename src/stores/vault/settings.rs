@@ -1,13 +1,13 @@
 //! How the server is reached: options, then the official clients' variables, then the file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::answer::{explain, leader};
+use super::answer;
 use super::layout::clean;
-use crate::stores::Access;
+use crate::pure::option::{InFile, flag, value};
+use crate::stores::{Context, StoreOption, remote};
 use crate::words::error::Trouble;
-use crate::words::named::{Named, ShownPath};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::{self, Address, tls};
@@ -83,50 +83,97 @@ pub const VARIABLES: &[&str] = both![
     "SECRET_INIT_*"
 ];
 
-/// What is read and belongs to everybody.
-pub const READ: &[&str] = &[
-    "KUBERNETES_SERVICE_ACCOUNT_TOKEN",
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-];
-
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
 
-/// Lists of documents whose members are added.
-pub const LISTING: &[&[&str]] = &[both!["FROM_PATH"], both!["ENV_FROM_PATH"]];
+/// Lists of documents whose members are added: of each kind the first that is set counts.
+pub const LISTING: [&[&str]; 2] = [both!["FROM_PATH"], both!["ENV_FROM_PATH"]];
 
-/// Options.
-pub const SETTINGS: &[&str] = &[
-    "address",
-    "auth",
-    "auth-path",
-    "cluster-path",
-    "namespace",
-    "no-revoke",
-    "project-path",
-    "require-tls",
-    "role",
-    "team-path",
-    "token-file",
-    "token-once",
-    "unwrap",
+/// Where the token of a pod's service account is.
+pub const ACCOUNT: &str = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
+
+/// Paths of files with credentials.
+pub const FILES: &[&str] = both![
+    "JWT_FILE",
+    "PASSWORD_FILE",
+    "ROLE_ID_FILE",
+    "SECRET_ID_FILE",
+    "TOKEN_FILE";
+    "KUBERNETES_SERVICE_ACCOUNT_TOKEN"
 ];
 
-/// The longest that one request takes unless `VAULT_CLIENT_TIMEOUT` says otherwise, as with the
-/// official client: a server that is slow under load is not asked again.
-const ATTEMPT: Duration = Duration::from_secs(60);
-
-/// The names, or addresses, that are never asked through a proxy.
-const HERE: &str = "localhost,127.0.0.0/8,::1";
+/// Options.
+pub const OPTIONS: &[StoreOption] = &[
+    StoreOption::flag(
+        value("address", "URL", "The server's address"),
+        InFile::Named,
+    ),
+    // A login's mount, in any namespace, may be set up to hand credentials on.
+    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Named),
+    StoreOption::flag(
+        value(
+            "auth",
+            "METHOD",
+            "How to log in: approle, kubernetes, jwt, ...",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("auth-path", "MOUNT", "Where the method is mounted"),
+        InFile::Named,
+    ),
+    StoreOption::flag(
+        value("role", "NAME", "The role to log in with"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("token-file", "FILE", "The token's file"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("token-once", "Remove the token's file after reading it"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("unwrap", "The token or secret id is response-wrapped"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("no-revoke", "Leave the token alive that logging in gave"),
+        InFile::Never,
+    ),
+    StoreOption::flag(
+        flag("require-tls", "Refuse http:// and unverified servers"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value("team-path", "PATH", "The document of the team's scope"),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value(
+            "cluster-path",
+            "PATH",
+            "The document of the cluster's scope",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::flag(
+        value(
+            "project-path",
+            "PATH",
+            "The document of the project's scope",
+        ),
+        InFile::Always,
+    ),
+    StoreOption::new(
+        value("kv", "VERSION", "The version of KV, 1 or 2"),
+        InFile::Always,
+    ),
+];
 
 /// What the settings of a store are read from.
-pub struct Reader<'a>(pub &'a Access);
+pub struct Reader<'a>(pub &'a Context);
 
 impl Reader<'_> {
     /// A variable's value by its name without the prefix. One with the prefix `BAO_` hides the
@@ -185,12 +232,12 @@ impl Reader<'_> {
         Some(Named::new(full, path))
     }
 
-    /// Everything that the client needs.
+    /// How the server is reached.
     ///
     /// # Errors
     /// What is missing or can't be used.
     pub fn http(&self) -> Result<http::Settings, Trouble> {
-        let address = self.address()?;
+        let shared = remote::settings(self.0, self.address()?);
         let mut headers = vec![("X-Vault-Request", text("true"))];
         if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
             headers.push(("X-Vault-Namespace", text(namespace)));
@@ -202,24 +249,34 @@ impl Reader<'_> {
                     let why = "VAULT_CLIENT_TIMEOUT must be a duration such as 60s";
                     Trouble::Setting(why.to_owned())
                 })?,
-            None => ATTEMPT,
+            None => shared.attempt,
         };
         let retries = self
             .variable("MAX_RETRIES")
             .and_then(|text| text.parse().ok());
+        let own = ["PROXY_ADDR", "HTTP_PROXY"];
+        let own = own.iter().find_map(|name| self.variable(name));
+        let proxy = own.map(|url| http::Proxy {
+            url: answer::secret(url),
+            except: String::new(),
+        });
         Ok(http::Settings {
-            proxy: self.proxy(&address),
-            tls: self.tls(),
-            address,
-            deadline: self.0.deadline.unwrap_or_else(|| Instant::now() + ATTEMPT),
+            proxy: proxy.or(shared.proxy),
+            tls: self.tls(shared.tls),
             attempt,
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
-            explain,
+            verdict: answer::verdict,
+            hints: http::Hints {
+                trust: "VAULT_CACERT",
+                name: "VAULT_TLS_SERVER_NAME",
+                client: "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+            },
             leader: Some(http::Leader {
                 path: "v1/sys/leader",
-                read: leader,
+                read: answer::leader,
             }),
+            ..shared
         })
     }
 
@@ -244,24 +301,9 @@ impl Reader<'_> {
             let unfit = |why| Trouble::Setting(format!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
-        let unverified = self.is_unverified();
-        if self.flag("require-tls", "REQUIRE_TLS") {
-            if address.is_plain() {
-                return Err(unfit("must begin with https://, as --require-tls is given"));
-            }
-            if unverified {
-                let why = "VAULT_SKIP_VERIFY can't be used with --require-tls";
-                return Err(Trouble::Setting(why.to_owned()));
-            }
-        }
-        if address.is_plain() && !address.is_loopback() {
-            let host = ShownPath(address.host());
-            log::warn!(
-                "http to {host}: the token and the values can be read on the way; use https"
-            );
-        } else if unverified && !address.is_plain() {
-            log::warn!("VAULT_SKIP_VERIFY: anybody on the way can be the server");
-        }
+        let unverified = self.is_unverified().then_some("VAULT_SKIP_VERIFY");
+        let required = self.flag("require-tls", "REQUIRE_TLS");
+        remote::check_way(&address, unverified, required)?;
         Ok(address)
     }
 
@@ -269,66 +311,21 @@ impl Reader<'_> {
         self.variable("SKIP_VERIFY").and_then(yes_or_no) == Some(true)
     }
 
-    fn tls(&self) -> tls::Settings {
+    fn tls(&self, shared: tls::Settings) -> tls::Settings {
         let bytes = self.variable("CACERT_BYTES");
         tls::Settings {
             file: self.path("CACERT"),
-            text: bytes.map(|text| {
-                let secret = Secret::new(text.as_bytes().to_vec());
-                ("VAULT_CACERT_BYTES".to_owned(), secret)
-            }),
+            text: bytes.map(|text| ("VAULT_CACERT_BYTES".to_owned(), answer::secret(text))),
             folder: self.path("CAPATH"),
-            system: self
-                .system("SSL_CERT_FILE")
-                .map(|path| Named::new("SSL_CERT_FILE", path)),
             client: self.path("CLIENT_CERT").zip(self.path("CLIENT_KEY")),
             unverified: self.is_unverified(),
+            ..shared
         }
     }
-
-    /// A variable of everybody's.
-    pub fn system(&self, name: &str) -> Option<&str> {
-        let value = str::from_utf8(self.0.variable(name)?).ok()?;
-        Some(value).filter(|value| !value.is_empty())
-    }
-
-    /// The proxy, and for whom it is not.
-    fn proxy(&self, address: &Address) -> Option<(Secret, String)> {
-        let own = ["PROXY_ADDR", "HTTP_PROXY"];
-        if let Some(proxy) = own.iter().find_map(|name| self.variable(name)) {
-            return Some((Secret::new(proxy.as_bytes().to_vec()), HERE.to_owned()));
-        }
-        let names = match address.is_plain() {
-            true => ["HTTP_PROXY", "http_proxy"],
-            false => ["HTTPS_PROXY", "https_proxy"],
-        };
-        let proxy = names.iter().find_map(|name| self.system(name))?;
-        let except = ["NO_PROXY", "no_proxy"]
-            .iter()
-            .find_map(|name| self.system(name));
-        let except = for_port(except.unwrap_or_default(), address.port());
-        let except = format!("{HERE},{except}");
-        Some((Secret::new(proxy.as_bytes().to_vec()), except))
-    }
-}
-
-/// The hosts of a list as `NO_PROXY` has it that are meant for a port: `HOST:PORT` is for that
-/// alone.
-fn for_port(list: &str, port: Option<u16>) -> String {
-    let meant = list.split(',').filter_map(|entry| {
-        let entry = entry.trim();
-        let (host, digits) = match entry.rsplit_once(':') {
-            Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
-            _ => return Some(entry),
-        };
-        let is_meant = port.is_some() && digits.parse().ok() == port;
-        is_meant.then(|| host.trim_matches(['[', ']']))
-    });
-    meant.collect::<Vec<_>>().join(",")
 }
 
 fn text(text: &str) -> Arc<Secret> {
-    Arc::new(Secret::new(text.as_bytes().to_vec()))
+    Arc::new(answer::secret(text))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.

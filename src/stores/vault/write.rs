@@ -13,7 +13,7 @@ use crate::stores::How;
 use crate::words::error::Trouble;
 use crate::words::name::Scope;
 use crate::words::secret::Secret;
-use crate::world::http::{Answer, Method, Request};
+use crate::world::http::{self, Answer, Method, Request};
 use crate::world::random;
 
 /// A member's name, and its new value; `None` where it is removed.
@@ -53,8 +53,9 @@ impl Vault {
                 Trouble::Deleted(_) | Trouble::Destroyed(_) => Ok(()),
                 other => Err(other),
             })?;
-        self.known().scopes.remove(scope);
-        let deadline = self.client()?.deadline();
+        let place = (self.path_in(scope)?, None);
+        self.known().places.remove(&place);
+        let deadline = self.remote.client()?.deadline();
         let mut patches = self.mount_of(&path).versioned;
         let mut compares = how != How::Set;
         loop {
@@ -126,11 +127,9 @@ impl Vault {
             false => data,
         };
         let answer = self.ask(Request {
-            method: Method::POST,
-            path: mount.request("data", path),
-            headers: vec![],
-            body: Some(Secret::new(body)),
+            body: Some((http::JSON, Secret::new(body))),
             once: true,
+            ..Request::new(Method::POST, mount.request("data", path))
         })?;
         tried(&answer, path)
     }
@@ -148,13 +147,13 @@ impl Vault {
         if let Some(version) = version {
             body["options"] = json!({"cas": version});
         }
+        let body = Secret::new(serde_json::to_vec(&body).unwrap_or_default());
+        let place = self.mount_of(path).request("data", path);
         let answer = self.ask(Request {
-            method: Method::PATCH,
-            path: self.mount_of(path).request("data", path),
-            headers: vec![],
-            body: Some(Secret::new(serde_json::to_vec(&body).unwrap_or_default())),
+            body: Some((http::MERGE_PATCH, body)),
             // Done twice it comes to the same, unless it is bound to a version.
             once: version.is_some(),
+            ..Request::new(Method::PATCH, place)
         })?;
         match answer.status {
             404 => Ok(Tried::Nothing),

@@ -53,6 +53,22 @@ impl Address {
         })
     }
 
+    /// Reads the URL of one thing, such as where tokens are got: its server's address, and the path
+    /// there with the query.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn split(text: &str) -> Result<(Self, String), &'static str> {
+        let mut url = Url::parse(text).map_err(|_| "is no URL")?;
+        let mut path = url.path().trim_start_matches('/').to_owned();
+        if let Some(query) = url.query() {
+            path = format!("{path}?{query}");
+        }
+        url.set_path("/");
+        url.set_query(None);
+        Ok((Address::parse(url.as_str())?, path))
+    }
+
     /// Expects a certificate for this name, not for the address.
     ///
     /// # Errors
@@ -77,6 +93,15 @@ impl Address {
         self.base.host_str().unwrap_or_default()
     }
 
+    /// What requests have in their `Host`: with the port where it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = self.target.host_str().unwrap_or_default();
+        match self.target.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
     /// The port.
     pub fn port(&self) -> Option<u16> {
         self.base.port_or_known_default()
@@ -84,7 +109,8 @@ impl Address {
 
     /// The full address of a path.
     pub(super) fn url(&self, path: &str) -> Option<Url> {
-        self.target.join(path).ok()
+        // Not joined, as what is before a colon at its beginning would be a scheme.
+        Url::parse(&format!("{}{path}", self.target)).ok()
     }
 
     /// The same as it is shown.
@@ -138,4 +164,45 @@ pub(super) fn is_same(from: &Url, to: &Url) -> bool {
     let same_port = from.port_or_known_default() == to.port_or_known_default();
     let encrypts = from.scheme() == "http" && to.scheme() == "https" && to.port().is_none();
     same_host && ((same_port && from.scheme() == to.scheme()) || encrypts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+
+    #[test]
+    fn one_thing_is_split_from_its_server() {
+        for (text, authority, path, joined) in [
+            ("https://login.test/t/token", "login.test", "t/token", ""),
+            (
+                "http://[fd00:ec2::23]/v1/c?a=b%2F",
+                "[fd00:ec2::23]",
+                "v1/c?a=b%2F",
+                "",
+            ),
+            (
+                "http://127.0.0.1:8080",
+                "127.0.0.1:8080",
+                "",
+                "http://127.0.0.1:8080/",
+            ),
+            (
+                "https://a.test:443/b:c",
+                "a.test",
+                "b:c",
+                "https://a.test/b:c",
+            ),
+        ] {
+            let (address, found) = Address::split(text).unwrap();
+            assert_eq!(
+                (address.authority().as_str(), found.as_str()),
+                (authority, path)
+            );
+            let joined = if joined.is_empty() { text } else { joined };
+            assert_eq!(address.url(&found).unwrap().as_str(), joined);
+        }
+        for text in ["token", "ftp://a/b", "https://u:p@a/b", "https://a/b#c"] {
+            assert!(Address::split(text).is_err(), "{text}");
+        }
+    }
 }

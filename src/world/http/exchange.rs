@@ -1,26 +1,20 @@
 //! One request, until it has an answer or there is no more time.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Response, Url};
 use tokio::time::{sleep, timeout};
 
-use super::address::is_same;
+use super::address::{Address, is_same};
 use super::failure::{Failure, failure};
 use super::gate::Gate;
-use super::{Answer, Method, Request, Settings};
+use super::{Answer, Method, Request, Settings, Verdict};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::secret::Secret;
 use crate::world::random;
-
-/// What may be otherwise the next time: a state that has not arrived yet (412), a quota (429), a
-/// standby (473), faults in between or inside (5xx).
-const RETRIED: [u16; 7] = [412, 429, 473, 500, 502, 503, 504];
-
-/// Of those, the ones that say that nothing was done.
-const UNDONE: [u16; 4] = [412, 429, 473, 503];
 
 /// The first pause is at most this long; each further one at most twice as long as the last.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -55,8 +49,8 @@ impl Exchange {
         }
     }
 
-    pub fn deadline(&self) -> Instant {
-        self.settings.deadline
+    pub fn address(&self) -> &Address {
+        &self.settings.address
     }
 
     /// What a person at the terminal is told that we wait for.
@@ -87,23 +81,19 @@ impl Exchange {
                 Err(_) => ("no connection in time".to_owned(), true, None),
                 Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
                 Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
-                Ok(Ok((answer, at_least))) => {
-                    let status = answer.status;
-                    if status < 400 {
-                        return Ok(answer);
+                Ok(Ok(answer)) => match (self.settings.verdict)(&answer) {
+                    Verdict::Counts => return Ok(answer),
+                    Verdict::Passing { why, undone } => {
+                        let status = answer.status;
+                        let why = match why {
+                            Some(why) => format!("status {status}: {why}"),
+                            None => format!("status {status}"),
+                        };
+                        (why, undone, answer.retry_after())
                     }
-                    let said = (self.settings.explain)(answer.body.expose());
-                    if !said.passing && !RETRIED.contains(&status) {
-                        return Ok(answer);
-                    }
-                    let why = match said.text {
-                        Some(text) => format!("status {status}: {text}"),
-                        None => format!("status {status}"),
-                    };
-                    (why, said.passing || UNDONE.contains(&status), at_least)
-                }
+                },
             };
-            log::debug!("{what}: try {tries}: {last}");
+            log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
             let left = deadline.saturating_duration_since(Instant::now());
             let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
@@ -121,8 +111,8 @@ impl Exchange {
         }
     }
 
-    /// One try, redirects followed. Gives also how long the server wants to be left alone.
-    async fn attempt(&self, request: &Request) -> Result<(Answer, Option<Duration>), Failure> {
+    /// One try, redirects followed.
+    async fn attempt(&self, request: &Request) -> Result<Answer, Failure> {
         let bad = |why: &str| Failure::Final(why.to_owned());
         let mut url = self
             .settings
@@ -142,15 +132,13 @@ impl Exchange {
                 url = self.redirected(&url, &response).await?;
                 continue;
             }
-            let is_json = content_type(&response).is_some_and(|kind| kind.contains("json"));
-            let at_least = retry_after(&response);
-            let body = read(&mut response).await?;
-            let answer = Answer {
+            let headers = std::mem::take(response.headers_mut());
+            let body = self.read(&mut response).await?;
+            return Ok(Answer {
                 status,
-                is_json,
+                headers,
                 body,
-            };
-            return Ok((answer, at_least));
+            });
         }
         Err(bad("it is redirected in a circle"))
     }
@@ -164,16 +152,12 @@ impl Exchange {
             value.set_sensitive(true);
             builder = builder.header(*name, value);
         }
-        if let Some(body) = &request.body {
-            let kind = match request.method {
-                Method::PATCH => "application/merge-patch+json",
-                _ => "application/json",
-            };
+        if let Some((kind, body)) = &request.body {
             builder = builder
-                .header(CONTENT_TYPE, kind)
+                .header(CONTENT_TYPE, *kind)
                 .body(body.expose().to_vec());
         }
-        builder.send().await.map_err(|error| failure(&error))
+        builder.send().await.map_err(|error| self.failure(&error))
     }
 
     /// Where a redirect leads, if we may follow: what we send is for this server alone.
@@ -213,43 +197,34 @@ impl Exchange {
         let leader = self.settings.leader.as_ref()?;
         let asked = self.settings.address.url(leader.path)?;
         let mut response = self.http.get(asked).send().await.ok()?;
-        let body = read(&mut response).await.ok()?;
+        let body = self.read(&mut response).await.ok()?;
         let leader = (leader.read)(body.expose())?;
         let url = Url::parse(&leader).ok();
         Some(url.map_or_else(String::new, |url| url.origin().ascii_serialization()))
     }
-}
 
-/// The whole body, as long as it is not too large.
-async fn read(response: &mut Response) -> Result<Secret, Failure> {
-    let too_large = || Failure::Final("the answer is larger than 8 MB".to_owned());
-    let announced = response.content_length().unwrap_or(0);
-    let announced = usize::try_from(announced).map_err(|_| too_large())?;
-    if announced > LARGEST {
-        return Err(too_large());
-    }
-    let mut body = Vec::with_capacity(announced.max(1024));
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > LARGEST {
+    /// The whole body, as long as it is not too large.
+    async fn read(&self, response: &mut Response) -> Result<Secret, Failure> {
+        let too_large = || Failure::Final("the answer is larger than 8 MB".to_owned());
+        let announced = response.content_length().unwrap_or(0);
+        let announced = usize::try_from(announced).map_err(|_| too_large())?;
+        if announced > LARGEST {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        let mut body = Vec::with_capacity(announced.max(1024));
+        let failed = |error| self.failure(&error);
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Secret::new(body))
     }
-    Ok(Secret::new(body))
-}
 
-fn content_type(response: &Response) -> Option<&str> {
-    response.headers().get(CONTENT_TYPE)?.to_str().ok()
-}
-
-/// `Retry-After` in seconds, or as a date (RFC 9110, 10.2.3).
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        failure(error, &self.settings)
     }
-    let when = httpdate::parse_http_date(text).ok()?;
-    when.duration_since(SystemTime::now()).ok()
 }
 
 /// A random pause from nothing to twice as long as could come before ("full jitter"), so that a

@@ -1,13 +1,15 @@
-//! The only HTTP client: rounds of requests to one server, which may be a cluster.
+//! The only HTTP client: rounds of requests to servers, each of which may be a cluster.
 //!
 //! Whoever asks gives all requests of a round at once and gets all answers back; how they share
-//! connections, are tried again and end by the deadline is decided here. The runtime lives in the
-//! calling thread. A resolver that hangs keeps a thread of its own, which nobody waits for.
+//! connections, are tried again and end by the deadline is decided here, what an answer means by
+//! whoever asks. The runtime lives in the calling thread. A resolver that hangs keeps a thread of
+//! its own, which nobody waits for.
 
 mod address;
 mod exchange;
 mod failure;
 mod gate;
+mod message;
 mod names;
 pub mod tls;
 
@@ -21,8 +23,10 @@ use tokio::time::timeout;
 pub use self::address::Address;
 use self::exchange::Exchange;
 use self::gate::{Gate, Opening};
+pub use self::message::{Answer, FORM, Header, JSON, MERGE_PATCH, Request, Verdict};
 use super::terminal;
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::secret::Secret;
 pub use reqwest::Method;
 
@@ -32,26 +36,52 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// A connection that is not there by then is tried again.
 const CONNECTING: Duration = Duration::from_secs(5);
 
+/// What is never asked through a proxy: this machine, and what a cloud has beside each of its
+/// machines, which no proxy can reach and which gives credentials to whoever asks.
+const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32,\
+    metadata.google.internal,metadata.google.internal.";
+
 /// How to reach a server.
 pub struct Settings {
     /// Where it is.
     pub address: Address,
-    /// When everything has to be over.
-    pub deadline: Instant,
     /// The longest that one try takes.
     pub attempt: Duration,
     /// How often at most; 0 for as often as there is time.
     pub tries: u32,
-    /// The proxy's URL, and the hosts that are not reached through it.
-    pub proxy: Option<(Secret, String)>,
+    /// What it is asked through.
+    pub proxy: Option<Proxy>,
     /// How to be sure whom we talk to.
     pub tls: tls::Settings,
     /// What goes with each request.
-    pub headers: Vec<(&'static str, Arc<Secret>)>,
-    /// What an answer that is none says.
-    pub explain: fn(&[u8]) -> Said,
+    pub headers: Vec<Header>,
+    /// What its answers mean.
+    pub verdict: fn(&Answer) -> Verdict,
+    /// What to do about its faults.
+    pub hints: Hints,
     /// Where it says how its cluster is to be asked: a redirect may lead there.
     pub leader: Option<Leader>,
+}
+
+/// A proxy.
+pub struct Proxy {
+    /// Its URL, which may have a password in it.
+    pub url: Secret,
+    /// The hosts that are not reached through it, as `NO_PROXY` lists them, beside those that
+    /// never are.
+    pub except: String,
+}
+
+/// The settings to give when a server can't be trusted, or does not trust us; empty where there
+/// are none.
+#[derive(Clone, Copy, Default)]
+pub struct Hints {
+    /// For an authority that is not trusted.
+    pub trust: &'static str,
+    /// For a certificate that has another name.
+    pub name: &'static str,
+    /// For a certificate of ours.
+    pub client: &'static str,
 }
 
 /// What a server says, to anybody, of its cluster.
@@ -63,107 +93,65 @@ pub struct Leader {
     pub read: fn(&[u8]) -> Option<String>,
 }
 
-/// What an answer says beside its status.
-pub struct Said {
-    /// Whether it may be otherwise the next time, although its status doesn't say so.
-    pub passing: bool,
-    /// What it says, where that is known.
-    pub text: Option<&'static str>,
-}
-
-/// One request.
-pub struct Request {
-    /// What to do; PATCH changes a part, by a JSON merge patch (RFC 7396).
-    pub method: Method,
-    /// Where, after the server's address: percent-encoded, with the query.
-    pub path: String,
-    /// What goes with it, beside what goes with each.
-    pub headers: Vec<(&'static str, Arc<Secret>)>,
-    /// JSON.
-    pub body: Option<Secret>,
-    /// Whether it must not be done twice, so that it isn't tried again unless it surely was not
-    /// done.
-    pub once: bool,
-}
-
-/// What a server said.
-pub struct Answer {
-    /// The status, which is none of those that are tried again.
-    pub status: u16,
-    /// Whether it says that it is JSON.
-    pub is_json: bool,
-    /// The body.
-    pub body: Secret,
+/// What all servers have in common that are asked for one purpose: the deadline, and the thread
+/// that asks.
+pub struct Client {
+    /// Taken when dropped.
+    runtime: Option<Runtime>,
+    deadline: Instant,
 }
 
 /// A server that can be asked.
-pub struct Client {
+pub struct Server {
     exchange: Arc<Exchange>,
-    /// Taken when dropped.
-    runtime: Option<Runtime>,
+    client: Arc<Client>,
 }
 
 impl Client {
-    /// Makes ready to ask; nothing is sent yet.
+    /// Makes ready to ask; everything has to be over by the deadline.
     ///
     /// # Errors
-    /// Settings that can't be used.
-    pub fn new(settings: Settings) -> Result<Self, Trouble> {
-        let unfit = |what: &str| Trouble::Setting(what.to_owned());
-        let gate = Arc::new(Gate::default());
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(CONNECTING)
-            .connector_layer(Opening(Arc::clone(&gate)))
-            .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
-        if let Some((url, except)) = &settings.proxy {
-            let url = std::str::from_utf8(url.expose()).ok();
-            let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
-            let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
-            builder = builder.proxy(proxy.no_proxy(reqwest::NoProxy::from_string(except)));
-        }
-        builder = settings.address.configure(builder);
-        let http = builder
-            .build()
-            .map_err(|_| unfit("the HTTP client can't be set up"))?;
+    /// What the system says.
+    pub fn new(deadline: Instant) -> Result<Arc<Self>, Trouble> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
-        Ok(Client {
-            exchange: Arc::new(Exchange::new(http, settings, gate)),
+        Ok(Arc::new(Client {
             runtime: Some(runtime),
-        })
+            deadline,
+        }))
+    }
+
+    /// When everything has to be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// Asks everything at the same time, and gives the answers in the same order. Requests are
     /// tried again, with growing random pauses, while that can help and there is time.
-    pub fn round(&self, requests: Vec<Request>) -> Vec<Result<Answer, Trouble>> {
-        let deadline = self.exchange.deadline();
-        self.round_until(requests, deadline)
+    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, Trouble>> {
+        self.round_until(requests, self.deadline)
     }
 
-    /// The same with a deadline of its own.
-    pub fn round_until(
+    fn round_until(
         &self,
-        requests: Vec<Request>,
+        requests: Vec<(&Server, Request)>,
         deadline: Instant,
     ) -> Vec<Result<Answer, Trouble>> {
         let Some(runtime) = &self.runtime else {
             return Vec::new();
         };
         runtime.block_on(async {
-            let mut answers: Vec<_> = requests.iter().map(|_| None).collect();
+            let mut asked: Vec<(Arc<Exchange>, Option<_>)> = Vec::with_capacity(requests.len());
             let mut running = JoinSet::new();
-            for (place, request) in requests.into_iter().enumerate() {
-                let exchange = Arc::clone(&self.exchange);
+            for (place, (server, request)) in requests.into_iter().enumerate() {
+                let exchange = Arc::clone(&server.exchange);
+                let is_first = !asked.iter().any(|(one, _)| Arc::ptr_eq(one, &exchange));
+                asked.push((Arc::clone(&exchange), None));
                 running.spawn(async move {
-                    if place > 0 {
+                    if !is_first {
                         exchange.gate.pass().await;
                     }
                     let answer = exchange.run(request, deadline).await;
@@ -179,16 +167,64 @@ impl Client {
                     false => Ok(running.join_next().await),
                 };
                 match next {
-                    Ok(Some(Ok((place, answer)))) => answers[place] = Some(answer),
+                    Ok(Some(Ok((place, answer)))) => asked[place].1 = Some(answer),
                     Ok(_) => {}
                     Err(_) => {
                         silent = false;
-                        log::info!("waiting for {}", self.exchange.waiting());
+                        let waiting = asked.iter().find(|(_, answer)| answer.is_none());
+                        if let Some((exchange, _)) = waiting {
+                            log::info!(Waiting; "waiting for {}", exchange.waiting());
+                        }
                     }
                 }
             }
-            answers.into_iter().flatten().collect()
+            asked.into_iter().filter_map(|(_, answer)| answer).collect()
         })
+    }
+}
+
+impl Server {
+    /// Makes ready to ask a server; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Settings that can't be used.
+    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, Trouble> {
+        let unfit = |what: &str| Trouble::Setting(what.to_owned());
+        let gate = Arc::new(Gate::default());
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECTING)
+            .connector_layer(Opening(Arc::clone(&gate)))
+            .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
+        if let Some(Proxy { url, except }) = &settings.proxy {
+            let url = std::str::from_utf8(url.expose()).ok();
+            let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
+            let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
+            let except = reqwest::NoProxy::from_string(&format!("{NEAR},{except}"));
+            builder = builder.proxy(proxy.no_proxy(except));
+        }
+        builder = settings.address.configure(builder);
+        let http = builder
+            .build()
+            .map_err(|_| unfit("the HTTP client can't be set up"))?;
+        Ok(Server {
+            exchange: Arc::new(Exchange::new(http, settings, gate)),
+            client: Arc::clone(client),
+        })
+    }
+
+    /// What it has in common with the other servers.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        self.exchange.address()
     }
 
     /// One request by itself.
@@ -196,13 +232,17 @@ impl Client {
     /// # Errors
     /// Why there is no answer.
     pub fn ask(&self, request: Request) -> Result<Answer, Trouble> {
-        let only = self.round(vec![request]).pop();
-        only.unwrap_or_else(|| Err(Trouble::Setting("nothing was asked".to_owned())))
+        self.ask_until(request, self.client.deadline)
     }
 
-    /// When everything has to be over.
-    pub fn deadline(&self) -> Instant {
-        self.exchange.deadline()
+    /// The same with a deadline of its own.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+        let only = self.client.round_until(vec![(self, request)], deadline);
+        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        only.into_iter().next().unwrap_or_else(none)
     }
 }
 

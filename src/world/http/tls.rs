@@ -137,7 +137,7 @@ fn add(roots: &mut RootCertStore, setting: &str, text: &[u8]) -> Result<(), Trou
     }
 }
 
-/// Believes anybody, as `VAULT_SKIP_VERIFY` asks. Signatures are still checked: a server must have
+/// Believes anybody, as is asked for. Signatures are still checked: a server must have
 /// the key of the certificate that it shows.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);

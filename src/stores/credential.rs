@@ -1,7 +1,6 @@
-//! The files that credentials are in.
+//! Credentials that stores are given: in variables, and in files.
 
-use super::settings::Reader;
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
 use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files::{self, KeyFile};
@@ -9,22 +8,24 @@ use crate::world::files::{self, KeyFile};
 /// A file with a credential is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// A credential in a variable, or in the file that another names.
+/// A credential: itself, or else what is in a file.
 ///
 /// # Errors
-/// Why it can't be read.
-pub fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    if let Some(secret) = reader.secret(name) {
-        return Ok(Some(Secret::new(secret.expose().to_vec())));
+/// As [`read`].
+pub fn value_or_file(
+    value: Option<&Secret>,
+    file: Option<&Named>,
+) -> Result<Option<Secret>, Trouble> {
+    if let Some(value) = value {
+        return Ok(Some(Secret::new(value.expose().to_vec())));
     }
-    let file = reader.path(&format!("{name}_FILE"));
-    file.as_ref().map(read).transpose()
+    file.map(read).transpose()
 }
 
 /// A credential's file, without white space at both ends.
 ///
 /// # Errors
-/// Why it can't be read.
+/// As [`open`].
 pub fn read(path: &Named) -> Result<Secret, Trouble> {
     open(path).map(|file| trimmed(&file))
 }
@@ -48,18 +49,4 @@ pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
 /// What it holds, without white space at both ends.
 pub fn trimmed(file: &KeyFile) -> Secret {
     Secret::new(file.contents.expose().trim_ascii().to_vec())
-}
-
-/// Removes the file itself that was read, as it was to be read once.
-///
-/// # Errors
-/// Why it is still there.
-pub fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
-    file.remove(path).map_err(|error| {
-        let why = match error.raw_os_error() {
-            Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
-            _ => Os::from(error).to_string(),
-        };
-        Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
-    })
 }

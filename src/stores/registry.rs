@@ -1,0 +1,433 @@
+//! The table of stores. What the command line, the configuration file, the grammar of references
+//! and the texts of faults know of any store is made from it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::context::{Access, Context, Opened};
+use super::{Store, age, dir, remote, settings, vault};
+use crate::pure::option::{InFile, Opt, Takes};
+use crate::words::error::Error;
+use crate::words::location::{Location, Misfit, Scheme};
+use crate::words::named;
+use crate::words::reference::Direct;
+
+/// A kind of store.
+pub struct Kind {
+    /// What stands before the colon: of a store's name, and of references to single places in it.
+    pub schemes: &'static [&'static str],
+    /// The form of what stands after it.
+    pub place: &'static str,
+    /// What stands above its options in the help.
+    pub heading: &'static str,
+    /// Its options.
+    pub options: &'static [StoreOption],
+    /// Whether they can stand behind its place, as `?KEY=VALUE&KEY=VALUE`; else a `?` is part of
+    /// the place.
+    pub splits: bool,
+    /// The variables that it has to do with, beside those that stand for options.
+    pub variables: &'static [(Use, &'static [&'static str])],
+    /// Whether what a secret's variable holds may stay in memory: it is no secret.
+    pub stays: fn(&str, &[u8]) -> bool,
+    /// What references to single places in it can be; `None` where there are none.
+    pub direct: Option<Places>,
+    /// Opens the store at a place. Nothing is asked.
+    pub open: fn(&str, &Arc<Context>) -> Opened,
+}
+
+/// An option of a kind of store.
+pub struct StoreOption {
+    /// Its id, its value, and what it is.
+    pub option: Opt,
+    /// Whether a configuration file can say it.
+    pub file: InFile,
+    /// Whether the command line has it, too, and with it a variable, and the top of the
+    /// configuration file. New ones stand behind the place, and in `[store]`.
+    pub flag: bool,
+}
+
+impl StoreOption {
+    /// An option that stands behind the place, and in `[store]` of a configuration file.
+    pub const fn new(option: Opt, file: InFile) -> Self {
+        let flag = false;
+        StoreOption { option, file, flag }
+    }
+
+    /// One that the command line has as well.
+    pub const fn flag(option: Opt, file: InFile) -> Self {
+        let flag = true;
+        StoreOption { option, file, flag }
+    }
+}
+
+/// What a variable is to a store. One can be several things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// A secret: overwritten where it stands as soon as it is read, and no workload gets it.
+    Secret,
+    /// Of the secrets one that serves to read values, and nothing else.
+    Reading,
+    /// About the store, and nothing else: read, and no workload gets it. A `*` at its end stands
+    /// for all that begin so.
+    Own,
+    /// Read, and the workload keeps it: it is everybody's, or how the workload says who it is.
+    Kept,
+    /// A list of variables that the workload keeps although they are the store's own.
+    Passing,
+    /// A list of documents whose members are added to the environment: of the names of one row the
+    /// first that is set counts.
+    Listing,
+    /// The path of a file with a credential, which can be read again.
+    File,
+}
+
+/// The single places of a kind of store.
+pub struct Places {
+    /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
+    pub judge: fn(Location) -> Result<Location, Misfit>,
+    /// The same of a whole document, whose location has no key.
+    pub judge_document: fn(Location) -> Result<Location, Misfit>,
+    /// Whether what is there is our own credential, which a variable of the store's is to hold
+    /// for the workload then.
+    pub hands_over: fn(&Location) -> bool,
+}
+
+const NOTHING: Kind = Kind {
+    schemes: &[],
+    place: "DIR",
+    heading: "Store",
+    options: &[],
+    splits: false,
+    variables: &[],
+    stays: |_, _| false,
+    direct: None,
+    open: dir::open,
+};
+
+/// Every kind of store.
+pub static KINDS: &[Kind] = &[
+    Kind {
+        schemes: &["age"],
+        options: age::OPTIONS,
+        variables: &[(Use::Secret, &[age::KEY]), (Use::Reading, &[age::KEY])],
+        open: age::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["dir"],
+        options: dir::OPTIONS,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["vault", "bao"],
+        place: "MOUNT/PREFIX",
+        heading: "OpenBao and Vault",
+        options: vault::OPTIONS,
+        splits: true,
+        variables: &[
+            (Use::Secret, vault::CREDENTIALS),
+            (Use::Own, vault::VARIABLES),
+            (Use::File, vault::FILES),
+            (Use::Passing, vault::PASSING),
+            (Use::Listing, vault::LISTING[0]),
+            (Use::Listing, vault::LISTING[1]),
+            (Use::Kept, &[vault::ACCOUNT]),
+            (Use::Kept, remote::VARIABLES),
+            (Use::File, remote::FILES),
+        ],
+        stays: vault::stays,
+        direct: Some(Places {
+            judge: vault::judge,
+            judge_document: vault::judge_document,
+            hands_over: vault::is_login,
+        }),
+        open: vault::open,
+    },
+];
+
+impl Kind {
+    /// Its variables of some uses.
+    fn variables(&self, uses: &[Use]) -> impl Iterator<Item = &'static str> {
+        let lists = self.variables.iter();
+        let lists = lists.filter(move |(of, _)| uses.contains(of));
+        lists.flat_map(|(_, names)| names.iter().copied())
+    }
+
+    /// What can be given, and read again, in the place of a secret's variable.
+    fn instead(&self, name: &str) -> String {
+        let file = format!("{name}_FILE");
+        let mut options = self.options.iter().map(|option| option.option.id);
+        let is_option = options.any(|id| {
+            let own = file.strip_prefix("DOORKEY_").unwrap_or_default();
+            own.eq_ignore_ascii_case(&id.replace('-', "_"))
+        });
+        let mut files: Vec<_> = self.variables(&[Use::File]).collect();
+        files.retain(|file| !remote::FILES.contains(file));
+        if is_option || files.contains(&&*file) {
+            return format!("give {name} as a file, {file}");
+        }
+        match files.is_empty() {
+            true => format!("{name} can't, and the store takes no file in its place"),
+            false => format!("{name} can't; give {} in its place", files.join(" or ")),
+        }
+    }
+
+    /// Whether it has credentials that are doorkey's own, whatever the store.
+    fn is_ours(&self) -> bool {
+        let mut secrets = self.variables(&[Use::Secret]);
+        secrets.any(|name| name.starts_with("DOORKEY_"))
+    }
+}
+
+/// The kind of the store at `location`, and what stands after the colon.
+fn kind(location: &str) -> Option<(&'static Kind, &str)> {
+    let (scheme, place) = location.split_once(':')?;
+    let mut kinds = KINDS.iter();
+    let kind = kinds.find(|kind| kind.schemes.contains(&scheme))?;
+    Some((kind, place))
+}
+
+/// What references to single places begin with.
+pub fn schemes() -> Vec<Scheme> {
+    let mut schemes = Vec::new();
+    for kind in KINDS {
+        if let Some(Places { judge, .. }) = kind.direct {
+            schemes.extend(kind.schemes.iter().map(|word| Scheme { word, judge }));
+        }
+    }
+    schemes
+}
+
+/// Whether a reference is to the store's own credential, which the workload is to have then.
+pub fn is_handed_over(place: &Direct) -> bool {
+    let mut kinds = KINDS.iter();
+    let kind = kinds.find(|kind| kind.schemes.contains(&place.scheme));
+    let places = kind.and_then(|kind| kind.direct.as_ref());
+    places.is_some_and(|places| (places.hands_over)(&place.location))
+}
+
+/// The kinds that a launch has to do with: that of its store, and those of the schemes that its
+/// references to single places begin with.
+fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
+    let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
+    KINDS.iter().filter(move |kind| {
+        chosen == Some(kind.schemes) || kind.schemes.iter().any(|one| schemes.contains(one))
+    })
+}
+
+/// The variables that hold credentials for a launch: those of the kinds that it uses, and those
+/// that are doorkey's own, whatever the store.
+pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let used = used(location, schemes).chain(KINDS.iter().filter(|kind| kind.is_ours()));
+    let mut names: Vec<_> = used
+        .flat_map(|kind| kind.variables(&[Use::Secret]))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Of those the ones that are used: to read values only where it `reads`, and those that are
+/// doorkey's own where a cache may have to be opened.
+pub fn needed(
+    location: Option<&str>,
+    schemes: &BTreeSet<&str>,
+    reads: bool,
+    caches: bool,
+) -> Vec<&'static str> {
+    let needed = used(location, schemes).flat_map(move |kind| {
+        let only_read: Vec<_> = kind.variables(&[Use::Reading]).collect();
+        let secrets = kind.variables(&[Use::Secret]);
+        secrets.filter(move |name| reads || !only_read.contains(name))
+    });
+    let ours = KINDS
+        .iter()
+        .filter(|kind| reads && caches && kind.is_ours());
+    let ours = ours.flat_map(|kind| kind.variables(&[Use::Secret]));
+    needed.chain(ours).collect()
+}
+
+/// Of all those the ones that are set, so that a process which is to read them again would have to
+/// keep a secret.
+pub fn spent(
+    location: Option<&str>,
+    schemes: &BTreeSet<&str>,
+    access: &Access,
+) -> Vec<&'static str> {
+    let stays = |name: &str, value: &[u8]| {
+        let mut kinds = KINDS
+            .iter()
+            .filter(|kind| kind.variables(&[Use::Secret]).any(|known| known == name));
+        kinds.all(|kind| (kind.stays)(name, value))
+    };
+    let mut names = credentials(location, schemes);
+    names.retain(|name| {
+        let value = access.credential(name);
+        value.is_some_and(|value| !stays(name, value.expose()))
+    });
+    names
+}
+
+/// What can be given, and read again, in the place of a secret's variable.
+pub fn instead(name: &str) -> String {
+    let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);
+    let kind = KINDS.iter().find(is_its).unwrap_or(&NOTHING);
+    kind.instead(name)
+}
+
+/// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
+/// so.
+pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
+    used(location, schemes).flat_map(own).collect()
+}
+
+/// The variables that list names of variables which are passed on all the same.
+pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let lists = used(location, schemes).flat_map(|kind| kind.variables(&[Use::Passing]));
+    lists.collect()
+}
+
+/// The variables that list documents whose members are added, in groups of which the first that is
+/// set counts; and what references to such documents begin with.
+pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)> {
+    KINDS.iter().flat_map(|kind| {
+        let groups = kind.variables.iter();
+        let groups = groups.filter(|(of, _)| *of == Use::Listing);
+        groups.filter_map(|(_, names)| {
+            let judge = kind.direct.as_ref()?.judge_document;
+            let schemes = kind.schemes.iter();
+            Some((*names, schemes.map(|word| Scheme { word, judge }).collect()))
+        })
+    })
+}
+
+/// The variables that a launch reads beside its credentials.
+pub fn read_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
+    let read = |kind: &'static Kind| kind.variables(&[Use::Own, Use::Kept]);
+    used(location, schemes).flat_map(read).collect()
+}
+
+/// The options on the command line of the kinds that a launch has to do with.
+pub fn flags(
+    location: Option<&str>,
+    schemes: &BTreeSet<&str>,
+) -> impl Iterator<Item = &'static StoreOption> {
+    let used: Vec<_> = used(location, schemes).map(|kind| kind.schemes).collect();
+    let kinds = KINDS.iter();
+    let kinds = kinds.filter(move |kind| kind.is_ours() || used.contains(&kind.schemes));
+    kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
+}
+
+/// Whether an option, or a variable, is the path of a file with a credential.
+pub fn is_file(name: &str) -> bool {
+    KINDS.iter().any(|kind| {
+        let mut options = kind.options.iter().map(|option| &option.option);
+        options.any(|option| option.id == name && option.takes == Takes::Value("FILE"))
+            || kind.variables(&[Use::File]).any(|known| known == name)
+    })
+}
+
+/// What the configuration file can say of stores at its top.
+pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
+    let options = KINDS.iter().flat_map(|kind| kind.options);
+    let options = options.filter(|option| option.flag && option.file != InFile::Never);
+    options.map(|option| (option.option.id, option.file))
+}
+
+/// The forms of a store's name, as help and faults list them.
+pub fn forms() -> String {
+    let forms = KINDS.iter();
+    let forms = forms.filter_map(|kind| Some(format!("{}:{}", kind.schemes.first()?, kind.place)));
+    let mut forms: Vec<_> = forms.collect();
+    let last = forms.pop().unwrap_or_default();
+    format!("{} or {last}", forms.join(", "))
+}
+
+/// That no store is named, and how to name one.
+pub fn unnamed() -> Error {
+    Error::NoStore(forms())
+}
+
+/// Opens the store that the scopes are in, which `location` names as `SCHEME:PLACE`.
+///
+/// # Errors
+/// A usage error for an unknown scheme; whatever keeps the store from being opened.
+pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
+    let Some((kind, after)) = kind(location) else {
+        let form = |kind: &Kind| {
+            let forms = kind.schemes.iter();
+            let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
+            forms.collect::<Vec<_>>().join(", ")
+        };
+        let known: Vec<_> = KINDS.iter().map(form).collect();
+        return Err(Error::Usage(format!(
+            "the store must be one of {}",
+            known.join(", ")
+        )));
+    };
+    let fail = |trouble| Error::Store {
+        store: named::location(location),
+        trouble,
+    };
+    let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
+    own.extend(settings::in_table(kind, access)?);
+    let name = format!("{}:{after}", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, own));
+    (kind.open)(place, &context).map_err(fail)
+}
+
+/// Opens the store of references to single places that begin with a scheme.
+///
+/// # Errors
+/// Whatever keeps it from being opened.
+pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
+    let store = format!("{scheme}:");
+    let mut kinds = KINDS.iter();
+    let Some(kind) = kinds.find(|kind| kind.schemes.contains(&scheme)) else {
+        return Err(unnamed());
+    };
+    let name = format!("{}:", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, vec![]));
+    (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
+}
+
+/// Whether two names are of stores of the same kind.
+pub fn is_same_kind(one: &str, other: &str) -> bool {
+    let schemes = |location| kind(location).map(|(kind, _)| kind.schemes);
+    schemes(one) == schemes(other)
+}
+
+/// The schemes that stand for the kind of the store at `location`.
+pub fn schemes_of(location: &str) -> &'static [&'static str] {
+    kind(location)
+        .map(|(kind, _)| kind.schemes)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, Kind, NOTHING, Use, instead, remote};
+
+    #[test]
+    fn every_secret_that_has_a_file_says_so() {
+        for kind in KINDS {
+            for name in kind.variables(&[Use::Secret]) {
+                let said = format!("give {name} as a file, {name}_FILE");
+                assert_eq!(instead(name), said);
+            }
+        }
+        const NONE: Kind = Kind {
+            variables: &[(Use::Secret, &["A_KEY"]), (Use::File, remote::FILES)],
+            ..NOTHING
+        };
+        let said = "A_KEY can't, and the store takes no file in its place";
+        assert_eq!(NONE.instead("A_KEY"), said);
+        const OTHERS: Kind = Kind {
+            variables: &[(Use::File, &["A_TOKEN_FILE", "A_CHAIN"])],
+            ..NOTHING
+        };
+        let said = "A_KEY can't; give A_TOKEN_FILE or A_CHAIN in its place";
+        assert_eq!(OTHERS.instead("A_KEY"), said);
+    }
+}

@@ -1,0 +1,271 @@
+//! What stores behind HTTP share: servers under one deadline, proxies and trust, a session that is
+//! begun when it is first needed, and rounds of requests that show who we are. A store supplies
+//! what differs ([`Service`]).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Access;
+use crate::words::error::Trouble;
+use crate::words::log::{self, Phase};
+use crate::words::named::{Named, ShownPath};
+use crate::words::secret::Secret;
+use crate::world::http::{
+    Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
+};
+
+/// The variables that are read here, and belong to everybody.
+pub const VARIABLES: &[&str] = &[
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+];
+
+/// Of those the ones that are paths of files.
+pub const FILES: &[&str] = &["SSL_CERT_FILE"];
+
+/// The longest that one try takes where nothing else is said, and all of them where there is no
+/// deadline.
+pub const ATTEMPT: Duration = Duration::from_secs(60);
+
+/// What differs from one store behind HTTP to the next.
+pub trait Service: Sized {
+    /// What tells its servers apart: a region, say; `()` where there is only one.
+    type Host: Ord + Clone;
+    /// Who we are, for one launch.
+    type Session;
+
+    /// How a server is reached.
+    ///
+    /// # Errors
+    /// Settings that are missing or can't be used.
+    fn settings(&self, host: &Self::Host) -> Result<Settings, Trouble>;
+
+    /// Finds out who we are, and asks whoever has to be asked for that.
+    ///
+    /// # Errors
+    /// Why we are nobody.
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, Trouble>;
+
+    /// Has a request show who we are.
+    ///
+    /// # Errors
+    /// Why it can't.
+    fn sign(
+        &self,
+        session: &Self::Session,
+        server: &Server,
+        request: &mut Request,
+    ) -> Result<(), Trouble>;
+
+    /// Ends a session.
+    fn log_out(&self, _session: Self::Session, _remote: &Remote<Self>) {}
+}
+
+/// Something that is made once, or why it can't be.
+type Made<T> = Result<Arc<T>, Trouble>;
+
+/// The servers of a store, and our session; both are made when they are first needed.
+pub struct Remote<S: Service> {
+    service: S,
+    deadline: Option<Instant>,
+    client: OnceLock<Made<Client>>,
+    servers: Mutex<BTreeMap<S::Host, Made<Server>>>,
+    session: Mutex<Option<S::Session>>,
+}
+
+impl<S: Service> Remote<S> {
+    /// Nothing is asked, or looked for, yet.
+    pub fn new(service: S, access: &Access) -> Self {
+        Remote {
+            service,
+            deadline: access.deadline,
+            client: OnceLock::new(),
+            servers: Mutex::default(),
+            session: Mutex::default(),
+        }
+    }
+
+    /// What all servers have in common, those included that only a login has to do with.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn client(&self) -> Result<&Arc<Client>, Trouble> {
+        let deadline = || self.deadline.unwrap_or_else(|| Instant::now() + ATTEMPT);
+        let client = self.client.get_or_init(|| Client::new(deadline()));
+        client.as_ref().map_err(Trouble::clone)
+    }
+
+    /// A server, without our session.
+    ///
+    /// # Errors
+    /// Settings that are missing or can't be used.
+    pub fn server(&self, host: &S::Host) -> Made<Server> {
+        let mut servers = lock(&self.servers);
+        if let Some(server) = servers.get(host) {
+            return server.clone();
+        }
+        let client = self.client()?;
+        let settings = self.service.settings(host);
+        let server = settings.and_then(|settings| Server::new(client, settings));
+        let server = server.map(Arc::new);
+        servers.insert(host.clone(), server.clone());
+        server
+    }
+
+    /// Does something with the session, which is begun where there is none.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn with_session<T>(&self, then: impl FnOnce(&mut S::Session) -> T) -> Result<T, Trouble> {
+        let mut session = lock(&self.session);
+        let session = match &mut *session {
+            Some(session) => session,
+            none => {
+                let _phase = log::begin(Phase::Login);
+                none.insert(self.service.log_in(self)?)
+            }
+        };
+        Ok(then(session))
+    }
+
+    /// Asks everything at the same time, and gives the answers in the same order.
+    ///
+    /// # Errors
+    /// What keeps all of it from being asked.
+    pub fn round(
+        &self,
+        requests: Vec<(S::Host, Request)>,
+    ) -> Result<Vec<Result<Answer, Trouble>>, Trouble> {
+        let mut signed = Vec::with_capacity(requests.len());
+        for (host, mut request) in requests {
+            let server = self.server(&host)?;
+            let sign = |session: &mut S::Session| self.service.sign(session, &server, &mut request);
+            self.with_session(sign)??;
+            signed.push((server, request));
+        }
+        let signed = signed
+            .iter_mut()
+            .map(|(server, request)| (&**server, std::mem::take(request)));
+        Ok(self.client()?.round(signed.collect()))
+    }
+
+    /// Asks one thing.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn ask(&self, host: &S::Host, request: Request) -> Result<Answer, Trouble> {
+        let mut answers = self.round(vec![(host.clone(), request)])?;
+        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        answers.pop().unwrap_or_else(none)
+    }
+}
+
+impl<S: Service> Drop for Remote<S> {
+    fn drop(&mut self) {
+        let session = lock(&self.session).take();
+        if let Some(session) = session {
+            self.service.log_out(session, self);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How a server is reached where its store says nothing else.
+pub fn settings(access: &Access, address: Address) -> Settings {
+    Settings {
+        attempt: ATTEMPT,
+        tries: 0,
+        proxy: proxy(access, &address),
+        tls: tls::Settings {
+            system: path(access, "SSL_CERT_FILE"),
+            ..tls::Settings::default()
+        },
+        headers: Vec::new(),
+        verdict: Verdict::of_status,
+        hints: Hints::default(),
+        leader: None,
+        address,
+    }
+}
+
+/// The value of a variable; none where it is empty or no text.
+pub fn text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
+    let value = str::from_utf8(access.variable(name)?).ok()?;
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// The path that a variable holds.
+pub fn path(access: &Access, name: &str) -> Option<Named> {
+    text(access, name).map(|path| Named::new(name, path))
+}
+
+/// The proxy of everybody's variables.
+fn proxy(access: &Access, address: &Address) -> Option<Proxy> {
+    let names = match address.is_plain() {
+        true => ["HTTP_PROXY", "http_proxy"],
+        false => ["HTTPS_PROXY", "https_proxy"],
+    };
+    let url = names.iter().find_map(|name| text(access, name))?;
+    let mut lists = ["NO_PROXY", "no_proxy"].iter();
+    let except = lists.find_map(|name| text(access, name));
+    Some(Proxy {
+        url: Secret::new(url.as_bytes().to_vec()),
+        except: for_port(except.unwrap_or_default(), address.port()),
+    })
+}
+
+/// The hosts of a list as `NO_PROXY` has it that are meant for a port: `HOST:PORT` is for that
+/// alone.
+fn for_port(list: &str, port: Option<u16>) -> String {
+    let meant = list.split(',').filter_map(|entry| {
+        let entry = entry.trim();
+        let (host, digits) = match entry.rsplit_once(':') {
+            Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
+            _ => return Some(entry),
+        };
+        let is_meant = port.is_some() && digits.parse().ok() == port;
+        is_meant.then(|| host.trim_matches(['[', ']']))
+    });
+    meant.collect::<Vec<_>>().join(",")
+}
+
+/// Warns where others can read along or take the server's place; refuses it where TLS is
+/// `required`. `unverified` is the setting that has anybody believed.
+///
+/// # Errors
+/// What is refused.
+pub fn check_way(
+    address: &Address,
+    unverified: Option<&str>,
+    required: bool,
+) -> Result<(), Trouble> {
+    if required && address.is_plain() {
+        let why = "the server's address must begin with https://, as --require-tls is given";
+        return Err(Trouble::Setting(why.to_owned()));
+    }
+    if required && let Some(setting) = unverified {
+        let why = format!("{setting} can't be used with --require-tls");
+        return Err(Trouble::Setting(why));
+    }
+    if address.is_plain() {
+        if !address.is_loopback() {
+            let host = ShownPath(address.host());
+            log::warning!(
+                Insecure;
+                "http to {host}: the token and the values can be read on the way; use https"
+            );
+        }
+    } else if let Some(setting) = unverified {
+        log::warning!(Insecure; "{setting}: anybody on the way can be the server");
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Where a value is in a store, and the text of a direct reference that says so.
+
+use std::fmt;
+
+/// Where a value is in a store. A store makes one of a scope and a name; a direct reference is the
+/// text of one, `PATH[#KEY[#VERSION]]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The path of a value, or of a document of several.
+    pub path: String,
+    /// The key in the document; `None` where what is at the path is the value.
+    pub key: Option<String>,
+    /// The version, as the store counts them; `None` for the newest.
+    pub version: Option<String>,
+}
+
+/// A part of a location's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What stands before the first `#`.
+    Path,
+    /// What stands after it.
+    Key,
+    /// What stands after the second one.
+    Version,
+}
+
+/// The part of a location that a kind of store can't take, and why.
+pub type Misfit = (Part, &'static str);
+
+/// What stands before the colon of a direct reference, and what its kind of store makes of the
+/// rest.
+#[derive(Clone, Copy)]
+pub struct Scheme {
+    /// The word before the colon.
+    pub word: &'static str,
+    /// Takes a location as it is written: the one that is meant, or why it can't be one.
+    pub judge: fn(Location) -> Result<Location, Misfit>,
+}
+
+const MISSING_KEY: &str = "a key is missing";
+const MISSING_VERSION: &str = "a version is missing";
+const UNFIT: &str = "a character that can't stand in a reference";
+
+impl Location {
+    /// Splits a text at its `#`.
+    ///
+    /// # Errors
+    /// The offset, in bytes, where it is no location, and why.
+    pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
+        const MISSING: [&str; 3] = ["a path is missing", MISSING_KEY, MISSING_VERSION];
+        let mut parts = [None; 3];
+        let mut at = 0;
+        for (index, part) in text.split('#').enumerate() {
+            let Some(place) = parts.get_mut(index) else {
+                return Err((at - 1, UNFIT));
+            };
+            if part.is_empty() {
+                return Err((at, MISSING[index]));
+            }
+            *place = Some(part);
+            at += part.len() + 1;
+        }
+        let [path, key, version] = parts.map(|part| part.map(str::to_owned));
+        Ok(Location {
+            path: path.unwrap_or_default(),
+            key,
+            version,
+        })
+    }
+
+    /// Splits the text of a document's place, `PATH[#VERSION]`.
+    ///
+    /// # Errors
+    /// As [`Location::parse`].
+    pub fn parse_document(text: &str) -> Result<Self, (usize, &'static str)> {
+        let mut location = Location::parse(text).map_err(|(at, reason)| match reason {
+            MISSING_KEY => (at, MISSING_VERSION),
+            _ => (at, reason),
+        })?;
+        if location.version.is_some() {
+            return Err((location.offset(Part::Version) - 1, UNFIT));
+        }
+        location.version = location.key.take();
+        Ok(location)
+    }
+
+    /// Where a part begins in the text of it, or would begin with its `#`; in bytes.
+    pub fn offset(&self, part: Part) -> usize {
+        let after = |part: &Option<String>| part.as_ref().map_or(0, |text| text.len() + 1);
+        match part {
+            Part::Path => 0,
+            Part::Key => self.path.len() + usize::from(self.key.is_some()),
+            Part::Version => {
+                self.path.len() + after(&self.key) + usize::from(self.version.is_some())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        [&self.key, &self.version]
+            .into_iter()
+            .flatten()
+            .try_for_each(|part| write!(f, "#{part}"))
+    }
+}
