@@ -3,7 +3,7 @@
 //! what differs ([`Service`]).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,11 +24,14 @@ pub const VARIABLES: &[&str] = &[
     "http_proxy",
     "NO_PROXY",
     "no_proxy",
-    "SSL_CERT_FILE",
+    SYSTEM,
 ];
 
 /// Of those the ones that are paths of files.
-pub const FILES: &[&str] = &["SSL_CERT_FILE"];
+pub const FILES: &[&str] = &[SYSTEM];
+
+/// The file of the system's trust.
+const SYSTEM: &str = "SSL_CERT_FILE";
 
 /// The longest that one try takes where nothing else is said, and all of them where there is no
 /// deadline.
@@ -190,8 +193,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {
-            system: text(access, "SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
+            system: text(access, SYSTEM).map(|path| tls::Pem::File(SYSTEM.into(), path.into())),
             ..tls::Settings::default()
         },
         headers: Vec::new(),

@@ -26,19 +26,25 @@ const SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What is written in PEM, after the name of the setting that gives it.
+pub enum Pem {
+    /// In a file.
+    File(String, PathBuf),
+    /// Itself.
+    Text(String, Secret),
+}
+
 /// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
 #[derive(Default)]
 pub struct Settings {
-    /// A file of trusted certificates, and the name of the setting that names it.
-    pub file: Option<(String, PathBuf)>,
-    /// Trusted certificates themselves.
-    pub text: Option<(String, Secret)>,
-    /// A folder of files of trusted certificates.
+    /// Trusted certificates.
+    pub trust: Option<Pem>,
+    /// A folder of files of trusted certificates, and the name of the setting that names it.
     pub folder: Option<(String, PathBuf)>,
     /// The file of the whole system's trust, where it is somewhere else.
-    pub system: Option<(String, PathBuf)>,
-    /// Our own certificate's file, and its key's.
-    pub client: Option<((String, PathBuf), (String, PathBuf))>,
+    pub system: Option<Pem>,
+    /// Our own certificate, and its key.
+    pub client: Option<(Pem, Pem)>,
     /// Whether anybody is believed to be the server.
     pub unverified: bool,
 }
@@ -60,13 +66,14 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
     };
     let mut config = match &settings.client {
         Some((certificate, key)) if !plain => {
-            let chain = certificates(&certificate.0, &read(certificate)?)?;
-            let secret = Secret::new(read(key)?);
+            let chain = certificates(certificate.setting(), certificate.read()?.expose())?;
+            let secret = key.read()?;
             let secret = PrivateKeyDer::from_pem_slice(secret.expose())
-                .map_err(|_| unfit(&key.0, "names no key in PEM"))?;
+                .map_err(|_| unfit(key.setting(), "names no key in PEM"))?;
+            let why = "names a key that does not fit the certificate";
             builder
                 .with_client_auth_cert(chain, secret)
-                .map_err(|_| unfit(&key.0, "names a key that does not fit the certificate"))?
+                .map_err(|_| unfit(key.setting(), why))?
         }
         _ => builder.with_no_client_auth(),
     };
@@ -78,15 +85,27 @@ fn unfit(setting: &str, what: &str) -> Trouble {
     Trouble::Setting(format!("{setting} {what}"))
 }
 
-fn read((setting, path): &(String, PathBuf)) -> Result<Vec<u8>, Trouble> {
-    let read = files::read(path, LARGEST);
-    read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        unfit(
-            setting,
-            &format!("names {path}, which can't be read: {why}"),
-        )
-    })
+impl Pem {
+    fn setting(&self) -> &str {
+        match self {
+            Pem::File(setting, _) | Pem::Text(setting, _) => setting,
+        }
+    }
+
+    fn read(&self) -> Result<Secret, Trouble> {
+        let (setting, path) = match self {
+            Pem::File(setting, path) => (setting, path),
+            Pem::Text(_, text) => return Ok(Secret::new(text.expose().to_vec())),
+        };
+        let read = files::read(path, LARGEST).map(Secret::new);
+        read.map_err(|error| {
+            let (path, why) = (path.display(), Os::from(error));
+            unfit(
+                setting,
+                &format!("names {path}, which can't be read: {why}"),
+            )
+        })
+    }
 }
 
 /// All certificates in a PEM text, of which there must be one.
@@ -100,10 +119,8 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
 
 fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     let mut roots = RootCertStore::empty();
-    if let Some(file) = settings.file.as_ref() {
-        add(&mut roots, &file.0, &read(file)?)?;
-    } else if let Some((setting, text)) = &settings.text {
-        add(&mut roots, setting, text.expose())?;
+    if let Some(trust) = &settings.trust {
+        add(&mut roots, trust.setting(), trust.read()?.expose())?;
     } else if let Some((setting, folder)) = &settings.folder {
         let files = files::list(folder).map_err(|error| {
             let (folder, why) = (folder.display(), Os::from(error));
@@ -121,8 +138,8 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
         if roots.is_empty() {
             return Err(unfit(setting, "names a folder without certificates in PEM"));
         }
-    } else if let Some(file) = &settings.system {
-        add(&mut roots, &file.0, &read(file)?)?;
+    } else if let Some(system) = &settings.system {
+        add(&mut roots, system.setting(), system.read()?.expose())?;
     } else {
         let system = SYSTEM.iter().map(Path::new);
         let text = system.flat_map(|path| files::read(path, LARGEST)).next();
