@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use doorkey::stores::KINDS;
 use doorkey::words::secret::Secret;
 
 /// The layers; each imports only from itself and those before it.
@@ -238,6 +239,52 @@ fn each_privilege_is_in_its_place() {
     }
 }
 
+/// What a file says of a kind of store that only its own files and the table may say: a scheme
+/// with its colon, a variable of a vendor's.
+fn of_one_store(path: &str, text: &str) -> Vec<String> {
+    let schemes: Vec<_> = KINDS.iter().flat_map(|kind| kind.schemes).collect();
+    let mut own = schemes.iter().map(|scheme| scheme.replace('-', "_"));
+    let is_own = own.any(|scheme| {
+        [format!("{scheme}.rs"), format!("{scheme}/")]
+            .iter()
+            .any(|file| path.starts_with(&format!("src/stores/{file}")))
+    });
+    if is_own || path == "src/stores/registry.rs" {
+        return vec![];
+    }
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut faults = Vec::new();
+    for (number, line) in code(text) {
+        for scheme in &schemes {
+            let is_literal = |at: usize| {
+                let is_text = line[..at].matches('"').count() % 2 == 1;
+                let after = line[at + scheme.len()..].strip_prefix(':');
+                let after = after.filter(|after| !after.starts_with(':'));
+                after.is_some_and(|after| is_text || !after.starts_with(' '))
+            };
+            if words(line, scheme).any(is_literal) {
+                faults.push(format!("{path}:{number}: {scheme}:"));
+            }
+        }
+        for prefix in ["VAULT_", "BAO_", "AWS_"] {
+            if line.contains(prefix) {
+                faults.push(format!("{path}:{number}: {prefix}"));
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn what_is_known_of_a_store_is_in_its_own_files() {
+    let files = files("src");
+    let faults: Vec<_> = files
+        .iter()
+        .flat_map(|(path, text)| of_one_store(path, text))
+        .collect();
+    assert_eq!(faults, [""; 0]);
+}
+
 #[test]
 fn no_file_is_too_long() {
     let files = [files("src"), files("tests")].concat();
@@ -352,6 +399,19 @@ fn the_checks_can_fail() {
         ("src/stores/a.rs", "tracing::info!(%value);"),
     ] {
         assert!(!privileges(path, text).is_empty(), "{text}");
+    }
+    for text in [
+        "let store = \"age:secrets\";",
+        "\"a key of an age: store\"",
+        "doorkey run --store vault:kv/app",
+        "\"give VAULT_ADDR\"",
+        "lookup(b\"AWS_REGION\")",
+    ] {
+        assert_eq!(of_one_store("src/surface/a.rs", text).len(), 1, "{text}");
+        assert_eq!(of_one_store("src/stores/vault/a.rs", text), [""; 0]);
+    }
+    for text in ["use age::Identity;", "fn a(dir: &Path) {}", "// vault:a"] {
+        assert_eq!(of_one_store("src/surface/a.rs", text), [""; 0], "{text}");
     }
     for (path, text) in [
         ("src/world/memory.rs", "unsafe { x() }"),

@@ -21,7 +21,7 @@ fn faults_in_the_configuration() {
         (
             "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
+                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
             ),
         ),
         (
@@ -346,8 +346,10 @@ fn completions_and_the_manual_know_every_option() {
         // Shells and the manual write dashes in ways of their own.
         let text = text.replace("\\-", "-");
         for option in &options {
+            // clap's generator for fish knows no options below the second word of a subcommand.
+            let is_passed_over = what == "fish" && *option == "everywhere";
             assert!(
-                text.contains(&format!("{dash}{option}")),
+                is_passed_over || text.contains(&format!("{dash}{option}")),
                 "{what} lacks {option}"
             );
         }

@@ -8,18 +8,33 @@
 //! fails ends the question, since a wider scope must not answer in its place.
 //!
 //! # How to add one
-//! 1. A file here: a type that implements [`Store`], and `open(place, access)`, which asks nothing.
-//!    What can be written to implements [`Writer`] as well, and says so in [`Store::writer`].
-//! 2. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`: schemes, the form of what
-//!    stands after them, what direct references it takes, its variables, its options.
-//! 3. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
-//!    collects the paths of all questions, reads each once and all at the same time, then answers
-//!    each question by [`search`]. What keeps all of it from working is the error of `fetch`; what
-//!    keeps one document from being read is that of the closure given to `search`.
+//! 1. A file here, with a type that implements [`Store`] and `open(place, context)`, which asks
+//!    nothing. What a store is opened with is in its [`Context`]: `context.said(ID)` is what an
+//!    option says or what stands behind the place, `context.configured(ID)` what a configuration
+//!    file says, `variable` and `credential` what the environment says; `label` is how messages
+//!    call it. What can be written to implements [`Writer`] as well, and says so in
+//!    [`Store::writer`].
+//! 2. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
+//!    collects the paths of all questions, reads each once and all at the same time (over HTTP by
+//!    `remote::Remote::round`), then answers each question by [`search`], whose closure looks at
+//!    one location in what was read. What keeps all of it from working is the error of `fetch`;
+//!    what keeps one document from being read is the closure's. A document without the key is
+//!    [`Here::NoKey`]. With [`Depth::Names`] nobody needs a value, and [`Found::value`] is `None`.
+//! 3. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`, where `..NOTHING` stands for
+//!    what it has not: `schemes`; `place`, the form of what follows the colon; `heading` and
+//!    `options` ([`StoreOption::new`], with whether a configuration file can say it: addresses,
+//!    endpoints, roles and proxies only one that was named); `splits`, so that they can stand
+//!    behind the place; `variables`, by what they are to it ([`Use`]); `direct`, whose `judge`
+//!    takes the location that a reference says, or names the part that it can't take, and why.
 //! 4. A row in README's table of stores, and a page.
+//!
+//! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
+//! list stores follow from the row. No other file has to say a word about it, which
+//! `tests/layers.rs` holds.
 
 mod age;
 mod context;
+mod credential;
 mod dir;
 mod folder;
 mod registry;
@@ -27,6 +42,7 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use crate::words::error::Trouble;
@@ -34,12 +50,12 @@ use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
 
 pub use crate::words::location::Location;
-pub use age::{KEY_FILE, init as init_age, seal, unseal};
+pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
     KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, is_file,
-    is_handed_over, is_same_kind, open, open_places, own_variables, passed, read_variables,
-    schemes, schemes_of, spent, unnamed,
+    is_handed_over, is_same_kind, listing, needed, open, open_places, own_variables, passed,
+    read_variables, schemes, schemes_of, spent, unnamed,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such
@@ -133,8 +149,10 @@ pub enum Answer {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The value; `None` where only names were asked for.
+    /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
+    /// Of a whole document its members, in their order.
+    pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.
     pub lease: Option<Lease>,
 }
@@ -167,7 +185,7 @@ impl Here {
         value.map_or(Here::Nothing, |value| {
             Here::Found(Found {
                 value: Some(value),
-                lease: None,
+                ..Found::default()
             })
         })
     }
@@ -247,8 +265,9 @@ pub trait Recipients {
     /// Where a list can't be read.
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble>;
 
-    /// Changes a list, and encrypts everything that it is for anew. The list is written first:
-    /// interrupted at any moment, nothing is lost, and the same change made again finishes.
+    /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
+    /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
+    /// same change made again finishes.
     ///
     /// # Errors
     /// Why nothing was changed, or not all.
@@ -259,13 +278,25 @@ pub trait Recipients {
         remove: &[String],
     ) -> Result<Changed, Trouble>;
 
-    /// Looks at everything in the store: each file opens, its recipients are those of its scope,
-    /// and nothing else lies there.
+    /// Every list that names some of these, and which it names. A list that can't be read is
+    /// taken to name them all. With `removed` those count that say who was removed, and each one
+    /// must be in some list.
     ///
     /// # Errors
-    /// Where there is no key to look with.
-    fn check(&self) -> Result<Checked, Trouble>;
+    /// [`Trouble::BadRecipient`], [`Trouble::Nowhere`].
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble>;
+
+    /// Looks at everything in the store: each file opens and is what it says, its recipients are
+    /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
+    /// which secret it is, is written anew and says so from then on.
+    ///
+    /// # Errors
+    /// Where there is no key to look with; where something can't be written.
+    fn check(&self, fix: bool) -> Result<Checked, Trouble>;
 }
+
+/// A list, the store's own where there is no scope, and those that it names.
+pub type Naming = (Option<Scope>, Vec<String>);
 
 /// What a change of recipients came to.
 #[derive(Debug, Default)]
@@ -291,4 +322,10 @@ pub struct Checked {
     pub scopes: usize,
     /// What is wrong: where, and what.
     pub findings: Vec<(String, String)>,
+    /// The sound secrets whose files say not which secret they are.
+    pub unbound: Vec<(Scope, Name)>,
+    /// Those whose files say so since now.
+    pub bound: Vec<(Scope, Name)>,
+    /// The file that should tell git that the store's files are no text, and the line for it.
+    pub attributes: Option<(PathBuf, &'static str)>,
 }

@@ -3,15 +3,13 @@
 //! what differs ([`Service`]).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
 use crate::words::log::{self, Phase};
 use crate::words::secret::Secret;
-use crate::world::files;
 use crate::world::http::{
     Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
 };
@@ -36,9 +34,6 @@ const SYSTEM: &str = "SSL_CERT_FILE";
 /// The longest that one try takes where nothing else is said, and all of them where there is no
 /// deadline.
 pub const ATTEMPT: Duration = Duration::from_secs(60);
-
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
 
 /// What differs from one store behind HTTP to the next.
 pub trait Service: Sized {
@@ -270,31 +265,4 @@ pub fn check_way(
         log::warning!(Insecure; "{setting}: anybody on the way can be the server");
     }
     Ok(())
-}
-
-/// A credential: itself, or else what is in a file.
-///
-/// # Errors
-/// Where the file can't be read.
-pub fn value_or_file(
-    value: Option<&Secret>,
-    file: Option<&str>,
-) -> Result<Option<Secret>, Trouble> {
-    if let Some(value) = value {
-        return Ok(Some(Secret::new(value.expose().to_vec())));
-    }
-    file.map(|file| in_file(Path::new(file))).transpose()
-}
-
-/// What is in a credential's file, without white space at both ends.
-///
-/// # Errors
-/// Where it can't be read.
-pub fn in_file(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
 }

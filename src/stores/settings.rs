@@ -30,7 +30,7 @@ pub fn behind<'p>(
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = percent_decode_str(value).decode_utf8();
         let value = value.map_err(|_| fault("a value is not UTF-8".to_owned()))?;
-        let option = option(kind, key).map_err(fault)?;
+        let option = option(kind, key, origin).map_err(fault)?;
         if origin == Origin::Configured {
             may_say(option, access.of_main.named).map_err(fault)?;
         }
@@ -46,7 +46,7 @@ pub fn behind<'p>(
 pub fn in_table(kind: &Kind, access: &Access) -> Result<Vec<Setting>, Error> {
     let mut settings = Vec::new();
     for (place, key, value) in &access.of_main.table {
-        let found = option(kind, key).and_then(|option| {
+        let found = option(kind, key, Origin::Configured).and_then(|option| {
             may_say(option, access.of_main.named)?;
             setting(option, value, Origin::Configured)
         });
@@ -59,20 +59,18 @@ pub fn in_table(kind: &Kind, access: &Access) -> Result<Vec<Setting>, Error> {
     Ok(settings)
 }
 
-/// The kind's option of a name.
-fn option<'k>(kind: &'k Kind, key: &str) -> Result<&'k StoreOption, String> {
+/// The kind's option of a name; where there is none, those that whoever has said it can say.
+fn option<'k>(kind: &'k Kind, key: &str, origin: Origin) -> Result<&'k StoreOption, String> {
     let known = |option: &&StoreOption| option.option.id == key;
-    let id = |option: &StoreOption| option.option.id;
     kind.options.iter().find(known).ok_or_else(|| {
-        let meant = nearest(key, kind.options, |option| option.option.id).map(id);
+        let mut all: Vec<_> = kind.options.iter().collect();
+        all.retain(|option| origin == Origin::Said || option.file != InFile::Never);
+        let all: Vec<_> = all.iter().map(|option| option.option.id).collect();
         let none = "the store has no such setting";
-        match (meant, kind.options) {
-            (Some(meant), _) => format!("{none}; did you mean {meant}?"),
-            (None, []) => none.to_owned(),
-            (None, all) => {
-                let all: Vec<_> = all.iter().map(id).collect();
-                format!("{none}; it has {}", all.join(", "))
-            }
+        match nearest(key, &all, |id| id) {
+            Some(meant) => format!("{none}; did you mean {meant}?"),
+            None if all.is_empty() => none.to_owned(),
+            None => format!("{none}; it has {}", all.join(", ")),
         }
     })
 }

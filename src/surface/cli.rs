@@ -140,7 +140,7 @@ pub const LEAVES: &[Leaf] = &[
             },
         ],
         groups: flags::RENDERING,
-        own: &[flags::SPEC, flags::SPEC_PATH],
+        own: &[flags::SPEC, flags::SPEC_PATH, flags::OWNER, flags::MODE],
         after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },
@@ -204,7 +204,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["store", "check"],
         about: "Verify a whole store",
         groups: flags::WHOLE,
-        own: &[flags::JSON],
+        own: &[flags::FIX, flags::JSON],
         ..NOTHING
     },
     Leaf {
@@ -222,6 +222,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
+        own: &[flags::EVERYWHERE, flags::JSON],
         ..RECIPIENT_CHANGE
     },
     Leaf {
@@ -292,7 +293,7 @@ impl Leaf {
             .bin_name(format!("doorkey {}", self.words.join(" ")))
             .disable_help_flag(true);
         if let Some(text) = self.after_help {
-            command = command.after_help(text);
+            command = command.after_help(texts::shown(text));
         }
         if let Some(usage) = self.usage {
             command = command.override_usage(usage);
@@ -371,7 +372,7 @@ pub fn tree() -> Command {
     let root = Command::new("doorkey")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Hands a workload its secrets, then becomes it")
-        .after_help(texts::EXAMPLES);
+        .after_help(texts::shown(texts::EXAMPLES));
     grown(root, &[])
 }
 

@@ -5,11 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::{ArgAction, Command};
 
-use super::cli::Leaf;
+use super::cli::{LEAVES, Leaf};
 use super::flags;
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
+use crate::pure::nearest::nearest;
 use crate::pure::option::{Opt, Takes};
+use crate::words::log;
+use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
 pub struct Given<'a> {
@@ -49,6 +52,32 @@ impl<'a> Given<'a> {
                 .variables
                 .iter()
                 .any(|entry| stands_for(entry.to_bytes(), option.id))
+    }
+
+    /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
+    pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
+        let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
+        for name in self.unknown().filter(|name| !is_kept(name)) {
+            // What all begin with makes none like another.
+            let own = Shown(&name[PREFIX.len()..]).to_string();
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
+            known.push("DOORKEY_KEY".to_owned());
+            let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
+        }
+    }
+
+    /// The names of those variables that stand for no option of any subcommand.
+    fn unknown(&self) -> impl Iterator<Item = &[u8]> {
+        let variables = self.variables.iter().map(|entry| entry.to_bytes());
+        let unknown = variables.filter(|entry| {
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known = options.map(|option| option.id).chain(OTHERS);
+            entry.contains(&b'=') && !known.any(|id| stands_for(entry, id))
+        });
+        unknown.filter_map(|entry| entry.split(|&byte| byte == b'=').next())
     }
 
     /// Whether a supervisor is wanted, and what for: what parsing the arguments would say, without
@@ -139,6 +168,9 @@ fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
 }
 
 const PREFIX: &[u8] = b"DOORKEY_";
+
+/// What stands for no option: the key, and what this project's own tests are built and run with.
+const OTHERS: [&str; 2] = ["KEY", "UNDER_TEST"];
 
 /// The variable that stands for an option.
 pub fn variable(id: &str) -> String {

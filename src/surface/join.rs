@@ -10,14 +10,13 @@ use crate::pure::environment::value_in;
 use crate::words::error::Error;
 use crate::world::attributes::Attributes;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::memory::Concealed;
 
 /// Runs the command. Comes back only with the reason why not.
 ///
 /// # Errors
 /// Everything that keeps the command from starting.
-pub fn join(options: &Options, started: &Started) -> Result<ExitCode, Error> {
-    let concealed = memory::conceal();
+pub fn join(options: &Options, started: &Started, concealed: Concealed) -> Result<ExitCode, Error> {
     let outcome = format!("{NOTHING_EXECUTED}: the workload could not be read");
     let deadline = deadline_for(options, 125, &outcome)?;
     let process = options.text("pid")?.map(|text| {
@@ -36,7 +35,7 @@ pub fn join(options: &Options, started: &Started) -> Result<ExitCode, Error> {
         &options.command(),
         &environment,
         &attributes,
-        &concealed,
+        concealed,
         deadline,
     ))
 }

@@ -1,5 +1,6 @@
 //! What goes to stderr: one line each, as text or JSON.
 
+use std::ffi::{CStr, OsString};
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -92,6 +93,22 @@ fn member(json: &mut String, name: &str, value: impl Serialize) {
     let value = serde_json::to_string(&value).unwrap_or_default();
     // Text takes whatever is written to it.
     let _ = write!(json, ",\"{name}\":{value}");
+}
+
+/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
+    let says_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair == ["--log-format", "json"])
+        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
+    if says_json {
+        Format::Json
+    } else {
+        Format::Text
+    }
 }
 
 /// The phases that have begun, by their number from 1; they are few, and never taken out.

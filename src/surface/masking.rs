@@ -1,5 +1,7 @@
 //! `run --mask`: what the supervisor is told to look for in the command's output.
 
+use std::collections::BTreeSet;
+
 use super::options::Options;
 use crate::engines::init::Supervised;
 use crate::pure::mask::needles::{Needles, too_short};
@@ -27,11 +29,9 @@ pub fn window(options: &Options) -> Result<usize, Error> {
 pub struct Sought(Vec<(String, Secret)>);
 
 impl Sought {
-    /// Adds a value, if it is not there.
+    /// Adds a value. Where it is there already, the label that it has stays.
     pub fn add(&mut self, label: &str, value: &[u8]) {
-        if self.0.iter().all(|(_, known)| known.expose() != value) {
-            self.0.push((label.to_owned(), Secret::new(value.to_vec())));
-        }
+        self.0.push((label.to_owned(), Secret::new(value.to_vec())));
     }
 
     /// Has the supervisor be told; says what is too short for it.
@@ -40,8 +40,14 @@ impl Sought {
     /// Usage.
     pub fn arm(self, options: &Options, supervised: &mut Supervised) -> Result<(), Error> {
         let window = window(options)?;
+        let mut known = BTreeSet::new();
+        let once: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, value)| known.insert(value.expose()))
+            .collect();
         let values = || {
-            let all = self.0.iter();
+            let all = once.iter();
             all.map(|(label, value)| (label.as_str(), value.expose()))
         };
         let mut short = too_short(values(), window);

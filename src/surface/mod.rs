@@ -35,7 +35,8 @@ use crate::stores::How;
 use crate::words::error::Error;
 use crate::words::log::{self, Event, Level};
 use crate::world::environ::{self, Started};
-use crate::world::{exec, origin, stdio};
+use crate::world::memory::Concealed;
+use crate::world::{exec, memory, origin, stdio};
 
 /// The program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
@@ -53,18 +54,19 @@ pub fn main() -> ExitCode {
         );
         exec::quit(125);
     }));
+    let concealed = memory::conceal();
     let mut started = environ::read();
     let arguments = started.arguments.split_off(1.min(started.arguments.len()));
     let leaf = Leaf::of(&arguments);
     let launching =
         leaf.is_some_and(|leaf| [["run"], ["join"]].iter().any(|one| leaf.words == one));
-    let result = match leaf {
-        Some(leaf) => start(leaf, &arguments, started),
+    let result = concealed.and_then(|concealed| match leaf {
+        Some(leaf) => start(leaf, &arguments, started, concealed),
         None => {
             origin::unblock();
             tree(&arguments)
         }
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -77,7 +79,12 @@ pub fn main() -> ExitCode {
 
 /// Parses a subcommand's arguments and does what they say; where `--init` asks for it, in a second
 /// process that is forked before.
-fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<ExitCode, Error> {
+fn start(
+    leaf: &Leaf,
+    arguments: &[OsString],
+    mut started: Started,
+    concealed: Concealed,
+) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
     // In a workload's container the variables can be there for any subcommand.
@@ -92,7 +99,8 @@ fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<Ex
     let options = Options::parse(leaf, arguments, &started.environment)?;
     match (leaf.words, supervised) {
         (["run"], Some(by)) if by.known.is_some() => refresh::refresh(&options, started, by),
-        (["run"], by) => run::run(options, started, by),
+        (["run"], by) => run::run(options, started, by, concealed),
+        (["join"], _) => join::join(&options, &started, concealed),
         _ => dispatch(leaf, options, started),
     }
 }
@@ -100,7 +108,6 @@ fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<Ex
 /// Where each other subcommand is.
 fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
     match leaf.words {
-        ["join"] => join::join(&options, &started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
         ["render"] => render::render(&options, started),

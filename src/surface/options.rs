@@ -60,7 +60,7 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                logger::start(Level::INFO, likely_format(arguments, environment));
+                logger::start(Level::INFO, logger::likely_format(arguments, environment));
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -76,6 +76,7 @@ impl Options {
         let started = options.start_log();
         logger::start(Level::INFO, Format::Text);
         started?;
+        given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }
 
@@ -180,6 +181,14 @@ impl Options {
         Error::Usage(format!("{name} {what}"))
     }
 
+    /// Refuses an option on the command line that does nothing without another.
+    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
+        match self.is_given(id) && self.value(other).is_none() {
+            true => Err(self.usage(id, &format!("needs --{other}"))),
+            false => Ok(()),
+        }
+    }
+
     fn name(&self, id: &str) -> Result<Option<Name>, Error> {
         let Some(value) = self.value(id) else {
             return Ok(None);
@@ -227,6 +236,7 @@ impl Options {
             let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
+        self.needs("spec-path", "spec")?;
         let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
         Ok(Sources {
             clear: self.flag("clear-env"),
@@ -281,13 +291,15 @@ impl Options {
     }
 
     /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too.
+    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
+    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
+        reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
         let location = place.store.as_deref();
@@ -307,15 +319,25 @@ impl Options {
         };
         let names = stores::read_variables(location, words);
         let settings = stores::flags(location, words).flat_map(setting);
+        let settings = settings.flatten().collect();
+        let variables = names.into_iter().filter_map(variable).collect();
+        let mut credentials = started.take(&credentials, keeps);
+        let again = self.value("watch").is_some();
+        // With --watch they are judged first: what is here would be here at each fetch.
+        if !again {
+            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
+            let needed = stores::needed(location, words, reads, caches);
+            credentials.retain(|(name, _)| needed.contains(name));
+        }
         Access {
             base: place.base.clone(),
-            settings: settings.flatten().collect(),
-            variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(&credentials, keeps),
+            settings,
+            variables,
+            credentials,
             config_home: self.home.clone(),
             home: self.user_home.clone(),
             scopes: vec![],
-            again: self.value("watch").is_some(),
+            again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
@@ -335,6 +357,8 @@ impl Options {
             Err(error) => Err(error),
         };
         let Some(file) = text("cache")? else {
+            self.needs("cache-recipient", "cache")?;
+            self.needs("cache-max-age", "cache")?;
             return Ok(None);
         };
         let recipient = text("cache-recipient")?.ok_or_else(|| {
@@ -354,22 +378,6 @@ impl Options {
             longest,
             access: Arc::clone(access),
         }))
-    }
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
     }
 }
 

@@ -1,5 +1,6 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::words::error::Error;
 use crate::words::log::{self, Event, Label, Level};
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::{files, memory};
+use crate::world::files;
 
 /// Whether all that is needed can be had again, by a process that was started as this one was.
 ///
@@ -62,7 +63,6 @@ pub fn refresh(
     mut started: Started,
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = run::start_deadline(options, 125, "the command goes on")?;
     let Some(watching) = workload::watching(options)? else {
         return Ok(ExitCode::FAILURE);
@@ -81,8 +81,8 @@ pub fn refresh(
         Ok((digests, deliveries))
     });
     logger::set_level(level);
-    let outcome =
-        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+    let outcome = fetched
+        .and_then(|(digests, files)| compared(&mut supervised, digests, files, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -93,17 +93,17 @@ pub fn refresh(
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
-fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
-    let account = workload::account(options)?;
-    let owner = account.map(|(account, _)| account.owner());
-    match deliveries.to_remove().is_empty() {
-        true => Ok(()),
-        false => deliveries.write(owner),
-    }
+fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
+    let Some(folder) = deliveries.open(supervised.delivered.take())? else {
+        return Ok(());
+    };
+    supervised.leave(&folder);
+    supervised.tell()?;
+    deliveries.write(Some(&folder))
 }
 
 fn compared(
-    options: &Options,
+    supervised: &mut Supervised,
     digests: Digests,
     files: Deliveries,
     known: &Known,
@@ -119,7 +119,7 @@ fn compared(
     let then = match watching.on_change {
         OnChange::Restart => "the command is launched anew".to_owned(),
         OnChange::Signal(signal) => {
-            swap(options, files)?;
+            swap(files, supervised)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
@@ -133,6 +133,7 @@ fn compared(
 fn changed(before: &Digests, now: &Digests) -> Vec<String> {
     let mut names: Vec<&[u8]> = Vec::new();
     for (these, those) in [(now, before), (before, now)] {
+        let those: BTreeSet<_> = those.iter().collect();
         let other = these.iter().filter(|one| !those.contains(one));
         names.extend(other.map(|(name, _)| name.as_slice()));
     }

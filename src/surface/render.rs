@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use super::target::unreadable;
+use super::workload;
 use crate::engines::render::Template;
 use crate::stores::Depth;
 use crate::words::error::Error;
 use crate::words::shown::Shown;
+use crate::world::draft::{self, Kind};
 use crate::world::environ::Started;
-use crate::world::{files, memory, random};
+use crate::world::files;
 
 /// A template is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -21,7 +23,7 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// # Errors
 /// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
 pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
+    let kind = kind(options)?;
     let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
     let template = match path(options, "template") {
         Some(path) => Template {
@@ -47,10 +49,27 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
             what: "it is no regular file, and is not replaced; - is standard output".to_owned(),
         }),
         Some(out) => {
-            let written = files::replace_lastingly(out, filled.expose(), random::number());
+            let written = draft::write(out, filled.expose(), &kind);
             written.map_err(|why| Error::file("write", out, why))?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// What kind of file is written.
+fn kind(options: &Options) -> Result<Kind, Error> {
+    let owner = workload::account(options, "owner")?;
+    let kind = Kind {
+        mode: workload::mode(options, "mode")?.or(Kind::LASTING.mode),
+        owner: owner.map(|(account, _)| account.owner()),
+        lasting: true,
+    };
+    let given = ["owner", "mode"]
+        .into_iter()
+        .find(|id| options.value(id).is_some());
+    match given.filter(|_| path(options, "out").is_none()) {
+        Some(id) => Err(options.usage(id, "needs OUT, a file")),
+        None => Ok(kind),
     }
 }
 

@@ -9,7 +9,8 @@ use super::masking::Sought;
 use super::options::Options;
 use super::{logger, refresh, workload};
 use crate::engines::assemble::{Assembled, Sources, assemble};
-use crate::engines::deliver::{self, Files};
+use crate::engines::deliver::Files;
+use crate::engines::delivered::Removal;
 use crate::engines::fill::Piece;
 use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
@@ -20,7 +21,7 @@ use crate::words::error::Error;
 use crate::words::log::{self, Label, Phase};
 use crate::world::duration;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::memory::Concealed;
 use crate::world::signals::{self, Deadline};
 
 /// What running out of time means for a launch.
@@ -34,9 +35,9 @@ pub fn run(
     options: Options,
     mut started: Started,
     mut supervised: Option<Supervised>,
+    concealed: Concealed,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command = options.command();
@@ -71,26 +72,31 @@ pub fn run(
     let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
+    let files_owner = options.value("files-owner").is_some();
     drop(options);
     attributes.files = deliveries.paths();
-    let to_remove = deliveries.to_remove();
+    attributes.files_are_others = files_owner;
+    let before = supervised.as_mut().and_then(|by| by.delivered.take());
+    let delivered = deliveries.open(before)?;
     if let Some(supervised) = &mut supervised {
-        if !to_remove.is_empty() {
-            supervised.leave(&to_remove);
+        if let Some(delivered) = &delivered {
+            supervised.leave(delivered);
         }
         supervised.tell()?;
     }
+    let is_removed = supervised.is_some();
     // The pipe to the supervisor has to last until the exec closes it.
     std::mem::forget(supervised);
-    let account = attributes.account.as_ref();
-    let owner = account.map(|(account, _)| account.owner());
-    let written = deliveries.write(owner);
+    let written = deliveries.write(delivered.as_ref());
+    // A supervisor removes them by itself.
+    let removal = delivered.filter(|_| !is_removed);
+    let removal = removal.map(|delivered| delivered.stand_by(attributes.account.is_some()));
     drop(ending);
     let error = match written {
-        Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
+        Ok(()) => launch::launch(&command, &environment, &attributes, concealed, deadline),
         Err(error) => error,
     };
-    deliver::remove(&to_remove);
+    removal.into_iter().for_each(Removal::remove);
     Err(error)
 }
 
@@ -124,7 +130,8 @@ pub fn answered<T>(
     let words = std::mem::take(&mut assembled.words);
     drop(assembling);
     let environment = began.elapsed();
-    let mut access = options.access(&place, started, &words, &assembled.kept);
+    let reads = depth != Depth::Names;
+    let mut access = options.access(&place, started, &words, &assembled.kept, reads);
     access.scopes = place.scopes.in_force();
     let access = Arc::new(access);
     if access.again {
@@ -149,15 +156,23 @@ pub fn answered<T>(
 /// A usage error.
 pub fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag("allow-disk");
-    match options.value("files") {
-        None if allow_disk => Err(options.usage("allow-disk", "needs --files")),
-        None => Ok(Files::Memory),
+    let folder = match options.value("files") {
+        None if allow_disk => return Err(options.usage("allow-disk", "needs --files")),
+        None => None,
         Some(folder) => {
             let path = std::path::absolute(folder);
-            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
-            Ok(Files::Folder { path, allow_disk })
+            Some(path.map_err(|_| options.usage("files", "is no path to a folder"))?)
         }
-    }
+    };
+    let account = match workload::account(options, "files-owner")? {
+        None => workload::account(options, "user")?,
+        named => named,
+    };
+    Ok(Files {
+        folder,
+        allow_disk,
+        owner: account.map(|(account, _)| account.owner()),
+    })
 }
 
 /// What a launch had to do with.

@@ -1,10 +1,17 @@
-//! What stands below the options in a subcommand's help.
+//! What stands below the options in a subcommand's help. A store in it stands as EXAMPLE_STORE.
+
+use crate::stores;
+
+/// A text with a store in it.
+pub fn shown(text: &str) -> String {
+    text.replace("EXAMPLE_STORE", stores::EXAMPLE)
+}
 
 pub const EXAMPLES: &str = "\
 Examples:
   doorkey store init secrets
-  doorkey secret set db_password --store age:secrets --team < password.txt
-  DB_PASSWORD=secret:db_password doorkey run --store age:secrets -- ./server";
+  doorkey secret set db_password --store EXAMPLE_STORE --team < password.txt
+  DB_PASSWORD=secret:db_password doorkey run --store EXAMPLE_STORE -- ./server";
 
 pub const RUN_EXAMPLES: &str = "\
 --env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
@@ -14,7 +21,7 @@ Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
 signal N before the start; else the command's own.
 
 Examples:
-  doorkey run --store age:secrets --project web -- ./server --port 80
+  doorkey run --store EXAMPLE_STORE --project web -- ./server --port 80
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
 pub const RENDER_EXAMPLE: &str = "\
@@ -22,7 +29,7 @@ What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,
 or not at all, and only its owner can read it.
 
 Example:
-  doorkey render --store age:secrets app.conf.in /run/app/app.conf";
+  doorkey render --store EXAMPLE_STORE app.conf.in /run/app/app.conf";
 
 pub const JOIN_EXAMPLE: &str = "\
 The command gets the workload's environment, user and groups, and its own TERM.

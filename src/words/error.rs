@@ -39,6 +39,27 @@ impl Malformed {
     }
 }
 
+/// Where the lines of a text begin, for many faults in it.
+pub struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Those of this text.
+    pub fn of(text: &[u8]) -> Self {
+        let ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+        Lines([0].into_iter().chain(ends.map(|(at, _)| at + 1)).collect())
+    }
+
+    /// As [`Malformed::at`].
+    pub fn fault(&self, offset: usize, reason: &'static str) -> Malformed {
+        let line = self.0.partition_point(|&start| start <= offset);
+        Malformed {
+            line,
+            column: offset - self.0[line - 1] + 1,
+            reason,
+        }
+    }
+}
+
 /// An error of the operating system, by number, shown in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Os(pub i32);
@@ -177,6 +198,8 @@ pub enum Cause {
         /// Whether the document is there.
         document: bool,
     },
+    /// A member of the document has a name that no variable can have.
+    NoVariable,
     /// What was asked for it could not answer.
     Failed {
         /// The scope; `None` for a single place of the store, which the reference names.
@@ -379,6 +402,9 @@ impl fmt::Display for Cause {
                     "there is no such {what} in {store}; create it, or allow its absence with '?'"
                 )
             }
+            Cause::NoVariable => f.write_str(
+                "a member's name can't be a variable's: it is empty, or has = or NUL in it",
+            ),
             Cause::NotJson(from) => {
                 write!(
                     f,

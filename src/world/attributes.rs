@@ -34,6 +34,8 @@ pub struct Attributes {
     pub streams: Vec<(RawFd, OwnedFd)>,
     /// The files that are delivered to it, which it must be able to open.
     pub files: Vec<PathBuf>,
+    /// Whether they are for a user that it becomes by itself, and who alone may open them.
+    pub files_are_others: bool,
 }
 
 /// From the kernel's `linux/capability.h`.
@@ -118,7 +120,7 @@ impl Attributes {
             let put = descriptors::put(stream.as_raw_fd(), *place);
             put.map_err(|why| Error::file("replace", format!("descriptor {place}"), why))?;
         }
-        super::memory_file::try_all(&self.files)
+        super::memory_file::try_all(&self.files, self.files_are_others)
     }
 
     /// Becomes the account's user. Groups first: who has become another user may not change them

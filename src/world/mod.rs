@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod descendants;
 pub mod descriptors;
+pub mod draft;
 pub mod duration;
 pub mod ears;
 pub mod environ;
@@ -12,6 +13,7 @@ pub mod flow;
 pub mod folder;
 pub mod http;
 pub mod job;
+pub mod leftovers;
 pub mod link;
 pub mod memory;
 pub mod memory_file;

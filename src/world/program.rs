@@ -1,15 +1,14 @@
 //! This program's own file, and copies of it.
 
 use std::ffi::{CStr, OsStr};
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::folder::unique;
+use super::draft::{self, Kind};
 
 /// The file that this process runs, and a path to say of it.
 pub fn own() -> (io::Result<File>, PathBuf) {
@@ -36,6 +35,12 @@ fn executed() -> Option<PathBuf> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())).to_owned())
 }
 
+const PROGRAM: Kind = Kind {
+    mode: Some(0o755),
+    owner: None,
+    lasting: true,
+};
+
 /// Copies a program to `to`, for everybody to execute. What was there is replaced in one step, so
 /// that it can be running; it is there whole, as it was or as it is now, whatever happens
 /// meanwhile.
@@ -52,23 +57,5 @@ pub fn install(program: &mut File, to: &Path) -> io::Result<()> {
         Ok(there) if !there.is_file() && !there.is_symlink() => return Err(Errno::EEXIST.into()),
         _ => {}
     }
-    let temporary = to.with_file_name(format!(".doorkey-{}", unique()));
-    let done = write(program, &temporary).and_then(|()| fs::rename(&temporary, to));
-    if done.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    done
-}
-
-/// Writes a copy, and lets go of it: what somebody has open for writing can't be executed.
-fn write(program: &mut File, path: &Path) -> io::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o700)
-        .open(path)?;
-    io::copy(program, &mut file)?;
-    // The mode of a new file would have the umask taken off.
-    file.set_permissions(Permissions::from_mode(0o755))?;
-    file.sync_all()
+    draft::copy(program, to, &PROGRAM)
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
-use crate::engines::deliver;
+use crate::engines::delivered::Delivered;
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
 use crate::world::process::{Change, Taken};
@@ -80,7 +80,7 @@ impl Supervisor {
 
     /// Removes what was delivered in a folder.
     pub(super) fn remove_files(&self) {
-        deliver::remove(&self.files);
+        self.delivered.iter().for_each(Delivered::remove);
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that

@@ -12,13 +12,12 @@ mod signals;
 mod supervisor;
 mod watch;
 
-use std::path::PathBuf;
-
 pub use self::relay::Inner;
 pub use self::settings::{OnChange, Settings, Watching};
 pub use self::watch::{Digests, Known, Outcome, digest, pause};
 
 use self::supervisor::Supervisor;
+use crate::engines::delivered::Delivered;
 use crate::words::error::Error;
 use crate::world::environ::Started;
 use crate::world::link::Speaker;
@@ -46,6 +45,8 @@ pub struct Supervised {
     pub known: Option<Known>,
     /// The workload's side of what relays its output.
     pub inner: Option<Inner>,
+    /// What has been delivered in a folder before.
+    pub delivered: Option<Delivered>,
 }
 
 /// What a supervisor is told: settings, needles, digests, files, and what fetching has come to.
@@ -72,12 +73,9 @@ impl Supervised {
         self.speaker.put(DIGESTS, &watch::to_bytes(digests));
     }
 
-    /// What to remove when the workload has ended, by absolute paths.
-    pub fn leave(&mut self, files: &[PathBuf]) {
-        use std::os::unix::ffi::OsStrExt;
-        let paths = files.iter().map(|file| file.as_os_str().as_bytes());
-        let paths: Vec<&[u8]> = paths.collect();
-        self.speaker.put(FILES, &paths.join(&0));
+    /// What to remove when the workload has ended.
+    pub fn leave(&mut self, delivered: &Delivered) {
+        self.speaker.put(FILES, &delivered.bytes());
     }
 
     /// What fetching again has come to.

@@ -11,7 +11,7 @@ use super::signals::{CHLD, CONT, HUP, KILL};
 use super::supervisor::Supervisor;
 use crate::world::process::{self, ALL, Change, Forked};
 use crate::world::screen::Screen;
-use crate::world::{descriptors, exec, files, link, memory, pages, pty};
+use crate::world::{descriptors, exec, files, link, pages, pty};
 
 /// Which process a fork has made of this one.
 pub(super) enum Made {
@@ -88,7 +88,6 @@ impl Supervisor {
     ) -> ! {
         self.started.take().unwrap_or_default().erase();
         files::leave_folder();
-        self.concealed.get_or_insert_with(memory::conceal);
         process::set_name(&format!("doorkey:{workload}"));
         descriptors::close_others(&mut [screen.descriptor(), terminal]);
         process::signal_at_end_of(supervisor, HUP);

@@ -50,6 +50,10 @@ impl Supervisor {
             while !matches!(process::reap(self.child), Some(Change::Ended(_))) {
                 process::take(process::bit(CHLD), None);
             }
+            // What it has said last, of files above all, may still be on its way.
+            while self.link.is_some() {
+                self.hear();
+            }
             self.end(128 + signal as u8);
         }
         match signal {

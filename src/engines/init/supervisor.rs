@@ -1,9 +1,6 @@
 //! The process that stays above the workload.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use super::monitor::Made;
@@ -12,11 +9,11 @@ use super::settings::Settings;
 use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
 use super::watch::{self, Watch};
 use super::{Asked, DIGESTS, FILES, NEEDLES, SETTINGS, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
 use crate::world::link::{self, Listener, Speaker};
-use crate::world::memory::Concealed;
 use crate::world::pages::Clean;
 use crate::world::process::{self, ALL, Taken};
 use crate::world::{descriptors, files, memory, origin, pages, random};
@@ -31,8 +28,6 @@ pub(super) struct Supervisor {
     pub(super) above: i32,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// The core file's limit of whatever is forked later.
-    pub(super) concealed: Option<Concealed>,
     pub(super) settings: Settings,
     /// The process whose end is the workload's: that itself, or the one above it.
     pub(super) child: i32,
@@ -43,7 +38,7 @@ pub(super) struct Supervisor {
     pub(super) relay: Option<Relay>,
     pub(super) watch: Watch,
     /// What is removed at the end.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) delivered: Option<Delivered>,
     pub(super) ears: Option<Ears>,
     pub(super) clean: Option<Clean>,
     pub(super) then: Then,
@@ -73,7 +68,6 @@ impl Supervisor {
             reaps: first || process::become_subreaper(),
             above: process::parent(),
             first,
-            concealed: None,
             settings: Settings::default(),
             child: 0,
             workload: 0,
@@ -81,7 +75,7 @@ impl Supervisor {
             link: None,
             relay: None,
             watch: Watch::default(),
-            files: Vec::new(),
+            delivered: None,
             ears: None,
             clean: None,
             then: Then::End,
@@ -119,7 +113,6 @@ impl Supervisor {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
-                self.concealed.get_or_insert_with(memory::conceal);
                 process::set_name(&format!("doorkey:{workload}"));
                 self.job.is_of(workload);
                 self.workload = workload;
@@ -141,10 +134,7 @@ impl Supervisor {
     ) -> Supervised {
         // Nobody would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL);
-        if let Some(concealed) = self.concealed.take() {
-            concealed.lift();
-            process::set_name("doorkey");
-        }
+        process::set_name("doorkey");
         origin::unblock();
         self.link = None;
         Supervised {
@@ -154,6 +144,7 @@ impl Supervisor {
             key: self.key,
             known: None,
             inner,
+            delivered: self.delivered.take(),
         }
     }
 
@@ -262,10 +253,7 @@ impl Supervisor {
                 }
             }
             DIGESTS => self.watch.known.digests = watch::from_bytes(message).unwrap_or_default(),
-            FILES => {
-                let paths = message.split(|&byte| byte == 0).map(OsStr::from_bytes);
-                self.files = paths.map(PathBuf::from).collect();
-            }
+            FILES => Delivered::keep(&mut self.delivered, message),
             _ => {}
         });
         if goes_on {

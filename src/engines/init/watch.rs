@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::settings::{OnChange, Watching};
 use super::signals::KILL;
 use super::supervisor::{Supervisor, Then};
-use super::{OUTCOME, Supervised};
+use super::{FILES, OUTCOME, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::engines::fill::Filled;
 use crate::pure::digest::keyed;
 use crate::world::link::{self, Listener};
@@ -225,11 +226,11 @@ impl Supervisor {
         let Some(fetching) = self.watch.fetching() else {
             return;
         };
-        let outcome = &mut fetching.outcome;
-        let goes_on = fetching.link.hear(|kind, message| {
-            if kind == OUTCOME {
-                *outcome = Outcome::from_bytes(message);
-            }
+        let (outcome, delivered) = (&mut fetching.outcome, &mut self.delivered);
+        let goes_on = fetching.link.hear(|kind, message| match kind {
+            OUTCOME => *outcome = Outcome::from_bytes(message),
+            FILES => Delivered::keep(delivered, message),
+            _ => {}
         });
         if !goes_on {
             self.fetched();

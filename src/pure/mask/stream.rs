@@ -373,7 +373,7 @@ mod tests {
                 _ => (0..random(5_000)).for_each(|_| text.push(random(256) as u8)),
             }
         }
-        let expected = crate::pure::mask::masked(&text, &values);
+        let expected = crate::pure::mask::Hidden::new(&values).masked(&text);
 
         let pairs: Vec<(&str, &[u8])> = values.iter().map(|(a, b)| (a.as_str(), *b)).collect();
         let mut stream = stream(&pairs);

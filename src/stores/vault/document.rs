@@ -15,6 +15,8 @@ use crate::world::http::Answer;
 pub struct Document {
     /// The members' names and values, in their order.
     pub members: Vec<(String, Secret)>,
+    /// Their places, by their names.
+    by_name: Vec<usize>,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
@@ -57,8 +59,11 @@ struct Metadata<'a> {
 impl Document {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let found = self.members.iter().rfind(|(known, _)| known == name);
-        found.map(|(_, value)| value)
+        let known = |&at: &usize| self.members[at].0.as_str();
+        let after = self.by_name.partition_point(|at| known(at) <= name);
+        // Of those of the same name the last.
+        let last = self.by_name[..after].last().filter(|at| known(at) == name);
+        last.map(|&at| &self.members[at].1)
     }
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
@@ -67,8 +72,11 @@ impl Document {
         for (name, value) in json::members(source).ok()? {
             members.push((name, Secret::new(json::plain(value).ok()?)));
         }
+        let mut by_name: Vec<usize> = (0..members.len()).collect();
+        by_name.sort_by(|&one, &other| members[one].0.cmp(&members[other].0));
         Some(Document {
             members,
+            by_name,
             source: Secret::new(source.to_vec()),
             version,
             written,

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use serde::Deserialize;
 
 use super::document::{self, Document, Read};
-use super::layout::{Mount, encoded};
+use super::layout::{Mount, clean, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::log;
@@ -272,7 +272,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     }
     let version = mounted.options.and_then(|options| options.version);
     Ok(Mount {
-        path: mounted.path.trim_matches('/').to_owned(),
+        path: clean("what the server says is mounted", mounted.path)?.to_owned(),
         versioned: version == Some("2"),
     })
 }
