@@ -205,7 +205,7 @@ fn faults() {
             "none/files",
             &["A=secret:a|file"],
             vec![format!(
-                "can't write to {}: no such file or directory",
+                "--files: can't write to {}: no such file or directory",
                 inside("none/files")
             )],
         ),
@@ -213,7 +213,7 @@ fn faults() {
             "plain",
             &["A=secret:a|file"],
             vec![format!(
-                "can't write to {}: not a directory",
+                "--files: can't write to {}: not a directory",
                 inside("plain")
             )],
         ),
@@ -277,7 +277,7 @@ fn nothing_is_left_of_what_failed() {
         // The second can't be put into its place.
         fs::create_dir(folder.join("B")).unwrap();
         let said = format!(
-            "doorkey: error: can't write to {}: is a directory\n",
+            "doorkey: error: --files: can't write to {}: is a directory\n",
             folder.display()
         );
         run().args(["echo", "launched"]).fails(125, &said);

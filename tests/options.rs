@@ -315,11 +315,11 @@ fn the_configuration_is_looked_for_upwards() {
         .gives(0, "team\n\n", "");
     print(&["--cwd", "none"]).fails(
         125,
-        "doorkey: error: can't read none: no such file or directory\n",
+        "doorkey: error: --cwd: can't read none: no such file or directory\n",
     );
     print(&["--config", "none.toml"]).fails(
         125,
-        "doorkey: error: can't read none.toml: no such file or directory\n",
+        "doorkey: error: --config: can't read none.toml: no such file or directory\n",
     );
     // A named store starts from the working directory, and --cwd changes only where to look.
     print(&["--store", "dir:plain", "--cwd", "below"]).gives(0, "plain\n\n", "");

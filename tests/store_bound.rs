@@ -170,17 +170,18 @@ fn a_file_that_says_nothing_is_taken_unless_it_is_refused() {
         .env("DOORKEY_CONFIG", "doorkey.toml")
         .fails(125, &line);
     let found = place.path("doorkey.toml").display().to_string();
-    let ended = place.with("own", "run --unbound take -- printenv V");
-    let ended = ended.env("V", "secret:team/motd").ok();
-    let ignored = format!(
-        "doorkey: warning: {found}: unbound counts only in a file that --config names; ignored\n"
+    let run = place.with("own", "run --unbound take -- printenv V");
+    let untrusted = format!(
+        "doorkey: error: {found}:1:1: unbound counts only in a file that --config or DOORKEY_CONFIG \
+         names\n"
     );
-    assert!(ended.err().starts_with(&ignored), "{}", ended.err());
+    run.env("V", "secret:team/motd").fails(125, &untrusted);
+    std::fs::remove_file(found).unwrap();
     let wrong = "doorkey: error: age:secrets: unbound must be take or refuse\n";
     prints(&place, "motd")
         .env("DOORKEY_UNBOUND", "no")
         .fails(125, wrong);
-    let refused = format!("{ignored}doorkey: error: team/motd: {UNBOUND}\n");
+    let refused = format!("doorkey: error: team/motd: {UNBOUND}\n");
     place
         .with("own", "store check --unbound refuse")
         .fails(1, &refused);

@@ -265,6 +265,6 @@ fn what_can_not_be_checked() {
     place
         .with("own", "store check --store dir:plain")
         .fails(1, no_lists);
-    let no_key = "doorkey: error: age:secrets: no key: can't read nokey: no such file or directory; give DOORKEY_KEY_FILE or DOORKEY_KEY\n";
-    place.on("store check --key-file nokey").fails(1, no_key);
+    let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; give DOORKEY_KEY_FILE or DOORKEY_KEY\n";
+    place.on("store check --key-file no.key").fails(1, no_key);
 }

@@ -177,7 +177,8 @@ fn what_is_refused_says_so() {
         ),
         (
             app.nobody("run").env("VAULT_TOKEN_FILE", "nowhere"),
-            "can't read nowhere: no such file or directory",
+            "can't read [VAULT_TOKEN_FILE]: no such file or directory; it does not look like a path, \
+             and is not shown",
         ),
     ];
     for (run, why) in lacking {
@@ -239,7 +240,12 @@ fn a_token_file_that_is_read_once() {
     let once = || app.nobody("run --token-file token --token-once");
     launch(&app, once());
     assert!(!file.exists());
-    refused(&app, once(), "can't read token: no such file or directory");
+    refused(
+        &app,
+        once(),
+        "can't read [--token-file]: no such file or directory; it does not look like a path, \
+         and is not shown",
+    );
     // A mounted secret is a link to a file that can't be removed: nothing is started then.
     app.write("sub/token", &app.token);
     symlink("sub/token", &file).unwrap();

@@ -141,9 +141,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .map(|(_, name, _)| Shown(name).to_string())
         .collect();
     for (option, name) in unnamed {
-        let name = Shown(name).to_string();
+        let shown = Shown(name);
+        let name = shown.to_string();
         let meant = nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        log::warning!(Ignored, variable = &Label(&name); "--{option} {name}: there is no such variable{meant}");
+        log::warning!(Ignored, variable = &shown; "--{option} {name}: there is no such variable{meant}");
     }
 }

@@ -3,15 +3,16 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
-use std::path::{Path, PathBuf};
 
 use super::deliver::{self, Files};
 use crate::pure::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::pure::{dotenv, spec};
 use crate::stores;
 use crate::words::error::{Cause, Error, Fault, Malformed};
+use crate::words::named::Named;
 use crate::words::reference::{self, Reference, Target, Value, references};
 use crate::world::files;
+use crate::world::trust::Trust;
 
 /// An environment file is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -26,13 +27,15 @@ pub struct Sources {
     /// The store, whose own variables no workload gets.
     pub store: Option<String>,
     /// Environment files.
-    pub env_files: Vec<PathBuf>,
+    pub env_files: Vec<Named>,
     /// A deployment spec, and the place of the list in it.
-    pub spec: Option<(PathBuf, String)>,
+    pub spec: Option<(Named, String)>,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// Whom its files have to belong to, where they are read again beside others.
+    pub distrust: Option<Trust>,
     /// Where files are delivered.
     pub files: Files,
 }
@@ -87,8 +90,9 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         }
     };
     let by_name = OnceCell::new();
+    let distrust = sources.distrust.as_ref();
     for path in &sources.env_files {
-        for assignment in read(path, &mut errors, dotenv::parse) {
+        for assignment in read(path, distrust, &mut errors, dotenv::parse) {
             // A name alone on a line stands for the inherited value.
             let by_name = || by_name.get_or_init(|| values(inherited));
             let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
@@ -99,7 +103,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         }
     }
     if let Some((path, place)) = &sources.spec {
-        for variable in read(path, &mut errors, |text| spec::parse(text, place)) {
+        for variable in read(path, distrust, &mut errors, |text| spec::parse(text, place)) {
             assign(&variable.name, &variable.value);
         }
     }
@@ -222,15 +226,20 @@ fn listed<'v>(
 
 /// Reads a file of variables; where that fails, the error is kept and there are none.
 fn read<T>(
-    path: &Path,
+    path: &Named,
+    distrust: Option<&Trust>,
     errors: &mut Vec<Error>,
     parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
 ) -> Vec<T> {
-    let path = path.to_owned();
-    let read = match files::read(&path, LARGEST) {
-        Ok(text) => parse(&text).map_err(|at| Error::Text { path, at }),
-        Err(why) => Err(Error::file("read", path, why)),
+    let text = match distrust {
+        Some(trust) => trust.read_again(path, LARGEST),
+        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
     };
+    let at = |at| Error::Text {
+        path: path.clone(),
+        at,
+    };
+    let read = text.and_then(|text| parse(&text).map_err(at));
     read.unwrap_or_else(|error| {
         errors.push(error);
         Vec::new()

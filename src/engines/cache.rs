@@ -1,7 +1,6 @@
 //! The last values that a store gave, kept for when it can't be reached.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,7 @@ use crate::stores::{self, Access, Answer, Found};
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::draft::{self, Kind};
 use crate::world::files;
@@ -25,7 +25,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A file of the last values, sealed for a recipient.
 pub struct Cache {
     /// The file.
-    pub file: PathBuf,
+    pub file: Named,
     /// Who can open it.
     pub recipient: String,
     /// Older values don't count.
@@ -108,7 +108,7 @@ impl Cache {
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warning!(Cache; "the cache {} is not written: {why}", self.file.display());
+            log::warning!(Cache; "the cache {} is not written: {why}", self.file);
         }
     }
 
@@ -124,11 +124,11 @@ impl Cache {
         questions: &BTreeSet<Question>,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
-            place: format!("the cache {}", self.file.display()),
+            place: format!("the cache {}", self.file),
             what: what.to_owned(),
         };
         let sealed = files::read(&self.file, LARGEST)
-            .map_err(|error| Error::file("read", &self.file, error))?;
+            .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
         let kept: Kept =
@@ -151,7 +151,7 @@ impl Cache {
         log::warning!(
             Cache, kind = why.kind();
             "{why}; the values of {shown} ago are used, from the cache {}",
-            self.file.display()
+            self.file
         );
         Ok(())
     }
@@ -159,11 +159,11 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file.display()),
+            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file.display());
+                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file);
             }
         }
     }

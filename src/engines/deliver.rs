@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::delivered::Delivered;
 use crate::words::error::{Cause, Error, Fault};
 use crate::words::name::Name;
+use crate::words::named::Named;
 use crate::words::reference::{Delivery, Reference, Value, references};
 use crate::words::secret::Secret;
 use crate::world::memory_file;
@@ -17,7 +18,7 @@ use crate::world::swap::{self, Terms};
 #[derive(Clone, Default)]
 pub struct Files {
     /// A folder's absolute path; without one they are in memory.
-    pub folder: Option<PathBuf>,
+    pub folder: Option<Named>,
     /// Whether that folder may be on a disk.
     pub allow_disk: bool,
     /// Whose they are, user and group, where they are not our own.

@@ -9,13 +9,13 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
 use crate::words::error::Error;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
 use crate::world::swap::{DeliveryFolder, Identity, Terms};
 
 /// What is in a folder from the moment that writing begins, and has to be removed at the end:
 /// names, and nothing of what the files hold.
 pub struct Delivered {
-    path: PathBuf,
+    path: Named,
     folder: Identity,
     /// None where it could not be opened, which is tried again at the end.
     handle: Option<DeliveryFolder>,
@@ -28,7 +28,7 @@ impl Delivered {
     /// # Errors
     /// Why nothing can be delivered there.
     pub fn open(
-        path: PathBuf,
+        path: Named,
         terms: &Terms,
         names: Vec<OsString>,
         before: Option<Self>,
@@ -37,6 +37,7 @@ impl Delivered {
             match DeliveryFolder::again(&before.path, before.folder) {
                 Ok(handle) => {
                     before.handle = Some(handle);
+                    before.path = path;
                     before.add(names);
                     return Ok(before);
                 }
@@ -44,7 +45,7 @@ impl Delivered {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) if !terms.is_for_others() => {}
                 Err(_) => {
-                    let place = Shown(path.as_os_str().as_bytes()).to_string();
+                    let place = path.to_string();
                     let what = "it is another folder than the one that was opened at first; \
                                 nothing is delivered there";
                     let what = what.to_owned();
@@ -53,7 +54,7 @@ impl Delivered {
             }
             before.remove();
         }
-        let failed = |why| Error::file("write to", &path, why);
+        let failed = |why| Error::file("write to", path.clone(), why);
         let handle = DeliveryFolder::open(&path, terms)?;
         let folder = handle.identity().map_err(failed)?;
         Ok(Delivered {
@@ -79,7 +80,7 @@ impl Delivered {
     pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> Result<(), Error> {
         let put = self.handle.as_ref().map(|handle| handle.put(files, owner));
         let put = put.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
-        put.map_err(|why| Error::file("write to", &self.path, why))
+        put.map_err(|why| Error::file("write to", self.path.clone(), why))
     }
 
     /// Removes the files, as far as they are there and that is allowed.
@@ -150,7 +151,7 @@ impl Delivered {
             _ => {
                 *before = Some(Delivered {
                     handle: DeliveryFolder::again(&path, folder).ok(),
-                    path,
+                    path: path.into(),
                     folder,
                     names,
                 });

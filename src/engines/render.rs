@@ -3,7 +3,6 @@
 
 use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use super::assemble::{Assembled, Sources, assemble};
 use super::deliver::{Deliveries, Files};
@@ -11,13 +10,14 @@ use super::fill;
 use super::resolve::Resolved;
 use crate::stores;
 use crate::words::error::{Error, Fault, Lines};
+use crate::words::named::Named;
 use crate::words::reference::{Part, Target, Value, parse_inside};
 use crate::words::secret::Secret;
 
 /// A text with references inside.
 pub struct Template {
     /// What faults call it.
-    pub path: PathBuf,
+    pub path: Named,
     /// The text.
     pub text: Vec<u8>,
 }

@@ -1,8 +1,7 @@
 //! Credentials that stores are given: in variables, and in files.
 
-use std::path::Path;
-
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files::{self, KeyFile};
 
@@ -15,19 +14,19 @@ const LARGEST: usize = 64 * 1024;
 /// As [`read`].
 pub fn value_or_file(
     value: Option<&Secret>,
-    file: Option<&str>,
+    file: Option<&Named>,
 ) -> Result<Option<Secret>, Trouble> {
     if let Some(value) = value {
         return Ok(Some(Secret::new(value.expose().to_vec())));
     }
-    file.map(|file| read(Path::new(file))).transpose()
+    file.map(read).transpose()
 }
 
 /// A credential's file, without white space at both ends.
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(path: &Path) -> Result<Secret, Trouble> {
+pub fn read(path: &Named) -> Result<Secret, Trouble> {
     open(path).map(|file| trimmed(&file))
 }
 
@@ -35,15 +34,12 @@ pub fn read(path: &Path) -> Result<Secret, Trouble> {
 ///
 /// # Errors
 /// Why it can't be read, or that others can write it.
-pub fn open(path: &Path) -> Result<KeyFile, Trouble> {
-    let file = files::read_key(path, LARGEST).map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
+pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
+    let file = files::read_key(path, LARGEST);
+    let file = file.map_err(|error| Trouble::Setting(path.cannot("read", error)))?;
     match file.open {
         None => Ok(file),
         Some(mode) => {
-            let path = path.display();
             let what = format!("{path} can be written by others (mode {mode:04o})");
             Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
         }

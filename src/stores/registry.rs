@@ -9,6 +9,7 @@ use super::{Store, age, dir, remote, settings, vault};
 use crate::pure::option::{InFile, Opt, Takes};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
+use crate::words::named;
 use crate::words::reference::Direct;
 
 /// A kind of store.
@@ -340,13 +341,13 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
         )));
     };
     let fail = |trouble| Error::Store {
-        store: location.to_owned(),
+        store: named::location(location),
         trouble,
     };
     let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
     own.extend(settings::in_table(kind, access)?);
-    let label = format!("{}:{after}", kind.schemes[0]);
-    let context = Arc::new(Context::new(access, label, own));
+    let name = format!("{}:{after}", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, own));
     (kind.open)(place, &context).map_err(fail)
 }
 
@@ -360,8 +361,8 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     let Some(kind) = kinds.find(|kind| kind.schemes.contains(&scheme)) else {
         return Err(unnamed());
     };
-    let label = format!("{}:", kind.schemes[0]);
-    let context = Arc::new(Context::new(access, label, vec![]));
+    let name = format!("{}:", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, vec![]));
     (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
 }
 

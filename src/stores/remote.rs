@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::Access;
 use crate::words::error::Trouble;
 use crate::words::log::{self, Phase};
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::http::{
     Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
@@ -22,14 +23,11 @@ pub const VARIABLES: &[&str] = &[
     "http_proxy",
     "NO_PROXY",
     "no_proxy",
-    SYSTEM,
+    "SSL_CERT_FILE",
 ];
 
 /// Of those the ones that are paths of files.
-pub const FILES: &[&str] = &[SYSTEM];
-
-/// The file of the system's trust.
-const SYSTEM: &str = "SSL_CERT_FILE";
+pub const FILES: &[&str] = &["SSL_CERT_FILE"];
 
 /// The longest that one try takes where nothing else is said, and all of them where there is no
 /// deadline.
@@ -188,7 +186,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {
-            system: text(access, SYSTEM).map(|path| tls::Pem::File(SYSTEM.into(), path.into())),
+            system: path(access, "SSL_CERT_FILE").map(tls::Pem::File),
             ..tls::Settings::default()
         },
         headers: Vec::new(),
@@ -203,6 +201,11 @@ pub fn settings(access: &Access, address: Address) -> Settings {
 pub fn text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
     let value = str::from_utf8(access.variable(name)?).ok()?;
     Some(value).filter(|value| !value.is_empty())
+}
+
+/// The path that a variable holds.
+pub fn path(access: &Access, name: &str) -> Option<Named> {
+    text(access, name).map(|path| Named::new(name, path))
 }
 
 /// The proxy of everybody's variables.
@@ -255,7 +258,7 @@ pub fn check_way(
     }
     if address.is_plain() {
         if !address.is_loopback() {
-            let host = address.host();
+            let host = ShownPath(address.host());
             log::warning!(
                 Insecure;
                 "http to {host}: the token and the values can be read on the way; use https"

@@ -253,6 +253,12 @@ pub const LEAVES: &[Leaf] = &[
     },
 ];
 
+/// What an argument that is no option is called in the help; `None` where none has this id.
+pub fn argument(id: &str) -> Option<&'static str> {
+    let mut all = LEAVES.iter().flat_map(|leaf| leaf.positionals);
+    all.find(|one| one.id == id).map(|one| one.name)
+}
+
 const GROUPS: [(&str, &str); 3] = [
     ("secret", "Manage secrets"),
     ("store", "Manage a store"),

@@ -84,12 +84,7 @@ impl<'a> Given<'a> {
     /// doing so, since the process is forked before anything else. Only arguments that can't be
     /// parsed may be read otherwise here.
     pub fn asks_for_supervisor(&self, leaf: &Leaf) -> Option<Asked> {
-        let is_given = |option: &Opt| {
-            let value = lookup(&self.variables, variable(option.id).as_bytes());
-            let means_no = |value| option.takes == Takes::Flag && is_no(value);
-            value.is_some_and(|value| !value.is_empty() && !means_no(value))
-                || self.is_argument(option, leaf)
-        };
+        let is_given = |option: &Opt| self.value(option, leaf).is_some();
         let asked = Asked {
             masks: is_given(&flags::MASK),
             watches: is_given(&flags::WATCH),
@@ -98,27 +93,38 @@ impl<'a> Given<'a> {
         wanted.then_some(asked)
     }
 
-    fn is_argument(&self, option: &Opt, leaf: &Leaf) -> bool {
+    /// An option's value as parsing would have it, which a flag that is given may have as well.
+    pub fn value(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
+        let variable = lookup(&self.variables, variable(option.id).as_bytes());
+        let means_no = |value: &[u8]| option.takes == Takes::Flag && is_no(value);
+        let counts = |value: &&[u8]| !value.is_empty() && !means_no(value);
+        self.argument(option, leaf).or(variable.filter(counts))
+    }
+
+    /// What an option has on the command line; of a flag nothing.
+    fn argument(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
         let mut arguments = self.arguments.iter().map(|argument| argument.as_bytes());
         while let Some(argument) = arguments.next() {
             let takes_next = match argument {
                 [b'-', b'-', long @ ..] => {
                     let name = long.split(|&byte| byte == b'=').next().unwrap_or_default();
                     if option.is_called(name) && (option.has_value() || name == long) {
-                        return true;
+                        let value = long.get(name.len() + 1..);
+                        let next = || arguments.next().filter(|_| option.has_value());
+                        return Some(value.or_else(next).unwrap_or_default());
                     }
                     let other = leaf.options().find(|other| other.is_called(long));
                     other.is_some_and(Opt::has_value)
                 }
                 [b'-', shorts @ ..] if !shorts.is_empty() => short_takes_next(leaf, shorts),
                 // The command, and all that follows is its own.
-                _ => return false,
+                _ => return None,
             };
             if takes_next {
                 arguments.next();
             }
         }
-        false
+        None
     }
 
     /// Takes the variables of a command's options as their defaults, so that the command line

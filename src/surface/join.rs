@@ -1,6 +1,5 @@
 //! `doorkey join`: become a command beside a workload that runs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::options::Options;
@@ -28,7 +27,7 @@ pub fn join(options: &Options, started: &Started, concealed: Concealed) -> Resul
     let term = inherited.find(|entry| value_in(entry.to_bytes(), b"TERM").is_some());
     let environment = joined.environment(term.copied())?;
     let attributes = Attributes {
-        folder: options.value("chdir").map(PathBuf::from),
+        folder: options.path("chdir"),
         ..Attributes::default()
     };
     Err(launch::launch(

@@ -38,6 +38,11 @@ const LEVELS: [(Level, &str); 5] = [
     (Level::TRACE, "trace"),
 ];
 
+/// The format that was chosen.
+fn format() -> Format {
+    FORMAT.get().copied().unwrap_or(Format::Text)
+}
+
 /// Where a level stands among them.
 fn rank(level: Level) -> u8 {
     let found = LEVELS.iter().position(|(one, _)| *one == level);
@@ -64,18 +69,29 @@ pub fn shows(level: Level) -> bool {
 
 /// An error's line as it would be logged, for when nothing can be logged any more.
 pub fn error(kind: &'static str, message: &str) -> Vec<u8> {
+    alone(format(), Level::ERROR, log::Event::Fault, kind, message)
+}
+
+/// A line as it would be logged, for where nothing is logged.
+pub fn alone(
+    format: Format,
+    level: Level,
+    event: log::Event,
+    kind: &'static str,
+    message: &str,
+) -> Vec<u8> {
     let mut fields = String::new();
-    for (name, word) in [("event", log::Event::Fault.as_str()), ("kind", kind)] {
+    for (name, word) in [("event", event.as_str()), ("kind", kind)] {
         member(&mut fields, name, word);
     }
-    line(Level::ERROR, &fields, message)
+    line(format, level, &fields, message)
 }
 
 /// A line. Names of files and stores come from outside: none can make it two lines.
-fn line(level: Level, fields: &str, message: &str) -> Vec<u8> {
+fn line(format: Format, level: Level, fields: &str, message: &str) -> Vec<u8> {
     let word = LEVELS[usize::from(rank(level))].1;
-    let mut line = match FORMAT.get() {
-        Some(Format::Json) => {
+    let mut line = match format {
+        Format::Json => {
             let time = humantime::format_rfc3339_millis(SystemTime::now());
             let mut line = format!("{{\"time\":\"{time}\",\"level\":\"{word}\"{fields}");
             member(&mut line, "message", message);
@@ -93,22 +109,6 @@ fn member(json: &mut String, name: &str, value: impl Serialize) {
     let value = serde_json::to_string(&value).unwrap_or_default();
     // Text takes whatever is written to it.
     let _ = write!(json, ",\"{name}\":{value}");
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
-    }
 }
 
 /// The phases that have begun, by their number from 1; they are few, and never taken out.
@@ -155,7 +155,7 @@ impl Subscriber for Stderr {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         level(metadata).is_some_and(|level| match metadata.is_span() {
             // A phase is a field of every line that JSON has.
-            true => FORMAT.get() == Some(&Format::Json),
+            true => format() == Format::Json,
             false => shows(level),
         })
     }
@@ -196,7 +196,7 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         let mut seen = Seen {
-            is_json: FORMAT.get() == Some(&Format::Json),
+            is_json: format() == Format::Json,
             ..Seen::default()
         };
         event.record(&mut seen);
@@ -204,7 +204,7 @@ impl Subscriber for Stderr {
             seen.add("phase", name);
         }
         let level = level(event.metadata()).unwrap_or(Level::ERROR);
-        stdio::say(&line(level, &seen.fields, &seen.message));
+        stdio::say(&line(format(), level, &seen.fields, &seen.message));
     }
 }
 
@@ -243,5 +243,21 @@ impl Visit for Seen {
             "message" => self.message = format!("{value:?}"),
             name => self.add(name, format!("{value:?}")),
         }
+    }
+}
+
+/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
+    let says_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair == ["--log-format", "json"])
+        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
+    if says_json {
+        Format::Json
+    } else {
+        Format::Text
     }
 }

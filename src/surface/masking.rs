@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::options::Options;
+use crate::engines::answers::Answers;
+use crate::engines::fill::{Filled, Piece};
 use crate::engines::init::Supervised;
 use crate::pure::mask::needles::{Needles, too_short};
 use crate::words::error::Error;
@@ -34,11 +36,23 @@ impl Sought {
         self.0.push((label.to_owned(), Secret::new(value.to_vec())));
     }
 
-    /// Has the supervisor be told; says what is too short for it.
+    /// Adds every value that was read.
+    pub fn add_read(&mut self, answers: &Answers) {
+        let read = answers.values();
+        read.for_each(|(label, _, value)| self.add(&label, value.expose()));
+    }
+
+    /// Adds what a variable is filled in with.
+    pub fn add_filled(&mut self, filled: &Filled<'_>) {
+        let secrets = filled.iter().flatten().filter_map(Piece::secret);
+        secrets.for_each(|(label, value)| self.add(label, value));
+    }
+
+    /// What the supervisor is to be told; says what is too short for it.
     ///
     /// # Errors
     /// Usage.
-    pub fn arm(self, options: &Options, supervised: &mut Supervised) -> Result<(), Error> {
+    pub fn needles(self, options: &Options, supervised: &Supervised) -> Result<Vec<u8>, Error> {
         let window = window(options)?;
         let mut known = BTreeSet::new();
         let once: Vec<_> = self
@@ -60,7 +74,6 @@ impl Sought {
                 "not masked, as shorter than {window} bytes (--mask-min): {short}"
             );
         }
-        supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes());
-        Ok(())
+        Ok(Needles::of(values(), window, supervised.key).to_bytes())
     }
 }

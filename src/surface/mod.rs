@@ -12,6 +12,7 @@ mod list;
 mod logger;
 mod masking;
 mod options;
+mod patience;
 mod refresh;
 mod render;
 mod run;
@@ -36,7 +37,7 @@ use crate::words::error::Error;
 use crate::words::log::{self, Event, Level};
 use crate::world::environ::{self, Started};
 use crate::world::memory::Concealed;
-use crate::world::{exec, memory, origin, stdio};
+use crate::world::{exec, memory, origin, program, stdio};
 
 /// The program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
@@ -60,9 +61,10 @@ pub fn main() -> ExitCode {
     let leaf = Leaf::of(&arguments);
     let launching =
         leaf.is_some_and(|leaf| [["run"], ["join"]].iter().any(|one| leaf.words == one));
-    let result = concealed.and_then(|concealed| match leaf {
-        Some(leaf) => start(leaf, &arguments, started, concealed),
-        None => {
+    let result = concealed.and_then(|concealed| match (program::refusal(), leaf) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Some(leaf)) => start(leaf, &arguments, started, concealed),
+        (None, None) => {
             origin::unblock();
             tree(&arguments)
         }
@@ -91,12 +93,16 @@ fn start(
     let runs = leaf.words == ["run"];
     let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
     if let Some(asked) = asked {
-        let (same, by) = init::split(started, asked)?;
+        let patience = patience::patience(&given, leaf);
+        let (same, by) = init::split(started, asked, patience)?;
         (started, supervised) = (same, Some(by));
     } else {
         origin::unblock();
     }
     let options = Options::parse(leaf, arguments, &started.environment)?;
+    if program::is_distrustful() {
+        log::debug!("the kernel has started doorkey in secure mode (AT_SECURE)");
+    }
     match (leaf.words, supervised) {
         (["run"], Some(by)) if by.known.is_some() => refresh::refresh(&options, started, by),
         (["run"], by) => run::run(options, started, by, concealed),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::cli::Leaf;
+use super::cli::{self, Leaf};
 use super::configuration::Place;
 use super::given::{Given, variable};
 use super::logger::{self, Format};
@@ -22,8 +22,12 @@ use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::words::error::Error;
 use crate::words::log::Level;
 use crate::words::name::Name;
+use crate::words::named::Named;
 use crate::world::environ::{Started, c_string};
 use crate::world::{duration, terminal};
+
+/// How long a launch may take where nobody says so.
+pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
@@ -36,6 +40,8 @@ pub struct Options {
     home: Option<PathBuf>,
     user_home: Option<PathBuf>,
     no_color: bool,
+    /// The user who has called sudo.
+    pub sudo: Option<u32>,
 }
 
 impl Options {
@@ -71,6 +77,8 @@ impl Options {
             home: folder(environment, "XDG_CONFIG_HOME")
                 .or_else(|| Some(folder(environment, "HOME")?.join(".config"))),
             user_home: folder(environment, "HOME"),
+            sudo: lookup(environment, b"SUDO_UID")
+                .and_then(|uid| str::from_utf8(uid).ok()?.parse().ok()),
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
@@ -148,6 +156,33 @@ impl Options {
             .collect()
     }
 
+    /// What an option, or the variable that stands for it, is called.
+    pub fn setting(&self, id: &str) -> String {
+        match cli::argument(id) {
+            Some(name) => name.to_owned(),
+            None if self.is_given(id) => format!("--{id}"),
+            None => variable(id),
+        }
+    }
+
+    /// The path that an option or argument holds.
+    pub fn path(&self, id: &str) -> Option<Named> {
+        let path = self.value(id)?;
+        Some(Named::new(self.setting(id), path))
+    }
+
+    /// All paths of a repeatable one. One that can't be shown has none shown: together they may be
+    /// the lines of a key.
+    pub fn paths(&self, id: &str) -> Vec<Named> {
+        let values = self.values(id);
+        let paths = values.iter().map(|path| Named::new(self.setting(id), path));
+        let paths: Vec<Named> = paths.collect();
+        match paths.iter().all(Named::is_shown) {
+            true => paths,
+            false => paths.into_iter().map(Named::hidden).collect(),
+        }
+    }
+
     /// The command, and its arguments.
     pub fn command(&self) -> Vec<CString> {
         let words = self.values("command").into_iter();
@@ -173,12 +208,7 @@ impl Options {
 
     /// A usage error about an option, under the name by which it was given.
     pub fn usage(&self, id: &str, what: &str) -> Error {
-        let name = if self.is_given(id) {
-            format!("--{id}")
-        } else {
-            variable(id)
-        };
-        Error::Usage(format!("{name} {what}"))
+        Error::Usage(format!("{} {what}", self.setting(id)))
     }
 
     /// Refuses an option on the command line that does nothing without another.
@@ -203,7 +233,7 @@ impl Options {
     /// A usage error where it is no duration.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let Some(text) = self.text("timeout")? else {
-            return Ok(Duration::from_secs(30));
+            return Ok(USUAL_TIMEOUT);
         };
         duration::parse(text)
             .filter(|duration| !duration.is_zero())
@@ -242,16 +272,11 @@ impl Options {
             clear: self.flag("clear-env"),
             keep: bytes("keep-env"),
             store: place.store.clone(),
-            env_files: self
-                .values("env-file")
-                .into_iter()
-                .map(PathBuf::from)
-                .collect(),
-            spec: self
-                .value("spec")
-                .map(|file| (PathBuf::from(file), spec_path)),
+            env_files: self.paths("env-file"),
+            spec: self.path("spec").map(|file| (file, spec_path)),
             assignments,
             literal: bytes("literal"),
+            distrust: self.distrust()?,
             files: super::run::files(self)?,
         })
     }
@@ -309,7 +334,14 @@ impl Options {
             let flag = self.flag(id).then(OsString::new);
             let said = flag.or_else(|| self.value(id).map(OsStr::to_owned));
             let configured = place.config.get(id).map(OsString::from);
-            let of = |origin| move |value| Setting { id, value, origin };
+            let of = |origin| {
+                move |value| Setting {
+                    id,
+                    name: self.setting(id),
+                    value,
+                    origin,
+                }
+            };
             let configured = configured.map(of(Origin::Configured));
             [said.map(of(Origin::Said)), configured]
         };
@@ -356,7 +388,9 @@ impl Options {
             Ok(said) => Ok(said.or_else(|| place.config.get(id))),
             Err(error) => Err(error),
         };
-        let Some(file) = text("cache")? else {
+        let configured = place.config.get("cache");
+        let configured = configured.map(|file| Named::new("cache in doorkey.toml", file));
+        let Some(file) = self.path("cache").or(configured) else {
             self.needs("cache-recipient", "cache")?;
             self.needs("cache-max-age", "cache")?;
             return Ok(None);
@@ -373,7 +407,7 @@ impl Options {
                 .map_err(|_| self.usage("cache-max-age", "must be a duration such as 24h"))?,
         };
         Ok(Some(Cache {
-            file: PathBuf::from(file),
+            file,
             recipient: recipient.to_owned(),
             longest,
             access: Arc::clone(access),

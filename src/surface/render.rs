@@ -1,7 +1,5 @@
 //! `doorkey render`: a file with its references filled in, for programs that read one.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::options::Options;
@@ -10,7 +8,7 @@ use super::workload;
 use crate::engines::render::Template;
 use crate::stores::Depth;
 use crate::words::error::Error;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
 use crate::world::draft::{self, Kind};
 use crate::world::environ::Started;
 use crate::world::files;
@@ -27,12 +25,13 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
     let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
     let template = match path(options, "template") {
         Some(path) => Template {
-            text: files::read(path, LARGEST).map_err(|why| Error::file("read", path, why))?,
-            path: path.to_owned(),
+            text: files::read(&path, LARGEST)
+                .map_err(|why| Error::file("read", path.clone(), why))?,
+            path,
         },
         None => Template {
             text: files::read_stdin(LARGEST).map_err(unreadable)?,
-            path: PathBuf::from("standard input"),
+            path: Named::from("standard input"),
         },
     };
     let filled = super::run::answered(
@@ -44,12 +43,12 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
     )?;
     match path(options, "out") {
         None => super::print(filled.expose()),
-        Some(out) if files::is_special(out) => Err(Error::Found {
-            place: Shown(out.as_os_str().as_bytes()).to_string(),
+        Some(out) if files::is_special(&out) => Err(Error::Found {
+            place: out.to_string(),
             what: "it is no regular file, and is not replaced; - is standard output".to_owned(),
         }),
         Some(out) => {
-            let written = draft::write(out, filled.expose(), &kind);
+            let written = draft::write(&out, filled.expose(), &kind);
             written.map_err(|why| Error::file("write", out, why))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -74,6 +73,6 @@ fn kind(options: &Options) -> Result<Kind, Error> {
 }
 
 /// A file that is named; none where a standard stream is meant.
-fn path<'a>(options: &'a Options, id: &str) -> Option<&'a Path> {
-    options.value(id).filter(|path| *path != "-").map(Path::new)
+fn path(options: &Options, id: &str) -> Option<Named> {
+    options.path(id).filter(|path| path.as_os_str() != "-")
 }

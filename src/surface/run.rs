@@ -11,7 +11,6 @@ use super::{logger, refresh, workload};
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::Files;
 use crate::engines::delivered::Removal;
-use crate::engines::fill::Piece;
 use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
@@ -49,23 +48,22 @@ pub fn run(
             };
             let (mut digests, mut sought) = (Vec::new(), Sought::default());
             if masks {
-                let read = resolved.answers.values();
-                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+                sought.add_read(&resolved.answers);
             }
             let filled = resolved.fill(|name, filled| {
                 if watches {
                     digests.push((name.to_vec(), digest(&supervised.key, filled)));
                 }
                 if masks {
-                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
-                    secrets.for_each(|(label, value)| sought.add(label, value));
+                    sought.add_filled(filled);
                 }
             })?;
             if watches {
                 supervised.remember(&digests);
             }
             if masks {
-                sought.arm(&options, supervised)?;
+                let needles = sought.needles(&options, supervised)?;
+                supervised.arm(&needles);
             }
             Ok((filled, used))
         })?;
@@ -156,12 +154,13 @@ pub fn answered<T>(
 /// A usage error.
 pub fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag("allow-disk");
-    let folder = match options.value("files") {
+    let folder = match options.path("files") {
         None if allow_disk => return Err(options.usage("allow-disk", "needs --files")),
         None => None,
         Some(folder) => {
-            let path = std::path::absolute(folder);
-            Some(path.map_err(|_| options.usage("files", "is no path to a folder"))?)
+            let path = std::path::absolute(&folder);
+            let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
+            Some(folder.with(path))
         }
     };
     let account = match workload::account(options, "files-owner")? {

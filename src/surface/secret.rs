@@ -1,7 +1,6 @@
 //! `doorkey secret`: putting secrets into a store, and taking them out.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -14,6 +13,7 @@ use crate::stores::How;
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::environ::Started;
 use crate::world::{files, terminal};
@@ -97,8 +97,7 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 /// # Errors
 /// Usage, every fault in the file, or why nothing is stored.
 pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let file = Path::new(options.value("file").unwrap_or_default());
-    let values = read_import(file)?;
+    let values = read_import(options.path("file").unwrap_or_default())?;
     let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
@@ -184,7 +183,7 @@ fn is_creatable(name: &str) -> bool {
 fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     // A byte more than fits, and a newline that is dropped.
     let limit = LARGEST + 2;
-    if let Some(path) = options.value("value-file").map(PathBuf::from) {
+    if let Some(path) = options.path("value-file") {
         let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
         return check_size(Secret::new(bytes));
     }
@@ -225,7 +224,7 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     check_size(Secret::new(bytes))
 }
 
-fn too_large_or(why: Os, path: PathBuf) -> Error {
+fn too_large_or(why: Os, path: Named) -> Error {
     if why == Os(libc::EFBIG) {
         Error::Usage(TOO_LARGE.to_owned())
     } else {
@@ -249,15 +248,14 @@ fn wrong_size(value: &Secret) -> Option<&'static str> {
 }
 
 /// The assignments of a file, the last of each name, or everything that is wrong with them.
-fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
+fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
     let text = match file.to_str() {
         Some("-") => files::read_stdin(LARGEST_IMPORT),
-        _ => files::read(file, LARGEST_IMPORT),
+        _ => files::read(&file, LARGEST_IMPORT),
     };
-    let path = file.to_owned();
-    let text = text.map_err(|error| Error::file("read", file, error))?;
+    let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
     let wrong = |at| Error::Text {
-        path: path.clone(),
+        path: file.clone(),
         at,
     };
     let assignments = dotenv::parse(&text).map_err(wrong)?;

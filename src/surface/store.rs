@@ -1,7 +1,7 @@
 //! `doorkey store`: making a store, verifying it, and who can read it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::stores::{self, Changed, Checked, Origin, Recipients};
 use crate::words::error::{Error, Trouble};
 use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
+use crate::words::named::{Named, location};
 use crate::world::environ::Started;
 
 /// Makes an embedded store and, where the user has none, a key.
@@ -23,28 +24,29 @@ use crate::world::environ::Started;
 /// # Errors
 /// Why it is not made.
 pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let dir = options.value("dir").unwrap_or("secrets".as_ref());
+    let dir = options.path("dir").unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
+    let label = location(&store);
     let place = Place {
-        store: Some(store.clone()),
+        store: Some(store),
         origin: Origin::Said,
         base: PathBuf::new(),
         scopes: Scopes::default(),
         config: Config::default(),
-        file: PathBuf::new(),
+        file: Named::default(),
     };
     let access = options.access(&place, &mut started, &BTreeSet::new(), &[], true);
-    let made = stores::init_age(Path::new(dir), &access).map_err(|trouble| Error::Store {
-        store: store.clone(),
+    let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
+        store: label.clone(),
         trouble,
     })?;
     if options.flag("json") {
         let new = made.new_key;
         return print_json(
-            &json!({"store": store, "recipient": made.recipient, "key": made.key, "newKey": new}),
+            &json!({"store": label, "recipient": made.recipient, "key": made.key, "newKey": new}),
         );
     }
-    log::info!(Done, store = &Label(&store); "{store} is made, readable for {}", made.recipient);
+    log::info!(Done, store = &Label(&label); "{label} is made, readable for {}", made.recipient);
     if made.new_key {
         log::info!(
             "the key is {}: keep a copy, without it no value can be read again",
@@ -97,7 +99,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
 /// Says what is not wrong, but should be known.
 fn warn(checked: &Checked) {
     if let Some((file, line)) = &checked.attributes {
-        let file = file.display();
+        let file = Named::from(file);
         log::warning!(
             Advice;
             "git may take the store's files for text and damage them; put the line \"{line}\" into {file}"

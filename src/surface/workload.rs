@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::options::Options;
@@ -115,7 +115,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
         account: account(options, "user")?,
         no_new_privs: options.flag("no-new-privs"),
         umask: mode(options, "umask")?,
-        folder: options.value("chdir").map(PathBuf::from),
+        folder: options.path("chdir"),
         argv0: options
             .value("argv0")
             .map(|name| environ::c_string(name.to_owned())),

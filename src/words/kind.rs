@@ -22,15 +22,11 @@ impl Error {
 impl Cause {
     fn kind(&self) -> &'static str {
         match self {
-            Cause::Malformed(_) => "malformed",
+            Cause::Malformed(_) | Cause::NoVariable => "malformed",
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
-            Cause::NotJson(_)
-            | Cause::NoMember(_)
-            | Cause::NotBase64(_)
-            | Cause::Nul
-            | Cause::NoVariable => "value",
+            Cause::NotJson(_) | Cause::NoMember(_) | Cause::NotBase64(_) | Cause::Nul => "value",
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
         }
@@ -45,9 +41,16 @@ impl Trouble {
             Trouble::Unreached { .. } => "unreachable",
             Trouble::Unreadable(_) => "unreadable",
             Trouble::Unwritable(_) => "unwritable",
-            Trouble::Corrupt(_) | Trouble::Outside | Trouble::BadRecipients(..) => "corrupt",
+            Trouble::Corrupt(_)
+            | Trouble::Conflict
+            | Trouble::Misplaced(_)
+            | Trouble::Unbound
+            | Trouble::Outside
+            | Trouble::BadRecipients(..) => "corrupt",
             Trouble::Absent(_)
             | Trouble::NoStore
+            | Trouble::NotListed
+            | Trouble::Nowhere(_)
             | Trouble::Deleted(_)
             | Trouble::Destroyed(_)
             | Trouble::NoMount(_)

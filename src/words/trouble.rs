@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::{Malformed, Os};
 use super::name::Name;
+use super::named::ShownPath;
 
 /// Why a store, or one scope of it, could not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,20 +199,25 @@ impl fmt::Display for Trouble {
             Trouble::NotAdmitted { method, why } => write!(f, "not admitted by {method}: {why}"),
             Trouble::Forbidden(path) => write!(
                 f,
-                "denied: the token may not use {path}, or is no longer valid; its policies must allow it"
+                "denied: the token may not use {}, or is no longer valid; its policies must allow it",
+                ShownPath(path)
             ),
             Trouble::Deleted(path) => {
+                let path = ShownPath(path);
                 write!(f, "{path} is deleted; undelete it, or set its secrets again")
             }
-            Trouble::Destroyed(path) => write!(f, "{path} is destroyed; set its secrets again"),
+            Trouble::Destroyed(path) => {
+                write!(f, "{} is destroyed; set its secrets again", ShownPath(path))
+            }
             Trouble::NoMount(mount) => {
+                let mount = ShownPath(mount);
                 write!(f, "nothing is mounted at {mount}; check the store's name")
             }
-            Trouble::NoDocument(paths) => write!(
-                f,
-                "none of {} exists; check the store's name, or set a secret",
-                paths.join(", ")
-            ),
+            Trouble::NoDocument(paths) => {
+                let paths: Vec<_> = paths.iter().map(|path| ShownPath(path).to_string()).collect();
+                let paths = paths.join(", ");
+                write!(f, "none of {paths} exists; check the store's name, or set a secret")
+            }
             Trouble::Setting(what) => f.write_str(what),
             Trouble::NotText => f.write_str(
                 "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",

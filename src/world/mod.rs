@@ -31,3 +31,4 @@ pub mod stdio;
 pub mod streams;
 pub mod swap;
 pub mod terminal;
+pub mod trust;

@@ -145,7 +145,7 @@ impl Drop for Deadline {
             if FOREIGN.load(Relaxed) {
                 // It waits until the workload's mask is back.
                 origin::mask(libc::SIG_BLOCK, 1 << (DEADLINE - 1));
-                libc::kill(libc::getpid(), DEADLINE);
+                process::send(process::To::Process(process::own()), DEADLINE);
             }
         }
     }

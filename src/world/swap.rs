@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
@@ -19,7 +18,7 @@ use super::draft::{self, Kind};
 use super::files::{RAMFS_MAGIC, is_absent};
 use crate::words::error::Error;
 use crate::words::log;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
 
 /// What a folder's group and others may have where it is for another user: to list it, at most.
 const WRITES: u32 = 0o022;
@@ -57,7 +56,7 @@ pub struct Identity(pub [u64; 2]);
 ///
 /// # Errors
 /// Why nothing can be delivered there.
-pub fn look(path: &Path, terms: &Terms) -> Result<(), Error> {
+pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
     judge_way(path, terms)?;
     let opened = match open(path, terms) {
         Err(error) if is_absent(&error) => open_any(path.parent().unwrap_or(path)),
@@ -67,7 +66,7 @@ pub fn look(path: &Path, terms: &Terms) -> Result<(), Error> {
             Ok(place)
         }
     };
-    let opened = opened.map_err(|why| Error::file("write to", path, why))?;
+    let opened = opened.map_err(|why| Error::file("write to", path.clone(), why))?;
     on_disk(path, &opened, terms)
 }
 
@@ -77,8 +76,8 @@ impl DeliveryFolder {
     ///
     /// # Errors
     /// Why nothing can be delivered there.
-    pub fn open(path: &Path, terms: &Terms) -> Result<Self, Error> {
-        let failed = |why| Error::file("write to", path, why);
+    pub fn open(path: &Named, terms: &Terms) -> Result<Self, Error> {
+        let failed = |why| Error::file("write to", path.clone(), why);
         judge_way(path, terms)?;
         let made = match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => true,
@@ -87,7 +86,7 @@ impl DeliveryFolder {
         };
         let place = open(path, terms).map_err(|error| refused(path, terms, error))?;
         if let Some(what) = judge(path, &place, terms)? {
-            log::warning!(Insecure; "{}: {what}", shown(path));
+            log::warning!(Insecure; "{path}: {what}");
         }
         on_disk(path, &place, terms)?;
         if made {
@@ -181,7 +180,7 @@ fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
     Ok(fcntl::open(path, flags, Mode::empty())?.into())
 }
 
-fn refused(path: &Path, terms: &Terms, why: io::Error) -> Error {
+fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
     let is_link = || {
         path.symlink_metadata()
             .is_ok_and(|found| found.is_symlink())
@@ -191,14 +190,14 @@ fn refused(path: &Path, terms: &Terms, why: io::Error) -> Error {
             path,
             "it is a link, which may lead elsewhere tomorrow; name the folder itself".to_owned(),
         ),
-        _ => Error::file("write to", path, why),
+        _ => Error::file("write to", path.clone(), why),
     }
 }
 
-fn on_disk(path: &Path, place: &File, terms: &Terms) -> Result<(), Error> {
+fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
     let kind = fstatfs(place).map(|found| found.filesystem_type());
     let kind: FsType =
-        kind.map_err(|errno| Error::file("write to", path, io::Error::from(errno)))?;
+        kind.map_err(|errno| Error::file("write to", path.clone(), io::Error::from(errno)))?;
     if terms.allow_disk || [TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind) {
         return Ok(());
     }
@@ -207,7 +206,7 @@ fn on_disk(path: &Path, place: &File, terms: &Terms) -> Result<(), Error> {
 }
 
 /// Whether somebody else decides where the path leads: links on its way have to be ours, or root's.
-fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
+fn judge_way(path: &Named, terms: &Terms) -> Result<(), Error> {
     if !terms.is_for_others() {
         return Ok(());
     }
@@ -219,7 +218,7 @@ fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
     match path.ancestors().skip(1).find_map(whose) {
         None => Ok(()),
         Some((link, owner)) => {
-            let link = shown(&link);
+            let link = path.with(link);
             let what = format!(
                 "the link {link} on the way there is the user {owner}'s, who decides where it \
                  leads; name the folder by its own path"
@@ -231,12 +230,12 @@ fn judge_way(path: &Path, terms: &Terms) -> Result<(), Error> {
 
 /// Whether others could exchange what is delivered in a folder, or have the next launch deliver
 /// elsewhere. What is to be said of one that is taken all the same: a mount is nobody's to move.
-fn judge(path: &Path, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
+fn judge(path: &Named, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
     let Some((user, group)) = terms.strangers() else {
         return Ok(None);
     };
     let status = place.metadata();
-    let status = status.map_err(|why| Error::file("write to", path, why))?;
+    let status = status.map_err(|why| Error::file("write to", path.clone(), why))?;
     let (owner, mode) = (status.uid(), status.mode() & 0o7777);
     let is_ours = [0, ours()].contains(&owner);
     if is_mount(place, &status) {
@@ -245,7 +244,7 @@ fn judge(path: &Path, place: &File, terms: &Terms) -> Result<Option<&'static str
         let warning = "other users can write there, and remove or exchange what is delivered";
         return Ok(others_write.then_some(warning));
     }
-    let place = shown(path);
+    let place = path;
     if !is_ours {
         let what = format!(
             "it belongs to the user {owner}, who can exchange what is delivered there (older \
@@ -294,11 +293,7 @@ fn is_mount(place: &File, status: &Metadata) -> bool {
     }
 }
 
-fn found(path: &Path, what: String) -> Error {
-    let place = shown(path);
+fn found(path: &Named, what: String) -> Error {
+    let place = path.to_string();
     Error::Found { place, what }
-}
-
-fn shown(path: &Path) -> String {
-    Shown(path.as_os_str().as_bytes()).to_string()
 }

@@ -6,6 +6,7 @@
 
 pub mod forms;
 mod key;
+mod message;
 pub mod needles;
 mod search;
 pub mod stream;

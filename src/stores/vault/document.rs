@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::answer::{self, trouble};
 use crate::pure::json;
 use crate::words::error::Trouble;
+use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
 use crate::world::http::Answer;
 
@@ -88,7 +89,7 @@ impl Document {
 /// where that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let unusable = || Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "the answer is no document".to_owned(),
     };
     let missing = answer.status == 404;

@@ -11,6 +11,7 @@ use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::log;
 use crate::words::name::{Name, Scope};
+use crate::words::named::ShownPath;
 use crate::world::duration;
 use crate::world::http::Answer;
 
@@ -240,7 +241,7 @@ fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
 
 fn no_answer(path: &str) -> Trouble {
     Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "the answer is not what was asked for".to_owned(),
     }
 }

@@ -1,6 +1,5 @@
 //! Who we are to the server, and the token that we get for it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use super::settings::{ACCOUNT, Reader, yes_or_no};
 use crate::stores::{credential, remote};
 use crate::words::error::{Os, Trouble};
 use crate::words::log;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::files::{self, KeyFile};
@@ -92,13 +92,13 @@ struct Given {
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
-    if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
-        let path = Path::new(file);
-        let file = credential::open(path)?;
+    let said = reader.0.path("token-file");
+    if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
+        let file = credential::open(&path)?;
         let token = token_in(&credential::trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            remove(&file, path)?;
+            remove(&file, &path)?;
         }
         return Ok(Some(token));
     }
@@ -124,7 +124,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     match home {
         Some(file) if files::exists(&file) => {
             once()?;
-            token_in(&credential::read(&file)?).map(Some)
+            token_in(&credential::read(&file.into())?).map(Some)
         }
         _ => Err(no_token()),
     }
@@ -209,18 +209,17 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
 
 /// A credential in a variable, or in the file that another names.
 fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    let file = reader.variable(&format!("{name}_FILE"));
-    credential::value_or_file(reader.secret(name), file)
+    let file = reader.path(&format!("{name}_FILE"));
+    credential::value_or_file(reader.secret(name), file.as_ref())
 }
 
 /// Removes the file itself that was read, as it was to be read once.
-fn remove(file: &KeyFile, path: &Path) -> Result<(), Trouble> {
+fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
     file.remove(path).map_err(|error| {
         let why = match error.raw_os_error() {
             Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
             _ => Os::from(error).to_string(),
         };
-        let path = path.display();
         Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
     })
 }
@@ -255,7 +254,7 @@ fn log_in(
         answer = ask(server, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
-        method: format!("{} at auth/{}", login.method, login.mount),
+        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
         why,
     };
     if answer.status >= 400 {
@@ -272,7 +271,7 @@ fn log_in(
             }
         });
     }
-    let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;
+    let opened = answer::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
     let auth = opened
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
@@ -298,8 +297,8 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
             let jwt = match given(reader, "JWT")? {
                 Some(jwt) => jwt,
                 None => {
-                    let named = remote::text(reader.0, ACCOUNT);
-                    credential::read(Path::new(named.unwrap_or(SERVICE_ACCOUNT)))?
+                    let named = remote::path(reader.0, ACCOUNT);
+                    credential::read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
                 }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})

@@ -277,7 +277,10 @@ impl Store for Vault {
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
         let instead = self.layout.instead();
-        format!("{} of {address} {namespace} {instead}", self.label)
+        format!(
+            "{} of {address} {namespace} {instead}",
+            self.context.location
+        )
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {

@@ -1,6 +1,5 @@
 //! How the server is reached: options, then the official clients' variables, then the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::answer;
@@ -8,6 +7,7 @@ use super::layout::clean;
 use crate::pure::option::{InFile, flag, value};
 use crate::stores::{Context, StoreOption, remote};
 use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::tls::{self, Pem};
@@ -109,7 +109,8 @@ pub const OPTIONS: &[StoreOption] = &[
         value("address", "URL", "The server's address"),
         InFile::Named,
     ),
-    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Always),
+    // A login's mount, in any namespace, may be set up to hand credentials on.
+    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Named),
     StoreOption::flag(
         value(
             "auth",
@@ -120,7 +121,7 @@ pub const OPTIONS: &[StoreOption] = &[
     ),
     StoreOption::flag(
         value("auth-path", "MOUNT", "Where the method is mounted"),
-        InFile::Always,
+        InFile::Named,
     ),
     StoreOption::flag(
         value("role", "NAME", "The role to log in with"),
@@ -221,10 +222,15 @@ impl Reader<'_> {
             || self.0.configured(id).and_then(yes_or_no) == Some(true)
     }
 
-    /// A variable's path, with its full name for messages.
-    fn path(&self, name: &str) -> Option<(String, PathBuf)> {
+    /// A variable's path.
+    pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
-        Some((format!("VAULT_{name}"), PathBuf::from(path)))
+        let bao = format!("BAO_{name}");
+        let full = match self.0.variable(&bao) {
+            Some(_) => bao,
+            None => format!("VAULT_{name}"),
+        };
+        Some(Named::new(full, path))
     }
 
     /// How the server is reached.
@@ -307,10 +313,7 @@ impl Reader<'_> {
     }
 
     fn tls(&self, shared: tls::Settings) -> tls::Settings {
-        let file = |name| {
-            let (setting, path) = self.path(name)?;
-            Some(Pem::File(setting, path))
-        };
+        let file = |name| self.path(name).map(Pem::File);
         let bytes = self.variable("CACERT_BYTES");
         let bytes =
             bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), answer::secret(text)));

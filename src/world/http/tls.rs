@@ -1,6 +1,6 @@
 //! Whom we trust, and who we are, in TLS 1.2 and 1.3.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,7 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files;
 
@@ -26,12 +27,31 @@ const SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What is written in PEM, after the name of the setting that gives it.
+/// What is written in PEM.
 pub enum Pem {
     /// In a file.
-    File(String, PathBuf),
-    /// Itself.
+    File(Named),
+    /// Itself, and the setting that holds it.
     Text(String, Secret),
+}
+
+impl Pem {
+    fn setting(&self) -> &str {
+        match self {
+            Pem::File(file) => file.setting(),
+            Pem::Text(setting, _) => setting,
+        }
+    }
+
+    fn read(&self) -> Result<Secret, Trouble> {
+        match self {
+            Pem::File(file) => {
+                let read = files::read(file, LARGEST).map(Secret::new);
+                read.map_err(|error| Trouble::Setting(file.cannot("read", error)))
+            }
+            Pem::Text(_, text) => Ok(Secret::new(text.expose().to_vec())),
+        }
+    }
 }
 
 /// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
@@ -39,8 +59,8 @@ pub enum Pem {
 pub struct Settings {
     /// Trusted certificates.
     pub trust: Option<Pem>,
-    /// A folder of files of trusted certificates, and the name of the setting that names it.
-    pub folder: Option<(String, PathBuf)>,
+    /// A folder of files of trusted certificates.
+    pub folder: Option<Named>,
     /// The file of the whole system's trust, where it is somewhere else.
     pub system: Option<Pem>,
     /// Our own certificate, and its key.
@@ -70,10 +90,12 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
             let secret = key.read()?;
             let secret = PrivateKeyDer::from_pem_slice(secret.expose())
                 .map_err(|_| unfit(key.setting(), "names no key in PEM"))?;
-            let why = "names a key that does not fit the certificate";
-            builder
-                .with_client_auth_cert(chain, secret)
-                .map_err(|_| unfit(key.setting(), why))?
+            builder.with_client_auth_cert(chain, secret).map_err(|_| {
+                unfit(
+                    key.setting(),
+                    "names a key that does not fit the certificate",
+                )
+            })?
         }
         _ => builder.with_no_client_auth(),
     };
@@ -83,29 +105,6 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
 
 fn unfit(setting: &str, what: &str) -> Trouble {
     Trouble::Setting(format!("{setting} {what}"))
-}
-
-impl Pem {
-    fn setting(&self) -> &str {
-        match self {
-            Pem::File(setting, _) | Pem::Text(setting, _) => setting,
-        }
-    }
-
-    fn read(&self) -> Result<Secret, Trouble> {
-        let (setting, path) = match self {
-            Pem::File(setting, path) => (setting, path),
-            Pem::Text(_, text) => return Ok(Secret::new(text.expose().to_vec())),
-        };
-        let read = files::read(path, LARGEST).map(Secret::new);
-        read.map_err(|error| {
-            let (path, why) = (path.display(), Os::from(error));
-            unfit(
-                setting,
-                &format!("names {path}, which can't be read: {why}"),
-            )
-        })
-    }
 }
 
 /// All certificates in a PEM text, of which there must be one.
@@ -121,14 +120,10 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     let mut roots = RootCertStore::empty();
     if let Some(trust) = &settings.trust {
         add(&mut roots, trust.setting(), trust.read()?.expose())?;
-    } else if let Some((setting, folder)) = &settings.folder {
-        let files = files::list(folder).map_err(|error| {
-            let (folder, why) = (folder.display(), Os::from(error));
-            unfit(
-                setting,
-                &format!("names {folder}, which can't be read: {why}"),
-            )
-        })?;
+    } else if let Some(folder) = &settings.folder {
+        let files = files::list(folder);
+        let files = files.map_err(|error| Trouble::Setting(folder.cannot("read", error)))?;
+        let setting = folder.setting();
         for file in files {
             // A folder of certificates may hold lists of revoked ones, too, and links to nowhere.
             if let Ok(text) = files::read(&file, LARGEST) {
