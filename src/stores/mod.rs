@@ -53,7 +53,7 @@ pub use crate::words::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
-    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, is_file,
+    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, instead, is_file,
     is_handed_over, is_same_kind, listing, needed, open, open_places, own_variables, passed,
     read_variables, schemes, schemes_of, spent, unnamed,
 };

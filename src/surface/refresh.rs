@@ -32,7 +32,8 @@ use crate::world::files;
 pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
     if let Some(name) = spent.first() {
         return Err(Error::Usage(format!(
-            "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
+            "--watch needs credentials that can be read again: {}",
+            stores::instead(name)
         )));
     }
     let given = ["env-file", "spec"].map(|id| options.paths(id));
