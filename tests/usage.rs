@@ -294,67 +294,6 @@ fn each_message_is_one_line() {
     );
 }
 
-#[test]
-fn log_lines_as_json() {
-    let place = Place::with_store();
-    place.set("team", "a", "x");
-    let lines = |run: support::Run| -> Vec<(String, String)> {
-        let ended = run.env("DOORKEY_LOG_FORMAT", "json").end();
-        assert_eq!(ended.out(), "");
-        let err = ended.timeless();
-        let line = |line: &str| {
-            let object: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(line).unwrap();
-            let keys: Vec<_> = object.keys().map(String::as_str).collect();
-            assert_eq!(keys, ["level", "message", "time"]);
-            let text = |key: &str| object[key].as_str().unwrap().to_owned();
-            let time = text("time");
-            assert!(
-                time.len() == 24 && time.ends_with('Z') && time.is_ascii(),
-                "{time}"
-            );
-            (text("level"), text("message"))
-        };
-        err.lines().map(line).collect()
-    };
-    let pair = |level: &str, message: &str| (level.to_owned(), message.to_owned());
-    assert_eq!(
-        lines(place.run(["true"]).env("X", "secret:a")),
-        [pair(
-            "info",
-            "1 reference resolved: 1 from team of age:secrets in T ms"
-        )]
-    );
-    assert_eq!(
-        lines(place.run(["--log-level", "trace", "true"])),
-        [pair("debug", "no references")]
-    );
-    let hint = "not found in team of age:secrets; create it, or allow its absence with '?'";
-    assert_eq!(
-        lines(
-            place
-                .run(["true"])
-                .env("X", "secret:none")
-                .env("Y\n", "secret:nothing")
-        ),
-        [
-            pair("error", &format!("X: secret:none: {hint}")),
-            pair("error", &format!("Y\\n: secret:nothing: {hint}")),
-        ]
-    );
-    assert_eq!(
-        lines(place.run(["no such\n\"command\""])),
-        [pair("error", "no such\\n\"command\": command not found")]
-    );
-    assert_eq!(
-        lines(place.run(["--timeout", "x", "true"])),
-        [pair(
-            "error",
-            "--timeout must be a duration above zero, such as 30s or 500ms"
-        )]
-    );
-}
-
 /// Help, of the program and of every subcommand, fits a terminal of 80 columns.
 #[test]
 fn help_fits_a_screen() {

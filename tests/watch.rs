@@ -263,22 +263,21 @@ fn lines_are_json_where_that_is_wanted() {
     let mut watched = Watched::start(watch(&place, &["--log-format=json"], SAYS));
     let line = |watched: &mut Watched| {
         let line: serde_json::Value = serde_json::from_str(&watched.saying()).unwrap();
-        let text = |key: &str| line[key].as_str().unwrap().to_owned();
-        (text("level"), text("message"))
+        ["level", "event", "variable", "message"]
+            .map(|key| line[key].as_str().unwrap_or_default().to_owned())
     };
     line(&mut watched);
     watched.shows("began one");
     put(&place, "a", "two");
     watched.refresh();
-    let changed = ("info", "changed: A; the command is launched anew");
-    let changed = (changed.0.to_owned(), changed.1.to_owned());
-    assert_eq!(line(&mut watched), changed);
+    let changed = "changed: A; the command is launched anew";
+    assert_eq!(line(&mut watched), ["info", "changed", "A", changed]);
     line(&mut watched);
     watched.shows("began two");
     remove(&place, "a");
     watched.refresh();
     let lost = LOST.trim_start_matches("warning: ").to_owned();
-    assert_eq!(line(&mut watched), ("warning".to_owned(), lost));
+    assert_eq!(line(&mut watched), ["warning", "lost", "A", &lost]);
     watched.stop();
 }
 

@@ -13,6 +13,7 @@ use super::answers::{Answered, Answers, Question};
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Answer, Found};
 use crate::words::error::{Error, Os, Trouble};
+use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
 use crate::words::secret::Secret;
 use crate::world::{files, random};
@@ -105,7 +106,7 @@ impl Cache {
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warn!("the cache {} is not written: {why}", self.file.display());
+            log::warning!(Cache; "the cache {} is not written: {why}", self.file.display());
         }
     }
 
@@ -145,7 +146,8 @@ impl Cache {
             )));
         }
         restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
-        log::warn!(
+        log::warning!(
+            Cache, kind = why.kind();
             "{why}; the values of {shown} ago are used, from the cache {}",
             self.file.display()
         );
@@ -155,11 +157,11 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warn!("the cache {} is removed", self.file.display()),
+            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file.display()),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warn!("the cache {} can't be removed: {why}", self.file.display());
+                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file.display());
             }
         }
     }

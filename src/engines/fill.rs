@@ -7,6 +7,7 @@ use super::deliver::Deliveries;
 use crate::pure::{filter, json};
 use crate::stores::Answer;
 use crate::words::error::Cause;
+use crate::words::log;
 use crate::words::name::Scope;
 use crate::words::reference::{Part, Reference, Scoped, Target, Value};
 
@@ -127,7 +128,7 @@ pub fn piece<'a>(
             match target {
                 Target::Scoped(scoped) => Err(answers.missing(scoped)),
                 Target::Direct(place) if !document && answers.leaves_out(target) => {
-                    log::warn!("{place} is missing, and left out");
+                    log::warning!(LeftOut, reference = place; "{place} is missing, and left out");
                     Ok(None)
                 }
                 Target::Direct(_) => Err(Cause::Absent {

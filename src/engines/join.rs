@@ -7,6 +7,7 @@ use std::io;
 use crate::pure::environment::{Block, value_in};
 use crate::pure::proc::{Stat, entries};
 use crate::words::error::{Error, Unjoinable};
+use crate::words::log;
 use crate::words::secret::Secret;
 use crate::world::attributes::Attributes;
 use crate::world::proc;
@@ -27,7 +28,7 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
         return Err(Unjoinable::NoProc.into());
     }
     let (process, found) = find(named.unwrap_or(1))?;
-    ::log::debug!("the workload is process {process}");
+    log::debug!("the workload is process {process}");
     // Nobody may look into it until then, and it can't be told by its file.
     let is_below_supervisor =
         || proc::stat(found.parent).is_ok_and(|above| above.workload() == Some(process));
@@ -144,7 +145,7 @@ fn take_account(process: i32) -> Result<String, Error> {
     if attributes.faults().is_empty() {
         attributes.change_user()?;
     } else {
-        ::log::debug!(
+        log::debug!(
             "the command does not get the workload's user {name}, or not its groups: that takes CAP_SETUID and CAP_SETGID"
         );
     }
@@ -163,7 +164,7 @@ fn take_files(process: i32, account: &str) -> Result<(), Error> {
         } else {
             ""
         };
-        ::log::debug!("descriptor {number} is the workload's file{instead}");
+        log::debug!("descriptor {number} is the workload's file{instead}");
     }
     Ok(())
 }

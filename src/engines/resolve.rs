@@ -12,6 +12,7 @@ use crate::pure::environment::{Environment, refusal};
 use crate::pure::scope::Scopes;
 use crate::stores::{Depth, Store};
 use crate::words::error::{Error, Fault, Trouble};
+use crate::words::log::{self, Label, Phase};
 use crate::words::name::{Name, Scope};
 use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
 
@@ -106,6 +107,7 @@ pub fn resolve<'a, 'e>(
     depth: Depth,
     cache: Option<&Cache>,
 ) -> Resolved<'a, 'e> {
+    let _phase = log::begin(Phase::Fetch);
     let mut answers = Answers::none(stores, scopes);
     let asks = depth == Depth::Values && stores.all().next().is_some();
     let asked = questions(&assembled);
@@ -227,6 +229,7 @@ impl<'e> Resolved<'_, 'e> {
         self,
         mut see: impl FnMut(&[u8], &Filled<'_>),
     ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
+        let _phase = log::begin(Phase::Fill);
         let Resolved {
             mut environment,
             values,
@@ -267,7 +270,10 @@ impl<'e> Resolved<'_, 'e> {
         for (name, scope, _) in answers.values() {
             match scope {
                 Some(scope) => {
-                    log::debug!("{name} comes from {scope}");
+                    log::debug!(
+                        Found, reference = &Label(&name), scope = scope;
+                        "{name} comes from {scope}"
+                    );
                     *summary.scopes.entry(scope.clone()).or_default() += 1;
                 }
                 None => summary.direct += 1,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Access;
 use crate::words::error::{Os, Trouble};
+use crate::words::log::{self, Phase};
 use crate::words::secret::Secret;
 use crate::world::files;
 use crate::world::http::{
@@ -70,12 +71,15 @@ pub trait Service: Sized {
     fn log_out(&self, _session: Self::Session, _remote: &Remote<Self>) {}
 }
 
+/// Something that is made once, or why it can't be.
+type Made<T> = Result<Arc<T>, Trouble>;
+
 /// The servers of a store, and our session; both are made when they are first needed.
 pub struct Remote<S: Service> {
     service: S,
     deadline: Option<Instant>,
-    client: OnceLock<Result<Arc<Client>, Trouble>>,
-    servers: Mutex<BTreeMap<S::Host, Result<Arc<Server>, Trouble>>>,
+    client: OnceLock<Made<Client>>,
+    servers: Mutex<BTreeMap<S::Host, Made<Server>>>,
     session: Mutex<Option<S::Session>>,
 }
 
@@ -105,7 +109,7 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
-    pub fn server(&self, host: &S::Host) -> Result<Arc<Server>, Trouble> {
+    pub fn server(&self, host: &S::Host) -> Made<Server> {
         let mut servers = lock(&self.servers);
         if let Some(server) = servers.get(host) {
             return server.clone();
@@ -126,7 +130,10 @@ impl<S: Service> Remote<S> {
         let mut session = lock(&self.session);
         let session = match &mut *session {
             Some(session) => session,
-            none => none.insert(self.service.log_in(self)?),
+            none => {
+                let _phase = log::begin(Phase::Login);
+                none.insert(self.service.log_in(self)?)
+            }
         };
         Ok(then(session))
     }
@@ -252,12 +259,13 @@ pub fn check_way(
     if address.is_plain() {
         if !address.is_loopback() {
             let host = address.host();
-            log::warn!(
+            log::warning!(
+                Insecure;
                 "http to {host}: the token and the values can be read on the way; use https"
             );
         }
     } else if let Some(setting) = unverified {
-        log::warn!("{setting}: anybody on the way can be the server");
+        log::warning!(Insecure; "{setting}: anybody on the way can be the server");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::pure::config::{self, Config};
 use crate::pure::scope::Scopes;
 use crate::stores::{self, OfMain, Origin};
 use crate::words::error::Error;
+use crate::words::log;
 use crate::words::shown::Shown;
 use crate::world::files;
 
@@ -37,10 +38,11 @@ impl Options {
         for above in start.ancestors() {
             let file = above.join("doorkey.toml");
             if files::exists(&file) {
-                ::log::debug!("settings come from {}", file.display());
+                log::debug!("settings come from {}", file.display());
                 let config = read(&file, false)?;
                 for setting in &config.ignored {
-                    ::log::warn!(
+                    log::warning!(
+                        Ignored;
                         "{}: {setting} counts only in a file that --config names; ignored",
                         file.display()
                     );

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use crate::words::error::Error;
+use crate::words::log;
 use crate::words::shown::Shown;
 use crate::world::{files, program};
 
@@ -23,6 +24,6 @@ pub fn install(options: &Options) -> Result<ExitCode, Error> {
     let mut own = own.map_err(|why| Error::file("read", path, why))?;
     program::install(&mut own, &to).map_err(|why| Error::file("write", &to, why))?;
     let shown = Shown(to.as_os_str().as_encoded_bytes());
-    ::log::info!("{shown} is installed");
+    log::info!(Done; "{shown} is installed");
     Ok(ExitCode::SUCCESS)
 }

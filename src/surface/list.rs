@@ -13,6 +13,7 @@ use super::target::{Target, name};
 use super::{print, print_json};
 use crate::stores::{Depth, Record};
 use crate::words::error::{Error, Trouble};
+use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
 use crate::world::{memory, terminal};
@@ -145,7 +146,10 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
                 .store
                 .record(&scope, &name)
                 .unwrap_or_else(|trouble| {
-                    ::log::warn!("{name} in {scope}: {trouble}");
+                    log::warning!(
+                        Fault, reference = &name, scope = &scope, kind = trouble.kind();
+                        "{name} in {scope}: {trouble}"
+                    );
                     None
                 });
             items.push(Item {
@@ -188,7 +192,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         .collect();
     let printed = print(&table(&head, &rows, options.is_colourful()));
     if let Some(next) = next {
-        ::log::info!("there are more: go on with --after {next}");
+        log::info!("there are more: go on with --after {next}");
     }
     printed
 }

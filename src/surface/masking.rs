@@ -4,6 +4,7 @@ use super::options::Options;
 use crate::engines::init::Supervised;
 use crate::pure::mask::needles::{Needles, too_short};
 use crate::words::error::Error;
+use crate::words::log::{self, Label};
 use crate::words::secret::Secret;
 
 /// How many bytes are looked for at least.
@@ -48,7 +49,10 @@ impl Sought {
         short.dedup();
         if !short.is_empty() {
             let short = short.join(", ");
-            ::log::warn!("not masked, as shorter than {window} bytes (--mask-min): {short}");
+            log::warning!(
+                MaskedShort, reference = &Label(&short);
+                "not masked, as shorter than {window} bytes (--mask-min): {short}"
+            );
         }
         supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes());
         Ok(())

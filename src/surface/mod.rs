@@ -9,7 +9,7 @@ mod given;
 mod install;
 mod join;
 mod list;
-mod log;
+mod logger;
 mod masking;
 mod options;
 mod refresh;
@@ -33,6 +33,7 @@ use self::options::Options;
 use crate::engines::init;
 use crate::stores::How;
 use crate::words::error::Error;
+use crate::words::log::{self, Event, Level};
 use crate::world::environ::{self, Started};
 use crate::world::{exec, origin, stdio};
 
@@ -67,10 +68,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            log::start(::log::LevelFilter::Info, log::Format::Text);
-            for line in error.lines() {
-                ::log::error!("{line}");
-            }
+            logger::start(Level::INFO, logger::Format::Text);
+            log::say_faults(Level::ERROR, Event::Fault, "", &error);
             ExitCode::from(error.exit_code(launching))
         }
     }
@@ -125,7 +124,7 @@ fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode,
 
 /// What is no subcommand that does something: help, the version, or a usage error.
 fn tree(arguments: &[OsString]) -> Result<ExitCode, Error> {
-    log::start(::log::LevelFilter::Info, log::Format::Text);
+    logger::start(Level::INFO, logger::Format::Text);
     let program = OsString::from("doorkey");
     match cli::tree().try_get_matches_from(std::iter::once(&program).chain(arguments)) {
         Ok(_) => Err(Error::Usage(

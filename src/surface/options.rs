@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::log::LevelFilter;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
 use super::cli::Leaf;
 use super::configuration::Place;
 use super::given::{Given, variable};
-use super::log::{self, Format};
+use super::logger::{self, Format};
 use crate::engines::assemble::Sources;
 use crate::engines::cache::Cache;
 use crate::pure::environment::lookup;
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::words::error::Error;
+use crate::words::log::Level;
 use crate::words::name::Name;
 use crate::world::environ::{Started, c_string};
 use crate::world::{duration, terminal};
@@ -60,7 +60,7 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                log::start(LevelFilter::Info, likely_format(arguments, environment));
+                logger::start(Level::INFO, likely_format(arguments, environment));
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -74,18 +74,18 @@ impl Options {
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
-        log::start(LevelFilter::Info, Format::Text);
+        logger::start(Level::INFO, Format::Text);
         started?;
         Ok(options)
     }
 
     fn start_log(&self) -> Result<(), Error> {
         let level = match self.text("log-level")?.unwrap_or("info") {
-            "trace" => LevelFilter::Trace,
-            "debug" => LevelFilter::Debug,
-            "info" => LevelFilter::Info,
-            "warn" | "warning" => LevelFilter::Warn,
-            "error" | "critical" => LevelFilter::Error,
+            "trace" => Level::TRACE,
+            "debug" => Level::DEBUG,
+            "info" => Level::INFO,
+            "warn" | "warning" => Level::WARN,
+            "error" | "critical" => Level::ERROR,
             _ => return Err(self.usage("log-level", "must be trace, debug, info, warn or error")),
         };
         let format = match self.text("log-format")?.unwrap_or("text") {
@@ -94,11 +94,11 @@ impl Options {
             _ => return Err(self.usage("log-format", "must be text or json")),
         };
         let level = if self.flag("quiet") {
-            LevelFilter::Error
+            Level::ERROR
         } else {
             level
         };
-        log::start(level, format);
+        logger::start(level, format);
         Ok(())
     }
 

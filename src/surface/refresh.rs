@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::logger;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
@@ -17,6 +18,7 @@ use crate::pure::digest::keyed;
 use crate::pure::signal;
 use crate::stores::{self, Access, Depth};
 use crate::words::error::Error;
+use crate::words::log::{self, Event, Label, Level};
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
 use crate::world::{files, memory};
@@ -67,10 +69,10 @@ pub fn refresh(
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
     // The launch has said already what else there is to warn of.
-    let level = ::log::max_level();
-    if level < ::log::LevelFilter::Debug {
-        ::log::set_max_level(::log::LevelFilter::Error);
-    }
+    let level = match logger::shows(Level::DEBUG) {
+        true => Level::DEBUG,
+        false => logger::set_level(Level::ERROR),
+    };
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
         let mut digests = Vec::new();
         let (_, deliveries, _) = resolved.fill(|name, filled| {
@@ -78,7 +80,7 @@ pub fn refresh(
         })?;
         Ok((digests, deliveries))
     });
-    ::log::set_max_level(level);
+    logger::set_level(level);
     let outcome =
         fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
@@ -108,7 +110,7 @@ fn compared(
     watching: &Watching,
 ) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
-        ::log::info!("secrets can be fetched again");
+        log::info!(Recovered; "secrets can be fetched again");
     }
     let changed = changed(&known.digests, &digests);
     if changed.is_empty() {
@@ -122,7 +124,8 @@ fn compared(
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
-    ::log::info!("changed: {}; {then}", changed.join(", "));
+    let names = changed.join(", ");
+    log::info!(Changed, variable = &Label(&names); "changed: {names}; {then}");
     Ok(Outcome::Changed(digests))
 }
 
@@ -142,9 +145,8 @@ fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
     // The jitter is the supervisor's.
     let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-    for line in error.lines() {
-        ::log::warn!("secrets not fetched again, next try in about {next}: {line}");
-    }
+    let before = format!("secrets not fetched again, next try in about {next}: ");
+    log::say_faults(Level::WARN, Event::Unfetched, &before, error);
     Outcome::Failed
 }
 
@@ -158,12 +160,10 @@ fn lost(error: &Error, known: &Known, watching: &Watching, key: &[u8; 32]) -> Ou
     };
     let is_known = known.lost == Some(digest);
     let level = match is_known && !watching.stop_on_loss {
-        true => ::log::Level::Debug,
-        false => ::log::Level::Warn,
+        true => Level::DEBUG,
+        false => Level::WARN,
     };
-    for line in lines {
-        ::log::log!(level, "{then}: {line}");
-    }
+    log::say_faults(level, Event::Lost, &format!("{then}: "), error);
     Outcome::Lost(digest)
 }
 

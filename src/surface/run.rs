@@ -5,11 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::log::Level;
-
 use super::masking::Sought;
 use super::options::Options;
-use super::{log, refresh, workload};
+use super::{logger, refresh, workload};
 use crate::engines::assemble::{Assembled, Sources, assemble};
 use crate::engines::deliver::{self, Files};
 use crate::engines::fill::Piece;
@@ -19,6 +17,7 @@ use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores::{self, Depth};
 use crate::words::error::Error;
+use crate::words::log::{self, Label, Phase};
 use crate::world::duration;
 use crate::world::environ::Started;
 use crate::world::memory;
@@ -69,6 +68,7 @@ pub fn run(
             }
             Ok((filled, used))
         })?;
+    let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
     drop(options);
@@ -84,7 +84,9 @@ pub fn run(
     std::mem::forget(supervised);
     let account = attributes.account.as_ref();
     let owner = account.map(|(account, _)| account.owner());
-    let error = match deliveries.write(owner) {
+    let written = deliveries.write(owner);
+    drop(ending);
+    let error = match written {
         Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
         Err(error) => error,
     };
@@ -113,12 +115,14 @@ pub fn answered<T>(
     then: impl FnOnce(Resolved<'_, 'static>, Used) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let began = Instant::now();
+    let assembling = log::begin(Phase::Assemble);
     let place = options.place()?;
     let mut assembled = assemble(&started.environment, &options.sources(&place)?);
     let location = place.store.as_deref();
     let all = options.flag("all");
     let scoped = all || resolve::has_scoped(&assembled);
     let words = std::mem::take(&mut assembled.words);
+    drop(assembling);
     let environment = began.elapsed();
     let mut access = options.access(&place, started, &words, &assembled.kept);
     access.scopes = place.scopes.in_force();
@@ -186,7 +190,7 @@ pub fn deadline_for(options: &Options, code: u8, outcome: &str) -> Result<Deadli
     let timeout = options.timeout()?;
     let timeout_shown = humantime::format_duration(timeout);
     let message = format!("gave up after {timeout_shown} (--timeout); {outcome}");
-    let message = log::line(log::format(), Level::Error, &message);
+    let message = logger::error("timeout", &message);
     let deadline = signals::deadline(timeout, message, code);
     deadline.map_err(|error| Error::file("start", "a timer", error))
 }
@@ -195,7 +199,7 @@ pub fn deadline_for(options: &Options, code: u8, outcome: &str) -> Result<Deadli
 /// there is nothing to tell, and doorkey stays silent.
 fn say(summary: &Summary, used: &Used, began: Instant) {
     if used.stores.is_empty() {
-        return ::log::debug!("no references");
+        return log::debug!("no references");
     }
     let store = used.stores.join(" and ");
     let mut scopes: Vec<_> = summary
@@ -215,8 +219,11 @@ fn say(summary: &Summary, used: &Used, began: Instant) {
     let plural = if references == 1 { "" } else { "s" };
     let all = began.elapsed();
     let rest = all.saturating_sub(used.environment + used.answers);
-    let [all, environment, answers, rest] =
+    let [took, environment, answers, rest] =
         [all, used.environment, used.answers, rest].map(duration::shown);
-    ::log::info!("{references} reference{plural} resolved: {scopes} of {store} in {all}");
-    ::log::debug!("environment in {environment}, stores in {answers}, the rest in {rest}");
+    log::info!(
+        Resolved, store = &Label(&store), elapsed = all;
+        "{references} reference{plural} resolved: {scopes} of {store} in {took}"
+    );
+    log::debug!("environment in {environment}, stores in {answers}, the rest in {rest}");
 }

@@ -11,6 +11,7 @@ use super::target::{Target, confirm, name, unreadable};
 use crate::pure::dotenv;
 use crate::stores::How;
 use crate::words::error::{Error, Os, Trouble};
+use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
 use crate::world::environ::Started;
@@ -141,7 +142,8 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
         return super::print(lines.collect::<String>().as_bytes());
     }
     let (count, over) = (values.len(), existing.len());
-    ::log::info!(
+    log::info!(
+        Done, scope = &scope, store = &Label(target.store.label());
         "{count} stored in {scope} of {}, {over} of them in place of others",
         target.store.label()
     );
@@ -162,7 +164,10 @@ fn report(
         return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
     }
     let preposition = if done == "removed" { "from" } else { "in" };
-    ::log::info!("{name} is {done} {preposition} {scope} of {store}");
+    log::info!(
+        Done, reference = name, scope = scope, store = &Label(store);
+        "{name} is {done} {preposition} {scope} of {store}"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,6 +14,7 @@ use crate::pure::config::Config;
 use crate::pure::scope::Scopes;
 use crate::stores::{self, Changed, Origin, Recipients};
 use crate::words::error::{Error, Trouble};
+use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
 use crate::world::memory;
@@ -45,14 +46,14 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             &json!({"store": store, "recipient": made.recipient, "key": made.key, "newKey": new}),
         );
     }
-    ::log::info!("{store} is made, readable for {}", made.recipient);
+    log::info!(Done, store = &Label(&store); "{store} is made, readable for {}", made.recipient);
     if made.new_key {
-        ::log::info!(
+        log::info!(
             "the key is {}: keep a copy, without it no value can be read again",
             made.key
         );
     } else {
-        ::log::info!("its key is the one of {}", made.key);
+        log::info!("its key is the one of {}", made.key);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,7 +79,8 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
     }
     if checked.findings.is_empty() {
         let label = target.store.label();
-        ::log::info!(
+        log::info!(
+            Done, store = &Label(label);
             "{label} is sound: {} secrets in {} scopes",
             checked.secrets,
             checked.scopes
@@ -163,18 +165,19 @@ fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitC
 
 fn say(changed: &Changed, what: &str, adding: bool) {
     let (readers, rewritten) = (changed.recipients.len(), changed.rewritten.len());
-    ::log::info!(
+    log::info!(
+        Done, store = &Label(what);
         "{what} is readable for {readers} recipients; {rewritten} secrets are encrypted anew"
     );
     for scope in &changed.left {
-        ::log::info!("{scope} has recipients of its own, which are left as they are");
+        log::info!("{scope} has recipients of its own, which are left as they are");
     }
     if !adding {
-        ::log::warn!(
+        log::warning!(
             "whoever was removed may have read every value until now, and can still read old copies"
         );
         for path in paths(&changed.covered) {
-            ::log::warn!("rotate {path}");
+            log::warning!(Rotate, reference = &Label(&path); "rotate {path}");
         }
     }
 }

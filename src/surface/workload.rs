@@ -5,13 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::masking;
 use super::options::Options;
+use super::{logger, masking};
 use crate::engines::init::{OnChange, Settings, Supervised, Watching};
 use crate::pure::account::{self, Account, Unknown};
 use crate::pure::limit;
 use crate::pure::signal::{self, Map, Signal};
 use crate::words::error::Error;
+use crate::words::log::{self, Level};
 use crate::world::attributes::Attributes;
 use crate::world::environ::{self, Started};
 use crate::world::{duration, files, process};
@@ -51,18 +52,18 @@ pub fn prepare(
             .take()
             .map_or_else(Vec::new, |inner| inner.places);
         if !supervised.reaps {
-            ::log::warn!("the system does not let doorkey take in orphans of the command");
+            log::warning!("the system does not let doorkey take in orphans of the command");
         }
     } else if process::own() == 1 && options.values("command").first().is_some_and(is_shell) {
-        ::log::debug!(
+        log::debug!(
             "doorkey is PID 1 and becomes a shell, which forwards no signals; --init does, and reaps orphans"
         );
     }
-    if ::log::log_enabled!(::log::Level::Debug) {
+    if logger::shows(Level::DEBUG) {
         let in_force = |id: &&str| options.flag(id) || options.value(id).is_some();
         let in_force: Vec<&str> = OPTIONS.iter().copied().filter(in_force).collect();
         if !in_force.is_empty() {
-            ::log::debug!("in force for the command: {}", in_force.join(", "));
+            log::debug!("in force for the command: {}", in_force.join(", "));
         }
     }
     Ok(attributes)

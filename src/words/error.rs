@@ -257,12 +257,17 @@ impl Error {
         }
     }
 
+    /// Each error by itself.
+    pub fn each(&self) -> Vec<&Error> {
+        match self {
+            Error::All(errors) => errors.iter().flat_map(Error::each).collect(),
+            one => vec![one],
+        }
+    }
+
     /// The lines to say, each one error.
     pub fn lines(&self) -> Vec<String> {
-        match self {
-            Error::All(errors) => errors.iter().flat_map(Error::lines).collect(),
-            one => vec![one.to_string()],
-        }
+        self.each().iter().map(ToString::to_string).collect()
     }
 }
 

@@ -2,7 +2,9 @@
 
 pub mod error;
 pub mod grammar;
+pub mod kind;
 pub mod location;
+pub mod log;
 pub mod name;
 pub mod reference;
 pub mod secret;

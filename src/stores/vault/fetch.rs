@@ -9,6 +9,7 @@ use super::document::{self, Document, Read};
 use super::layout::{Mount, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::world::duration;
 use crate::world::http::Answer;
@@ -83,10 +84,10 @@ impl Vault {
         let began = Instant::now();
         self.read_round(wanted.iter_mut().collect())?;
         self.settle_mounts(&mut wanted)?;
+        let took = began.elapsed();
         log::debug!(
-            "{} documents fetched in {}",
-            wanted.len(),
-            duration::shown(began.elapsed())
+            Fetched, elapsed = took;
+            "{} documents fetched in {}", wanted.len(), duration::shown(took)
         );
         let mut known = self.known();
         for wanted in wanted {

@@ -12,6 +12,7 @@ use super::layout::encoded;
 use super::settings::{Reader, yes_or_no};
 use crate::stores::remote::{self, in_file};
 use crate::words::error::{Os, Trouble};
+use crate::words::log;
 use crate::words::secret::Secret;
 use crate::world::http::{self, Answer, Method, Request, Server};
 use crate::world::{duration, files};
@@ -59,7 +60,8 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
     let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
     let Some(given) = given else {
         let session = log_in(reader, server, revokes_ours, wrapped)?;
-        log::debug!("logged in in {}", duration::shown(began.elapsed()));
+        let took = began.elapsed();
+        log::debug!(LoggedIn, elapsed = took; "logged in in {}", duration::shown(took));
         return Ok(session);
     };
     if wrapped || given.wrapped {
@@ -394,16 +396,21 @@ impl Session {
         let deadline = server.client().deadline().min(began + REVOKING);
         match server.ask_until(request, deadline) {
             Ok(answer) if answer.status < 400 => {
-                log::debug!("token revoked in {}", duration::shown(began.elapsed()));
+                let took = began.elapsed();
+                log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
             }
             Ok(answer) => {
                 let status = answer.status;
-                log::warn!(
+                log::warning!(
+                    NotRevoked;
                     "the token is not revoked, and lives on until it expires: status {status}"
                 );
             }
             Err(trouble) => {
-                log::warn!("the token is not revoked, and lives on until it expires: {trouble}");
+                log::warning!(
+                    NotRevoked, kind = trouble.kind();
+                    "the token is not revoked, and lives on until it expires: {trouble}"
+                );
             }
         }
     }

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::words::error::Trouble;
 use crate::words::location::{Misfit, Part};
+use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
 use crate::words::secret::Secret;
 use crate::world::http::{self, Method, Request, Server, Settings};
@@ -75,7 +76,8 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let reader = Reader(context);
     let layout = Layout::new(place, &reader)?;
     if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
-        log::warn!(
+        log::warning!(
+            Ignored;
             "VAULT_FROM_PATH does nothing here; name the document with --team-path, and give --all"
         );
     }

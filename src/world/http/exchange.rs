@@ -12,6 +12,7 @@ use super::failure::{Failure, failure};
 use super::gate::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::secret::Secret;
 use crate::world::random;
 
@@ -92,7 +93,7 @@ impl Exchange {
                     }
                 },
             };
-            log::debug!("{what}: try {tries}: {last}");
+            log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
             let left = deadline.saturating_duration_since(Instant::now());
             let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;

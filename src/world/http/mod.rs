@@ -25,6 +25,7 @@ use self::gate::{Gate, Opening};
 pub use self::message::{Answer, FORM, Header, JSON, MERGE_PATCH, Request, Verdict};
 use super::terminal;
 use crate::words::error::Trouble;
+use crate::words::log;
 use crate::words::secret::Secret;
 pub use reqwest::Method;
 
@@ -172,7 +173,7 @@ impl Client {
                         silent = false;
                         let waiting = asked.iter().find(|(_, answer)| answer.is_none());
                         if let Some((exchange, _)) = waiting {
-                            log::info!("waiting for {}", exchange.waiting());
+                            log::info!(Waiting; "waiting for {}", exchange.waiting());
                         }
                     }
                 }
