@@ -33,6 +33,8 @@
 //! `tests/layers.rs` holds.
 
 mod age;
+mod aws;
+mod aws_sm;
 mod context;
 mod dir;
 mod folder;

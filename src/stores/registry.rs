@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::{Access, Context, Opened};
-use super::{Store, age, dir, remote, settings, vault};
+use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
 use crate::pure::option::{InFile, Opt, Takes};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
@@ -129,6 +129,20 @@ pub static KINDS: &[Kind] = &[
             hands_over: vault::is_login,
         }),
         open: vault::open,
+    },
+    Kind {
+        schemes: &["aws-sm"],
+        place: "PREFIX",
+        heading: "AWS Secrets Manager",
+        options: aws::OPTIONS,
+        splits: true,
+        variables: aws::VARIABLES,
+        direct: Some(Places {
+            judge: aws_sm::judge,
+            hands_over: |_| false,
+        }),
+        open: aws_sm::open,
+        ..NOTHING
     },
 ];
 

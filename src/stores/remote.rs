@@ -95,6 +95,11 @@ impl<S: Service> Remote<S> {
         }
     }
 
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
+    }
+
     /// What all servers have in common, those included that only a login has to do with.
     ///
     /// # Errors
