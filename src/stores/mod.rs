@@ -53,9 +53,9 @@ pub use crate::words::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
-    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, is_file,
-    is_handed_over, is_same_kind, open, open_places, own_variables, passed, read_variables,
-    schemes, schemes_of, spent, unnamed,
+    KINDS, Kind, NOTHING, Places, StoreOption, Use, configurable, credentials, flags, forms,
+    is_file, is_handed_over, is_same_kind, kinds, open, open_places, own_variables, passed,
+    read_variables, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

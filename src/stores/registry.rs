@@ -2,7 +2,7 @@
 //! and the texts of faults know of any store is made from it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context, Opened};
 use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
@@ -12,6 +12,7 @@ use crate::words::location::{Location, Misfit, Scheme};
 use crate::words::reference::Direct;
 
 /// A kind of store.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// What stands before the colon: of a store's name, and of references to single places in it.
     pub schemes: &'static [&'static str],
@@ -75,6 +76,7 @@ pub enum Use {
 }
 
 /// The single places of a kind of store.
+#[derive(Clone, Copy)]
 pub struct Places {
     /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
     pub judge: fn(Location) -> Result<Location, Misfit>,
@@ -83,7 +85,8 @@ pub struct Places {
     pub hands_over: fn(&Location) -> bool,
 }
 
-const NOTHING: Kind = Kind {
+/// What a row has where it says nothing else.
+pub const NOTHING: Kind = Kind {
     schemes: &[],
     place: "DIR",
     heading: "Store",
@@ -146,6 +149,20 @@ pub static KINDS: &[Kind] = &[
     },
 ];
 
+/// Another table, where there is one.
+static INSTEAD: OnceLock<&[Kind]> = OnceLock::new();
+
+/// Has another table count, which a program with a store of its own makes of ours. The first one
+/// that is given stays.
+pub fn use_table(kinds: &'static [Kind]) {
+    INSTEAD.get_or_init(|| kinds);
+}
+
+/// The table that counts.
+pub fn kinds() -> &'static [Kind] {
+    INSTEAD.get().copied().unwrap_or(KINDS)
+}
+
 impl Kind {
     /// Its variables of some uses.
     fn variables(&self, uses: &[Use]) -> impl Iterator<Item = &'static str> {
@@ -164,15 +181,15 @@ impl Kind {
 /// The kind of the store at `location`, and what stands after the colon.
 fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (scheme, place) = location.split_once(':')?;
-    let mut kinds = KINDS.iter();
-    let kind = kinds.find(|kind| kind.schemes.contains(&scheme))?;
+    let mut all = kinds().iter();
+    let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
     Some((kind, place))
 }
 
 /// What references to single places begin with.
 pub fn schemes() -> Vec<Scheme> {
     let mut schemes = Vec::new();
-    for kind in KINDS {
+    for kind in kinds() {
         if let Some(Places { judge, .. }) = kind.direct {
             schemes.extend(kind.schemes.iter().map(|word| Scheme { word, judge }));
         }
@@ -182,8 +199,8 @@ pub fn schemes() -> Vec<Scheme> {
 
 /// Whether a reference is to the store's own credential, which the workload is to have then.
 pub fn is_handed_over(place: &Direct) -> bool {
-    let mut kinds = KINDS.iter();
-    let kind = kinds.find(|kind| kind.schemes.contains(&place.scheme));
+    let mut all = kinds().iter();
+    let kind = all.find(|kind| kind.schemes.contains(&place.scheme));
     let places = kind.and_then(|kind| kind.direct.as_ref());
     places.is_some_and(|places| (places.hands_over)(&place.location))
 }
@@ -192,7 +209,7 @@ pub fn is_handed_over(place: &Direct) -> bool {
 /// references to single places begin with.
 fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
     let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
-    KINDS.iter().filter(move |kind| {
+    kinds().iter().filter(move |kind| {
         chosen == Some(kind.schemes) || kind.schemes.iter().any(|one| schemes.contains(one))
     })
 }
@@ -200,7 +217,7 @@ fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item 
 /// The variables that hold credentials for a launch: those of the kinds that it uses, and those
 /// that are doorkey's own, whatever the store.
 pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let used = used(location, schemes).chain(KINDS.iter().filter(|kind| kind.is_ours()));
+    let used = used(location, schemes).chain(kinds().iter().filter(|kind| kind.is_ours()));
     let mut names: Vec<_> = used
         .flat_map(|kind| kind.variables(&[Use::Secret]))
         .collect();
@@ -217,7 +234,7 @@ pub fn spent(
     access: &Access,
 ) -> Vec<&'static str> {
     let stays = |name: &str, value: &[u8]| {
-        let mut kinds = KINDS
+        let mut kinds = kinds()
             .iter()
             .filter(|kind| kind.variables(&[Use::Secret]).any(|known| known == name));
         kinds.all(|kind| (kind.stays)(name, value))
@@ -254,14 +271,14 @@ pub fn flags(
     schemes: &BTreeSet<&str>,
 ) -> impl Iterator<Item = &'static StoreOption> {
     let used: Vec<_> = used(location, schemes).map(|kind| kind.schemes).collect();
-    let kinds = KINDS.iter();
+    let kinds = kinds().iter();
     let kinds = kinds.filter(move |kind| kind.is_ours() || used.contains(&kind.schemes));
     kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
 }
 
 /// Whether an option, or a variable, is the path of a file with a credential.
 pub fn is_file(name: &str) -> bool {
-    KINDS.iter().any(|kind| {
+    kinds().iter().any(|kind| {
         let mut options = kind.options.iter().map(|option| &option.option);
         options.any(|option| option.id == name && option.takes == Takes::Value("FILE"))
             || kind.variables(&[Use::File]).any(|known| known == name)
@@ -270,14 +287,14 @@ pub fn is_file(name: &str) -> bool {
 
 /// What the configuration file can say of stores at its top.
 pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
-    let options = KINDS.iter().flat_map(|kind| kind.options);
+    let options = kinds().iter().flat_map(|kind| kind.options);
     let options = options.filter(|option| option.flag && option.file != InFile::Never);
     options.map(|option| (option.option.id, option.file))
 }
 
 /// The forms of a store's name, as help and faults list them.
 pub fn forms() -> String {
-    let forms = KINDS.iter();
+    let forms = kinds().iter();
     let forms = forms.filter_map(|kind| Some(format!("{}:{}", kind.schemes.first()?, kind.place)));
     let mut forms: Vec<_> = forms.collect();
     let last = forms.pop().unwrap_or_default();
@@ -300,7 +317,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };
-        let known: Vec<_> = KINDS.iter().map(form).collect();
+        let known: Vec<_> = kinds().iter().map(form).collect();
         return Err(Error::Usage(format!(
             "the store must be one of {}",
             known.join(", ")
@@ -323,8 +340,8 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
 /// Whatever keeps it from being opened.
 pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let store = format!("{scheme}:");
-    let mut kinds = KINDS.iter();
-    let Some(kind) = kinds.find(|kind| kind.schemes.contains(&scheme)) else {
+    let mut all = kinds().iter();
+    let Some(kind) = all.find(|kind| kind.schemes.contains(&scheme)) else {
         return Err(unnamed());
     };
     let label = format!("{}:", kind.schemes[0]);
