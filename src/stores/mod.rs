@@ -92,19 +92,25 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// What keeps all of them from being listed; in the list, what keeps one.
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble>;
+    fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        Err(unlisted())
+    }
 
     /// What the store knows of a secret; `None` where the scope does not have it.
     ///
     /// # Errors
     /// Why that can't be said.
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble>;
+    fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, Trouble> {
+        Err(unlisted())
+    }
 
     /// Every scope that there is, sorted.
     ///
     /// # Errors
     /// Why that can't be said.
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble>;
+    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        Err(unlisted())
+    }
 
     /// The store as one that can be written to, if doorkey can.
     fn writer(&self) -> Option<&dyn Writer> {
@@ -115,6 +121,11 @@ pub trait Store: Sync {
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
+}
+
+/// A store that answers questions only.
+fn unlisted() -> Trouble {
+    Trouble::Setting("this kind of store does not say what it holds".to_owned())
 }
 
 /// The names in a scope, or why they can't be listed.
