@@ -185,7 +185,7 @@ fn in_a_folder() {
     let (code, out, err) = fixture
         .start(false, "files", "secret:db_password|file", &more)
         .end();
-    let said = "doorkey: error: can't write to /files: read-only file system";
+    let said = "doorkey: error: DOORKEY_FILES: can't write to /files: read-only file system";
     assert_eq!(
         (code, out.as_str(), err.lines().last()),
         (125, "", Some(said))

@@ -134,8 +134,11 @@ fn what_is_no_such_file() {
     let place = Place::with_store();
     fs::create_dir(place.path("folder")).unwrap();
     for (file, why) in [
-        ("nowhere", "can't read nowhere: no such file or directory"),
-        ("folder", "can't read folder: is a directory"),
+        (
+            "nowhere",
+            "FILE: can't read nowhere: no such file or directory",
+        ),
+        ("folder", "FILE: can't read folder: is a directory"),
     ] {
         let run = place.on(&format!("secret import {file} --team"));
         run.fails(1, &format!("doorkey: error: {why}\n"));

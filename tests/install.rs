@@ -151,7 +151,7 @@ fn what_can_not_be_written_is_said() {
         ("full", "full/doorkey: is a directory"),
         ("pipe", "pipe: file exists"),
     ] {
-        let said = format!("doorkey: error: can't write {why}\n");
+        let said = format!("doorkey: error: DEST: can't write {why}\n");
         place.doorkey(["install", dest]).fails(1, &said);
     }
     assert_eq!(fs::read(place.path("file")).unwrap(), b"kept");
@@ -164,7 +164,7 @@ fn what_can_not_be_written_is_said() {
     );
     // Nobody may not write here; root, whom it is for in a user's own folder, may.
     fs::create_dir(place.path("of root")).unwrap();
-    let denied = "doorkey: error: can't write of root/doorkey: permission denied\n";
+    let denied = "doorkey: error: DEST: can't write of root/doorkey: permission denied\n";
     let run = place.doorkey(["install", "of root"]).unprivileged(&place);
     run.fails(1, denied);
 }
@@ -179,7 +179,7 @@ fn a_full_disk_leaves_what_was_there() {
     let mut command = Command::new("unshare");
     command.args(["--mount", "sh", "-c", script, DOORKEY]);
     let output = command.current_dir(place.path("")).output().unwrap();
-    let full = "doorkey: error: can't write small/doorkey: no space left on device\n";
+    let full = "doorkey: error: DEST: can't write small/doorkey: no space left on device\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), full);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "1\nold\ndoorkey\n");
 }

@@ -116,7 +116,8 @@ fn kill_changes() -> usize {
         .map(|(path, _)| path)
         .filter(|path| path.extension().is_none_or(|end| end != "age"))
         .collect();
-    assert_eq!(left, [place.path("secrets/recipients.txt")]);
+    let made = ["secrets/.gitattributes", "secrets/recipients.txt"];
+    assert_eq!(left, made.map(|file| place.path(file)));
     halfway
 }
 
@@ -202,10 +203,12 @@ fn two_lists_changed_at_once() {
             )),
             change(format!("store recipient {verb} {common} -q")),
         ];
-        for child in both {
+        for (index, child) in both.into_iter().enumerate() {
             let output = child.wait_with_output().unwrap();
+            // A project whose list started from the store's may still have who was removed from that.
+            let remains = index == 1 && verb == "remove" && output.status.code() == Some(1);
             assert!(
-                output.status.success(),
+                output.status.success() || remains && output.stderr.is_empty(),
                 "{}",
                 String::from_utf8_lossy(&output.stderr)
             );

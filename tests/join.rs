@@ -97,7 +97,7 @@ fn the_working_directory_is_its_own() {
         .dir(&home)
         .gives(0, &format!("{}\n", home.display()), "");
     pwd(&["--chdir", "/etc"]).gives(0, "/etc\n", "");
-    let none = "doorkey: error: can't enter none: no such file or directory\n";
+    let none = "doorkey: error: --chdir: can't enter none: no such file or directory\n";
     pwd(&["--chdir", "none"]).fails(125, none);
 }
 

@@ -48,6 +48,7 @@ fn every_option_is_also_a_variable() {
         "A=secret:a|file",
     ][..];
     let file_there = &[file, &["--files", "/sys/kernel"]].concat()[..];
+    let render = &["render", "spec.json"][..];
     let nothing = &["run", "-q", "-e", "A=secret:a"][..];
     let debug = &["run", "--log-level", "debug"][..];
     let init = &["run", "--log-level", "debug", "--init"][..];
@@ -61,6 +62,7 @@ fn every_option_is_also_a_variable() {
         (silent, "project", &["web"]),
         (silent, "cluster", &["eu"]),
         (silent, "key-file", &["other/key.txt"]),
+        (silent, "unbound", &["perhaps"]),
         (dir, "trim-newline", &[]),
         (nothing, "config", &["below/doorkey.toml"]),
         (nothing, "cwd", &["below"]),
@@ -82,6 +84,9 @@ fn every_option_is_also_a_variable() {
         (silent, "literal", &["A", "X"]),
         (file, "files", &["/sys/kernel"]),
         (file_there, "allow-disk", &[]),
+        (silent, "files-owner", &["no-such-user"]),
+        (render, "owner", &["no-such-user"]),
+        (render, "mode", &["640"]),
         (silent, "timeout", &["0"]),
         (run, "log-level", &["warn"]),
         (run, "log-format", &["yaml"]),
@@ -155,7 +160,7 @@ fn every_option_is_also_a_variable() {
         as_option.0.2 = as_option
             .0
             .2
-            .replace(&format!("--{option} must"), &format!("{variable} must"));
+            .replace(&format!("--{option} "), &format!("{variable} "));
         assert_eq!(as_option, as_variable, "--{option}");
         assert_ne!(
             as_option, without,
@@ -310,11 +315,11 @@ fn the_configuration_is_looked_for_upwards() {
         .gives(0, "team\n\n", "");
     print(&["--cwd", "none"]).fails(
         125,
-        "doorkey: error: can't read none: no such file or directory\n",
+        "doorkey: error: --cwd: can't read none: no such file or directory\n",
     );
     print(&["--config", "none.toml"]).fails(
         125,
-        "doorkey: error: can't read none.toml: no such file or directory\n",
+        "doorkey: error: --config: can't read none.toml: no such file or directory\n",
     );
     // A named store starts from the working directory, and --cwd changes only where to look.
     print(&["--store", "dir:plain", "--cwd", "below"]).gives(0, "plain\n\n", "");

@@ -4,6 +4,8 @@
 #[path = "support/pty.rs"]
 mod pty;
 mod support;
+#[path = "support/trace.rs"]
+mod trace;
 
 use std::process::Stdio;
 
@@ -11,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pty::Terminal;
 use support::Place;
+use trace::Memory;
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
@@ -271,4 +274,51 @@ fn a_table_for_people() {
     // A value on the screen gets a line of its own; elsewhere nothing is added.
     let terminal = at_terminal(&place, "secret get a --team --reveal");
     assert_eq!(terminal.end(), (0, "1\n".to_owned(), true));
+}
+
+/// Writing needs recipients alone: while somebody thinks about an answer, no key is anywhere in
+/// memory, nor in what /proc shows of the environment.
+#[test]
+fn no_key_is_in_memory_at_a_question() {
+    let place = Place::with_store();
+    place.set("team", "a", "old");
+    place.set("project/web", "a", "old");
+    place.write("some.env", "a=new\n");
+    let file = place.path("home/.config/doorkey/key.txt");
+    let key = std::fs::read_to_string(&file).unwrap();
+    let key = key.lines().last().unwrap().to_owned();
+    for (words, question) in [
+        ("secret set a --team", "value of a: "),
+        ("secret create b --team", "value of b: "),
+        ("secret update a --team", "value of a: "),
+        ("secret set a", "which project? "),
+        (
+            "secret delete a --team",
+            "remove a in team of age:secrets? [y/N] ",
+        ),
+        (
+            "secret import some.env --team",
+            "overwrite a in team? [y/N] ",
+        ),
+        ("secret get a", "which project? "),
+    ] {
+        for variable in ["DOORKEY_KEY", "DOORKEY_KEY_FILE"] {
+            let value = match variable {
+                "DOORKEY_KEY" => key.clone(),
+                _ => file.display().to_string(),
+            };
+            let mut terminal = Terminal::start(place.on(words).env(variable, value));
+            terminal.wait_for(question);
+            let memory = Memory::of(Pid::from_raw(terminal.child.id().try_into().unwrap()));
+            for mapping in &memory.mappings {
+                let bytes = memory.read(mapping);
+                let found = bytes
+                    .windows(key.len())
+                    .any(|window| window == key.as_bytes());
+                assert!(!found, "{words}, {variable}: {}", mapping.name);
+            }
+            terminal.types(CTRL_C);
+            assert_ne!(terminal.end().0, 0);
+        }
+    }
 }

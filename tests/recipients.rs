@@ -80,10 +80,13 @@ fn adding_and_removing() {
     );
     place.with("new", "store check -q").gives(0, "", "");
 
-    // The same again has nothing to do.
+    // The same again changes no list, and writes every file anew.
     let before = place.contents();
-    place.with("own", &add).gives(0, "", &said(2, 0));
-    assert!(place.contents() == before);
+    place.with("own", &add).gives(0, "", &said(2, 4));
+    for (was, is) in before.iter().zip(place.contents()) {
+        let is_file = was.0.extension().is_some_and(|end| end == "age");
+        assert_eq!((&was.0, was.1 != is.1), (&is.0, is_file));
+    }
 
     let remove = format!("store recipient remove {own}");
     let rotate = "doorkey: warning: whoever was removed may have read every value until now, and can still read old copies\n\
@@ -97,7 +100,7 @@ fn adding_and_removing() {
     assert_eq!(whole_list(&place, ""), format!("{HEAD}{comment}{new}\n"));
     // The same again is no mistake: it finishes what was interrupted.
     let again = place.with("new", &remove);
-    again.gives(0, "", &(said(1, 0) + rotate));
+    again.gives(0, "", &(said(1, 4) + rotate));
     assert_eq!(
         (opens(&place, "own"), opens(&place, "new")),
         (String::new(), "a b c d".into())
@@ -114,7 +117,7 @@ fn in_json() {
     let answer = |scope: Value, recipients: &[String], rewritten: &Value, rotate: &Value| {
         json!({
             "store": "age:secrets", "scope": scope, "recipients": recipients,
-            "rewritten": rewritten, "rotate": rotate, "left": [],
+            "rewritten": rewritten, "rotate": rotate, "left": [], "still": [],
         })
     };
     let change = |words: &str| {
@@ -254,10 +257,8 @@ fn several_at_once_and_comments_that_stay() {
         .ok();
     let before = place.contents();
     let run = place.with("bob", &format!("store recipient remove {ann} {eve}"));
-    run.fails(
-        1,
-        "doorkey: error: age:secrets: there is no such recipient; nothing is changed\n",
-    );
+    let nowhere = format!("doorkey: error: age:secrets: no list names {eve}; nothing is changed\n");
+    run.fails(1, &nowhere);
     assert!(place.contents() == before);
     // A list without a newline at its end.
     place.write("secrets/recipients.txt", format!("{bob}\n{ann}"));
@@ -277,12 +278,11 @@ fn what_is_refused() {
     let before = place.contents();
     let no_recipient =
         "age:secrets: argument 1 is no age recipient, the public half of a key (age1…)";
+    let nowhere = format!("age:secrets: no list names {stranger}; nothing is changed");
     let second = no_recipient.replace('1', "2").replace("age2", "age1");
     for (words, why) in [
-        (
-            format!("remove {stranger}"),
-            "age:secrets: there is no such recipient; nothing is changed",
-        ),
+        (format!("remove {stranger}"), nowhere.as_str()),
+        (format!("remove {stranger} --everywhere"), &nowhere),
         (
             format!("remove {stranger} -p web"),
             "project/web of age:secrets: there is no such recipient; nothing is changed",
@@ -341,13 +341,13 @@ fn with_a_key_that_can_not_open_everything_nothing_is_changed() {
     place.write("secrets/cluster/eu/c.age", "corrupt");
     let before = place.contents();
     for words in [format!("add {new}"), format!("add {new} {member}")] {
-        let refused = "doorkey: error: age:secrets: nothing is changed: the key can't open project/web/d, cluster/eu/c\n";
+        let refused = "doorkey: error: age:secrets: nothing is changed: project/web/d, cluster/eu/c can't be opened; doorkey store check says why\n";
         place
             .with("member", &format!("store recipient {words}"))
             .fails(1, refused);
         assert!(place.contents() == before, "{words}");
     }
-    let refused = "doorkey: error: team of age:secrets: nothing is changed: the key can't open team/a, team/b\n";
+    let refused = "doorkey: error: team of age:secrets: nothing is changed: team/a, team/b can't be opened; doorkey store check says why\n";
     place
         .with("new", &format!("store recipient add {new} -g"))
         .fails(1, refused);

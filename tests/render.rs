@@ -132,7 +132,7 @@ fn a_file_is_written_whole_and_private() {
     );
     render(&place, "app.conf.in none/app.conf").fails(
         1,
-        "doorkey: error: can't write none/app.conf: no such file or directory\n",
+        "doorkey: error: OUT: can't write none/app.conf: no such file or directory\n",
     );
     symlink("app.conf", place.path("app.link")).unwrap();
     for special in ["/dev/null", "home", "app.link"] {
@@ -201,8 +201,12 @@ fn what_keeps_it_from_being_done() {
             2,
             "there is no option --env; see doorkey render --help",
         ),
-        ("none", 1, "can't read none: no such file or directory"),
-        ("large", 1, "can't read large: file too large"),
+        (
+            "none",
+            1,
+            "TEMPLATE: can't read none: no such file or directory",
+        ),
+        ("large", 1, "TEMPLATE: can't read large: file too large"),
         (
             "--store=age:none app.in",
             1,

@@ -115,9 +115,17 @@ fn what_can_not_be_read() {
     for (words, why) in [
         (
             "--value-file nowhere",
-            "can't read nowhere: no such file or directory",
+            "can't read [--value-file]: no such file or directory; it does not look like a path, and \
+             is not shown",
         ),
-        ("--value-file folder", "can't read folder: is a directory"),
+        (
+            "--value-file nowhere.txt",
+            "--value-file: can't read nowhere.txt: no such file or directory",
+        ),
+        (
+            "--value-file ./folder",
+            "--value-file: can't read ./folder: is a directory",
+        ),
     ] {
         let run = place.on(&format!("secret set a --team {words}"));
         run.fails(1, &format!("doorkey: error: {why}\n"));

@@ -303,8 +303,8 @@ fn env_files() {
     }
     bare(&place, &["--env-file", "none.env", "--env-file", "home"]).fails(
         125,
-        "doorkey: error: can't read none.env: no such file or directory\n\
-         doorkey: error: can't read home: is a directory\n",
+        "doorkey: error: --env-file: can't read none.env: no such file or directory\n\
+         doorkey: error: --env-file: can't read home: is a directory\n",
     );
     place.write("nul.env", "A=x\0y\n");
     bare(&place, &["--env-file", "nul.env"]).fails(
@@ -397,7 +397,7 @@ fn specs() {
     }
     bare(&place, &["--spec", "none.yaml"]).fails(
         125,
-        "doorkey: error: can't read none.yaml: no such file or directory\n",
+        "doorkey: error: --spec: can't read none.yaml: no such file or directory\n",
     );
 }
 

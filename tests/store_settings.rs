@@ -126,14 +126,18 @@ fn in_the_configuration_file() {
         run.args(["printenv", "V"])
     };
     let table = "namespace = 'all'\n[store]\nlocation = 'vault:kv/app'\nnamespace = 'one'\n";
-    run(table, &[]).gives(0, "v\n", "");
+    let named = ["--config", "doorkey.toml"];
+    run(table, &named).gives(0, "v\n", "");
     assert_eq!(asked(&server), at(team, "one"));
     // It is nothing to a store of another kind.
     place.write("plain/k", "plain");
-    run(table, &["--store", "dir:plain"]).gives(0, "plain\n", "");
-    run(table, &["--store", "vault:kv/app?namespace=two"]).gives(0, "v\n", "");
+    let with = |store| [&named[..], &["--store", store]].concat();
+    run(table, &with("dir:plain")).gives(0, "plain\n", "");
+    run(table, &with("vault:kv/app?namespace=two")).gives(0, "v\n", "");
     assert_eq!(asked(&server), at(team, "two"));
-    let named = ["--config", "doorkey.toml"];
+    // One that is merely found may say what sends nothing elsewhere.
+    let found = "[store]\nlocation = 'vault:kv'\nteam-path = 'kv/app/team'\n";
+    run(found, &[]).gives(0, "v\n", "");
     let nowhere = "VAULT_ADDR";
     for text in [
         format!("[store]\nlocation = 'vault:kv/app'\naddress = '{address}'\n"),

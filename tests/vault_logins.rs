@@ -7,11 +7,11 @@ mod faulty;
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use bao::{App, Pki, Signer};
 use serde_json::{Value, json};
-use support::Run;
+use support::{Place, Run};
 
 /// A mount of a server of its own, whose team has the secret `k`.
 fn app() -> App {
@@ -177,7 +177,8 @@ fn what_is_refused_says_so() {
         ),
         (
             app.nobody("run").env("VAULT_TOKEN_FILE", "nowhere"),
-            "can't read nowhere: no such file or directory",
+            "can't read [VAULT_TOKEN_FILE]: no such file or directory; it does not look like a path, \
+             and is not shown",
         ),
     ];
     for (run, why) in lacking {
@@ -239,12 +240,41 @@ fn a_token_file_that_is_read_once() {
     let once = || app.nobody("run --token-file token --token-once");
     launch(&app, once());
     assert!(!file.exists());
-    refused(&app, once(), "can't read token: no such file or directory");
+    refused(
+        &app,
+        once(),
+        "can't read [--token-file]: no such file or directory; it does not look like a path, \
+         and is not shown",
+    );
     // A mounted secret is a link to a file that can't be removed: nothing is started then.
     app.write("sub/token", &app.token);
     symlink("sub/token", &file).unwrap();
     launch(&app, once());
-    assert!(fs::symlink_metadata(&file).is_err());
+    assert!(!app.path("sub/token").exists(), "it is the token that goes");
+    // The next one finds none, and one that would stay under another name is a fault.
+    refused(&app, once(), "can't read token: no such file or directory");
+    app.write("sub/token", &app.token);
+    fs::hard_link(app.path("sub/token"), app.path("sub/other")).unwrap();
+    let why = "--token-once: can't remove token: it has another name, a hard link";
+    refused(&app, once(), why);
+}
+
+#[test]
+fn a_credential_that_others_can_write() {
+    let app = app();
+    let memory = Place::within("/dev/shm");
+    let file = memory.write("token", &app.token);
+    let path = file.display();
+    for (mode, is_taken) in [(0o644, true), (0o646, false), (0o664, false), (0o600, true)] {
+        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+        let run = app.run("run").env("VAULT_TOKEN_FILE", &file);
+        if is_taken {
+            launch(&app, run);
+        } else {
+            let what = format!("{path} can be written by others (mode {mode:04o})");
+            refused(&app, run, &format!("{what}; run chmod go-w {path}"));
+        }
+    }
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn any_existing_document_can_be_a_scope() {
     up.fails(
         125,
         &format!(
-            "doorkey: error: {}: a path has no empty steps, no '.' and no '..'\n",
+            "doorkey: error: {}: --team-path: a path has no empty steps, no '.' and no '..'\n",
             app.store()
         ),
     );

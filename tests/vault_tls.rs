@@ -103,7 +103,7 @@ fn authorities() {
     fails(run().env("VAULT_CACERT", other.path("ca.pem")), UNTRUSTED);
     fails(
         run().env("VAULT_CACERT", "/nowhere"),
-        "VAULT_CACERT names /nowhere, which can't be read: no such file or directory",
+        "VAULT_CACERT: can't read /nowhere: no such file or directory",
     );
     fails(
         run().env("VAULT_CACERT", folder.join("other")),

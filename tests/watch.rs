@@ -61,8 +61,7 @@ fn twenty_changes_are_twenty_signals() {
         watched.says("changed: A; the command gets SIGHUP");
         watched.shows(&format!("HUP {round}"));
     }
-    watched.refresh();
-    watched.settles();
+    watched.fetches();
     watched.send(15);
     watched.ends(7);
 }
@@ -158,8 +157,7 @@ fn what_is_lost_is_said_once() {
     watched.refresh();
     watched.says(LOST);
     for _ in 0..5 {
-        watched.refresh();
-        watched.settles();
+        watched.fetches();
     }
     // Something else.
     remove(&place, "b");
@@ -249,8 +247,7 @@ fn nothing_is_said_with_quiet() {
     watched.refresh();
     watched.shows("began two");
     remove(&place, "a");
-    watched.refresh();
-    watched.settles();
+    watched.fetches();
     put(&place, "a", "three");
     watched.refresh();
     watched.shows("began three");
@@ -296,8 +293,7 @@ fn no_value_is_said() {
     watched.refresh();
     watched.shows("began");
     remove(&place, "a");
-    watched.refresh();
-    watched.settles();
+    watched.fetches();
     put(&place, "a", values[2]);
     watched.refresh();
     watched.shows("began");

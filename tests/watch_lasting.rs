@@ -26,14 +26,14 @@ const VALUES: [&str; 3] = [
     "Pw4Hs8Dy1Mz6Ct3Rb5Ln",
 ];
 
-/// A workload that gets HUP and goes on, beside a fetch when one is asked for.
+/// A workload that gets HUP and goes on, beside fetches, one after the other.
 fn start(place: &Place, change: &str) -> Watched {
-    start_with(place, change, &[])
+    start_with(place, "10ms", change, &[])
 }
 
-fn start_with(place: &Place, change: &str, options: &[&str]) -> Watched {
+fn start_with(place: &Place, every: &str, change: &str, options: &[&str]) -> Watched {
     let script = "trap '' HUP; echo began; exec sleep 1000";
-    let run = place.doorkey(["run", "-q", "--watch=1h", "--store=dir:plain"]);
+    let run = place.doorkey(["run", "-q", "--watch", every, "--store=dir:plain"]);
     let run = run.args([&format!("--on-change={change}"), "-eA=secret:a", "--all"]);
     let run = run.args(options).args(["--", "sh", "-c", script]);
     let mut watched = Watched::start(run);
@@ -41,20 +41,11 @@ fn start_with(place: &Place, change: &str, options: &[&str]) -> Watched {
     watched
 }
 
-/// Fetches once, to the end.
+/// Waits for a fetch, to its end.
 fn fetch(watched: &Watched) {
-    let before = forks(watched);
-    watched.refresh();
-    until("it fetches", || forks(watched) > before);
+    let before = watched.taken_in();
+    until("it fetches", || watched.taken_in() > before);
     watched.settles();
-}
-
-/// Grows with each child that it has taken in.
-fn forks(watched: &Watched) -> u64 {
-    let stat = watched.proc("stat");
-    let after = stat.rsplit_once(") ").unwrap().1;
-    // `cminflt`, the faults of children that were waited for.
-    after.split(' ').nth(8).unwrap().parse().unwrap()
 }
 
 /// Its own memory, in kilobytes: what it has written to.
@@ -93,7 +84,7 @@ fn last(place: &Place, watched: &Watched, mut before: impl FnMut(&Place, usize))
     let now = (watched.descriptors(), memory(watched));
     assert_eq!(now.0, held.0);
     assert!(now.1 <= held.1 + 16, "{held:?} {now:?}");
-    assert_eq!(watched.children().len(), 1);
+    watched.settles();
     holds_nothing(watched);
 }
 
@@ -142,10 +133,9 @@ fn with_restarts_of_what_is_masked() {
 
 fn restarts(options: &[&str]) {
     let place = plain(&[("a", VALUES[0])]);
-    let mut watched = start_with(&place, "restart", options);
+    let mut watched = start_with(&place, "10ms", "restart", options);
     let restart = |watched: &mut Watched, round: usize| {
         put(&place, "a", &format!("{}{round}", VALUES[round % 3]));
-        watched.refresh();
         watched.shows("began");
     };
     for round in 0..10 {
@@ -175,8 +165,8 @@ fn restarts(options: &[&str]) {
 #[test]
 fn it_sleeps_between() {
     let place = plain(&[("a", VALUES[0])]);
-    let watched = start(&place, "restart");
-    fetch(&watched);
+    let watched = start_with(&place, "1h", "restart", &[]);
+    watched.fetches();
     trace::stays_asleep(Pid::from_raw(watched.id()));
     watched.stop();
 }

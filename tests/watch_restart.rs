@@ -283,8 +283,7 @@ fn a_change_in_between() {
     put(&place, "a", "two");
     watched.refresh();
     watched.restarts("A", "began three");
-    watched.refresh();
-    watched.settles();
+    watched.fetches();
     put(&place, "b", "2");
     watched.refresh();
     watched.restarts("B", "began three");

@@ -186,7 +186,15 @@ fn no_process_to_fetch_with() {
             .unwrap()
             .success()
     );
-    watched.says("secrets can be fetched again");
+    let mut line = watched.saying();
+    while line != "doorkey: secrets can be fetched again" {
+        assert!(
+            line.starts_with("doorkey: warning: secrets not fetched again, next try in about ")
+                && line.ends_with(": there was no process to be had for it, or to be heard"),
+            "{line}"
+        );
+        line = watched.saying();
+    }
     put(&place, "a", "two");
     watched.restarts("A", "began two");
     watched.stop();

@@ -242,11 +242,11 @@ fn everything_else() {
         ),
         (
             &["--chdir", "none"],
-            "can't enter none: no such file or directory",
+            "--chdir: can't enter none: no such file or directory",
         ),
         (
             &["--chdir", "below/file"],
-            "can't enter below/file: not a directory",
+            "--chdir: can't enter below/file: not a directory",
         ),
         (
             &["--parent-death-signal", "none"],

@@ -1,7 +1,6 @@
 //! The last values that a store gave, kept for when it can't be reached.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +14,10 @@ use crate::stores::{self, Access, Answer, Found};
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
-use crate::world::{files, random};
+use crate::world::draft::{self, Kind};
+use crate::world::files;
 
 /// A cache is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -24,7 +25,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 /// A file of the last values, sealed for a recipient.
 pub struct Cache {
     /// The file.
-    pub file: PathBuf,
+    pub file: Named,
     /// Who can open it.
     pub recipient: String,
     /// Older values don't count.
@@ -58,6 +59,7 @@ struct KeptName {
 #[derive(Serialize, Deserialize)]
 enum KeptPlace {
     Value(String),
+    Members(Vec<(String, String)>),
     NoKey,
     Nothing,
 }
@@ -89,10 +91,10 @@ pub fn bound(
 }
 
 impl Cache {
-    /// Keeps these answers, if there is a value for each question. That this fails is no reason
+    /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
     /// not to launch.
-    pub fn keep(&self, bound: String, answers: &Answers<'_>) {
-        let Some(kept) = kept(bound, answers) else {
+    pub fn keep(&self, bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) {
+        let Some(kept) = kept(bound, answers, asked) else {
             return;
         };
         let written = serde_json::to_vec(&kept)
@@ -102,11 +104,11 @@ impl Cache {
                 sealed.map_err(|trouble| trouble.to_string())
             })
             .and_then(|sealed| {
-                let written = files::replace_private(&self.file, &sealed, random::number());
+                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
-            log::warning!(Cache; "the cache {} is not written: {why}", self.file.display());
+            log::warning!(Cache; "the cache {} is not written: {why}", self.file);
         }
     }
 
@@ -122,11 +124,11 @@ impl Cache {
         questions: &BTreeSet<Question>,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
-            place: format!("the cache {}", self.file.display()),
+            place: format!("the cache {}", self.file),
             what: what.to_owned(),
         };
         let sealed = files::read(&self.file, LARGEST)
-            .map_err(|error| Error::file("read", &self.file, error))?;
+            .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
         let kept: Kept =
@@ -149,7 +151,7 @@ impl Cache {
         log::warning!(
             Cache, kind = why.kind();
             "{why}; the values of {shown} ago are used, from the cache {}",
-            self.file.display()
+            self.file
         );
         Ok(())
     }
@@ -157,45 +159,59 @@ impl Cache {
     /// Removes the file, as the store has said no.
     pub fn forget(&self) {
         match files::remove(&self.file) {
-            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file.display()),
+            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file),
             Err(error) if files::is_absent(&error) => {}
             Err(error) => {
                 let why = Os::from(error);
-                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file.display());
+                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file);
             }
         }
     }
 }
 
 /// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
-    if answers
-        .all
-        .values()
-        .any(|answered| answered.trouble().is_some())
-    {
+fn kept(bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) -> Option<Kept> {
+    let mut all = answers.all.values();
+    if all.any(|answered| answered.trouble().is_some()) {
         return None;
     }
-    let encoded = |found: &Found| Some(BASE64_STANDARD.encode(found.value.as_ref()?.expose()));
-    let (mut scoped, mut direct) = (Vec::new(), Vec::new());
+    let text = |value: &Secret| BASE64_STANDARD.encode(value.expose());
+    let mut scoped = Vec::new();
     for (question, answered) in &answers.all {
-        let value = answered.found().map(encoded);
-        match (question, answered) {
-            (Question::Scoped(level, name), Answered::Asked(..)) => scoped.push(KeptName {
+        if let Question::Scoped(level, name) = question {
+            let Answered::Asked(_, answer) = answered else {
+                return None;
+            };
+            let value = match answer {
+                Answer::Found(_, found) => Some(text(found.value.as_ref()?)),
+                _ => None,
+            };
+            scoped.push(KeptName {
                 level: level.map(|level| level.as_str().to_owned()),
                 name: name.to_string(),
                 scope: answered.scope().map(Scope::to_string),
-                value: value.unwrap_or(None),
-            }),
-            (Question::Direct(_), Answered::Asked(_, Answer::Missing { document })) => {
-                direct.push(match document {
-                    true => KeptPlace::NoKey,
-                    false => KeptPlace::Nothing,
-                });
-            }
-            (Question::Direct(_), _) => direct.push(KeptPlace::Value(value??)),
-            (_, Answered::NotInForce(_)) => return None,
+                value,
+            });
         }
+    }
+    let mut direct = Vec::new();
+    for question in asked.iter().filter(|question| question.is_direct()) {
+        let Answered::Asked(_, answer) = answers.all.get(question)? else {
+            return None;
+        };
+        direct.push(match answer {
+            Answer::Found(_, found) => match &found.value {
+                Some(value) => KeptPlace::Value(text(value)),
+                None => {
+                    let members = found.members.iter();
+                    let members = members.map(|(key, value)| (key.clone(), text(value)));
+                    KeptPlace::Members(members.collect())
+                }
+            },
+            Answer::Missing { document: true } => KeptPlace::NoKey,
+            Answer::Missing { document: false } => KeptPlace::Nothing,
+            Answer::Failed(..) => return None,
+        });
     }
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -210,9 +226,14 @@ fn kept(bound: String, answers: &Answers<'_>) -> Option<Kept> {
 
 /// Puts what was kept in the place of answers.
 fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>) -> Option<()> {
-    let found = |value: &String| {
-        let value = Some(Secret::new(BASE64_STANDARD.decode(value).ok()?));
-        Some(Answer::Found(0, Found { value, lease: None }))
+    let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
+    let found = |text: &str| {
+        let value = Some(value(text)?);
+        let found = Found {
+            value,
+            ..Found::default()
+        };
+        Some(Answer::Found(0, found))
     };
     for name in kept.scoped {
         let level = match &name.level {
@@ -228,12 +249,19 @@ fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>
         };
         answers.all.insert(question, answered);
     }
-    let places = questions
-        .iter()
-        .filter(|question| matches!(question, Question::Direct(_)));
+    let places = questions.iter().filter(|question| question.is_direct());
     for (place, kept) in places.zip(kept.direct) {
         let answer = match kept {
-            KeptPlace::Value(value) => found(&value)?,
+            KeptPlace::Value(text) => found(&text)?,
+            KeptPlace::Members(members) => {
+                let member = |(key, text): (String, String)| Some((key, value(&text)?));
+                let members = members.into_iter().map(member).collect::<Option<_>>()?;
+                let found = Found {
+                    members,
+                    ..Found::default()
+                };
+                Answer::Found(0, found)
+            }
             KeptPlace::NoKey => Answer::Missing { document: true },
             KeptPlace::Nothing => Answer::Missing { document: false },
         };

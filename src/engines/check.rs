@@ -113,7 +113,7 @@ impl Row {
 /// A fault in one word.
 fn status(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Malformed(_) => "malformed",
+        Cause::Malformed(_) | Cause::NoVariable => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => match **trouble {

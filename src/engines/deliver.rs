@@ -1,35 +1,43 @@
 //! Values that are delivered in files: in memory, or in a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::delivered::Delivered;
 use crate::words::error::{Cause, Error, Fault};
 use crate::words::name::Name;
+use crate::words::named::Named;
 use crate::words::reference::{Delivery, Reference, Value, references};
 use crate::words::secret::Secret;
-use crate::words::shown::Shown;
-use crate::world::{files, memory_file, swap};
+use crate::world::memory_file;
+use crate::world::swap::{self, Terms};
 
-/// Where files are delivered.
+/// Where files are delivered, and to whom.
 #[derive(Clone, Default)]
-pub enum Files {
-    /// In memory.
-    #[default]
-    Memory,
-    /// In a folder.
-    Folder {
-        /// Its absolute path.
-        path: PathBuf,
-        /// Whether it may be on a disk.
-        allow_disk: bool,
-    },
+pub struct Files {
+    /// A folder's absolute path; without one they are in memory.
+    pub folder: Option<Named>,
+    /// Whether that folder may be on a disk.
+    pub allow_disk: bool,
+    /// Whose they are, user and group, where they are not our own.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl Files {
+    fn terms(&self) -> Terms {
+        Terms {
+            owner: self.owner,
+            allow_disk: self.allow_disk,
+        }
+    }
 }
 
 /// What keeps the references in these variables from being delivered in files. Nothing where none
 /// of them is.
 pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
-    let Files::Folder { path, allow_disk } = to else {
+    let Some(path) = &to.folder else {
         return Vec::new();
     };
     let mut errors = Vec::new();
@@ -53,21 +61,9 @@ pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
     }
     // What is not needed is not looked at.
     if any {
-        match swap::is_in_memory(path) {
-            Ok(in_memory) if in_memory || *allow_disk => {}
-            Ok(_) => errors.push(on_disk(path)),
-            Err(why) => errors.push(Error::file("write to", path, why)),
-        }
+        errors.extend(swap::look(path, &to.terms()).err());
     }
     errors
-}
-
-fn on_disk(path: &Path) -> Error {
-    Error::Found {
-        place: Shown(path.as_os_str().as_bytes()).to_string(),
-        what: "it is not on tmpfs, so values would be on a disk; --allow-disk allows that"
-            .to_owned(),
-    }
 }
 
 /// What a file in a folder is called: as the reference says, or as the variable.
@@ -82,6 +78,8 @@ fn file_name(variable: &[u8], reference: &Reference) -> Option<Name> {
 pub struct Deliveries {
     to: Files,
     files: Vec<ToWrite>,
+    /// Where each is among them: in a folder by its name, in memory by what is in it.
+    places: BTreeMap<Vec<u8>, usize>,
 }
 
 struct ToWrite {
@@ -98,41 +96,42 @@ impl Deliveries {
         Deliveries {
             to,
             files: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 
     /// Adds the value that a reference in a variable gives; the path that stands in its place. The
     /// same one again is in the same file.
     pub fn add(&mut self, variable: &[u8], reference: &Reference, value: &[u8]) -> Vec<u8> {
-        let (path, number) = self.place(variable, reference);
-        let bytes = path.as_os_str().as_bytes().to_vec();
-        if self.files.iter().all(|file| file.path != path) {
-            self.files.push(ToWrite {
-                reference: reference.clone(),
-                path,
-                number,
-                value: Secret::new(value.to_vec()),
-            });
-        }
-        bytes
-    }
-
-    /// Where a value is delivered, and the descriptor there.
-    fn place(&self, variable: &[u8], reference: &Reference) -> (PathBuf, i32) {
-        if let Files::Folder { path, .. } = &self.to {
-            // A variable that gives no name is a fault by now.
-            let name = file_name(variable, reference);
-            return (path.join(name.as_ref().map_or("", Name::as_str)), 0);
-        }
-        let is_it = |file: &&ToWrite| file.reference.gives_what(reference);
-        let number = match self.files.iter().find(is_it) {
-            Some(same) => same.number,
-            None => {
-                let last = self.files.last();
-                memory_file::free(last.map_or(memory_file::FIRST, |last| last.number + 1))
+        // A variable that gives no name is a fault by now.
+        let name = file_name(variable, reference);
+        let name = name.as_ref().map_or("", Name::as_str);
+        let key = match &self.to.folder {
+            Some(_) => name.as_bytes().to_vec(),
+            None => reference.source(),
+        };
+        let at = match self.places.entry(key) {
+            btree_map::Entry::Occupied(place) => *place.get(),
+            btree_map::Entry::Vacant(place) => {
+                let (path, number) = match &self.to.folder {
+                    Some(path) => (path.join(name), 0),
+                    None => {
+                        let last = self.files.last();
+                        let next = last.map_or(memory_file::FIRST, |last| last.number + 1);
+                        let number = memory_file::free(next);
+                        (memory_file::path(number), number)
+                    }
+                };
+                self.files.push(ToWrite {
+                    reference: reference.clone(),
+                    path,
+                    number,
+                    value: Secret::new(value.to_vec()),
+                });
+                *place.insert(self.files.len() - 1)
             }
         };
-        (memory_file::path(number), number)
+        self.files[at].path.as_os_str().as_bytes().to_vec()
     }
 
     /// The paths that the workload gets.
@@ -140,48 +139,45 @@ impl Deliveries {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
-    /// Everything that may be in a folder from the moment that writing begins, and has to be
-    /// removed at the end: absolute paths.
-    pub fn to_remove(&self) -> Vec<PathBuf> {
-        match self.to {
-            Files::Memory => Vec::new(),
-            Files::Folder { .. } => {
-                let paths = self.files.iter().map(|file| &file.path);
-                paths
-                    .flat_map(|path| [path.clone(), swap::temporary(path)])
-                    .collect()
-            }
-        }
+    /// Opens the folder that files are delivered in, if any are: the one that was opened before,
+    /// where there is one.
+    ///
+    /// # Errors
+    /// Why nothing can be delivered there.
+    pub fn open(&self, before: Option<Delivered>) -> Result<Option<Delivered>, Error> {
+        let Some(path) = self.to.folder.as_ref().filter(|_| !self.files.is_empty()) else {
+            return Ok(None);
+        };
+        let names = self.files.iter().map(|file| file.name().to_owned());
+        Delivered::open(path.clone(), &self.to.terms(), names.collect(), before).map(Some)
     }
 
-    /// Writes every file, for this user and group where they are given. Those in a folder are all
-    /// written before the first is put into its place; what was there is replaced.
+    /// Writes every file. Those in a folder are all written before the first is put into its
+    /// place; what was there is replaced.
     ///
     /// # Errors
     /// What keeps one from being written. Files in a folder may be in their place then, new ones
     /// beside older ones; none is half written.
-    pub fn write(self, owner: Option<(u32, u32)>) -> Result<(), Error> {
-        match &self.to {
-            Files::Memory => self.files.iter().try_for_each(|file| {
+    pub fn write(self, folder: Option<&Delivered>) -> Result<(), Error> {
+        let owner = self.to.owner;
+        match folder {
+            None => self.files.iter().try_for_each(|file| {
                 let label = file.reference.label();
                 memory_file::make(&label, file.value.expose(), file.number, owner)
             }),
-            Files::Folder { .. } if self.files.is_empty() => Ok(()),
-            Files::Folder { path, allow_disk } => {
+            Some(folder) => {
                 let files = self.files.iter();
                 let files: Vec<_> = files
-                    .map(|file| (file.path.as_path(), file.value.expose()))
+                    .map(|file| (file.name(), file.value.expose()))
                     .collect();
-                swap::replace(path, &files, owner, *allow_disk)
-                    .map_err(|why| Error::file("write to", path, why))
+                folder.put(&files, owner)
             }
         }
     }
 }
 
-/// Removes files that were delivered in a folder, as far as they are there and that is allowed.
-pub fn remove(paths: &[PathBuf]) {
-    for path in paths {
-        let _ = files::remove(path);
+impl ToWrite {
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
     }
 }

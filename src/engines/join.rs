@@ -24,15 +24,18 @@ pub struct Joined {
 /// # Errors
 /// Why it can't be joined.
 pub fn join(named: Option<i32>) -> Result<Joined, Error> {
-    if !proc::is_ours() {
+    let is_ours = proc::is_ours().map_err(|why| Error::file("read", "/proc/self", why))?;
+    if !is_ours {
         return Err(Unjoinable::NoProc.into());
     }
     let (process, found) = find(named.unwrap_or(1))?;
     log::debug!("the workload is process {process}");
     // Nobody may look into it until then, and it can't be told by its file.
-    let is_below_supervisor =
-        || proc::stat(found.parent).is_ok_and(|above| above.workload() == Some(process));
-    if found.name == b"doorkey" || found.is_fork && is_below_supervisor() {
+    let is_below_supervisor = || {
+        let above = known(found.parent)?;
+        Ok::<_, Error>(above.is_some_and(|above| above.workload() == Some(process)))
+    };
+    if found.name == b"doorkey" || found.is_fork && is_below_supervisor()? {
         return Err(Unjoinable::NotBegun(process).into());
     }
     let account = take_account(process)?;
@@ -41,7 +44,11 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     if start.stat.started != found.started {
         return Err(Unjoinable::Changed(process).into());
     }
-    if start.stat.name == b"doorkey" || proc::is_own_program(process) {
+    let is_own_program = || {
+        let is_it = proc::is_own_program(process);
+        is_it.map_err(|why| unreadable(process, "exe", &account, why))
+    };
+    if start.stat.name == b"doorkey" || is_own_program()? {
         return Err(Unjoinable::NotBegun(process).into());
     }
     if !start.stat.has_arguments(&start.cmdline) {
@@ -90,8 +97,10 @@ fn find(mut process: i32) -> Result<(i32, Stat), Error> {
         if !found.is_init() {
             return Ok((process, found));
         }
-        let mut children =
-            proc::all().filter(|(_, stat)| stat.parent == process && !stat.has_ended);
+        let all = proc::all().map_err(|why| Error::file("read", "/proc", why))?;
+        let mut children = all
+            .into_iter()
+            .filter(|(_, stat)| stat.parent == process && !stat.has_ended);
         process = match (children.next(), children.count()) {
             (Some((child, _)), 0) => child,
             (first, others) => {
@@ -113,30 +122,37 @@ fn below(supervisor: i32, its: &Stat, workload: i32) -> Result<(i32, Stat), Erro
         supervisor,
         workload,
     };
-    let found = match proc::stat(workload) {
-        Ok(found) if !found.has_ended => found,
-        _ => return Err(lost.into()),
+    let Some(found) = known(workload)? else {
+        return Err(lost.into());
     };
     let is_between = |process| {
-        proc::stat(process).is_ok_and(|one| one.name == its.name && one.parent == supervisor)
+        let one = known(process)?;
+        Ok::<_, Error>(one.is_some_and(|one| one.name == its.name && one.parent == supervisor))
     };
-    if found.parent != supervisor && !is_between(found.parent) {
+    if found.parent != supervisor && !is_between(found.parent)? {
         return Err(lost.into());
     }
     Ok((workload, found))
 }
 
 fn stat(process: i32) -> Result<Stat, Error> {
+    known(process)?.ok_or_else(|| Unjoinable::Absent(process).into())
+}
+
+/// A process, unless there is none, or it has ended.
+fn known(process: i32) -> Result<Option<Stat>, Error> {
     match proc::stat(process) {
-        Ok(stat) if !stat.has_ended => Ok(stat),
-        _ => Err(Unjoinable::Absent(process).into()),
+        Ok(stat) => Ok(Some(stat).filter(|stat| !stat.has_ended)),
+        Err(why) if proc::has_ended(&why) => Ok(None),
+        Err(why) => Err(Error::file("read", proc::path(process, "stat"), why)),
     }
 }
 
 /// Becomes the workload's user, where this process may: with other rights the kernel would keep
 /// the workload from it. Gives that user, as `UID:GID`.
 fn take_account(process: i32) -> Result<String, Error> {
-    let account = proc::account(process).map_err(|_| Unjoinable::Absent(process))?;
+    let account = proc::account(process);
+    let account = account.map_err(|why| unreadable(process, "status", "", why))?;
     let name = format!("{}:{}", account.uid, account.gid);
     let attributes = Attributes {
         account: Some((account, name.clone())),
@@ -177,11 +193,7 @@ fn unreadable(process: i32, file: &str, account: &str, why: io::Error) -> Error 
         }
         io::ErrorKind::PermissionDenied => Unjoinable::Denied { process, account }.into(),
         io::ErrorKind::UnexpectedEof => Unjoinable::Changed(process).into(),
-        io::ErrorKind::NotFound => Unjoinable::Absent(process).into(),
-        _ if why.raw_os_error() == Some(ESRCH) => Unjoinable::Absent(process).into(),
+        _ if proc::has_ended(&why) => Unjoinable::Absent(process).into(),
         _ => Error::file("read", proc::path(process, file), why),
     }
 }
-
-/// "No such process": of a file of one that has ended.
-const ESRCH: i32 = 3;

@@ -56,7 +56,7 @@ pub fn launch(
     arguments: &[CString],
     environment: &[Cow<'_, CStr>],
     attributes: &Attributes,
-    concealed: &Concealed,
+    concealed: Concealed,
     deadline: Deadline,
 ) -> Error {
     memory::wipe_stack();

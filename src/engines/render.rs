@@ -1,22 +1,23 @@
 //! Fills in a text file: its bytes with a value wherever a reference stands inside, and nothing
 //! else of it read.
 
+use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use super::assemble::{Assembled, Sources, assemble};
 use super::deliver::{Deliveries, Files};
 use super::fill;
 use super::resolve::Resolved;
 use crate::stores;
-use crate::words::error::{Error, Fault, Malformed};
+use crate::words::error::{Error, Fault, Lines};
+use crate::words::named::Named;
 use crate::words::reference::{Part, Target, Value, parse_inside};
 use crate::words::secret::Secret;
 
 /// A text with references inside.
 pub struct Template {
     /// What faults call it.
-    pub path: PathBuf,
+    pub path: Named,
     /// The text.
     pub text: Vec<u8>,
 }
@@ -39,10 +40,11 @@ impl Template {
             }
         }
         faults.sort_unstable_by_key(|(at, _)| *at);
+        let lines = LazyCell::new(|| Lines::of(&self.text));
         assembled
             .errors
             .extend(faults.into_iter().map(|(at, reason)| {
-                let (path, at) = (self.path.clone(), Malformed::at(&self.text, at, reason));
+                let (path, at) = (self.path.clone(), lines.fault(at, reason));
                 Error::Text { path, at }
             }));
         for (at, part) in parts {
@@ -58,13 +60,12 @@ impl Template {
     /// # Errors
     /// Everything that is wrong, with the sources' variables too.
     pub fn fill(&self, mut resolved: Resolved<'_, '_>) -> Result<Secret, Error> {
-        let variables = resolved.values.iter();
-        let variables = variables
-            .take_while(|(_, name, _)| !name.is_empty())
-            .count();
-        let parts = resolved.values.split_off(variables);
-        let mut none = Deliveries::new(Files::Memory);
+        let parts: Vec<_>;
+        let all = std::mem::take(&mut resolved.values).into_iter();
+        (parts, resolved.values) = all.partition(|(_, name, _)| name.is_empty());
+        let mut none = Deliveries::new(Files::default());
         let mut out = Vec::new();
+        let lines = LazyCell::new(|| Lines::of(&self.text));
         for (at, _, part) in &parts {
             match fill::fill(b"", part, &resolved.answers, &mut none) {
                 Ok(pieces) => {
@@ -73,7 +74,7 @@ impl Template {
                     }
                 }
                 Err(faults) => {
-                    let at = Malformed::at(&self.text, *at, "");
+                    let at = lines.fault(*at, "");
                     let at = format!(":{}:{}", at.line, at.column);
                     let place = [self.path.as_os_str().as_bytes(), at.as_bytes()].concat();
                     let fault = |(reference, cause)| Fault::of(&place, Some(reference), cause);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::added;
 use super::answers::{Answers, Question};
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
@@ -14,7 +15,7 @@ use crate::stores::{Depth, Store};
 use crate::words::error::{Error, Fault, Trouble};
 use crate::words::log::{self, Label, Phase};
 use crate::words::name::{Name, Scope};
-use crate::words::reference::{Delivery, Reference, Scoped, Target, Value, references};
+use crate::words::reference::{Target, Value, references};
 
 /// An environment, what its values refer to, and the answers.
 pub struct Resolved<'a, 'e> {
@@ -40,8 +41,7 @@ pub struct Summary {
     pub direct: usize,
 }
 
-/// Adds every secret in force under its own name, where nothing else assigns it and the name is
-/// none of doorkey's own.
+/// Adds every secret in force under its own name.
 ///
 /// # Errors
 /// What keeps all of them from being listed.
@@ -61,33 +61,8 @@ fn add_all(
             }),
         }
     }
-    add_names(assembled, names);
+    added::names(assembled, names);
     Ok(())
-}
-
-/// Adds secrets under their own names.
-fn add_names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
-    for name in names {
-        let variable = name.as_str().as_bytes().to_vec();
-        let own = variable.starts_with(b"DOORKEY_");
-        if !own && assembled.environment.value(&variable).is_none() {
-            let place = assembled.environment.assign(&variable, b"");
-            let scoped = Scoped {
-                level: None,
-                name,
-                member: None,
-            };
-            let reference = Reference {
-                target: Target::Scoped(scoped),
-                filters: vec![],
-                delivery: Delivery::Plain,
-                fallback: None,
-            };
-            assembled
-                .values
-                .push((place, variable, Value::Whole(reference)));
-        }
-    }
 }
 
 /// Whether anything in an environment is looked for in scopes.
@@ -125,8 +100,9 @@ pub fn resolve<'a, 'e>(
                 match cache.use_instead(&trouble, bound, &mut answers, &asked) {
                     Ok(()) => {
                         if all {
-                            add_names(&mut assembled, cached_names(&answers));
+                            added::names(&mut assembled, cached_names(&answers));
                         }
+                        added::documents(&mut assembled, &mut answers);
                         return resolved(assembled, answers);
                     }
                     Err(error) => assembled.errors.push(error),
@@ -140,8 +116,9 @@ pub fn resolve<'a, 'e>(
             trouble,
         });
     }
+    added::documents(&mut assembled, &mut answers);
     if let Some((cache, bound)) = cache {
-        keep(cache, bound, &assembled, &answers);
+        keep(cache, bound, &assembled, &answers, &asked);
     }
     resolved(assembled, answers)
 }
@@ -149,8 +126,10 @@ pub fn resolve<'a, 'e>(
 /// Everything that an environment refers to.
 fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
     let values = assembled.values.iter();
-    let all = values.flat_map(|(_, _, value)| references(value));
-    all.map(Question::from).collect()
+    let values = values.flat_map(|(_, _, value)| references(value));
+    let documents = assembled.documents.iter();
+    let documents = documents.flat_map(|(_, documents)| documents);
+    values.chain(documents).map(Question::from).collect()
 }
 
 /// Asks one store all that is for it.
@@ -187,7 +166,13 @@ fn ask(
 }
 
 /// Keeps what the stores have said for when they can't be reached; where one said no, nothing.
-fn keep(cache: &Cache, bound: String, assembled: &Assembled<'_>, answers: &Answers<'_>) {
+fn keep(
+    cache: &Cache,
+    bound: String,
+    assembled: &Assembled<'_>,
+    answers: &Answers<'_>,
+    asked: &BTreeSet<Question>,
+) {
     if answers.has_denial() {
         return cache.forget();
     }
@@ -196,11 +181,12 @@ fn keep(cache: &Cache, bound: String, assembled: &Assembled<'_>, answers: &Answe
     let has_value = |reference| fill::piece(reference, answers).is_ok();
     let is_whole = values.all(|(_, _, value)| references(value).all(has_value));
     if assembled.errors.is_empty() && is_whole {
-        cache.keep(bound, answers);
+        cache.keep(bound, answers, asked);
     }
 }
 
 fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<'a, 'e> {
+    added::unnamed(&assembled);
     Resolved {
         environment: assembled.environment,
         values: assembled.values,

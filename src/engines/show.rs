@@ -4,7 +4,7 @@ use super::deliver::Deliveries;
 use super::fill::{self, Piece};
 use super::launch::seal;
 use super::resolve::Resolved;
-use crate::pure::mask::{masked, placeholder};
+use crate::pure::mask::{Hidden, placeholder};
 use crate::words::error::Error;
 
 /// One `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
@@ -18,11 +18,12 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
         .values()
         .map(|(label, _, value)| (label, value.expose()))
         .collect();
+    let hidden = Hidden::new(&values);
 
     let mut lines: Vec<Option<Vec<u8>>> = resolved
         .environment
         .entries()
-        .map(|entry| Some(masked(entry, &values)))
+        .map(|entry| Some(hidden.masked(entry)))
         .collect();
     for (place, name, _) in resolved.environment.variables() {
         let credential = credentials.iter().any(|own| own.as_bytes() == name);
@@ -38,7 +39,7 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
             lines[*place] = filled.map(|pieces| {
                 let shown: Vec<u8> = pieces
                     .iter()
-                    .flat_map(|piece| show_piece(piece, &values))
+                    .flat_map(|piece| show_piece(piece, &hidden))
                     .collect();
                 [name, b"=".as_slice(), &shown].concat()
             });
@@ -53,9 +54,9 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
         .collect())
 }
 
-fn show_piece(piece: &Piece<'_>, values: &[(String, &[u8])]) -> Vec<u8> {
+fn show_piece(piece: &Piece<'_>, hidden: &Hidden<'_>) -> Vec<u8> {
     match piece {
-        Piece::Text(text) => masked(text, values),
+        Piece::Text(text) => hidden.masked(text),
         Piece::Secret(label, _) => placeholder(label),
         Piece::File(path, ..) => path.clone(),
     }

@@ -87,6 +87,33 @@ pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unkno
     Ok(account)
 }
 
+/// Whether nobody but the user is in a group: it is that of the user's entry, and of no other's,
+/// and lists no other. A user without an entry has the group of the same number; root's is 0,
+/// whatever system accounts have it too.
+pub fn is_own_group(user: u32, group: u32, passwd: &[u8], groups: &[u8]) -> bool {
+    if user == 0 && group == 0 {
+        return true;
+    }
+    let is_at = |fields: &[&[u8]], at: usize, wanted: u32| {
+        fields.get(at).and_then(|field| number(field)) == Some(wanted)
+    };
+    let entries: Vec<_> = fields(passwd).collect();
+    let own: Vec<_> = entries.iter().filter(|one| is_at(one, 2, user)).collect();
+    let is_of = match own.first() {
+        Some(entry) => is_at(entry, 3, group),
+        None => user == group,
+    };
+    let is_another = |one: &&Vec<&[u8]>| is_at(one, 3, group) && !is_at(one, 2, user);
+    let is_shared = entries.iter().any(|one| is_another(&one));
+    let is_user = |member: &[u8]| member.is_empty() || own.iter().any(|one| one[0] == member);
+    let mut listing = fields(groups).filter(|one| is_at(one, 2, group));
+    let lists_another = listing.any(|one| {
+        let members = one.get(3).copied().unwrap_or_default();
+        !members.split(|&byte| byte == b',').all(is_user)
+    });
+    is_of && !is_shared && !lists_another
+}
+
 /// The lines of a file, each as its fields.
 fn fields(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     text.split(|&byte| byte == b'\n')
@@ -103,7 +130,7 @@ fn number(text: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unknown, find};
+    use super::{Unknown, find, is_own_group};
 
     const PASSWD: &[u8] =
         b"root:x:0:0:root:/root:/bin/sh\n# comment\n\nweb:x:1000:1001:,,,:/srv/web:/bin/sh\n\
@@ -146,6 +173,13 @@ mod tests {
             });
             assert_eq!(found, expected.as_ref().copied(), "{wanted}");
         }
+        let own = |user, group| is_own_group(user, group, PASSWD, GROUP);
+        assert!(own(0, 0) && own(1000, 1001) && own(12345, 12345) && own(65534, 65534));
+        assert!(!own(1000, 1000) && !own(1000, 29) && !own(0, 1001) && !own(12345, 6));
+        // A member more, and another user's own group.
+        assert!(!is_own_group(1000, 1001, PASSWD, b"web:x:1001:web,other"));
+        let two = [PASSWD, b"\ntwo:x:2:1001::/:"].concat();
+        assert!(!is_own_group(1000, 1001, &two, GROUP));
         assert!(find(b"web", b"", b"").is_err());
         assert_eq!(find(b"5", b"", b"").unwrap().gid, 5);
     }

@@ -4,11 +4,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
-use super::option::InFile;
+use super::option::{self, InFile};
 use crate::words::error::Malformed;
 
 /// What the file can say of doorkey itself: names of options. All of it can also be said by options
-/// and variables, which win.
+/// and variables, which win. None has a program run or says where a credential goes: `store`
+/// chooses among the documents of the server that the user has named, and among folders.
 const OWN: [(&str, InFile); 6] = [
     ("store", InFile::Always),
     ("project", InFile::Always),
@@ -26,8 +27,6 @@ const LOCATION: &str = "location";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     values: Vec<(&'static str, String)>,
-    /// The settings that the file has no right to.
-    pub ignored: Vec<&'static str>,
     /// What it says of the store alone: the line and column, the key, the value.
     pub of_store: Vec<(usize, usize, String, String)>,
     /// Whether the user has named the file.
@@ -49,7 +48,7 @@ pub type Unfit = (usize, usize, String);
 /// stores at its top.
 ///
 /// # Errors
-/// The first place that is not TOML, not a known setting, or not a string.
+/// The first place that is not TOML, not a setting that the file may say, or not a string.
 pub fn parse(
     bytes: &[u8],
     named: bool,
@@ -98,10 +97,9 @@ pub fn parse(
         }
         let value = text(value)?;
         if file == InFile::Named && !named {
-            config.ignored.push(id);
-        } else {
-            config.values.push((id, value));
+            return Err(fault(key.span().start, option::named_only(id)));
         }
+        config.values.push((id, value));
     }
     Ok(config)
 }
@@ -154,15 +152,14 @@ mod tests {
 
     #[test]
     fn where_a_token_goes_is_said_by_a_file_that_was_named() {
-        let text = b"address = 'https://bao'\nrole = 'web'";
-        let found = parse(text, false).unwrap();
-        assert_eq!(found.get("address"), None);
-        assert_eq!(found.ignored, ["address"]);
-        assert_eq!(found.get("role"), Some("web"));
-        assert_eq!(
-            parse(text, true).unwrap().get("address"),
-            Some("https://bao")
-        );
+        for setting in ["store", "cluster", "role", "cache", "address"] {
+            let text = format!("\n{setting} = 'x'");
+            let parse = |named| parse(text.as_bytes(), named);
+            assert_eq!(parse(true).unwrap().get(setting), Some("x"));
+            let refused = ["cache", "address"].contains(&setting);
+            let fault = (2, 1, option::named_only(setting));
+            assert_eq!(parse(false).err(), refused.then_some(fault));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::words::error::Malformed;
+use crate::words::error::{Lines, Malformed};
 
 /// What some editors put at the front of UTF-8 text, and no reader counts as part of it.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -25,9 +25,9 @@ pub struct Assignment {
 }
 
 impl Assignment {
-    /// A fault of this assignment in the text that it was read from.
-    pub fn fault(&self, text: &[u8], reason: &'static str) -> Malformed {
-        Malformed::at(unmarked(text), self.offset, reason)
+    /// A fault of this assignment; `lines` are those of the text that it was read from.
+    pub fn fault(&self, lines: &Lines, reason: &'static str) -> Malformed {
+        lines.fault(self.offset, reason)
     }
 }
 
@@ -52,6 +52,11 @@ pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
         assignments.push(reader.assignment()?);
     }
     Ok(assignments)
+}
+
+/// Where the lines of a dotenv file begin.
+pub fn lines(text: &[u8]) -> Lines {
+    Lines::of(unmarked(text))
 }
 
 fn unmarked(text: &[u8]) -> &[u8] {

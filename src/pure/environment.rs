@@ -1,7 +1,7 @@
 //! An environment: bytes, in order, untouched unless assigned.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ffi::{CStr, CString};
 
 use crate::words::error::Cause;
@@ -34,6 +34,8 @@ impl Entry<'_> {
 #[derive(Default)]
 pub struct Environment<'a> {
     entries: Vec<Entry<'a>>,
+    /// Where each name's entry is.
+    places: BTreeMap<Cow<'a, [u8]>, usize>,
 }
 
 /// What of the inherited environment is passed on.
@@ -42,7 +44,7 @@ pub struct Inheriting<'a> {
     /// Start from nothing but a handful of names that most programs need.
     pub clear: bool,
     /// Names that are kept in any case.
-    pub keep: &'a [Vec<u8>],
+    pub keep: BTreeSet<&'a [u8]>,
 }
 
 impl Inheriting<'_> {
@@ -52,7 +54,7 @@ impl Inheriting<'_> {
     }
 
     fn keeps(&self, name: &[u8]) -> bool {
-        self.keep.iter().any(|kept| kept == name)
+        self.keep.contains(name)
     }
 
     fn passes(&self, name: &[u8]) -> bool {
@@ -82,6 +84,15 @@ pub fn lookup<'a>(block: &[&'a CStr], name: &[u8]) -> Option<&'a [u8]> {
         .find_map(|entry| value_in(entry.to_bytes(), name))
 }
 
+/// The value of each name in a block, as [`lookup`] finds it.
+pub fn values<'a>(block: &[&'a CStr]) -> BTreeMap<&'a [u8], &'a [u8]> {
+    let mut values = BTreeMap::new();
+    for (name, value) in block.iter().filter_map(|entry| split(entry.to_bytes())) {
+        values.entry(name).or_insert(value);
+    }
+    values
+}
+
 /// Names and value put together as an entry, with room for its end.
 fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
@@ -95,18 +106,25 @@ impl<'a> Environment<'a> {
     /// Takes over what was inherited, in order. Of a name that is there twice the first stays,
     /// as `getenv` reads it; entries that are no variables pass, unless all is cleared.
     pub fn inherit(block: &[&'a CStr], inheriting: &Inheriting<'_>) -> Self {
-        let mut seen = BTreeSet::new();
         let mut entries = Vec::with_capacity(block.len());
+        let mut places = BTreeMap::new();
         for &entry in block {
             let passes = match split(entry.to_bytes()) {
-                Some((name, _)) => inheriting.passes(name) && seen.insert(name),
+                Some((name, _)) if !inheriting.passes(name) => false,
+                Some((name, _)) => match places.entry(Cow::Borrowed(name)) {
+                    btree_map::Entry::Vacant(place) => {
+                        place.insert(entries.len());
+                        true
+                    }
+                    btree_map::Entry::Occupied(_) => false,
+                },
                 None => !inheriting.clear,
             };
             if passes {
                 entries.push(Entry::Inherited(entry));
             }
         }
-        Environment { entries }
+        Environment { entries, places }
     }
 
     /// Assigns a value, in place of the one that the name had, or at the end; gives its place.
@@ -118,16 +136,33 @@ impl<'a> Environment<'a> {
                 at
             }
             None => {
+                let at = self.entries.len();
+                self.places.insert(Cow::Owned(name.to_vec()), at);
                 self.entries.push(entry);
-                self.entries.len() - 1
+                at
             }
         }
     }
 
     /// Removes the variables whose names don't pass.
     pub fn retain(&mut self, passes: impl Fn(&[u8]) -> bool) {
-        let name = |entry: &Entry<'_>| split(entry.bytes()).map(|(name, _)| passes(name));
-        self.entries.retain(|entry| name(entry).unwrap_or(true));
+        self.keep_those(|_, entry| split(entry.bytes()).is_none_or(|(name, _)| passes(name)));
+    }
+
+    fn keep_those(&mut self, mut stays: impl FnMut(usize, &mut Entry<'a>) -> bool) {
+        // Where each is then, where it still is.
+        let mut new = Vec::with_capacity(self.entries.len());
+        let mut next = 0;
+        self.entries.retain_mut(|entry| {
+            let stays = stays(new.len(), entry);
+            new.push(stays.then_some(next));
+            next += usize::from(stays);
+            stays
+        });
+        if next < new.len() {
+            let moved = |place: &mut usize| new[*place].map(|new| *place = new).is_some();
+            self.places.retain(|_, place| moved(place));
+        }
     }
 
     /// The value of a name.
@@ -155,19 +190,16 @@ impl<'a> Environment<'a> {
     /// value is `None`.
     pub fn fill(&mut self, values: Vec<(usize, Option<Vec<u8>>)>) {
         let mut values = values.into_iter().peekable();
-        let mut place = 0;
-        self.entries.retain_mut(|entry| {
-            let filled = values.next_if(|(at, _)| *at == place);
-            place += 1;
-            match filled {
+        self.keep_those(
+            |place, entry| match values.next_if(|(at, _)| *at == place) {
                 None => true,
                 Some((_, None)) => false,
                 Some((_, Some(filled))) => {
                     *entry = Entry::Assigned(filled);
                     true
                 }
-            }
-        });
+            },
+        );
     }
 
     /// The block for the exec. Every entry's [`refusal`] has been looked for before.
@@ -180,8 +212,7 @@ impl<'a> Environment<'a> {
     }
 
     fn position(&self, name: &[u8]) -> Option<usize> {
-        let is_it = |entry: &Entry| value_in(entry.bytes(), name).is_some();
-        self.entries.iter().position(is_it)
+        self.places.get(name).copied()
     }
 }
 

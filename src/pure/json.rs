@@ -97,12 +97,16 @@ fn step<'t, 'p>(value: &'t RawValue, path: &'p str) -> Option<(&'t RawValue, Opt
         View::List(elements) => Some((elements.get(index(segment)?)?, rest)),
         View::Mapping(members) => {
             let find = |wanted: &str| {
-                let is_wanted = |key| content(key).is_some_and(|key| key == wanted);
+                let is_wanted = |key: &RawValue| match key.get().contains('\\') {
+                    true => content(key).is_some_and(|key| key == wanted),
+                    false => key.get().get(1..key.get().len() - 1) == Some(wanted),
+                };
                 let member = members.iter().rfind(|(key, _)| is_wanted(key));
                 member.map(|&(_, value)| value)
             };
             let whole = find(path).map(|value| (value, None));
-            whole.or_else(|| find(segment).map(|value| (value, rest)))
+            let first = || rest.and_then(|_| find(segment)).map(|value| (value, rest));
+            whole.or_else(first)
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod config;
 pub mod digest;
 pub mod dotenv;
 pub mod environment;
+pub mod executing;
 pub mod filter;
 pub mod json;
 pub mod limit;

@@ -83,6 +83,11 @@ pub const fn values(id: &'static str, name: &'static str, help: &'static str) ->
     Opt::new(id, Takes::Values(name), help)
 }
 
+/// What is wrong with a setting that a file has no right to say.
+pub fn named_only(id: &str) -> String {
+    format!("{id} counts only in a file that --config or DOORKEY_CONFIG names")
+}
+
 /// Whether the configuration file can say what an option says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InFile {

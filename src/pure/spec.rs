@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::dotenv::BYTE_ORDER_MARK;
 use super::json::{self, View};
+use super::nearest::nearest;
 use super::tree::{Json, Pair, Tree, Yaml};
 use crate::words::error::Malformed;
 
@@ -67,7 +68,7 @@ fn variables<T: Tree>(tree: &T, root: T::Node, path: &str) -> Result<Vec<Variabl
             return Err(tree.fault(item, "this is not a mapping with a name and a value"));
         };
         let variable = variable(tree, item, &members)?;
-        size += members.len() + variable.name.len() + variable.value.len();
+        size += KEYS.len() + variable.name.len() + variable.value.len();
         if size > LARGEST {
             return Err(tree.fault(item, "the variables are too large together"));
         }
@@ -90,6 +91,14 @@ fn variable<T: Tree>(tree: &T, item: T::Node, members: &[Pair<T>]) -> Result<Var
     if let Some((key, _)) = member(tree, members, "valueFrom")? {
         return Err(tree.fault(key, "valueFrom is not supported; write value: secret:NAME"));
     }
+    for &(key, _) in members {
+        let reason = match tree.view(key)? {
+            View::Scalar(key) if KEYS.contains(&&*key) => continue,
+            View::Scalar(key) => unknown(&key),
+            _ => unknown(""),
+        };
+        return Err(tree.fault(key, reason));
+    }
     let Some((_, name)) = member(tree, members, "name")? else {
         return Err(tree.fault(item, "the variable has no name"));
     };
@@ -108,6 +117,18 @@ fn variable<T: Tree>(tree: &T, item: T::Node, members: &[Pair<T>]) -> Result<Var
         name: text.into_bytes(),
         value: value.into_bytes(),
     })
+}
+
+/// What a variable has.
+const KEYS: [&str; 2] = ["name", "value"];
+
+/// What is wrong with another key, whose text may be anything.
+fn unknown(key: &str) -> &'static str {
+    match nearest(key, &KEYS, |known| known).copied() {
+        Some("name") => "a variable has a name and a value alone; did you mean name?",
+        Some(_) => "a variable has a name and a value alone; did you mean value?",
+        None => "a variable has a name and a value alone",
+    }
 }
 
 /// The one member of a mapping that has this key.
@@ -170,7 +191,7 @@ mod tests {
             ("|\n    a\n     b\n", "a\n b\n"),
             (">-\n    a\n    b\n", "a b"),
         ] {
-            let text = format!("env:\n- name: &a A\n  value: {written}\n  other: [*a]");
+            let text = format!("env:\n- name: &a A\n  value: {written}\nother: [*a]");
             assert_eq!(read(&text, "env"), Ok(format!("A={value}")), "{text}");
         }
     }
@@ -203,10 +224,10 @@ mod tests {
             ("\u{feff}{\"env\":[{\"name\":\"\\ud83d\\ude00\"}]}", "😀="),
             ("{\"env\": [name: A]} # flow YAML", "A="),
             ("x: &x {name: A, value: b}\nenv: [*x, *x]", "A=b A=b"),
-            ("x: &x [{name: A, y: *x}]\nenv: *x", "A="),
+            ("x: &x [{name: A, value: b}]\nenv: *x", "A=b"),
             ("{x: &x 1, y: &x 2, env: [name: *x]}", "2="),
             ("? [a]\n: b\n? {c: d}\nenv: [name: A]", "A="),
-            ("a: 1\na: 2\nenv: [{a: 1, a: 2, name: A}]", "A="),
+            ("a: 1\na: 2\nenv: [{name: A}]", "A="),
             ("a.env: [name: A]\n\"env\": [name: B]", "B="),
         ] {
             assert_eq!(read(text, "env"), Ok(variables.to_owned()), "{text}");
@@ -222,6 +243,9 @@ mod tests {
         const EQUALS: &str = "the name has = or NUL in it";
         const VALUE: &str = "the value is not a scalar";
         const YAML: &str = "this is not YAML";
+        const KEYS: &str = "a variable has a name and a value alone";
+        const MEANT_NAME: &str = "a variable has a name and a value alone; did you mean name?";
+        const MEANT_VALUE: &str = "a variable has a name and a value alone; did you mean value?";
         for (text, line, column, reason) in [
             ("", 1, 1, FURTHER),
             ("\n a: 1", 2, 2, FURTHER),
@@ -237,14 +261,25 @@ mod tests {
             ("env:\n- value: 1", 2, 3, "the variable has no name"),
             ("env: [name: [A]]", 1, 13, "the name is not a scalar"),
             (
-                "\u{feff}env: [{é: é, name: ''}]",
-                1,
-                22,
+                "\u{feff}é: é\nenv: [{name: ''}]",
+                2,
+                14,
                 "the name is empty",
             ),
             ("env: [name: A=]", 1, 13, EQUALS),
             (r#"{"env":[{"name":"\u0000"}]}"#, 1, 17, EQUALS),
             ("env: [{name: A, value: {}}]", 1, 24, VALUE),
+            ("env:\n- {name: A, vlaue: b}", 2, 13, MEANT_VALUE),
+            ("env:\n- {Name: A}", 2, 4, MEANT_NAME),
+            ("env:\n- {name: A, secret: b}", 2, 13, KEYS),
+            ("env:\n- {name: A, [value]: b}", 2, 13, KEYS),
+            (
+                "{\"env\":[{\"name\":\"A\",\n\"valeu\":0}]}",
+                2,
+                1,
+                MEANT_VALUE,
+            ),
+            ("env: [{name: A, name: B}]", 1, 17, "the key is repeated"),
             ("env:\n- &a {name: A, value: *a}", 2, 23, VALUE),
             ("{\"env\":[]} {}", 1, 12, YAML),
             ("env:\n\t- name: A", 2, 2, YAML),
@@ -276,12 +311,9 @@ mod tests {
         assert_eq!(read(deep, "env"), Ok(String::new()));
 
         let value = "a".repeat(20_000);
-        let item = format!("{{name: A{}}}", ", a: b".repeat(20_000));
-        for (large, small) in [(value, "{name: A, value: *a}"), (item, "*a")] {
-            let items = format!("- {small}\n").repeat(1_000);
-            let (_, _, reason) = read(format!("a: &a {large}\nenv:\n{items}"), "env").unwrap_err();
-            assert_eq!(reason, "the variables are too large together");
-        }
+        let items = "- {name: A, value: *a}\n".repeat(1_000);
+        let (_, _, reason) = read(format!("a: &a {value}\nenv:\n{items}"), "env").unwrap_err();
+        assert_eq!(reason, "the variables are too large together");
     }
 
     #[test]

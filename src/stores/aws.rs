@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{Context, StoreOption, Use, remote};
 use crate::pure::option::{InFile, value};
 use crate::words::error::Trouble;
+use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
 use crate::world::http::{self, Address, Answer, Method, Request, Server, Verdict};
 
@@ -182,8 +183,8 @@ impl remote::Service for Aws {
         let address = self.address(region)?;
         remote::check_way(&address, None, false)?;
         let mut settings = remote::settings(&self.context, address);
-        let bundle = variable(&self.context, "CA_BUNDLE");
-        settings.tls.file = bundle.map(|path| ("AWS_CA_BUNDLE".to_owned(), path.into()));
+        let path = |name| remote::path(&self.context, name);
+        settings.tls.file = path("DOORKEY_AWS_CA_BUNDLE").or_else(|| path("AWS_CA_BUNDLE"));
         settings.hints.trust = "AWS_CA_BUNDLE";
         settings.verdict = verdict;
         Ok(settings)
@@ -382,7 +383,7 @@ pub fn trouble(answer: &Answer, what: &str) -> Trouble {
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
         "AccessDeniedException" | "AccessDenied" => Trouble::Forbidden(what.to_owned()),
         _ => Trouble::Unusable {
-            what: what.to_owned(),
+            what: ShownPath(what).to_string(),
             why: format!("AWS refuses with status {}", answer.status),
         },
     }

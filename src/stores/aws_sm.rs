@@ -18,6 +18,7 @@ use crate::words::error::Trouble;
 use crate::words::location::{Misfit, Part};
 use crate::words::log;
 use crate::words::name::{Level, Name, Scope};
+use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::{self, Request};
@@ -277,14 +278,14 @@ impl SecretsManager {
         let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
         Ok(Here::Found(Found {
             value: is_asked.then(|| Secret::new(value.expose().to_vec())),
-            lease: None,
+            ..Found::default()
         }))
     }
 }
 
 fn no_object(path: &str) -> Trouble {
     Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "it is no JSON object in UTF-8".to_owned(),
     }
 }
@@ -302,7 +303,7 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
         created_date: Option<f64>,
     }
     let unusable = || Trouble::Unusable {
-        what: id.to_owned(),
+        what: ShownPath(id).to_string(),
         why: "the answer is no secret".to_owned(),
     };
     match aws::code(answer) {
@@ -310,7 +311,7 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
         Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
         Some("DecryptionFailure") => {
             return Err(Trouble::Unusable {
-                what: id.to_owned(),
+                what: ShownPath(id).to_string(),
                 why: "denied: there is no right to decrypt with its KMS key".to_owned(),
             });
         }
@@ -341,7 +342,8 @@ impl Store for SecretsManager {
     }
 
     fn identity(&self) -> String {
-        format!("{} of {}", self.label, self.aws().identity())
+        let aws = self.aws();
+        format!("{} of {}", aws.context.location, aws.identity())
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {

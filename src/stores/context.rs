@@ -1,15 +1,16 @@
 //! What a store is opened with: settings, credentials, variables, the deadline. Nothing here is of
 //! one kind of store.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Store;
 use crate::words::error::Trouble;
 use crate::words::name::Scope;
+use crate::words::named::{self, Named};
 use crate::words::secret::Secret;
 
 /// An open store, or why it can't be opened.
@@ -66,6 +67,8 @@ pub enum Origin {
 pub struct Setting {
     /// The option's id.
     pub id: &'static str,
+    /// What it is called where it is said.
+    pub name: String,
     /// Its value; of a flag nothing.
     pub value: OsString,
     /// Who has said it.
@@ -82,8 +85,8 @@ impl Access {
     }
 
     /// The path that an option, or its variable, says.
-    pub fn path(&self, id: &str) -> Option<&Path> {
-        find(&self.settings, id, Origin::Said).map(Path::new)
+    pub fn path(&self, id: &str) -> Option<Named> {
+        find(&self.settings, id, Origin::Said).and_then(named)
     }
 
     /// The value of another variable, even an empty one.
@@ -93,16 +96,22 @@ impl Access {
     }
 }
 
-fn find<'s>(settings: &'s [Setting], id: &str, origin: Origin) -> Option<&'s OsStr> {
+fn find<'s>(settings: &'s [Setting], id: &str, origin: Origin) -> Option<&'s Setting> {
     let mut found = settings.iter();
-    let found = found.find(|setting| setting.id == id && setting.origin == origin)?;
-    Some(&found.value)
+    found.find(|setting| setting.id == id && setting.origin == origin)
+}
+
+fn named(setting: &Setting) -> Option<Named> {
+    let path = Named::new(&setting.name, &setting.value);
+    (!setting.value.is_empty()).then_some(path)
 }
 
 /// What one store is opened with: what all are, and the settings that are its own.
 pub struct Context {
     access: Arc<Access>,
-    /// The store, as messages name it.
+    /// The store's name.
+    pub location: String,
+    /// The same as messages have it, shown or not.
     pub label: String,
     /// What stands behind its place, and what the configuration file says of it alone.
     own: Vec<Setting>,
@@ -110,31 +119,39 @@ pub struct Context {
 
 impl Context {
     /// Adds what is said of one store alone.
-    pub fn new(access: &Arc<Access>, label: String, own: Vec<Setting>) -> Self {
-        let access = Arc::clone(access);
-        Context { access, label, own }
+    pub fn new(access: &Arc<Access>, location: String, own: Vec<Setting>) -> Self {
+        Context {
+            access: Arc::clone(access),
+            label: named::location(&location),
+            location,
+            own,
+        }
     }
 
     /// What an option says, or its variable, or what stands behind the place that the user gave.
     pub fn said(&self, id: &str) -> Option<&str> {
-        self.find(id, Origin::Said)
+        self.find(id, Origin::Said)?.value.to_str()
     }
 
     /// What the configuration file says.
     pub fn configured(&self, id: &str) -> Option<&str> {
-        self.find(id, Origin::Configured)
+        self.find(id, Origin::Configured)?.value.to_str()
     }
 
-    fn find(&self, id: &str, origin: Origin) -> Option<&str> {
+    /// The path that an option says, or what stands behind the place that the user gave.
+    pub fn path(&self, id: &str) -> Option<Named> {
+        self.find(id, Origin::Said).and_then(named)
+    }
+
+    fn find(&self, id: &str, origin: Origin) -> Option<&Setting> {
         // An option on the command line is for this launch, what a place is given with for many;
         // of a file what it says of the store counts before what it says of all.
         let own = || find(&self.own, id, origin);
         let common = || find(&self.access.settings, id, origin);
-        let found = match origin {
+        match origin {
             Origin::Said => common().or_else(own),
             Origin::Configured => own().or_else(common),
-        };
-        found?.to_str()
+        }
     }
 }
 

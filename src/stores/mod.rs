@@ -36,6 +36,7 @@ mod age;
 mod aws;
 mod aws_sm;
 mod context;
+mod credential;
 mod dir;
 mod folder;
 mod registry;
@@ -43,6 +44,7 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
 use crate::words::error::Trouble;
@@ -54,8 +56,8 @@ pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
     KINDS, Kind, NOTHING, Places, StoreOption, Use, configurable, credentials, flags, forms,
-    is_file, is_handed_over, is_same_kind, kinds, open, open_places, own_variables, passed,
-    read_variables, schemes, schemes_of, spent, unnamed, use_table,
+    is_file, is_handed_over, is_same_kind, kinds, listing, needed, open, open_places,
+    own_variables, passed, read_variables, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such
@@ -160,8 +162,10 @@ pub enum Answer {
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The value; `None` where only names were asked for.
+    /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
+    /// Of a whole document its members, in their order.
+    pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.
     pub lease: Option<Lease>,
 }
@@ -194,7 +198,7 @@ impl Here {
         value.map_or(Here::Nothing, |value| {
             Here::Found(Found {
                 value: Some(value),
-                lease: None,
+                ..Found::default()
             })
         })
     }
@@ -274,8 +278,9 @@ pub trait Recipients {
     /// Where a list can't be read.
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble>;
 
-    /// Changes a list, and encrypts everything that it is for anew. The list is written first:
-    /// interrupted at any moment, nothing is lost, and the same change made again finishes.
+    /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
+    /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
+    /// same change made again finishes.
     ///
     /// # Errors
     /// Why nothing was changed, or not all.
@@ -286,13 +291,25 @@ pub trait Recipients {
         remove: &[String],
     ) -> Result<Changed, Trouble>;
 
-    /// Looks at everything in the store: each file opens, its recipients are those of its scope,
-    /// and nothing else lies there.
+    /// Every list that names some of these, and which it names. A list that can't be read is
+    /// taken to name them all. With `removed` those count that say who was removed, and each one
+    /// must be in some list.
     ///
     /// # Errors
-    /// Where there is no key to look with.
-    fn check(&self) -> Result<Checked, Trouble>;
+    /// [`Trouble::BadRecipient`], [`Trouble::Nowhere`].
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble>;
+
+    /// Looks at everything in the store: each file opens and is what it says, its recipients are
+    /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
+    /// which secret it is, is written anew and says so from then on.
+    ///
+    /// # Errors
+    /// Where there is no key to look with; where something can't be written.
+    fn check(&self, fix: bool) -> Result<Checked, Trouble>;
 }
+
+/// A list, the store's own where there is no scope, and those that it names.
+pub type Naming = (Option<Scope>, Vec<String>);
 
 /// What a change of recipients came to.
 #[derive(Debug, Default)]
@@ -318,4 +335,10 @@ pub struct Checked {
     pub scopes: usize,
     /// What is wrong: where, and what.
     pub findings: Vec<(String, String)>,
+    /// The sound secrets whose files say not which secret they are.
+    pub unbound: Vec<(Scope, Name)>,
+    /// Those whose files say so since now.
+    pub bound: Vec<(Scope, Name)>,
+    /// The file that should tell git that the store's files are no text, and the line for it.
+    pub attributes: Option<(PathBuf, &'static str)>,
 }

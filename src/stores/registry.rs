@@ -9,6 +9,7 @@ use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
 use crate::pure::option::{InFile, Opt, Takes};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
+use crate::words::named;
 use crate::words::reference::Direct;
 
 /// A kind of store.
@@ -65,12 +66,18 @@ impl StoreOption {
 pub enum Use {
     /// A secret: overwritten where it stands as soon as it is read, and no workload gets it.
     Secret,
-    /// About the store, and nothing else: read, and no workload gets it.
+    /// Of the secrets one that serves to read values, and nothing else.
+    Reading,
+    /// About the store, and nothing else: read, and no workload gets it. A `*` at its end stands
+    /// for all that begin so.
     Own,
     /// Read, and the workload keeps it: it is everybody's, or how the workload says who it is.
     Kept,
     /// A list of variables that the workload keeps although they are the store's own.
     Passing,
+    /// A list of documents whose members are added to the environment: of the names of one row the
+    /// first that is set counts.
+    Listing,
     /// The path of a file with a credential, which can be read again.
     File,
 }
@@ -80,6 +87,8 @@ pub enum Use {
 pub struct Places {
     /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
     pub judge: fn(Location) -> Result<Location, Misfit>,
+    /// The same of a whole document, whose location has no key.
+    pub judge_document: fn(Location) -> Result<Location, Misfit>,
     /// Whether what is there is our own credential, which a variable of the store's is to hold
     /// for the workload then.
     pub hands_over: fn(&Location) -> bool,
@@ -103,7 +112,7 @@ pub static KINDS: &[Kind] = &[
     Kind {
         schemes: &["age"],
         options: age::OPTIONS,
-        variables: &[(Use::Secret, &[age::KEY])],
+        variables: &[(Use::Secret, &[age::KEY]), (Use::Reading, &[age::KEY])],
         open: age::open,
         ..NOTHING
     },
@@ -123,12 +132,16 @@ pub static KINDS: &[Kind] = &[
             (Use::Own, vault::VARIABLES),
             (Use::File, vault::FILES),
             (Use::Passing, vault::PASSING),
+            (Use::Listing, vault::LISTING[0]),
+            (Use::Listing, vault::LISTING[1]),
+            (Use::Kept, &[vault::ACCOUNT]),
             (Use::Kept, remote::VARIABLES),
             (Use::File, remote::FILES),
         ],
         stays: vault::stays,
         direct: Some(Places {
             judge: vault::judge,
+            judge_document: vault::judge_document,
             hands_over: vault::is_login,
         }),
         open: vault::open,
@@ -142,6 +155,7 @@ pub static KINDS: &[Kind] = &[
         variables: aws::VARIABLES,
         direct: Some(Places {
             judge: aws_sm::judge,
+            judge_document: aws_sm::judge,
             hands_over: |_| false,
         }),
         open: aws_sm::open,
@@ -226,7 +240,27 @@ pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'st
     names
 }
 
-/// Of those the ones that are set, so that a process which is to read them again would have to
+/// Of those the ones that are used: to read values only where it `reads`, and those that are
+/// doorkey's own where a cache may have to be opened.
+pub fn needed(
+    location: Option<&str>,
+    schemes: &BTreeSet<&str>,
+    reads: bool,
+    caches: bool,
+) -> Vec<&'static str> {
+    let needed = used(location, schemes).flat_map(move |kind| {
+        let only_read: Vec<_> = kind.variables(&[Use::Reading]).collect();
+        let secrets = kind.variables(&[Use::Secret]);
+        secrets.filter(move |name| reads || !only_read.contains(name))
+    });
+    let ours = kinds()
+        .iter()
+        .filter(|kind| reads && caches && kind.is_ours());
+    let ours = ours.flat_map(|kind| kind.variables(&[Use::Secret]));
+    needed.chain(ours).collect()
+}
+
+/// Of all those the ones that are set, so that a process which is to read them again would have to
 /// keep a secret.
 pub fn spent(
     location: Option<&str>,
@@ -247,7 +281,8 @@ pub fn spent(
     names
 }
 
-/// All variables that no workload of such a launch gets.
+/// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
+/// so.
 pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
     let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
     used(location, schemes).flat_map(own).collect()
@@ -257,6 +292,20 @@ pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'
 pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
     let lists = used(location, schemes).flat_map(|kind| kind.variables(&[Use::Passing]));
     lists.collect()
+}
+
+/// The variables that list documents whose members are added, in groups of which the first that is
+/// set counts; and what references to such documents begin with.
+pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)> {
+    kinds().iter().flat_map(|kind| {
+        let groups = kind.variables.iter();
+        let groups = groups.filter(|(of, _)| *of == Use::Listing);
+        groups.filter_map(|(_, names)| {
+            let judge = kind.direct.as_ref()?.judge_document;
+            let schemes = kind.schemes.iter();
+            Some((*names, schemes.map(|word| Scheme { word, judge }).collect()))
+        })
+    })
 }
 
 /// The variables that a launch reads beside its credentials.
@@ -324,13 +373,13 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
         )));
     };
     let fail = |trouble| Error::Store {
-        store: location.to_owned(),
+        store: named::location(location),
         trouble,
     };
     let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
     own.extend(settings::in_table(kind, access)?);
-    let label = format!("{}:{after}", kind.schemes[0]);
-    let context = Arc::new(Context::new(access, label, own));
+    let name = format!("{}:{after}", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, own));
     (kind.open)(place, &context).map_err(fail)
 }
 
@@ -344,8 +393,8 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     let Some(kind) = all.find(|kind| kind.schemes.contains(&scheme)) else {
         return Err(unnamed());
     };
-    let label = format!("{}:", kind.schemes[0]);
-    let context = Arc::new(Context::new(access, label, vec![]));
+    let name = format!("{}:", kind.schemes[0]);
+    let context = Arc::new(Context::new(access, name, vec![]));
     (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
 }
 

@@ -3,15 +3,14 @@
 //! what differs ([`Service`]).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
 use crate::words::log::{self, Phase};
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
-use crate::world::files;
 use crate::world::http::{
     Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
 };
@@ -33,9 +32,6 @@ pub const FILES: &[&str] = &["SSL_CERT_FILE"];
 /// The longest that one try takes where nothing else is said, and all of them where there is no
 /// deadline.
 pub const ATTEMPT: Duration = Duration::from_secs(60);
-
-/// A file with a credential is not larger than this, in bytes.
-const LARGEST: usize = 64 * 1024;
 
 /// What differs from one store behind HTTP to the next.
 pub trait Service: Sized {
@@ -195,8 +191,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {
-            system: text(access, "SSL_CERT_FILE")
-                .map(|path| ("SSL_CERT_FILE".to_owned(), PathBuf::from(path))),
+            system: path(access, "SSL_CERT_FILE"),
             ..tls::Settings::default()
         },
         headers: Vec::new(),
@@ -211,6 +206,11 @@ pub fn settings(access: &Access, address: Address) -> Settings {
 pub fn text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
     let value = str::from_utf8(access.variable(name)?).ok()?;
     Some(value).filter(|value| !value.is_empty())
+}
+
+/// The path that a variable holds.
+pub fn path(access: &Access, name: &str) -> Option<Named> {
+    text(access, name).map(|path| Named::new(name, path))
 }
 
 /// The proxy of everybody's variables.
@@ -263,7 +263,7 @@ pub fn check_way(
     }
     if address.is_plain() {
         if !address.is_loopback() {
-            let host = address.host();
+            let host = ShownPath(address.host());
             log::warning!(
                 Insecure;
                 "http to {host}: the token and the values can be read on the way; use https"
@@ -273,31 +273,4 @@ pub fn check_way(
         log::warning!(Insecure; "{setting}: anybody on the way can be the server");
     }
     Ok(())
-}
-
-/// A credential: itself, or else what is in a file.
-///
-/// # Errors
-/// Where the file can't be read.
-pub fn value_or_file(
-    value: Option<&Secret>,
-    file: Option<&str>,
-) -> Result<Option<Secret>, Trouble> {
-    if let Some(value) = value {
-        return Ok(Some(Secret::new(value.expose().to_vec())));
-    }
-    file.map(|file| in_file(Path::new(file))).transpose()
-}
-
-/// What is in a credential's file, without white space at both ends.
-///
-/// # Errors
-/// Where it can't be read.
-pub fn in_file(path: &Path) -> Result<Secret, Trouble> {
-    let read = files::read(path, LARGEST).map(Secret::new);
-    let read = read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        Trouble::Setting(format!("can't read {path}: {why}"))
-    })?;
-    Ok(Secret::new(read.expose().trim_ascii().to_vec()))
 }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use super::context::{Access, Origin, Setting};
 use super::registry::{Kind, StoreOption};
 use crate::pure::nearest::nearest;
-use crate::pure::option::{InFile, Takes};
+use crate::pure::option::{InFile, Takes, named_only};
 use crate::words::error::{Error, Trouble};
 
 /// Splits what stands after a store's colon into its place, and the settings behind that.
@@ -79,9 +79,7 @@ fn option<'k>(kind: &'k Kind, key: &str, origin: Origin) -> Result<&'k StoreOpti
 fn may_say(option: &StoreOption, named: bool) -> Result<(), String> {
     let id = option.option.id;
     match option.file {
-        InFile::Named if !named => Err(format!(
-            "{id} counts only in a file that --config or DOORKEY_CONFIG names"
-        )),
+        InFile::Named if !named => Err(named_only(id)),
         InFile::Never => Err(format!("{id} is nothing for a file; give --{id}")),
         _ => Ok(()),
     }
@@ -97,6 +95,11 @@ fn setting(option: &StoreOption, value: &str, origin: Origin) -> Result<Option<S
         (_, "") => return Err(format!("{id} needs a value")),
         (_, value) => value,
     };
-    let value = value.into();
-    Ok(Some(Setting { id, value, origin }))
+    let (name, value) = (id.to_owned(), value.into());
+    Ok(Some(Setting {
+        id,
+        name,
+        value,
+        origin,
+    }))
 }

@@ -13,14 +13,12 @@ use crate::words::error::Error;
 use crate::words::name::Scope;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::memory;
 
 /// Prints a table, or JSON.
 ///
 /// # Errors
 /// Everything that would keep `run` from launching.
 pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
     let depth = if options.flag("names") {
         Depth::Names

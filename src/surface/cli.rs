@@ -140,7 +140,7 @@ pub const LEAVES: &[Leaf] = &[
             },
         ],
         groups: flags::RENDERING,
-        own: &[flags::SPEC, flags::SPEC_PATH],
+        own: &[flags::SPEC, flags::SPEC_PATH, flags::OWNER, flags::MODE],
         after_help: Some(texts::RENDER_EXAMPLE),
         ..NOTHING
     },
@@ -204,7 +204,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["store", "check"],
         about: "Verify a whole store",
         groups: flags::WHOLE,
-        own: &[flags::JSON],
+        own: &[flags::FIX, flags::JSON],
         ..NOTHING
     },
     Leaf {
@@ -222,6 +222,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
+        own: &[flags::EVERYWHERE, flags::JSON],
         ..RECIPIENT_CHANGE
     },
     Leaf {
@@ -251,6 +252,12 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
 ];
+
+/// What an argument that is no option is called in the help; `None` where none has this id.
+pub fn argument(id: &str) -> Option<&'static str> {
+    let mut all = LEAVES.iter().flat_map(|leaf| leaf.positionals);
+    all.find(|one| one.id == id).map(|one| one.name)
+}
 
 const GROUPS: [(&str, &str); 3] = [
     ("secret", "Manage secrets"),

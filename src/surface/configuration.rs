@@ -1,36 +1,39 @@
-//! `doorkey.toml`: the one that is named, or that is found.
+//! `doorkey.toml`: the one that is named, or that is found and may be obeyed.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::options::Options;
+use super::workload;
 use crate::pure::config::{self, Config};
 use crate::pure::scope::Scopes;
 use crate::stores::{self, OfMain, Origin};
 use crate::words::error::Error;
 use crate::words::log;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
 use crate::world::files;
+use crate::world::trust::Trust;
 
 /// `doorkey.toml` is not larger than this, in bytes.
 const LARGEST_CONFIG: usize = 64 * 1024;
 
 impl Options {
     /// The configuration, and its file.
-    pub fn config(&self) -> Result<(Config, PathBuf), Error> {
-        let read = |path: &Path, named| match files::read(path, LARGEST_CONFIG) {
-            Ok(text) => {
-                let config = config::parse(&text, named, stores::configurable());
-                config.map_err(|(line, column, what)| {
-                    let place = in_file(path, line, column);
-                    Error::Found { place, what }
-                })
-            }
-            Err(error) => Err(Error::file("read", path, error)),
+    pub fn config(&self) -> Result<(Config, Named), Error> {
+        let parse = |path: Named, text: &[u8], named| {
+            let config = config::parse(text, named, stores::configurable());
+            let config = config.map_err(|(line, column, what)| {
+                let place = in_file(&path, line, column);
+                Error::Found { place, what }
+            })?;
+            Ok((config, path))
         };
-        if let Some(file) = self.value("config") {
-            let file = Path::new(file);
-            return Ok((read(file, true)?, file.to_owned()));
+        if let Some(file) = self.path("config") {
+            let text = match self.distrust()? {
+                Some(trust) => trust.read_again(&file, LARGEST_CONFIG)?,
+                None => files::read(&file, LARGEST_CONFIG)
+                    .map_err(|error| Error::file("read", file.clone(), error))?,
+            };
+            return parse(file, &text, true);
         }
         let Some(start) = self.start_folder()? else {
             return Ok(Default::default());
@@ -38,32 +41,33 @@ impl Options {
         for above in start.ancestors() {
             let file = above.join("doorkey.toml");
             if files::exists(&file) {
-                log::debug!("settings come from {}", file.display());
-                let config = read(&file, false)?;
-                for setting in &config.ignored {
-                    log::warning!(
-                        Ignored;
-                        "{}: {setting} counts only in a file that --config names; ignored",
-                        file.display()
-                    );
-                }
-                return Ok((config, file));
+                log::debug!("settings come from {}", Named::from(&file));
+                let trust = Trust::new(self.sudo);
+                let text = trust.read_found(&file, LARGEST_CONFIG)?;
+                return parse(file.into(), &text, false);
             }
         }
         Ok(Default::default())
     }
 
+    /// Whom files have to belong to that are read again beside a workload of another user; `None`
+    /// where there is no such workload.
+    pub fn distrust(&self) -> Result<Option<Trust>, Error> {
+        if self.value("watch").is_none() {
+            return Ok(None);
+        }
+        let account = workload::account(self, "user")?;
+        Ok(account.and_then(|(account, _)| Trust::new(self.sudo).beside(account.uid)))
+    }
+
     fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
-        match self.value("cwd") {
+        match self.path("cwd") {
             // A working directory that was removed has no configuration above it.
             None => Ok(std::env::current_dir().ok()),
-            Some(folder) => {
-                let folder = Path::new(folder);
-                let found = folder.canonicalize();
-                found
-                    .map(Some)
-                    .map_err(|error| Error::file("read", folder, error))
-            }
+            Some(folder) => match folder.canonicalize() {
+                Ok(found) => Ok(Some(found)),
+                Err(error) => Err(Error::file("read", folder, error)),
+            },
         }
     }
 }
@@ -81,7 +85,7 @@ pub struct Place {
     /// What else `doorkey.toml` says.
     pub config: Config,
     /// Where that is.
-    pub file: PathBuf,
+    pub file: Named,
 }
 
 impl Place {
@@ -107,7 +111,6 @@ impl Place {
 }
 
 /// A place in a file, as messages name it.
-fn in_file(path: &Path, line: usize, column: usize) -> String {
-    let path = Shown(path.as_os_str().as_bytes());
+fn in_file(path: &Named, line: usize, column: usize) -> String {
     format!("{path}:{line}:{column}")
 }

@@ -7,14 +7,12 @@ use crate::engines::show::show;
 use crate::stores::Depth;
 use crate::words::error::Error;
 use crate::world::environ::Started;
-use crate::world::memory;
 
 /// Prints one `NAME=value` a line.
 ///
 /// # Errors
 /// As `run`.
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
     let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, used| {
         show(resolved, &used.credentials)

@@ -99,6 +99,11 @@ const ENVIRONMENT: Group = Group {
         values("literal", "NAME", "Take a variable's value as it is"),
         value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
         flag("allow-disk", "Let that folder be on a disk"),
+        value(
+            "files-owner",
+            "USER",
+            "Whose |file is, USER[:GROUP] [default: --user's]",
+        ),
     ],
 };
 
@@ -266,6 +271,10 @@ pub const SPEC: Opt = value(
     "FILE",
     "Resolve this deployment spec's references, too",
 );
+/// `--owner`.
+pub const OWNER: Opt = value("owner", "USER[:GROUP]", "Whose OUT is to be");
+/// `--mode`.
+pub const MODE: Opt = value("mode", "MODE", "What others may do with OUT [default: 600]");
 /// `--pid`.
 pub const PID: Opt = value(
     "pid",
@@ -286,6 +295,11 @@ pub const RAW: Opt = flag("raw", "Keep a newline at the end of piped input");
 pub const REVEAL: Opt = flag("reveal", "Print the value itself");
 /// `--dry-run`.
 pub const DRY_RUN: Opt = flag("dry-run", "Only say what would change");
+/// `--fix`.
+pub const FIX: Opt = flag("fix", "Bind each file that is bound to no name to its own");
+/// `--everywhere`.
+pub const EVERYWHERE: Opt = flag("everywhere", "From every list that names them")
+    .conflicts(&["project", "cluster", "team"]);
 /// What `secret list` has for itself.
 pub const LISTING: &[Opt] = &[
     flag("all", "List every scope of the store"),

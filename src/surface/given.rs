@@ -5,11 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::{ArgAction, Command};
 
-use super::cli::Leaf;
+use super::cli::{LEAVES, Leaf};
 use super::flags;
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
+use crate::pure::nearest::nearest;
 use crate::pure::option::{Opt, Takes};
+use crate::words::log;
+use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
 pub struct Given<'a> {
@@ -51,16 +54,37 @@ impl<'a> Given<'a> {
                 .any(|entry| stands_for(entry.to_bytes(), option.id))
     }
 
+    /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
+    pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
+        let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
+        for name in self.unknown().filter(|name| !is_kept(name)) {
+            // What all begin with makes none like another.
+            let own = Shown(&name[PREFIX.len()..]).to_string();
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
+            known.push("DOORKEY_KEY".to_owned());
+            let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
+        }
+    }
+
+    /// The names of those variables that stand for no option of any subcommand.
+    fn unknown(&self) -> impl Iterator<Item = &[u8]> {
+        let variables = self.variables.iter().map(|entry| entry.to_bytes());
+        let unknown = variables.filter(|entry| {
+            let options = LEAVES.iter().flat_map(Leaf::options);
+            let mut known = options.map(|option| option.id).chain(OTHERS);
+            entry.contains(&b'=') && !known.any(|id| stands_for(entry, id))
+        });
+        unknown.filter_map(|entry| entry.split(|&byte| byte == b'=').next())
+    }
+
     /// Whether a supervisor is wanted, and what for: what parsing the arguments would say, without
     /// doing so, since the process is forked before anything else. Only arguments that can't be
     /// parsed may be read otherwise here.
     pub fn asks_for_supervisor(&self, leaf: &Leaf) -> Option<Asked> {
-        let is_given = |option: &Opt| {
-            let value = lookup(&self.variables, variable(option.id).as_bytes());
-            let means_no = |value| option.takes == Takes::Flag && is_no(value);
-            value.is_some_and(|value| !value.is_empty() && !means_no(value))
-                || self.is_argument(option, leaf)
-        };
+        let is_given = |option: &Opt| self.value(option, leaf).is_some();
         let asked = Asked {
             masks: is_given(&flags::MASK),
             watches: is_given(&flags::WATCH),
@@ -69,27 +93,38 @@ impl<'a> Given<'a> {
         wanted.then_some(asked)
     }
 
-    fn is_argument(&self, option: &Opt, leaf: &Leaf) -> bool {
+    /// An option's value as parsing would have it, which a flag that is given may have as well.
+    pub fn value(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
+        let variable = lookup(&self.variables, variable(option.id).as_bytes());
+        let means_no = |value: &[u8]| option.takes == Takes::Flag && is_no(value);
+        let counts = |value: &&[u8]| !value.is_empty() && !means_no(value);
+        self.argument(option, leaf).or(variable.filter(counts))
+    }
+
+    /// What an option has on the command line; of a flag nothing.
+    fn argument(&self, option: &Opt, leaf: &Leaf) -> Option<&[u8]> {
         let mut arguments = self.arguments.iter().map(|argument| argument.as_bytes());
         while let Some(argument) = arguments.next() {
             let takes_next = match argument {
                 [b'-', b'-', long @ ..] => {
                     let name = long.split(|&byte| byte == b'=').next().unwrap_or_default();
                     if option.is_called(name) && (option.has_value() || name == long) {
-                        return true;
+                        let value = long.get(name.len() + 1..);
+                        let next = || arguments.next().filter(|_| option.has_value());
+                        return Some(value.or_else(next).unwrap_or_default());
                     }
                     let other = leaf.options().find(|other| other.is_called(long));
                     other.is_some_and(Opt::has_value)
                 }
                 [b'-', shorts @ ..] if !shorts.is_empty() => short_takes_next(leaf, shorts),
                 // The command, and all that follows is its own.
-                _ => return false,
+                _ => return None,
             };
             if takes_next {
                 arguments.next();
             }
         }
-        false
+        None
     }
 
     /// Takes the variables of a command's options as their defaults, so that the command line
@@ -139,6 +174,9 @@ fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
 }
 
 const PREFIX: &[u8] = b"DOORKEY_";
+
+/// What stands for no option: the key, and what this project's own tests are built and run with.
+const OTHERS: [&str; 2] = ["KEY", "UNDER_TEST"];
 
 /// The variable that stands for an option.
 pub fn variable(id: &str) -> String {

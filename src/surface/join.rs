@@ -1,6 +1,5 @@
 //! `doorkey join`: become a command beside a workload that runs.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::options::Options;
@@ -10,14 +9,13 @@ use crate::pure::environment::value_in;
 use crate::words::error::Error;
 use crate::world::attributes::Attributes;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::memory::Concealed;
 
 /// Runs the command. Comes back only with the reason why not.
 ///
 /// # Errors
 /// Everything that keeps the command from starting.
-pub fn join(options: &Options, started: &Started) -> Result<ExitCode, Error> {
-    let concealed = memory::conceal();
+pub fn join(options: &Options, started: &Started, concealed: Concealed) -> Result<ExitCode, Error> {
     let outcome = format!("{NOTHING_EXECUTED}: the workload could not be read");
     let deadline = deadline_for(options, 125, &outcome)?;
     let process = options.text("pid")?.map(|text| {
@@ -29,14 +27,14 @@ pub fn join(options: &Options, started: &Started) -> Result<ExitCode, Error> {
     let term = inherited.find(|entry| value_in(entry.to_bytes(), b"TERM").is_some());
     let environment = joined.environment(term.copied())?;
     let attributes = Attributes {
-        folder: options.value("chdir").map(PathBuf::from),
+        folder: options.path("chdir"),
         ..Attributes::default()
     };
     Err(launch::launch(
         &options.command(),
         &environment,
         &attributes,
-        &concealed,
+        concealed,
         deadline,
     ))
 }

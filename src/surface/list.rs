@@ -16,7 +16,7 @@ use crate::words::error::{Error, Trouble};
 use crate::words::log;
 use crate::words::name::{Name, Scope};
 use crate::world::environ::Started;
-use crate::world::{memory, terminal};
+use crate::world::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
 struct Item {
@@ -70,9 +70,8 @@ impl Item {
 /// # Errors
 /// Usage, or why it can't be read.
 pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, options.flag("reveal"))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
@@ -130,7 +129,7 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             .filter(|limit| *limit > 0)
             .ok_or_else(|| options.usage("limit", "must be a number above zero"))?,
     };
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scopes = match options.flag("all") {
         true => target
             .store

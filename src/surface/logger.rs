@@ -1,5 +1,6 @@
 //! What goes to stderr: one line each, as text or JSON.
 
+use std::ffi::{CStr, OsString};
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -11,7 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{Interest, set_global_default};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::words::log::{self, Level, LevelFilter, TARGET};
+use crate::words::log::{self, DEBUG, Level, LevelFilter, TARGET};
 use crate::words::shown::Shown;
 use crate::world::{duration, stdio};
 
@@ -36,6 +37,11 @@ const LEVELS: [(Level, &str); 5] = [
     (Level::DEBUG, "debug"),
     (Level::TRACE, "trace"),
 ];
+
+/// The format that was chosen.
+fn format() -> Format {
+    FORMAT.get().copied().unwrap_or(Format::Text)
+}
 
 /// Where a level stands among them.
 fn rank(level: Level) -> u8 {
@@ -63,18 +69,29 @@ pub fn shows(level: Level) -> bool {
 
 /// An error's line as it would be logged, for when nothing can be logged any more.
 pub fn error(kind: &'static str, message: &str) -> Vec<u8> {
+    alone(format(), Level::ERROR, log::Event::Fault, kind, message)
+}
+
+/// A line as it would be logged, for where nothing is logged.
+pub fn alone(
+    format: Format,
+    level: Level,
+    event: log::Event,
+    kind: &'static str,
+    message: &str,
+) -> Vec<u8> {
     let mut fields = String::new();
-    for (name, word) in [("event", log::Event::Fault.as_str()), ("kind", kind)] {
+    for (name, word) in [("event", event.as_str()), ("kind", kind)] {
         member(&mut fields, name, word);
     }
-    line(Level::ERROR, &fields, message)
+    line(format, level, &fields, message)
 }
 
 /// A line. Names of files and stores come from outside: none can make it two lines.
-fn line(level: Level, fields: &str, message: &str) -> Vec<u8> {
+fn line(format: Format, level: Level, fields: &str, message: &str) -> Vec<u8> {
     let word = LEVELS[usize::from(rank(level))].1;
-    let mut line = match FORMAT.get() {
-        Some(Format::Json) => {
+    let mut line = match format {
+        Format::Json => {
             let time = humantime::format_rfc3339_millis(SystemTime::now());
             let mut line = format!("{{\"time\":\"{time}\",\"level\":\"{word}\"{fields}");
             member(&mut line, "message", message);
@@ -114,29 +131,37 @@ fn with_phase<T>(id: u64, then: impl FnOnce(&Phase) -> T) -> Option<T> {
     phases.get(at).map(then)
 }
 
+/// The level of what is doorkey's own.
+fn level(metadata: &Metadata<'_>) -> Option<Level> {
+    match metadata.target() {
+        DEBUG => Some(Level::DEBUG),
+        TARGET => Some(*metadata.level()),
+        _ => None,
+    }
+}
+
 /// Writes to stderr what is doorkey's.
 struct Stderr;
 
 impl Subscriber for Stderr {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        match metadata.target() == TARGET {
-            // The level changes.
-            true => Interest::sometimes(),
-            false => Interest::never(),
+        match level(metadata) {
+            // What is let through changes.
+            Some(_) => Interest::sometimes(),
+            None => Interest::never(),
         }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // A phase is a field of every line that JSON has.
-        let is_wanted = match metadata.is_span() {
-            true => FORMAT.get() == Some(&Format::Json),
-            false => shows(*metadata.level()),
-        };
-        metadata.target() == TARGET && is_wanted
+        level(metadata).is_some_and(|level| match metadata.is_span() {
+            // A phase is a field of every line that JSON has.
+            true => format() == Format::Json,
+            false => shows(level),
+        })
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::DEBUG)
+        Some(LevelFilter::INFO)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -171,18 +196,15 @@ impl Subscriber for Stderr {
 
     fn event(&self, event: &Event<'_>) {
         let mut seen = Seen {
-            is_json: FORMAT.get() == Some(&Format::Json),
+            is_json: format() == Format::Json,
             ..Seen::default()
         };
         event.record(&mut seen);
         if let Some(name) = with_phase(NOW.load(Relaxed), |phase| phase.name) {
             seen.add("phase", name);
         }
-        stdio::say(&line(
-            *event.metadata().level(),
-            &seen.fields,
-            &seen.message,
-        ));
+        let level = level(event.metadata()).unwrap_or(Level::ERROR);
+        stdio::say(&line(format(), level, &seen.fields, &seen.message));
     }
 }
 
@@ -221,5 +243,21 @@ impl Visit for Seen {
             "message" => self.message = format!("{value:?}"),
             name => self.add(name, format!("{value:?}")),
         }
+    }
+}
+
+/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
+    let says_json = arguments
+        .iter()
+        .any(|argument| argument == "--log-format=json")
+        || arguments
+            .windows(2)
+            .any(|pair| pair == ["--log-format", "json"])
+        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
+    if says_json {
+        Format::Json
+    } else {
+        Format::Text
     }
 }

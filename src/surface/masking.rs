@@ -1,6 +1,10 @@
 //! `run --mask`: what the supervisor is told to look for in the command's output.
 
+use std::collections::BTreeSet;
+
 use super::options::Options;
+use crate::engines::answers::Answers;
+use crate::engines::fill::{Filled, Piece};
 use crate::engines::init::Supervised;
 use crate::pure::mask::needles::{Needles, too_short};
 use crate::words::error::Error;
@@ -27,21 +31,37 @@ pub fn window(options: &Options) -> Result<usize, Error> {
 pub struct Sought(Vec<(String, Secret)>);
 
 impl Sought {
-    /// Adds a value, if it is not there.
+    /// Adds a value. Where it is there already, the label that it has stays.
     pub fn add(&mut self, label: &str, value: &[u8]) {
-        if self.0.iter().all(|(_, known)| known.expose() != value) {
-            self.0.push((label.to_owned(), Secret::new(value.to_vec())));
-        }
+        self.0.push((label.to_owned(), Secret::new(value.to_vec())));
     }
 
-    /// Has the supervisor be told; says what is too short for it.
+    /// Adds every value that was read.
+    pub fn add_read(&mut self, answers: &Answers) {
+        let read = answers.values();
+        read.for_each(|(label, _, value)| self.add(&label, value.expose()));
+    }
+
+    /// Adds what a variable is filled in with.
+    pub fn add_filled(&mut self, filled: &Filled<'_>) {
+        let secrets = filled.iter().flatten().filter_map(Piece::secret);
+        secrets.for_each(|(label, value)| self.add(label, value));
+    }
+
+    /// What the supervisor is to be told; says what is too short for it.
     ///
     /// # Errors
     /// Usage.
-    pub fn arm(self, options: &Options, supervised: &mut Supervised) -> Result<(), Error> {
+    pub fn needles(self, options: &Options, supervised: &Supervised) -> Result<Vec<u8>, Error> {
         let window = window(options)?;
+        let mut known = BTreeSet::new();
+        let once: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, value)| known.insert(value.expose()))
+            .collect();
         let values = || {
-            let all = self.0.iter();
+            let all = once.iter();
             all.map(|(label, value)| (label.as_str(), value.expose()))
         };
         let mut short = too_short(values(), window);
@@ -54,7 +74,6 @@ impl Sought {
                 "not masked, as shorter than {window} bytes (--mask-min): {short}"
             );
         }
-        supervised.arm(&Needles::of(values(), window, supervised.key).to_bytes());
-        Ok(())
+        Ok(Needles::of(values(), window, supervised.key).to_bytes())
     }
 }

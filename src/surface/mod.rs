@@ -12,6 +12,7 @@ mod list;
 mod logger;
 mod masking;
 mod options;
+mod patience;
 mod refresh;
 mod render;
 mod run;
@@ -35,7 +36,8 @@ use crate::stores::How;
 use crate::words::error::Error;
 use crate::words::log::{self, Event, Level};
 use crate::world::environ::{self, Started};
-use crate::world::{exec, origin, stdio};
+use crate::world::memory::Concealed;
+use crate::world::{exec, memory, origin, program, stdio};
 
 /// The program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
@@ -53,18 +55,20 @@ pub fn main() -> ExitCode {
         );
         exec::quit(125);
     }));
+    let concealed = memory::conceal();
     let mut started = environ::read();
     let arguments = started.arguments.split_off(1.min(started.arguments.len()));
     let leaf = Leaf::of(&arguments);
     let launching =
         leaf.is_some_and(|leaf| [["run"], ["join"]].iter().any(|one| leaf.words == one));
-    let result = match leaf {
-        Some(leaf) => start(leaf, &arguments, started),
-        None => {
+    let result = concealed.and_then(|concealed| match (program::refusal(), leaf) {
+        (Some(refusal), _) => Err(refusal),
+        (None, Some(leaf)) => start(leaf, &arguments, started, concealed),
+        (None, None) => {
             origin::unblock();
             tree(&arguments)
         }
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -77,22 +81,32 @@ pub fn main() -> ExitCode {
 
 /// Parses a subcommand's arguments and does what they say; where `--init` asks for it, in a second
 /// process that is forked before.
-fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<ExitCode, Error> {
+fn start(
+    leaf: &Leaf,
+    arguments: &[OsString],
+    mut started: Started,
+    concealed: Concealed,
+) -> Result<ExitCode, Error> {
     let given = Given::new(&arguments[leaf.words.len()..], &started.environment);
     let mut supervised = None;
     // In a workload's container the variables can be there for any subcommand.
     let runs = leaf.words == ["run"];
     let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
     if let Some(asked) = asked {
-        let (same, by) = init::split(started, asked)?;
+        let patience = patience::patience(&given, leaf);
+        let (same, by) = init::split(started, asked, patience)?;
         (started, supervised) = (same, Some(by));
     } else {
         origin::unblock();
     }
     let options = Options::parse(leaf, arguments, &started.environment)?;
+    if program::is_distrustful() {
+        log::debug!("the kernel has started doorkey in secure mode (AT_SECURE)");
+    }
     match (leaf.words, supervised) {
         (["run"], Some(by)) if by.known.is_some() => refresh::refresh(&options, started, by),
-        (["run"], by) => run::run(options, started, by),
+        (["run"], by) => run::run(options, started, by, concealed),
+        (["join"], _) => join::join(&options, &started, concealed),
         _ => dispatch(leaf, options, started),
     }
 }
@@ -100,7 +114,6 @@ fn start(leaf: &Leaf, arguments: &[OsString], mut started: Started) -> Result<Ex
 /// Where each other subcommand is.
 fn dispatch(leaf: &Leaf, options: Options, started: Started) -> Result<ExitCode, Error> {
     match leaf.words {
-        ["join"] => join::join(&options, &started),
         ["check"] => check::check(&options, started),
         ["env"] => env::env(&options, started),
         ["render"] => render::render(&options, started),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::cli::Leaf;
+use super::cli::{self, Leaf};
 use super::configuration::Place;
 use super::given::{Given, variable};
 use super::logger::{self, Format};
@@ -22,8 +22,12 @@ use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::words::error::Error;
 use crate::words::log::Level;
 use crate::words::name::Name;
+use crate::words::named::Named;
 use crate::world::environ::{Started, c_string};
 use crate::world::{duration, terminal};
+
+/// How long a launch may take where nobody says so.
+pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long before its deadline a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
@@ -36,6 +40,8 @@ pub struct Options {
     home: Option<PathBuf>,
     user_home: Option<PathBuf>,
     no_color: bool,
+    /// The user who has called sudo.
+    pub sudo: Option<u32>,
 }
 
 impl Options {
@@ -60,7 +66,7 @@ impl Options {
         let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
             Ok(matches) => matches,
             Err(error) => {
-                logger::start(Level::INFO, likely_format(arguments, environment));
+                logger::start(Level::INFO, logger::likely_format(arguments, environment));
                 super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
                 std::process::exit(0);
             }
@@ -71,11 +77,14 @@ impl Options {
             home: folder(environment, "XDG_CONFIG_HOME")
                 .or_else(|| Some(folder(environment, "HOME")?.join(".config"))),
             user_home: folder(environment, "HOME"),
+            sudo: lookup(environment, b"SUDO_UID")
+                .and_then(|uid| str::from_utf8(uid).ok()?.parse().ok()),
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
         logger::start(Level::INFO, Format::Text);
         started?;
+        given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }
 
@@ -147,6 +156,33 @@ impl Options {
             .collect()
     }
 
+    /// What an option, or the variable that stands for it, is called.
+    pub fn setting(&self, id: &str) -> String {
+        match cli::argument(id) {
+            Some(name) => name.to_owned(),
+            None if self.is_given(id) => format!("--{id}"),
+            None => variable(id),
+        }
+    }
+
+    /// The path that an option or argument holds.
+    pub fn path(&self, id: &str) -> Option<Named> {
+        let path = self.value(id)?;
+        Some(Named::new(self.setting(id), path))
+    }
+
+    /// All paths of a repeatable one. One that can't be shown has none shown: together they may be
+    /// the lines of a key.
+    pub fn paths(&self, id: &str) -> Vec<Named> {
+        let values = self.values(id);
+        let paths = values.iter().map(|path| Named::new(self.setting(id), path));
+        let paths: Vec<Named> = paths.collect();
+        match paths.iter().all(Named::is_shown) {
+            true => paths,
+            false => paths.into_iter().map(Named::hidden).collect(),
+        }
+    }
+
     /// The command, and its arguments.
     pub fn command(&self) -> Vec<CString> {
         let words = self.values("command").into_iter();
@@ -172,12 +208,15 @@ impl Options {
 
     /// A usage error about an option, under the name by which it was given.
     pub fn usage(&self, id: &str, what: &str) -> Error {
-        let name = if self.is_given(id) {
-            format!("--{id}")
-        } else {
-            variable(id)
-        };
-        Error::Usage(format!("{name} {what}"))
+        Error::Usage(format!("{} {what}", self.setting(id)))
+    }
+
+    /// Refuses an option on the command line that does nothing without another.
+    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
+        match self.is_given(id) && self.value(other).is_none() {
+            true => Err(self.usage(id, &format!("needs --{other}"))),
+            false => Ok(()),
+        }
     }
 
     fn name(&self, id: &str) -> Result<Option<Name>, Error> {
@@ -194,7 +233,7 @@ impl Options {
     /// A usage error where it is no duration.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let Some(text) = self.text("timeout")? else {
-            return Ok(Duration::from_secs(30));
+            return Ok(USUAL_TIMEOUT);
         };
         duration::parse(text)
             .filter(|duration| !duration.is_zero())
@@ -227,21 +266,17 @@ impl Options {
             let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
+        self.needs("spec-path", "spec")?;
         let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
         Ok(Sources {
             clear: self.flag("clear-env"),
             keep: bytes("keep-env"),
             store: place.store.clone(),
-            env_files: self
-                .values("env-file")
-                .into_iter()
-                .map(PathBuf::from)
-                .collect(),
-            spec: self
-                .value("spec")
-                .map(|file| (PathBuf::from(file), spec_path)),
+            env_files: self.paths("env-file"),
+            spec: self.path("spec").map(|file| (file, spec_path)),
             assignments,
             literal: bytes("literal"),
+            distrust: self.distrust()?,
             files: super::run::files(self)?,
         })
     }
@@ -281,13 +316,15 @@ impl Options {
     }
 
     /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too.
+    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
+    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &self,
         place: &Place,
         started: &mut Started,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
+        reads: bool,
     ) -> Access {
         let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
         let location = place.store.as_deref();
@@ -297,7 +334,14 @@ impl Options {
             let flag = self.flag(id).then(OsString::new);
             let said = flag.or_else(|| self.value(id).map(OsStr::to_owned));
             let configured = place.config.get(id).map(OsString::from);
-            let of = |origin| move |value| Setting { id, value, origin };
+            let of = |origin| {
+                move |value| Setting {
+                    id,
+                    name: self.setting(id),
+                    value,
+                    origin,
+                }
+            };
             let configured = configured.map(of(Origin::Configured));
             [said.map(of(Origin::Said)), configured]
         };
@@ -307,15 +351,25 @@ impl Options {
         };
         let names = stores::read_variables(location, words);
         let settings = stores::flags(location, words).flat_map(setting);
+        let settings = settings.flatten().collect();
+        let variables = names.into_iter().filter_map(variable).collect();
+        let mut credentials = started.take(&credentials, keeps);
+        let again = self.value("watch").is_some();
+        // With --watch they are judged first: what is here would be here at each fetch.
+        if !again {
+            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
+            let needed = stores::needed(location, words, reads, caches);
+            credentials.retain(|(name, _)| needed.contains(name));
+        }
         Access {
             base: place.base.clone(),
-            settings: settings.flatten().collect(),
-            variables: names.into_iter().filter_map(variable).collect(),
-            credentials: started.take(&credentials, keeps),
+            settings,
+            variables,
+            credentials,
             config_home: self.home.clone(),
             home: self.user_home.clone(),
             scopes: vec![],
-            again: self.value("watch").is_some(),
+            again,
             // Before the timer, so that what was tried can still be said.
             deadline: self
                 .timeout()
@@ -334,7 +388,11 @@ impl Options {
             Ok(said) => Ok(said.or_else(|| place.config.get(id))),
             Err(error) => Err(error),
         };
-        let Some(file) = text("cache")? else {
+        let configured = place.config.get("cache");
+        let configured = configured.map(|file| Named::new("cache in doorkey.toml", file));
+        let Some(file) = self.path("cache").or(configured) else {
+            self.needs("cache-recipient", "cache")?;
+            self.needs("cache-max-age", "cache")?;
             return Ok(None);
         };
         let recipient = text("cache-recipient")?.ok_or_else(|| {
@@ -349,27 +407,11 @@ impl Options {
                 .map_err(|_| self.usage("cache-max-age", "must be a duration such as 24h"))?,
         };
         Ok(Some(Cache {
-            file: PathBuf::from(file),
+            file,
             recipient: recipient.to_owned(),
             longest,
             access: Arc::clone(access),
         }))
-    }
-}
-
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
-fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
-    let says_json = arguments
-        .iter()
-        .any(|argument| argument == "--log-format=json")
-        || arguments
-            .windows(2)
-            .any(|pair| pair == ["--log-format", "json"])
-        || environment.contains(&c"DOORKEY_LOG_FORMAT=json");
-    if says_json {
-        Format::Json
-    } else {
-        Format::Text
     }
 }
 

@@ -1,12 +1,13 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::logger;
+use super::masking::Sought;
 use super::options::Options;
 use super::run::{self, resolved};
 use super::workload;
@@ -19,9 +20,10 @@ use crate::pure::signal;
 use crate::stores::{self, Access, Depth};
 use crate::words::error::Error;
 use crate::words::log::{self, Event, Label, Level};
+use crate::words::named::Named;
 use crate::words::shown::Shown;
 use crate::world::environ::Started;
-use crate::world::{files, memory};
+use crate::world::files;
 
 /// Whether all that is needed can be had again, by a process that was started as this one was.
 ///
@@ -33,21 +35,21 @@ pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(),
             "--watch needs credentials that can be read again: give {name} as a file, {name}_FILE"
         )));
     }
-    let given = ["env-file", "spec"].map(|id| options.values(id));
-    let given = given.iter().flatten().map(Path::new);
+    let given = ["env-file", "spec"].map(|id| options.paths(id));
     let settings = access.settings.iter();
     let settings = settings.filter(|setting| stores::is_file(setting.id));
     let variables = access.variables.iter();
     let variables = variables.filter(|(name, _)| stores::is_file(name));
     let mut files = given
-        .chain(settings.map(|setting| Path::new(&setting.value)))
-        .chain(variables.map(|(_, file)| Path::new(OsStr::from_bytes(file))));
+        .into_iter()
+        .flatten()
+        .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
+        .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
     files
         .find(|file| files::is_pipe(file))
         .map_or(Ok(()), |file| {
             Err(Error::Usage(format!(
-                "--watch needs files that can be read again: {} is a pipe",
-                file.display()
+                "--watch needs files that can be read again: {file} is a pipe"
             )))
         })
 }
@@ -62,7 +64,6 @@ pub fn refresh(
     mut started: Started,
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     let _deadline = run::start_deadline(options, 125, "the command goes on")?;
     let Some(watching) = workload::watching(options)? else {
         return Ok(ExitCode::FAILURE);
@@ -74,15 +75,27 @@ pub fn refresh(
         false => logger::set_level(Level::ERROR),
     };
     let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let mut digests = Vec::new();
+        let (mut digests, mut sought) = (Vec::new(), Sought::default());
+        // Only a workload that goes on may show them.
+        let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
+        if masks {
+            sought.add_read(&resolved.answers);
+        }
         let (_, deliveries, _) = resolved.fill(|name, filled| {
             digests.push((name.to_vec(), digest(&key, filled)));
+            if masks {
+                sought.add_filled(filled);
+            }
         })?;
-        Ok((digests, deliveries))
+        Ok(Fetched {
+            digests,
+            deliveries,
+            sought: masks.then_some(sought),
+        })
     });
     logger::set_level(level);
     let outcome =
-        fetched.and_then(|(digests, files)| compared(options, digests, files, &known, &watching));
+        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -93,46 +106,61 @@ pub fn refresh(
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
-fn swap(options: &Options, deliveries: Deliveries) -> Result<(), Error> {
-    let account = workload::account(options)?;
-    let owner = account.map(|(account, _)| account.owner());
-    match deliveries.to_remove().is_empty() {
-        true => Ok(()),
-        false => deliveries.write(owner),
-    }
+fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
+    let Some(folder) = deliveries.open(supervised.delivered.take())? else {
+        return Ok(());
+    };
+    supervised.leave(&folder);
+    supervised.tell()?;
+    deliveries.write(Some(&folder))
+}
+
+/// Everything, once more.
+struct Fetched {
+    digests: Digests,
+    deliveries: Deliveries,
+    /// What is to be looked for in the command's output, where that is masked.
+    sought: Option<Sought>,
 }
 
 fn compared(
     options: &Options,
-    digests: Digests,
-    files: Deliveries,
+    fetched: Fetched,
+    supervised: &mut Supervised,
     known: &Known,
     watching: &Watching,
 ) -> Result<Outcome, Error> {
     if known.failures > 0 || known.lost.is_some() {
         log::info!(Recovered; "secrets can be fetched again");
     }
-    let changed = changed(&known.digests, &digests);
+    let changed = changed(&known.digests, &fetched.digests);
     if changed.is_empty() {
         return Ok(Outcome::Same);
     }
     let then = match watching.on_change {
+        OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
         OnChange::Restart => "the command is launched anew".to_owned(),
         OnChange::Signal(signal) => {
-            swap(options, files)?;
+            // They are looked for before the workload can have them.
+            if let Some(sought) = fetched.sought {
+                let needles = sought.needles(options, supervised)?;
+                supervised.arm_now(&needles)?;
+            }
+            swap(fetched.deliveries, supervised)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     };
     let names = changed.join(", ");
     log::info!(Changed, variable = &Label(&names); "changed: {names}; {then}");
-    Ok(Outcome::Changed(digests))
+    Ok(Outcome::Changed(fetched.digests))
 }
 
 /// The variables that are filled in otherwise now, or that only one of both has.
 fn changed(before: &Digests, now: &Digests) -> Vec<String> {
     let mut names: Vec<&[u8]> = Vec::new();
     for (these, those) in [(now, before), (before, now)] {
+        let those: BTreeSet<_> = those.iter().collect();
         let other = these.iter().filter(|one| !those.contains(one));
         names.extend(other.map(|(name, _)| name.as_slice()));
     }
@@ -143,11 +171,15 @@ fn changed(before: &Digests, now: &Digests) -> Vec<String> {
 
 fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
+    log::say_faults(Level::WARN, Event::Unfetched, &not_fetched(next), error);
+    Outcome::Failed
+}
+
+/// How a line begins about secrets that were not fetched again, and are after so long.
+pub fn not_fetched(next: Duration) -> String {
     // The jitter is the supervisor's.
     let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-    let before = format!("secrets not fetched again, next try in about {next}: ");
-    log::say_faults(Level::WARN, Event::Unfetched, &before, error);
-    Outcome::Failed
+    format!("secrets not fetched again, next try in about {next}: ")
 }
 
 /// What is gone is said once, not at each interval.

@@ -1,17 +1,17 @@
 //! `doorkey render`: a file with its references filled in, for programs that read one.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::options::Options;
 use super::target::unreadable;
+use super::workload;
 use crate::engines::render::Template;
 use crate::stores::Depth;
 use crate::words::error::Error;
-use crate::words::shown::Shown;
+use crate::words::named::Named;
+use crate::world::draft::{self, Kind};
 use crate::world::environ::Started;
-use crate::world::{files, memory, random};
+use crate::world::files;
 
 /// A template is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
@@ -21,16 +21,17 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// # Errors
 /// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
 pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
+    let kind = kind(options)?;
     let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
     let template = match path(options, "template") {
         Some(path) => Template {
-            text: files::read(path, LARGEST).map_err(|why| Error::file("read", path, why))?,
-            path: path.to_owned(),
+            text: files::read(&path, LARGEST)
+                .map_err(|why| Error::file("read", path.clone(), why))?,
+            path,
         },
         None => Template {
             text: files::read_stdin(LARGEST).map_err(unreadable)?,
-            path: PathBuf::from("standard input"),
+            path: Named::from("standard input"),
         },
     };
     let filled = super::run::answered(
@@ -42,19 +43,36 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
     )?;
     match path(options, "out") {
         None => super::print(filled.expose()),
-        Some(out) if files::is_special(out) => Err(Error::Found {
-            place: Shown(out.as_os_str().as_bytes()).to_string(),
+        Some(out) if files::is_special(&out) => Err(Error::Found {
+            place: out.to_string(),
             what: "it is no regular file, and is not replaced; - is standard output".to_owned(),
         }),
         Some(out) => {
-            let written = files::replace_lastingly(out, filled.expose(), random::number());
+            let written = draft::write(&out, filled.expose(), &kind);
             written.map_err(|why| Error::file("write", out, why))?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
+/// What kind of file is written.
+fn kind(options: &Options) -> Result<Kind, Error> {
+    let owner = workload::account(options, "owner")?;
+    let kind = Kind {
+        mode: workload::mode(options, "mode")?.or(Kind::LASTING.mode),
+        owner: owner.map(|(account, _)| account.owner()),
+        lasting: true,
+    };
+    let given = ["owner", "mode"]
+        .into_iter()
+        .find(|id| options.value(id).is_some());
+    match given.filter(|_| path(options, "out").is_none()) {
+        Some(id) => Err(options.usage(id, "needs OUT, a file")),
+        None => Ok(kind),
+    }
+}
+
 /// A file that is named; none where a standard stream is meant.
-fn path<'a>(options: &'a Options, id: &str) -> Option<&'a Path> {
-    options.value(id).filter(|path| *path != "-").map(Path::new)
+fn path(options: &Options, id: &str) -> Option<Named> {
+    options.path(id).filter(|path| path.as_os_str() != "-")
 }

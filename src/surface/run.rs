@@ -9,8 +9,8 @@ use super::masking::Sought;
 use super::options::Options;
 use super::{logger, refresh, workload};
 use crate::engines::assemble::{Assembled, Sources, assemble};
-use crate::engines::deliver::{self, Files};
-use crate::engines::fill::Piece;
+use crate::engines::deliver::Files;
+use crate::engines::delivered::Removal;
 use crate::engines::init::{Supervised, digest};
 use crate::engines::launch;
 use crate::engines::opened::Stores;
@@ -20,7 +20,7 @@ use crate::words::error::Error;
 use crate::words::log::{self, Label, Phase};
 use crate::world::duration;
 use crate::world::environ::Started;
-use crate::world::memory;
+use crate::world::memory::Concealed;
 use crate::world::signals::{self, Deadline};
 
 /// What running out of time means for a launch.
@@ -34,9 +34,9 @@ pub fn run(
     options: Options,
     mut started: Started,
     mut supervised: Option<Supervised>,
+    concealed: Concealed,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let concealed = memory::conceal();
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let mut attributes = workload::prepare(&options, supervised.as_mut(), &mut started)?;
     let command = options.command();
@@ -48,49 +48,53 @@ pub fn run(
             };
             let (mut digests, mut sought) = (Vec::new(), Sought::default());
             if masks {
-                let read = resolved.answers.values();
-                read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+                sought.add_read(&resolved.answers);
             }
             let filled = resolved.fill(|name, filled| {
                 if watches {
                     digests.push((name.to_vec(), digest(&supervised.key, filled)));
                 }
                 if masks {
-                    let secrets = filled.iter().flatten().filter_map(Piece::secret);
-                    secrets.for_each(|(label, value)| sought.add(label, value));
+                    sought.add_filled(filled);
                 }
             })?;
             if watches {
                 supervised.remember(&digests);
             }
             if masks {
-                sought.arm(&options, supervised)?;
+                let needles = sought.needles(&options, supervised)?;
+                supervised.arm(&needles);
             }
             Ok((filled, used))
         })?;
     let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
+    let files_owner = options.value("files-owner").is_some();
     drop(options);
     attributes.files = deliveries.paths();
-    let to_remove = deliveries.to_remove();
+    attributes.files_are_others = files_owner;
+    let before = supervised.as_mut().and_then(|by| by.delivered.take());
+    let delivered = deliveries.open(before)?;
     if let Some(supervised) = &mut supervised {
-        if !to_remove.is_empty() {
-            supervised.leave(&to_remove);
+        if let Some(delivered) = &delivered {
+            supervised.leave(delivered);
         }
         supervised.tell()?;
     }
+    let is_removed = supervised.is_some();
     // The pipe to the supervisor has to last until the exec closes it.
     std::mem::forget(supervised);
-    let account = attributes.account.as_ref();
-    let owner = account.map(|(account, _)| account.owner());
-    let written = deliveries.write(owner);
+    let written = deliveries.write(delivered.as_ref());
+    // A supervisor removes them by itself.
+    let removal = delivered.filter(|_| !is_removed);
+    let removal = removal.map(|delivered| delivered.stand_by(attributes.account.is_some()));
     drop(ending);
     let error = match written {
-        Ok(()) => launch::launch(&command, &environment, &attributes, &concealed, deadline),
+        Ok(()) => launch::launch(&command, &environment, &attributes, concealed, deadline),
         Err(error) => error,
     };
-    deliver::remove(&to_remove);
+    removal.into_iter().for_each(Removal::remove);
     Err(error)
 }
 
@@ -124,7 +128,8 @@ pub fn answered<T>(
     let words = std::mem::take(&mut assembled.words);
     drop(assembling);
     let environment = began.elapsed();
-    let mut access = options.access(&place, started, &words, &assembled.kept);
+    let reads = depth != Depth::Names;
+    let mut access = options.access(&place, started, &words, &assembled.kept, reads);
     access.scopes = place.scopes.in_force();
     let access = Arc::new(access);
     if access.again {
@@ -149,15 +154,24 @@ pub fn answered<T>(
 /// A usage error.
 pub fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag("allow-disk");
-    match options.value("files") {
-        None if allow_disk => Err(options.usage("allow-disk", "needs --files")),
-        None => Ok(Files::Memory),
+    let folder = match options.path("files") {
+        None if allow_disk => return Err(options.usage("allow-disk", "needs --files")),
+        None => None,
         Some(folder) => {
-            let path = std::path::absolute(folder);
+            let path = std::path::absolute(&folder);
             let path = path.map_err(|_| options.usage("files", "is no path to a folder"))?;
-            Ok(Files::Folder { path, allow_disk })
+            Some(folder.with(path))
         }
-    }
+    };
+    let account = match workload::account(options, "files-owner")? {
+        None => workload::account(options, "user")?,
+        named => named,
+    };
+    Ok(Files {
+        folder,
+        allow_disk,
+        owner: account.map(|(account, _)| account.owner()),
+    })
 }
 
 /// What a launch had to do with.

@@ -1,6 +1,6 @@
 //! `doorkey secret`: putting secrets into a store, and taking them out.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -13,9 +13,10 @@ use crate::stores::How;
 use crate::words::error::{Error, Os, Trouble};
 use crate::words::log::{self, Label};
 use crate::words::name::{Name, Scope};
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::environ::Started;
-use crate::world::{files, memory, terminal};
+use crate::world::{files, terminal};
 
 /// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
 const LARGEST: usize = 65_536;
@@ -36,7 +37,6 @@ const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
 /// # Errors
 /// Usage, or why it is not stored.
 pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
     if options.value("value").is_some() {
         return Err(Error::Usage(
             "a value is no argument, as every process can read those; pipe it: \
@@ -45,16 +45,19 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
         ));
     }
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
-    // What is there already may have any name: another program may have put it there.
-    let is_new = match how {
-        How::Create => true,
-        How::Set => target.has(&scope, &name) != Ok(true),
-        How::Update => false,
-    };
-    if is_new {
-        creatable(&name)?;
+    // What is there already may have any name: another program may have put it there. The store is
+    // asked for such a name alone, so that nobody has to log in before the value is typed.
+    if !is_creatable(name.as_str()) {
+        let is_new = match how {
+            How::Create => true,
+            How::Set => target.has(&scope, &name) != Ok(true),
+            How::Update => false,
+        };
+        if is_new {
+            return Err(Error::Usage(RULE.to_owned()));
+        }
     }
     let value = read_value(options, &name)?;
     let values = [(name.clone(), value)];
@@ -76,7 +79,7 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
 /// Usage, or why it is not removed.
 pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, &mut started)?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.has(&scope, &name).map_err(fail)? {
@@ -94,10 +97,8 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 /// # Errors
 /// Usage, every fault in the file, or why nothing is stored.
 pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _concealed = memory::conceal();
-    let file = Path::new(options.value("file").unwrap_or_default());
-    let values = read_import(file)?;
-    let target = Target::open(options, &mut started)?;
+    let values = read_import(options.path("file").unwrap_or_default())?;
+    let target = Target::open(options, &mut started, false)?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
@@ -118,8 +119,9 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
         let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
         written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
     }
+    let is_there: BTreeSet<&Name> = existing.iter().collect();
     let change = |name: &Name| {
-        if existing.contains(name) {
+        if is_there.contains(name) {
             "overwrite"
         } else {
             "create"
@@ -171,14 +173,6 @@ fn report(
     Ok(ExitCode::SUCCESS)
 }
 
-fn creatable(name: &Name) -> Result<(), Error> {
-    if is_creatable(name.as_str()) {
-        Ok(())
-    } else {
-        Err(Error::Usage(RULE.to_owned()))
-    }
-}
-
 fn is_creatable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -189,7 +183,7 @@ fn is_creatable(name: &str) -> bool {
 fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     // A byte more than fits, and a newline that is dropped.
     let limit = LARGEST + 2;
-    if let Some(path) = options.value("value-file").map(PathBuf::from) {
+    if let Some(path) = options.path("value-file") {
         let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
         return check_size(Secret::new(bytes));
     }
@@ -230,7 +224,7 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     check_size(Secret::new(bytes))
 }
 
-fn too_large_or(why: Os, path: PathBuf) -> Error {
+fn too_large_or(why: Os, path: Named) -> Error {
     if why == Os(libc::EFBIG) {
         Error::Usage(TOO_LARGE.to_owned())
     } else {
@@ -254,36 +248,37 @@ fn wrong_size(value: &Secret) -> Option<&'static str> {
 }
 
 /// The assignments of a file, the last of each name, or everything that is wrong with them.
-fn read_import(file: &Path) -> Result<Vec<(Name, Secret)>, Error> {
+fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
     let text = match file.to_str() {
         Some("-") => files::read_stdin(LARGEST_IMPORT),
-        _ => files::read(file, LARGEST_IMPORT),
+        _ => files::read(&file, LARGEST_IMPORT),
     };
-    let path = file.to_owned();
-    let text = text.map_err(|error| Error::file("read", file, error))?;
+    let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
     let wrong = |at| Error::Text {
-        path: path.clone(),
+        path: file.clone(),
         at,
     };
     let assignments = dotenv::parse(&text).map_err(wrong)?;
+    let lines = dotenv::lines(&text);
     let mut values: Vec<(Name, Secret)> = Vec::new();
     let mut errors = Vec::new();
     for mut assignment in assignments {
         let value = Secret::new(assignment.value.take().unwrap_or_default());
         let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
         // What stands where a name should be may be a piece of a value that was not quoted.
-        let mut refuse = |reason| errors.push(wrong(assignment.fault(&text, reason)));
+        let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
         if name.is_none() {
             refuse(RULE);
         }
         if let Some(reason) = wrong_size(&value) {
             refuse(reason);
         }
-        if let Some(name) = name {
-            values.retain(|(known, _)| *known != name);
-            values.push((name, value));
-        }
+        values.extend(name.map(|name| (name, value)));
     }
+    let mut later = BTreeSet::new();
+    values.reverse();
+    values.retain(|(name, _)| later.insert(name.clone()));
+    values.reverse();
     if errors.is_empty() {
         Ok(values)
     } else {

@@ -21,14 +21,15 @@ pub struct Target {
 }
 
 impl Target {
-    /// Opens the store that the options name.
+    /// Opens the store that the options name; `reads` says whether values are read, for which alone
+    /// some need a key.
     ///
     /// # Errors
     /// Usage, or why it can't be opened.
-    pub fn open(options: &Options, started: &mut Started) -> Result<Self, Error> {
+    pub fn open(options: &Options, started: &mut Started, reads: bool) -> Result<Self, Error> {
         let place = options.place()?;
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
-        let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[]));
+        let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
         Ok(Target { store, place })
     }

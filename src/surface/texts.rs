@@ -15,8 +15,7 @@ Examples:
 
 pub const RUN_EXAMPLES: &str = "\
 --env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
-repeated. Every option can be given as a variable: --env-file is
-DOORKEY_ENV_FILE.
+repeated. Every option can be a variable: --env-file is DOORKEY_ENV_FILE.
 Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
 signal N before the start; else the command's own.
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::options::Options;
@@ -97,12 +97,6 @@ fn is_shell(command: &&OsStr) -> bool {
 }
 
 fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attributes, Error> {
-    let umask = options.text("umask")?.map(|text| {
-        let octal = u32::from_str_radix(text, 8)
-            .ok()
-            .filter(|&mode| mode <= 0o777);
-        octal.ok_or_else(|| options.usage("umask", "must be octal, from 0 to 777"))
-    });
     let nice = options.text("nice")?.map(|text| {
         let number = text
             .parse::<i32>()
@@ -118,10 +112,10 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
     let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
     let attributes = Attributes {
-        account: account(options)?,
+        account: account(options, "user")?,
         no_new_privs: options.flag("no-new-privs"),
-        umask: umask.transpose()?,
-        folder: options.value("chdir").map(PathBuf::from),
+        umask: mode(options, "umask")?,
+        folder: options.path("chdir"),
         argv0: options
             .value("argv0")
             .map(|name| environ::c_string(name.to_owned())),
@@ -134,6 +128,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
         parent_death,
         streams: Vec::new(),
         files: vec![],
+        files_are_others: false,
     };
     let faults = attributes.faults();
     if faults.is_empty() {
@@ -141,6 +136,19 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
     } else {
         Err(Error::all(faults))
     }
+}
+
+/// The permissions that an option gives.
+///
+/// # Errors
+/// Usage.
+pub fn mode(options: &Options, id: &str) -> Result<Option<u32>, Error> {
+    let mode = options.text(id)?.map(|text| {
+        let octal = u32::from_str_radix(text, 8);
+        let octal = octal.ok().filter(|&mode| mode <= 0o777);
+        octal.ok_or_else(|| options.usage(id, "must be octal, from 0 to 777"))
+    });
+    mode.transpose()
 }
 
 fn settings(options: &Options) -> Result<Settings, Error> {
@@ -234,12 +242,12 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
 }
 
-/// The user that the command runs as, where another is wanted, and what it was called.
+/// The user that an option names, such as the one that the command runs as, and what it was called.
 ///
 /// # Errors
 /// Usage, or the lists of users can't be read.
-pub fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
-    let Some(wanted) = options.value("user") else {
+pub fn account(options: &Options, id: &str) -> Result<Option<(Account, String)>, Error> {
+    let Some(wanted) = options.value(id) else {
         return Ok(None);
     };
     let read = |path: &str| match files::read(Path::new(path), LARGEST) {
@@ -251,7 +259,7 @@ pub fn account(options: &Options) -> Result<Option<(Account, String)>, Error> {
     let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
     let account = account::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
         options.usage(
-            "user",
+            id,
             match unknown {
                 Unknown::User => "names a user that is not in /etc/passwd; a number needs no entry",
                 Unknown::Group => {

@@ -3,9 +3,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use super::name::{Level, Name, Scope};
+use super::named::{Named, is_path};
 use super::reference::Reference;
 use super::shown::Shown;
 pub use super::trouble::Trouble;
@@ -34,6 +34,27 @@ impl Malformed {
         Malformed {
             line: newlines + 1,
             column: before.len() - line_start + 1,
+            reason,
+        }
+    }
+}
+
+/// Where the lines of a text begin, for many faults in it.
+pub struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Those of this text.
+    pub fn of(text: &[u8]) -> Self {
+        let ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
+        Lines([0].into_iter().chain(ends.map(|(at, _)| at + 1)).collect())
+    }
+
+    /// As [`Malformed::at`].
+    pub fn fault(&self, offset: usize, reason: &'static str) -> Malformed {
+        let line = self.0.partition_point(|&start| start <= offset);
+        Malformed {
+            line,
+            column: offset - self.0[line - 1] + 1,
             reason,
         }
     }
@@ -74,14 +95,14 @@ pub enum Error {
         /// What was tried: `read`, `write`.
         doing: &'static str,
         /// The file.
-        path: PathBuf,
+        path: Named,
         /// What the system said.
         why: Os,
     },
     /// A file's text is not what it should be.
     Text {
         /// The file.
-        path: PathBuf,
+        path: Named,
         /// Where, and why.
         at: Malformed,
     },
@@ -177,6 +198,8 @@ pub enum Cause {
         /// Whether the document is there.
         document: bool,
     },
+    /// A member of the document has a name that no variable can have.
+    NoVariable,
     /// What was asked for it could not answer.
     Failed {
         /// The scope; `None` for a single place of the store, which the reference names.
@@ -243,7 +266,7 @@ impl Error {
     }
 
     /// A file that can't be read or written.
-    pub fn file(doing: &'static str, path: impl Into<PathBuf>, why: impl Into<Os>) -> Self {
+    pub fn file(doing: &'static str, path: impl Into<Named>, why: impl Into<Os>) -> Self {
         let (path, why) = (path.into(), why.into());
         Error::File { doing, path, why }
     }
@@ -277,16 +300,9 @@ impl fmt::Display for Error {
             Error::Usage(what) => f.write_str(what),
             Error::All(errors) => write!(f, "{} faults", errors.len()),
             Error::Fault(fault) => fault.fmt(f),
-            Error::File { doing, path, why } => write!(f, "can't {doing} {}: {why}", shown(path)),
+            Error::File { doing, path, why } => f.write_str(&path.cannot(doing, *why)),
             Error::Text { path, at } => {
-                write!(
-                    f,
-                    "{}:{}:{}: {}",
-                    shown(path),
-                    at.line,
-                    at.column,
-                    at.reason
-                )
+                write!(f, "{path}:{}:{}: {}", at.line, at.column, at.reason)
             }
             Error::Declined => f.write_str("nothing is changed"),
             Error::Found { place, what } => write!(f, "{place}: {what}"),
@@ -300,9 +316,9 @@ impl fmt::Display for Error {
                 "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
             ),
             Error::Unjoinable(why) => why.fmt(f),
-            Error::NotFound(command) => write!(f, "{}: command not found", Shown(command)),
+            Error::NotFound(command) => write!(f, "{}: command not found", program(command)),
             Error::NotExecutable { command, why } => {
-                write!(f, "{}: can't be executed: {why}", Shown(command))
+                write!(f, "{}: can't be executed: {why}", program(command))
             }
             Error::TooLargeTogether {
                 total,
@@ -317,9 +333,12 @@ impl fmt::Display for Error {
     }
 }
 
-fn shown(path: &std::path::Path) -> String {
-    use std::os::unix::ffi::OsStrExt;
-    Shown(path.as_os_str().as_bytes()).to_string()
+/// A command as it is shown: `PASSWORD=value server` is what a shell takes, but no path.
+fn program(command: &[u8]) -> String {
+    match is_path(command) || command.is_empty() {
+        true => Shown(command).to_string(),
+        false => "the command (it does not look like a path, and is not shown)".to_owned(),
+    }
 }
 
 impl fmt::Display for Fault {
@@ -379,6 +398,9 @@ impl fmt::Display for Cause {
                     "there is no such {what} in {store}; create it, or allow its absence with '?'"
                 )
             }
+            Cause::NoVariable => f.write_str(
+                "a member's name can't be a variable's: it is empty, or has = or NUL in it",
+            ),
             Cause::NotJson(from) => {
                 write!(
                     f,

@@ -25,6 +25,15 @@ const SECRET: &str = "secret";
 /// it: nothing that doorkey does, nor anything that a workload could use as it stands.
 const WRITING: &[u8] = b">>";
 
+const NO_WRITING: &str = "references that write are not supported";
+
+/// Whether a text begins with a reference that writes.
+fn writes(text: &[u8], schemes: &[Scheme]) -> bool {
+    let rest = text.strip_prefix(WRITING);
+    let word = rest.and_then(|rest| word_before_colon(rest, schemes));
+    matches!(word, Some(Word::Scheme(_)))
+}
+
 /// What a reference begins with.
 #[derive(Clone, Copy)]
 enum Word<'s> {
@@ -49,11 +58,8 @@ impl Word<'_> {
 /// The first place where something that starts as a reference is none; the column counts bytes
 /// from 1, the line is always 1.
 pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
-    let written = value.strip_prefix(WRITING);
-    let written = written.and_then(|rest| word_before_colon(rest, schemes));
-    if matches!(written, Some(Word::Scheme(_))) {
-        let reason = "references that write are not supported";
-        return Err(Malformed::at(value, 0, reason));
+    if writes(value, schemes) {
+        return Err(Malformed::at(value, 0, NO_WRITING));
     }
     let Some(word) = word_before_colon(value, schemes) else {
         return parse_mixed(value, schemes);
@@ -69,6 +75,46 @@ pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
         inline: false,
     };
     cursor.reference(word).map(Value::Whole)
+}
+
+/// Reads a list of documents as the closest tool of this kind has it, `PATH[#VERSION]` with commas
+/// between; a `?` at the end of one allows its absence. A scheme and its colon in front of a path
+/// say nothing more: the references are to the first one.
+///
+/// # Errors
+/// As [`parse`].
+pub fn documents(list: &[u8], schemes: &[Scheme]) -> Result<Vec<Reference>, Malformed> {
+    let mut documents = Vec::new();
+    let Some(scheme) = schemes.first() else {
+        return Ok(documents);
+    };
+    let mut at = 0;
+    for entry in list.split(|&byte| byte == b',') {
+        let (mut start, end) = (at, at + entry.trim_ascii_end().len());
+        at += entry.len() + 1;
+        start += entry.len() - entry.trim_ascii_start().len();
+        if start >= end {
+            continue;
+        }
+        let after = match word_before_colon(&list[start..end], schemes) {
+            Some(Word::Scheme(scheme)) => scheme.word.len() + 1,
+            _ => 0,
+        };
+        let mut cursor = Cursor {
+            text: &list[..end],
+            at: start + after,
+            inline: false,
+        };
+        let location = cursor.location(scheme, Location::parse_document)?;
+        let fallback = cursor.take(b'?').then(Vec::new);
+        cursor.end()?;
+        let scheme = scheme.word;
+        documents.push(Reference {
+            fallback,
+            ..Target::Direct(Direct { scheme, location }).into()
+        });
+    }
+    Ok(documents)
 }
 
 /// The word that a text begins a reference with.
@@ -115,7 +161,21 @@ pub fn parse_inside(
             let rest = value[at..].strip_prefix(open);
             rest.and_then(|rest| word_before_colon(rest, schemes))
         };
-        if let Some(word) = word(b"$${") {
+        let rest = &value[at..];
+        if rest
+            .strip_prefix(b"$${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
+            text.extend_from_slice(&value[taken..at]);
+            taken = at + 1;
+            at += b"$${".len();
+        } else if rest
+            .strip_prefix(b"${")
+            .is_some_and(|rest| writes(rest, schemes))
+        {
+            faults.push((at, NO_WRITING));
+            at += b"${".len();
+        } else if let Some(word) = word(b"$${") {
             text.extend_from_slice(&value[taken..at]);
             taken = at + 1;
             at += word.text().len() + 4;
@@ -190,7 +250,7 @@ impl<'a> Cursor<'a> {
             Word::Secret => Target::Scoped(self.scoped()?),
             Word::Scheme(scheme) => Target::Direct(Direct {
                 scheme: scheme.word,
-                location: self.location(scheme)?,
+                location: self.location(scheme, Location::parse)?,
             }),
         };
         let mut filters = Vec::new();
@@ -231,11 +291,15 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn location(&mut self, scheme: &Scheme) -> Result<Location, Malformed> {
+    fn location(
+        &mut self,
+        scheme: &Scheme,
+        parse: fn(&str) -> Result<Location, (usize, &'static str)>,
+    ) -> Result<Location, Malformed> {
         let start = self.at;
         let text = self.stretch(b"|?{}", &PLACE)?;
         let fault = |at, reason| malformed(start + at, reason);
-        let written = Location::parse(text).map_err(|(at, reason)| fault(at, reason))?;
+        let written = parse(text).map_err(|(at, reason)| fault(at, reason))?;
         if written.key.as_deref() == Some("$") && self.peek() == Some(b'{') {
             return Err(self.fault(self.at - 1, "templates are not supported; name one key"));
         }

@@ -22,7 +22,7 @@ impl Error {
 impl Cause {
     fn kind(&self) -> &'static str {
         match self {
-            Cause::Malformed(_) => "malformed",
+            Cause::Malformed(_) | Cause::NoVariable => "malformed",
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
@@ -41,9 +41,16 @@ impl Trouble {
             Trouble::Unreached { .. } => "unreachable",
             Trouble::Unreadable(_) => "unreadable",
             Trouble::Unwritable(_) => "unwritable",
-            Trouble::Corrupt(_) | Trouble::Outside | Trouble::BadRecipients(..) => "corrupt",
+            Trouble::Corrupt(_)
+            | Trouble::Conflict
+            | Trouble::Misplaced(_)
+            | Trouble::Unbound
+            | Trouble::Outside
+            | Trouble::BadRecipients(..) => "corrupt",
             Trouble::Absent(_)
             | Trouble::NoStore
+            | Trouble::NotListed
+            | Trouble::Nowhere(_)
             | Trouble::Deleted(_)
             | Trouble::Destroyed(_)
             | Trouble::NoMount(_)

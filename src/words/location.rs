@@ -38,22 +38,22 @@ pub struct Scheme {
     pub judge: fn(Location) -> Result<Location, Misfit>,
 }
 
+const MISSING_KEY: &str = "a key is missing";
+const MISSING_VERSION: &str = "a version is missing";
+const UNFIT: &str = "a character that can't stand in a reference";
+
 impl Location {
     /// Splits a text at its `#`.
     ///
     /// # Errors
     /// The offset, in bytes, where it is no location, and why.
     pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
-        const MISSING: [&str; 3] = [
-            "a path is missing",
-            "a key is missing",
-            "a version is missing",
-        ];
+        const MISSING: [&str; 3] = ["a path is missing", MISSING_KEY, MISSING_VERSION];
         let mut parts = [None; 3];
         let mut at = 0;
         for (index, part) in text.split('#').enumerate() {
             let Some(place) = parts.get_mut(index) else {
-                return Err((at - 1, "a character that can't stand in a reference"));
+                return Err((at - 1, UNFIT));
             };
             if part.is_empty() {
                 return Err((at, MISSING[index]));
@@ -67,6 +67,22 @@ impl Location {
             key,
             version,
         })
+    }
+
+    /// Splits the text of a document's place, `PATH[#VERSION]`.
+    ///
+    /// # Errors
+    /// As [`Location::parse`].
+    pub fn parse_document(text: &str) -> Result<Self, (usize, &'static str)> {
+        let mut location = Location::parse(text).map_err(|(at, reason)| match reason {
+            MISSING_KEY => (at, MISSING_VERSION),
+            _ => (at, reason),
+        })?;
+        if location.version.is_some() {
+            return Err((location.offset(Part::Version) - 1, UNFIT));
+        }
+        location.version = location.key.take();
+        Ok(location)
     }
 
     /// Where a part begins in the text of it, or would begin with its `#`; in bytes.

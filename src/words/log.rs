@@ -15,6 +15,10 @@ use super::shown::Shown;
 /// Who doorkey's own lines are from; those of libraries could quote anything.
 pub const TARGET: &str = "doorkey";
 
+/// Who its own lines at debug are from, which are at info for `tracing`: it is built without
+/// anything below, since h2's lines at debug, refused as they are, would be 60 KB of the binary.
+pub const DEBUG: &str = "doorkey::debug";
+
 /// What may stand in a field: it is a name, whatever it holds. Neither text nor a secret is.
 ///
 /// ```no_run
@@ -171,9 +175,9 @@ impl Fields<'_> {
 /// Says a line.
 pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
     macro_rules! at {
-        ($level:ident) => {
+        ($level:ident, $target:ident) => {
             tracing::event!(
-                target: TARGET,
+                target: $target,
                 Level::$level,
                 event = fields.event.map(Event::as_str),
                 variable = fields.variable.map(tracing::field::display),
@@ -188,10 +192,10 @@ pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
         };
     }
     match level {
-        Level::ERROR => at!(ERROR),
-        Level::WARN => at!(WARN),
-        Level::INFO => at!(INFO),
-        _ => at!(DEBUG),
+        Level::ERROR => at!(ERROR, TARGET),
+        Level::WARN => at!(WARN, TARGET),
+        Level::INFO => at!(INFO, TARGET),
+        _ => at!(INFO, DEBUG),
     }
 }
 
@@ -234,7 +238,7 @@ pub fn say_faults(level: Level, event: Event, before: &str, error: &Error) {
 pub fn begin(phase: Phase) -> EnteredSpan {
     macro_rules! span {
         ($name:literal) => {
-            tracing::debug_span!(target: TARGET, $name)
+            tracing::info_span!(target: DEBUG, $name)
         };
     }
     let span = match phase {

@@ -6,6 +6,7 @@ pub mod kind;
 pub mod location;
 pub mod log;
 pub mod name;
+pub mod named;
 pub mod reference;
 pub mod secret;
 pub mod shown;

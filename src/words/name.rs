@@ -41,6 +41,16 @@ pub fn prefix(text: &[u8]) -> usize {
         .count()
 }
 
+/// Whether a text is a path in a server's interface that leads nowhere else: its steps are not
+/// empty, not `.` and not `..`, and nothing in it is a control character.
+pub fn is_path(text: &str) -> bool {
+    let is_step = |step: &str| !matches!(step, "" | "." | "..");
+    text.split('/').all(is_step) && !text.contains(char::is_control)
+}
+
+/// What is wrong with a path that is none.
+pub const NO_PATH: &str = "a path has no empty steps, no '.' and no '..'";
+
 /// One of the three kinds of scope, narrowest first: that is the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -127,7 +137,7 @@ impl fmt::Display for Scope {
 
 #[cfg(test)]
 mod tests {
-    use super::Name;
+    use super::{Name, is_path};
 
     #[test]
     fn names() {
@@ -156,6 +166,18 @@ mod tests {
             &"n".repeat(254),
         ] {
             assert!(Name::new(bad.as_bytes()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths() {
+        for good in ["a", "a/b", "..a/b..", "...", "a b/ä"] {
+            assert!(is_path(good), "{good}");
+        }
+        for bad in [
+            "", "/", ".", "..", "a/", "/a", "a//b", "a/./b", "../a", "a/..", "a\nb",
+        ] {
+            assert!(!is_path(bad), "{bad}");
         }
     }
 }

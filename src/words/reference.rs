@@ -5,7 +5,7 @@ use std::fmt;
 use super::location::Location;
 use super::name::{Level, Name};
 
-pub use super::grammar::{parse, parse_inside};
+pub use super::grammar::{documents, parse, parse_inside};
 
 /// What a variable's value says, before any secret is known.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,10 +132,39 @@ impl Filter {
     }
 }
 
+impl From<Target> for Reference {
+    /// A reference to this alone: nothing is done to the value, and it has to be there.
+    fn from(target: Target) -> Self {
+        Reference {
+            target,
+            filters: vec![],
+            delivery: Delivery::Plain,
+            fallback: None,
+        }
+    }
+}
+
 impl Reference {
     /// The reference in full, as it would stand in a value; it parses back.
     /// The fallback's text is in it, so it is not for printing: `Display` is.
     pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.source();
+        if let Delivery::File(name) = &self.delivery {
+            out.extend_from_slice(b"|file");
+            if let Some(name) = name {
+                out.push(b':');
+                out.extend_from_slice(name.as_str().as_bytes());
+            }
+        }
+        if let Some(text) = &self.fallback {
+            out.push(b'?');
+            out.extend_from_slice(text);
+        }
+        out
+    }
+
+    /// The part of it that says where its value comes from and what is done to it.
+    pub fn source(&self) -> Vec<u8> {
         let mut out = self.to_string().into_bytes();
         if let Target::Scoped(Scoped {
             member: Some(member),
@@ -148,17 +177,6 @@ impl Reference {
         for filter in &self.filters {
             out.push(b'|');
             out.extend_from_slice(filter.as_str().as_bytes());
-        }
-        if let Delivery::File(name) = &self.delivery {
-            out.extend_from_slice(b"|file");
-            if let Some(name) = name {
-                out.push(b':');
-                out.extend_from_slice(name.as_str().as_bytes());
-            }
-        }
-        if let Some(text) = &self.fallback {
-            out.push(b'?');
-            out.extend_from_slice(text);
         }
         out
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::{Malformed, Os};
 use super::name::Name;
+use super::named::ShownPath;
 
 /// Why a store, or one scope of it, could not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub enum Trouble {
     Unwritable(Os),
     /// It is not what it should be.
     Corrupt(&'static str),
+    /// Git left conflict markers in it.
+    Conflict,
+    /// It was written for something else, and put here afterwards; for what.
+    Misplaced(String),
+    /// It says not which secret it is, and such files are refused.
+    Unbound,
     /// A link or path leads out of the store.
     Outside,
     /// It is larger than the number of bytes that doorkey reads.
@@ -28,7 +35,7 @@ pub enum Trouble {
     NoKey(String),
     /// The key can't be used; where it came from, and why.
     BadKey(String, &'static str),
-    /// The key's file can be read by others; its path and mode.
+    /// The key's file can be read or written by others; its path and mode.
     KeyExposed(String, u32),
     /// A list of recipients is not what it should be.
     BadRecipients(String, Malformed),
@@ -43,6 +50,8 @@ pub enum Trouble {
     BadRecipient(usize),
     /// Whoever was to be removed is no recipient.
     NotListed,
+    /// No list names whoever was to be removed.
+    Nowhere(String),
     /// This kind of store keeps no lists of recipients.
     NoLists,
     /// There is a store already.
@@ -130,6 +139,16 @@ impl fmt::Display for Trouble {
             Trouble::Unreadable(why) => write!(f, "unreadable: {why}"),
             Trouble::Unwritable(why) => write!(f, "can't be written: {why}"),
             Trouble::Corrupt(why) => write!(f, "corrupt: {why}; restore it or set it again"),
+            Trouble::Conflict => f.write_str(
+                "git left conflict markers in it; take one side whole: git checkout --ours, or --theirs, and its path",
+            ),
+            Trouble::Misplaced(place) => write!(
+                f,
+                "refused: it was written for {place} and put here afterwards; restore it or set it again"
+            ),
+            Trouble::Unbound => f.write_str(
+                "refused: it is bound to no name; see that it is the right one, then run doorkey store check --fix",
+            ),
             Trouble::Outside => f.write_str("refused: it leads out of the store"),
             Trouble::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             Trouble::NoStore => {
@@ -142,7 +161,8 @@ impl fmt::Display for Trouble {
             Trouble::BadKey(from, why) => write!(f, "the key from {from} can't be used: {why}"),
             Trouble::KeyExposed(path, mode) => write!(
                 f,
-                "the key file {path} can be read by others (mode {mode:04o}); run chmod 600 {path}"
+                "the key file {path} can be {} by others (mode {mode:04o}); run chmod 600 {path}",
+                if mode & 0o022 == 0 { "read" } else { "written" }
             ),
             Trouble::BadRecipients(file, at) => {
                 write!(f, "{file}:{}:{}: {}", at.line, at.column, at.reason)
@@ -153,13 +173,17 @@ impl fmt::Display for Trouble {
                 write!(f, "there is no such secret; did you mean {near}?")
             }
             Trouble::Closed(names) => {
-                write!(f, "nothing is changed: the key can't open {}", names.join(", "))
+                let names = names.join(", ");
+                write!(f, "nothing is changed: {names} can't be opened; doorkey store check says why")
             }
             Trouble::BadRecipient(which) => write!(
                 f,
                 "argument {which} is no age recipient, the public half of a key (age1…)"
             ),
             Trouble::NotListed => f.write_str("there is no such recipient; nothing is changed"),
+            Trouble::Nowhere(key) => {
+                write!(f, "no list names {key}; nothing is changed")
+            }
             Trouble::NoLists => f.write_str("this kind of store has no recipients"),
             Trouble::Exists => f.write_str("there is a store already"),
             Trouble::KeyInside(path) => {
@@ -175,20 +199,25 @@ impl fmt::Display for Trouble {
             Trouble::NotAdmitted { method, why } => write!(f, "not admitted by {method}: {why}"),
             Trouble::Forbidden(path) => write!(
                 f,
-                "denied: the token may not use {path}, or is no longer valid; its policies must allow it"
+                "denied: the token may not use {}, or is no longer valid; its policies must allow it",
+                ShownPath(path)
             ),
             Trouble::Deleted(path) => {
+                let path = ShownPath(path);
                 write!(f, "{path} is deleted; undelete it, or set its secrets again")
             }
-            Trouble::Destroyed(path) => write!(f, "{path} is destroyed; set its secrets again"),
+            Trouble::Destroyed(path) => {
+                write!(f, "{} is destroyed; set its secrets again", ShownPath(path))
+            }
             Trouble::NoMount(mount) => {
+                let mount = ShownPath(mount);
                 write!(f, "nothing is mounted at {mount}; check the store's name")
             }
-            Trouble::NoDocument(paths) => write!(
-                f,
-                "none of {} exists; check the store's name, or set a secret",
-                paths.join(", ")
-            ),
+            Trouble::NoDocument(paths) => {
+                let paths: Vec<_> = paths.iter().map(|path| ShownPath(path).to_string()).collect();
+                let paths = paths.join(", ");
+                write!(f, "none of {paths} exists; check the store's name, or set a secret")
+            }
             Trouble::Setting(what) => f.write_str(what),
             Trouble::NotText => f.write_str(
                 "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",

@@ -10,6 +10,7 @@ use super::descriptors;
 use crate::pure::account::Account;
 use crate::pure::limit::Limit;
 use crate::words::error::Error;
+use crate::words::named::Named;
 
 /// What is to be changed for the workload.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub struct Attributes {
     /// The permissions that it does not give to files.
     pub umask: Option<u32>,
     /// Its working directory.
-    pub folder: Option<PathBuf>,
+    pub folder: Option<Named>,
     /// What it finds as its own name.
     pub argv0: Option<CString>,
     /// How much its niceness is raised.
@@ -34,6 +35,8 @@ pub struct Attributes {
     pub streams: Vec<(RawFd, OwnedFd)>,
     /// The files that are delivered to it, which it must be able to open.
     pub files: Vec<PathBuf>,
+    /// Whether they are for a user that it becomes by itself, and who alone may open them.
+    pub files_are_others: bool,
 }
 
 /// From the kernel's `linux/capability.h`.
@@ -50,7 +53,8 @@ impl Attributes {
         let mut faults = Vec::new();
         if let Some((account, _)) = &self.account {
             let uid_stays = ids(false) == [account.uid; 3];
-            let gid_stays = ids(true) == [account.gid; 3] && groups() == account.groups;
+            let gid_stays =
+                ids(true) == [account.gid; 3] && groups().as_ref() == Some(&account.groups);
             if !(uid_stays || may(CAP_SETUID)) || !(gid_stays || may(CAP_SETGID)) {
                 faults.push(self.no_account(libc::EPERM));
             }
@@ -73,7 +77,7 @@ impl Attributes {
                 Ok(_) => Some(io::Error::from_raw_os_error(libc::ENOTDIR)),
                 Err(why) => Some(why),
             };
-            faults.extend(why.map(|why| Error::file("enter", folder, why)));
+            faults.extend(why.map(|why| Error::file("enter", folder.clone(), why)));
         }
         faults
     }
@@ -99,7 +103,8 @@ impl Attributes {
         }
         self.change_user()?;
         if let Some(folder) = &self.folder {
-            std::env::set_current_dir(folder).map_err(|why| Error::file("enter", folder, why))?;
+            std::env::set_current_dir(folder)
+                .map_err(|why| Error::file("enter", folder.clone(), why))?;
         }
         if let Some((signal, parent)) = self.parent_death {
             // A change of user undoes it.
@@ -118,7 +123,7 @@ impl Attributes {
             let put = descriptors::put(stream.as_raw_fd(), *place);
             put.map_err(|why| Error::file("replace", format!("descriptor {place}"), why))?;
         }
-        super::memory_file::try_all(&self.files)
+        super::memory_file::try_all(&self.files, self.files_are_others)
     }
 
     /// Becomes the account's user. Groups first: who has become another user may not change them
@@ -140,7 +145,7 @@ impl Attributes {
         // becomes the workload.
         // SAFETY: the list is as long as is said; the other calls take no pointer.
         let done = unsafe {
-            (groups() == *list
+            (groups().as_ref() == Some(list)
                 || libc::syscall(libc::SYS_setgroups, list.len(), list.as_ptr()) == 0)
                 && (ids(true) == [gid; 3] || libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0)
                 && (ids(false) == [uid; 3]
@@ -177,7 +182,8 @@ fn last() -> i32 {
 
 /// The real, the effective and the saved user or group.
 fn ids(of_group: bool) -> [u32; 3] {
-    let mut ids = [0; 3];
+    // What can't be told is nobody's.
+    let mut ids = [u32::MAX; 3];
     let [real, effective, saved] = &mut ids;
     // SAFETY: each pointer is to a number of its size.
     unsafe {
@@ -190,17 +196,17 @@ fn ids(of_group: bool) -> [u32; 3] {
     ids
 }
 
-/// The further groups, sorted.
-fn groups() -> Vec<u32> {
+/// The further groups, sorted; none where they can't be told.
+fn groups() -> Option<Vec<u32>> {
     // SAFETY: the first call only counts, the second has room for as many.
     let mut groups = unsafe {
-        let count = usize::try_from(libc::getgroups(0, std::ptr::null_mut())).unwrap_or(0);
+        let count = usize::try_from(libc::getgroups(0, std::ptr::null_mut())).ok()?;
         let mut groups = vec![0; count];
-        libc::getgroups(count as libc::c_int, groups.as_mut_ptr());
-        groups
+        let got = libc::getgroups(count as libc::c_int, groups.as_mut_ptr());
+        (usize::try_from(got) == Ok(count)).then_some(groups)?
     };
     groups.sort_unstable();
-    groups
+    Some(groups)
 }
 
 /// The niceness now, and raised by so much.

@@ -1,15 +1,20 @@
 //! All processes below this one.
 
-use super::{proc, process};
+use std::io;
 
-/// How often those are looked for that were started while others were killed.
+use super::proc;
+use super::process::{self, To};
+
+/// How often those are looked for that were started while others were killed, or that could not be
+/// looked for.
 const ROUNDS: usize = 20;
 
 /// Asks every process below this one to end, however deep. What they start to do so is left to
 /// do it. Without /proc they can't be found.
 pub fn terminate() {
-    for process in all() {
-        process::send(process, libc::SIGTERM);
+    let found = (0..ROUNDS).find_map(|_| all().ok());
+    for process in found.unwrap_or_default() {
+        process::send(To::Process(process), libc::SIGTERM);
     }
 }
 
@@ -17,24 +22,27 @@ pub fn terminate() {
 pub fn kill() {
     let mut killed = Vec::new();
     for _ in 0..ROUNDS {
-        let mut new = all();
+        let Ok(mut new) = all() else { continue };
         new.retain(|process| !killed.contains(process));
         if new.is_empty() {
             return;
         }
         for &process in &new {
-            process::send(process, libc::SIGKILL);
+            process::send(To::Process(process), libc::SIGKILL);
         }
         killed.extend(new);
     }
 }
 
-fn all() -> Vec<i32> {
+/// # Errors
+/// What the system says: that is not that there is none.
+fn all() -> io::Result<Vec<i32>> {
     let own = process::own();
-    if !proc::is_ours() {
-        return Vec::new();
+    if !proc::is_ours()? {
+        return Ok(Vec::new());
     }
-    let mut others: Vec<(i32, i32)> = proc::all()
+    let others = proc::all()?.into_iter();
+    let mut others: Vec<(i32, i32)> = others
         .map(|(process, stat)| (process, stat.parent))
         .collect();
     let mut found = vec![own];
@@ -51,5 +59,5 @@ fn all() -> Vec<i32> {
         next += 1;
     }
     found.remove(0);
-    found
+    Ok(found)
 }

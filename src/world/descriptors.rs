@@ -26,8 +26,10 @@ fn close(first: RawFd, last: RawFd) {
         }
         // Kernels before 5.9 can't close a range.
         let mut limit: libc::rlimit = std::mem::zeroed();
-        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
-        let most = RawFd::try_from(limit.rlim_cur).unwrap_or(1 << 20);
+        let most = match libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) {
+            0 => RawFd::try_from(limit.rlim_cur).unwrap_or(1 << 20),
+            _ => 1 << 20,
+        };
         for descriptor in first..=last.min(most) {
             libc::close(descriptor);
         }

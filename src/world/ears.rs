@@ -13,6 +13,9 @@ pub struct Ears {
     set: Mask,
 }
 
+/// How long is waited where the system does not let descriptors be waited at.
+const BEAT: Duration = Duration::from_millis(20);
+
 /// A descriptor that is waited at, and whether anything has come of it.
 #[repr(transparent)]
 pub struct Watched(libc::pollfd);
@@ -64,26 +67,23 @@ impl Ears {
     /// # Errors
     /// What the system says.
     pub fn new(set: Mask) -> io::Result<Self> {
-        let flags = libc::O_CLOEXEC;
-        // SAFETY: the pointer is to a mask of the size that is given; the descriptor is new.
-        let signals = unsafe {
-            let made = libc::syscall(libc::SYS_signalfd4, -1, &set, size_of::<Mask>(), flags);
-            if made == -1 {
-                return Err(io::Error::last_os_error());
-            }
-            OwnedFd::from_raw_fd(made as RawFd)
-        };
+        let made = signalfd(-1, set)?;
+        // SAFETY: the descriptor is new.
+        let signals = unsafe { OwnedFd::from_raw_fd(made) };
         Ok(Ears { signals, set })
     }
 
     /// Listens for these from now on; others are kept by the kernel.
     pub fn listen_for(&mut self, set: Mask) {
-        if set != self.set {
-            let signals = self.signals.as_raw_fd();
-            // SAFETY: the pointer is to a mask of the size that is given.
-            unsafe { libc::syscall(libc::SYS_signalfd4, signals, &set, size_of::<Mask>(), 0) };
-            self.set = set;
+        if set == self.set {
+            return;
         }
+        if signalfd(self.signals.as_raw_fd(), set).is_err()
+            && let Ok(new) = Ears::new(set)
+        {
+            self.signals = new.signals;
+        }
+        self.set = set;
     }
 
     /// Waits at most so long, or for ever, and says which signal has come, if any; what has come
@@ -98,11 +98,26 @@ impl Ears {
         let count = watched.len() as libc::nfds_t;
         // SAFETY: `Watched` is a pollfd, and there are as many as is said.
         let found = unsafe { libc::poll(watched.as_mut_ptr().cast(), count, time) };
+        let mut patience = Some(Duration::ZERO);
         if found == -1 {
             watched.iter_mut().for_each(|one| one.0.revents = 0);
+            // Signals come all the same, and nobody is kept busy meanwhile.
+            let is_signal = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            patience = (!is_signal).then_some(BEAT).or(patience);
         }
         let signals = watched.pop()?;
-        let now = Some(Duration::ZERO);
-        signals.is_ready().then(|| process::take(self.set, now))?
+        let comes = found == -1 || signals.is_ready();
+        comes.then(|| process::take(self.set, patience))?
+    }
+}
+
+/// A descriptor for these signals, this one where it is none of -1.
+fn signalfd(descriptor: RawFd, set: Mask) -> io::Result<RawFd> {
+    let (size, flags) = (size_of::<Mask>(), libc::O_CLOEXEC);
+    // SAFETY: the pointer is to a mask of the size that is given.
+    let made = unsafe { libc::syscall(libc::SYS_signalfd4, descriptor, &set, size, flags) };
+    match made {
+        -1 => Err(io::Error::last_os_error()),
+        made => Ok(made as RawFd),
     }
 }

@@ -10,8 +10,8 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::attributes::Attributes;
 use super::memory::Concealed;
-use super::origin;
 use super::signals::Deadline;
+use super::{leftovers, origin};
 use crate::words::error::{Error, Os};
 
 /// Where a command is looked for when the workload has no PATH, as the C library does.
@@ -25,7 +25,7 @@ pub fn replace(
     path: Option<&[u8]>,
     environment: &[Cow<'_, CStr>],
     attributes: &Attributes,
-    concealed: &Concealed,
+    concealed: Concealed,
     deadline: Deadline,
 ) -> Error {
     let command = arguments.first().map_or(c"", CString::as_c_str);
@@ -34,8 +34,7 @@ pub fn replace(
     let argv = pointers([own_name].into_iter().chain(rest));
     let envp = pointers(environment.iter().map(AsRef::as_ref));
     drop(deadline);
-    concealed.lift();
-    if let Err(error) = attributes.apply() {
+    if let Err(error) = concealed.lift().and_then(|()| attributes.apply()) {
         return error;
     }
     origin::restore();
@@ -144,6 +143,7 @@ pub fn room() -> usize {
 
 /// Ends the process at once, with nothing run on the way.
 pub fn quit(code: u8) -> ! {
+    leftovers::remove();
     // SAFETY: it takes no pointer and does not return.
     unsafe { libc::_exit(code.into()) }
 }

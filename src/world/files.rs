@@ -1,9 +1,9 @@
 //! Files by their path: reading whole ones, and keys.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -118,13 +118,16 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// A file that holds a key, and whether others could read it.
+/// A file that holds a key or another credential.
 pub struct KeyFile {
     /// Its contents.
     pub contents: Secret,
     /// Its mode, where it lets others read or write the file although it could forbid that: on
-    /// tmpfs and on read-only mounts it often can't (mounted secrets are 0444).
+    /// tmpfs and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
     pub exposed: Option<u32>,
+    /// Its mode, where it lets others write the file.
+    pub open: Option<u32>,
+    file: File,
 }
 
 /// Reads a file that holds a key, at most `limit` bytes.
@@ -133,80 +136,47 @@ pub struct KeyFile {
 /// As [`read`].
 pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
     let file = File::open(path)?;
-    let mode = file.metadata()?.mode() & 0o777;
-    let settled = fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY)
-        || [statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&statfs::fstatfs(&file)?.filesystem_type());
-    let exposed = (mode & 0o077 != 0 && !settled).then_some(mode);
+    let found = file.metadata()?;
+    let mode = found.mode() & 0o777;
+    let is_fixed = fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY);
+    let kind = statfs::fstatfs(&file)?.filesystem_type();
+    let is_settled = is_fixed || [statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind);
+    let open = mode & 0o022 != 0 && found.is_file() && !is_fixed;
+    let exposed = open || mode & 0o077 != 0 && !is_settled;
     Ok(KeyFile {
-        contents: Secret::new(read_all(file, limit)?),
-        exposed,
+        contents: Secret::new(read_all(file.try_clone()?, limit)?),
+        exposed: exposed.then_some(mode),
+        open: open.then_some(mode),
+        file,
     })
+}
+
+impl KeyFile {
+    /// Removes the file that was read at this path, and no link to it. What was read from a pipe
+    /// is gone already.
+    ///
+    /// # Errors
+    /// What the system says; `EMLINK` where the file has another name, `ESTALE` where another file
+    /// is there by now.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        let found = self.file.metadata()?;
+        if !found.is_file() {
+            return Ok(());
+        }
+        let itself = path.canonicalize()?;
+        let there = itself.symlink_metadata()?;
+        if (there.dev(), there.ino()) != (found.dev(), found.ino()) {
+            return Err(Errno::ESTALE.into());
+        }
+        if found.nlink() > 1 {
+            return Err(Errno::EMLINK.into());
+        }
+        remove(&itself)
+    }
 }
 
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
-
-/// Writes a new file that only its owner can read, with the folders above it.
-///
-/// # Errors
-/// What the system says; `EEXIST` where there is one.
-pub fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)?;
-    }
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(contents)?;
-    file.sync_all()
-}
-
-/// Puts a file in the place of another, or of none, whole or not at all, so that only its owner
-/// can read it. `number` tells those apart who do so at the same moment.
-///
-/// # Errors
-/// What the system says.
-pub fn replace_private(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
-    replace(path, contents, number, false)
-}
-
-/// The same, safely on the disk.
-///
-/// # Errors
-/// What the system says.
-pub fn replace_lastingly(path: &Path, contents: &[u8], number: u64) -> io::Result<()> {
-    replace(path, contents, number, true)?;
-    let folder = path.parent().unwrap_or(path);
-    let folder = match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    };
-    File::open(folder)?.sync_all()
-}
-
-fn replace(path: &Path, contents: &[u8], number: u64, lasting: bool) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{number:016x}"));
-    let new = path.with_file_name(name);
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)?;
-    let written = file
-        .write_all(contents)
-        .and_then(|()| if lasting { file.sync_all() } else { Ok(()) })
-        .and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
-}
 
 /// Whether an error says that nothing is there, a name too long to be there included.
 pub fn is_absent(error: &io::Error) -> bool {

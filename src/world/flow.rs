@@ -3,6 +3,8 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
+
 use super::link;
 
 /// What a pipe is asked to hold, in bytes: each time that one of two processes has to wait for the
@@ -18,7 +20,7 @@ const PIECES: usize = 64;
 /// What the system says.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = link::ends()?;
-    make_nobody_wait(reads.as_raw_fd());
+    make_nobody_wait(reads.as_raw_fd())?;
     enlarge(reads.as_raw_fd());
     Ok((reads, writes))
 }
@@ -34,12 +36,17 @@ fn enlarge(pipe: RawFd) {
 }
 
 /// Has nobody wait for a descriptor that is ours alone.
-pub(super) fn make_nobody_wait(descriptor: RawFd) {
+///
+/// # Errors
+/// What the system says.
+pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
     // SAFETY: neither call takes a pointer.
     unsafe {
-        let flags = libc::fcntl(descriptor, libc::F_GETFL);
-        libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK);
+        let flags = Errno::result(libc::fcntl(descriptor, libc::F_GETFL))?;
+        let done = libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK);
+        Errno::result(done)?;
     }
+    Ok(())
 }
 
 /// One of the standard descriptors.
@@ -70,15 +77,15 @@ pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
     match usize::try_from(count) {
         Ok(0) => Received::End,
         Ok(count) => Received::Some(count),
-        Err(_) if is_full() => Received::Nothing,
+        Err(_) if is_passing() => Received::Nothing,
         // Of a pseudo-terminal that nobody has any more it is an error.
         Err(_) => Received::End,
     }
 }
 
-fn is_full() -> bool {
-    let kind = io::Error::last_os_error().kind();
-    [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted].contains(&kind)
+/// Whether the last call can go well later: any other error is the end.
+fn is_passing() -> bool {
+    [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&Errno::last())
 }
 
 /// What writing has come to.
@@ -165,14 +172,20 @@ impl Outlet {
             Way::Call => send(self.descriptor, &all[..count]),
             Way::Little => write_little(self.descriptor, &all[..count]),
         };
-        result(written)
+        match result(written) {
+            // As if the workload had written there itself: that is lost, and the next may not be.
+            Sent::Closed if [Errno::ENOSPC, Errno::EDQUOT].contains(&Errno::last()) => {
+                Sent::Some(all[..count].iter().map(|piece| piece.len()).sum())
+            }
+            sent => sent,
+        }
     }
 }
 
 fn result(written: isize) -> Sent {
     match usize::try_from(written) {
         Ok(written) => Sent::Some(written),
-        Err(_) if is_full() => Sent::Full,
+        Err(_) if is_passing() => Sent::Full,
         Err(_) => Sent::Closed,
     }
 }

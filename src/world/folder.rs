@@ -1,11 +1,10 @@
 //! A folder that nothing leads out of, whose files are written whole and lastingly.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
 
+use super::draft::{self, Kind, TEMPORARY};
 use super::files::{is_absent, read_all};
 
 /// A folder, and what lies in it: no name or link leads out of it.
@@ -32,8 +32,12 @@ pub struct FileRecord {
     pub modified: Option<SystemTime>,
 }
 
-/// What temporary files are called. No secret is called so: names don't begin with a dot.
-const TEMPORARY: &str = ".tmp-";
+/// A file of a store: who may read it is the umask's affair.
+const STORED: Kind = Kind {
+    mode: None,
+    owner: None,
+    lasting: true,
+};
 
 impl Folder {
     /// Opens a folder.
@@ -218,24 +222,11 @@ impl Held {
     /// # Errors
     /// What the system says.
     pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
-        let mut staged = Vec::new();
-        let result = files.iter().try_for_each(|(name, contents)| {
-            let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
-            staged.push((temporary.clone(), name));
-            write_new(&temporary, contents)
-        });
-        let moved = result.and_then(|()| {
-            staged
-                .iter()
-                .try_for_each(|(temporary, name)| fs::rename(temporary, self.path.join(name)))
-        });
-        if moved.is_err() {
-            for (temporary, _) in &staged {
-                let _ = fs::remove_file(temporary);
-            }
-        }
-        moved?;
-        self.handle.sync_all()
+        let files: Vec<_> = files
+            .iter()
+            .map(|(name, contents)| (OsStr::new(name), contents.as_slice()))
+            .collect();
+        draft::replace(&self.handle, &files, &STORED)
     }
 
     /// Writes a file that is not there yet.
@@ -243,13 +234,7 @@ impl Held {
     /// # Errors
     /// `EEXIST` where it is; else what the system says.
     pub fn create(&self, name: &str, contents: &[u8]) -> io::Result<()> {
-        let temporary = self.path.join(format!("{TEMPORARY}{}", unique()));
-        // A link is refused where there is such a name, in one step, on every file system.
-        let made = write_new(&temporary, contents)
-            .and_then(|()| fs::hard_link(&temporary, self.path.join(name)));
-        let _ = fs::remove_file(&temporary);
-        made?;
-        self.handle.sync_all()
+        draft::create(&self.handle, OsStr::new(name), contents, &STORED)
     }
 
     /// Removes a file.
@@ -289,17 +274,8 @@ fn record(file: &File) -> io::Result<FileRecord> {
     })
 }
 
-fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(path)?;
-    file.write_all(contents)?;
-    file.sync_all()
-}
-
-/// A name that no other writer has: the process, the moment, and this process's own count.
+/// A name that no other test has: the process, the moment, and this process's own count.
+#[cfg(test)]
 pub(super) fn unique() -> String {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
     static COUNT: AtomicUsize = AtomicUsize::new(0);

@@ -3,12 +3,14 @@
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::origin;
-use super::process::{self, be_stopped_by};
+use super::process::{self, To, be_stopped_by};
 use super::pty::foreground_of;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
 #[derive(Default)]
 pub struct Job {
+    /// Where our own standard descriptors are.
+    standard: [RawFd; 3],
     /// Whether there is a terminal that controls this process.
     terminal: bool,
     /// Our own group.
@@ -24,10 +26,11 @@ impl Job {
     /// standard input and output are that terminal: in a pipeline others of our group may need
     /// it. There, and where we are brought to the foreground later, it is given when it is wanted.
     pub fn survey() -> Self {
-        let group = process::group();
+        let (group, standard) = (process::group(), [0, 1, 2]);
         let foreground = foreground_of(0);
         Job {
-            terminal: foreground.is_some() || on_terminal(|_| ()).is_some(),
+            standard,
+            terminal: foreground.is_some() || on_terminal(standard, |_| ()).is_some(),
             group,
             workload: 0,
             given: foreground == Some(group) && foreground_of(1).is_some(),
@@ -46,8 +49,13 @@ impl Job {
             libc::setpgid(0, 0);
         }
         if self.given {
-            give(process::own());
+            self.give(process::own());
         }
+    }
+
+    /// Others stand in the places of our standard descriptors, which are here now.
+    pub fn finds_terminal_at(&mut self, standard: [RawFd; 3]) {
+        self.standard = standard;
     }
 
     /// The workload has a terminal of its own: ours is not given to it.
@@ -71,47 +79,62 @@ impl Job {
         if !self.terminal {
             return;
         }
-        let foreground = on_terminal(foreground_of).flatten();
+        let foreground = self.foreground();
         let wants = [libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
         // Where the terminal can't be given it would only be stopped again.
-        if wants && foreground == Some(self.group) && give(self.workload) {
+        if wants && foreground == Some(self.group) && self.give(self.workload) {
             self.given = true;
-            return process::send(-self.workload, libc::SIGCONT);
+            return process::send(To::Group(self.workload), libc::SIGCONT);
         }
         if self.is_orphaned() {
             // Nobody is there who could continue us; a terminal stops no such group.
             if signal == libc::SIGTSTP {
-                process::send(-self.workload, libc::SIGCONT);
+                process::send(To::Group(self.workload), libc::SIGCONT);
             }
             return;
         }
         if foreground == Some(self.workload) {
-            give(self.group);
+            self.give(self.group);
         }
         if signal == libc::SIGSTOP {
-            process::send(process::own(), signal);
+            process::send(To::Process(process::own()), signal);
         } else {
-            process::send(-self.group, signal);
+            process::send(To::Group(self.group), signal);
             be_stopped_by(signal);
         }
     }
 
     /// We were continued: the terminal, where the workload had it, is its again.
     pub fn continued(&mut self) {
-        if self.given && on_terminal(foreground_of).flatten() == Some(self.group) {
-            give(self.workload);
+        if self.given && self.foreground() == Some(self.group) {
+            self.give(self.workload);
         }
     }
 
     /// The workload has ended: the terminal, where it had that, is ours again.
     pub fn over(&self) {
-        let foreground = || on_terminal(foreground_of).flatten();
         if self.given
-            && let Some(group) = foreground()
-            && (group == self.workload || !process::exists(-group))
+            && let Some(group) = self.foreground()
+            && (group == self.workload || !process::has_group(group))
         {
-            give(self.group);
+            self.give(self.group);
         }
+    }
+
+    /// The foreground group of the terminal that controls us.
+    fn foreground(&self) -> Option<i32> {
+        on_terminal(self.standard, foreground_of).flatten()
+    }
+
+    /// Makes a group of our session that group; whether that went well. SIGTTOU is blocked, else
+    /// we would be stopped for it.
+    fn give(&self, group: i32) -> bool {
+        let before = origin::mask(libc::SIG_BLOCK, process::bit(libc::SIGTTOU));
+        // SAFETY: it takes no pointer.
+        let give = |terminal| unsafe { libc::tcsetpgrp(terminal, group) };
+        let given = on_terminal(self.standard, give);
+        origin::mask(libc::SIG_SETMASK, before);
+        given == Some(0)
     }
 
     /// Whether nobody in our session, but outside of our group, has started us: then there is no
@@ -123,20 +146,11 @@ impl Job {
     }
 }
 
-/// Makes a group of our session the terminal's foreground group; whether that went well. SIGTTOU
-/// is blocked, else we would be stopped for it.
-fn give(group: i32) -> bool {
-    let before = origin::mask(libc::SIG_BLOCK, process::bit(libc::SIGTTOU));
-    // SAFETY: it takes no pointer.
-    let given = on_terminal(|terminal| unsafe { libc::tcsetpgrp(terminal, group) });
-    origin::mask(libc::SIG_SETMASK, before);
-    given == Some(0)
-}
-
 /// Does something with the terminal that controls us; nothing where there is none.
-fn on_terminal<T>(act: impl FnOnce(RawFd) -> T) -> Option<T> {
-    if let Some(standard) = (0..=2).find(|&descriptor| foreground_of(descriptor).is_some()) {
-        return Some(act(standard));
+fn on_terminal<T>(standard: [RawFd; 3], act: impl FnOnce(RawFd) -> T) -> Option<T> {
+    let ours = |&descriptor: &RawFd| foreground_of(descriptor).is_some();
+    if let Some(terminal) = standard.into_iter().find(ours) {
+        return Some(act(terminal));
     }
     let terminal = std::fs::File::open("/dev/tty").ok()?;
     Some(act(terminal.as_raw_fd()))

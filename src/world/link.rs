@@ -19,6 +19,19 @@ pub struct Listener {
     pipe: File,
     /// What has come of the next message.
     heard: Vec<u8>,
+    /// How often in a row a signal kept it from hearing.
+    interrupted: u32,
+}
+
+/// What hearing has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// More may come.
+    More,
+    /// No more comes: the other process has become another program, or has ended.
+    End,
+    /// What it has said can't be known.
+    Failed,
 }
 
 /// What stands before each message: its length in bytes, and its kind.
@@ -26,6 +39,9 @@ const HEAD: usize = 5;
 
 /// Read at once, in bytes.
 const PIECE: usize = 2 * 1024;
+
+/// How often in a row a signal may keep a listener from hearing.
+const TRIES: u32 = 1000;
 
 /// A new pipe.
 ///
@@ -36,6 +52,7 @@ pub fn pipe() -> io::Result<(Speaker, Listener)> {
     let listener = Listener {
         pipe: reads.into(),
         heard: Vec::new(),
+        interrupted: 0,
     };
     let speaker = Speaker {
         pipe: writes.into(),
@@ -90,13 +107,21 @@ impl Listener {
         Watched::readable(self.descriptor()).is_ready_now()
     }
 
-    /// Takes in what has come, and hands over each message that is whole. False when no more will
-    /// come: the other process has become another program, or has ended.
-    pub fn hear(&mut self, mut take: impl FnMut(u8, &[u8])) -> bool {
+    /// Takes in what has come, and hands over each message that is whole.
+    pub fn hear(&mut self, mut take: impl FnMut(u8, &[u8])) -> Heard {
         let before = self.heard.len();
         self.heard.resize(before + PIECE, 0);
-        let count = self.pipe.read(&mut self.heard[before..]).unwrap_or(0);
-        self.heard.truncate(before + count);
+        let read = self.pipe.read(&mut self.heard[before..]);
+        self.heard.truncate(before + *read.as_ref().unwrap_or(&0));
+        match read {
+            Ok(0) => return Heard::End,
+            Ok(_) => self.interrupted = 0,
+            Err(why) if why.kind() == io::ErrorKind::Interrupted && self.interrupted < TRIES => {
+                self.interrupted += 1;
+                return Heard::More;
+            }
+            Err(_) => return Heard::Failed,
+        }
         let mut rest = self.heard.as_slice();
         while let Some((head, after)) = rest.split_first_chunk::<HEAD>() {
             let [a, b, c, d, kind] = *head;
@@ -109,6 +134,6 @@ impl Listener {
         }
         let left = rest.len();
         self.heard.drain(..self.heard.len() - left);
-        count > 0
+        Heard::More
     }
 }

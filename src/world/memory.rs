@@ -2,10 +2,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
+use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+
+use super::{exec, stdio};
+use crate::words::error::Error;
 
 /// Overwrites every block when it is freed or moved, so that what a library leaves in its
 /// buffers goes too. It does not reach stacks ([`wipe_stack`] does) nor the C library's own.
@@ -84,13 +88,13 @@ pub fn stay() {
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller keeps GlobalAlloc's contract.
-        take(layout).unwrap_or_else(|| unsafe { System.alloc(layout) })
+        take(layout).unwrap_or_else(|| served(unsafe { System.alloc(layout) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // What is free here is zero: it is wiped before it is given back.
         // SAFETY: the caller keeps GlobalAlloc's contract.
-        take(layout).unwrap_or_else(|| unsafe { System.alloc_zeroed(layout) })
+        take(layout).unwrap_or_else(|| served(unsafe { System.alloc_zeroed(layout) }))
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -106,6 +110,18 @@ unsafe impl GlobalAlloc for Wiping {
         }
     }
     // `realloc` is left as it comes: a new block, a copy, and `dealloc` of the old one.
+}
+
+/// Ends the process where the system had no block to give: what then unwinds, or says that at
+/// length, would want memory too.
+fn served(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        stdio::say(
+            b"doorkey: error: out of memory: raise the limit of the container or the process\n",
+        );
+        exec::quit(125);
+    }
+    block
 }
 
 /// Overwrites memory in a way that is not optimised away.
@@ -154,33 +170,41 @@ pub fn page_size() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(65536)
 }
 
-/// Keeps this process out of core dumps and away from other processes of the same user, until
-/// the exec, which makes it dumpable again.
+/// Proof that this process, and each that it forks, is out of core dumps and away from other
+/// processes of the same user, until the exec, which makes it dumpable again.
 #[must_use = "the workload needs its limits back"]
+#[derive(Clone, Copy)]
 pub struct Concealed {
+    /// The limit of a core file, where it was lowered: soft and hard.
     core: Option<(rlim_t, rlim_t)>,
 }
 
-/// Makes the process not dumpable, with no core file.
-pub fn conceal() -> Concealed {
-    let core = getrlimit(Resource::RLIMIT_CORE).ok();
-    if let Some((soft, hard)) = core
-        && soft != 0
-    {
-        let _ = setrlimit(Resource::RLIMIT_CORE, 0, hard);
-    }
+/// Makes the process not dumpable, with no core file. Call it once, before anything is read.
+///
+/// # Errors
+/// What the system says where the process stays dumpable.
+pub fn conceal() -> Result<Concealed, Error> {
     // SAFETY: this option takes one number.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
-    Concealed { core }
+    if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } == -1 {
+        let why = io::Error::last_os_error();
+        return Err(Error::file("stay out of", "core dumps", why));
+    }
+    // A second lock to the same door: sandboxes that refuse it are common.
+    let core = getrlimit(Resource::RLIMIT_CORE).ok();
+    let core =
+        core.filter(|&(soft, hard)| soft != 0 && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok());
+    Ok(Concealed { core })
 }
 
 impl Concealed {
     /// Gives the workload the limit that it would have had.
-    pub fn lift(&self) {
-        if let Some((soft, hard)) = self.core
-            && soft != 0
-        {
-            let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
-        }
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn lift(self) -> Result<(), Error> {
+        self.core.map_or(Ok(()), |(soft, hard)| {
+            let lifted = setrlimit(Resource::RLIMIT_CORE, soft, hard).map_err(io::Error::from);
+            lifted.map_err(|why| Error::file("set", "the limit of core files", why))
+        })
     }
 }

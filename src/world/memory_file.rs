@@ -94,14 +94,16 @@ fn sealed(label: &str, contents: &[u8], owner: Option<(u32, u32)>) -> io::Result
     Ok(file)
 }
 
-/// Opens files once, as this process is now, to see that it can.
+/// Opens files once, as this process is now, to see that it can, or, where they are others', that
+/// they are there.
 ///
 /// # Errors
 /// The first that it can't; [`Error::NoMemoryFile`] for one in memory.
-pub fn try_all(paths: &[PathBuf]) -> Result<(), Error> {
+pub fn try_all(paths: &[PathBuf], are_others: bool) -> Result<(), Error> {
     for path in paths {
         match File::open(path) {
             Ok(_) => {}
+            Err(error) if are_others && error.kind() == io::ErrorKind::PermissionDenied => {}
             Err(error) if path.starts_with(IN_PROCESS) => {
                 let what = path.display().to_string();
                 let why = Os::from(error).to_string();

@@ -35,10 +35,11 @@ extern "C" fn capture() {
     };
     PIPE_IGNORED.store(ignored, Relaxed);
     for descriptor in 0..=2 {
-        // SAFETY: neither call touches memory. A new descriptor takes the lowest free number, so
+        // SAFETY: neither call touches memory but its error. A new descriptor takes the lowest free number, so
         // it takes this one; it answers no read or write, needs no /dev, and the exec closes it.
         unsafe {
-            if libc::fcntl(descriptor, libc::F_GETFD) == -1 {
+            let found = libc::fcntl(descriptor, libc::F_GETFD);
+            if found == -1 && *libc::__errno_location() == libc::EBADF {
                 libc::epoll_create1(libc::EPOLL_CLOEXEC);
             }
         }

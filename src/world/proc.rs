@@ -24,9 +24,28 @@ pub fn path(process: i32, file: &str) -> PathBuf {
 
 /// Whether /proc is there and has the numbers that this process knows: another namespace's has
 /// others.
-pub fn is_ours() -> bool {
+///
+/// # Errors
+/// What the system says where it does not say that.
+pub fn is_ours() -> io::Result<bool> {
     let own = process::own().to_string();
-    fs::read_link("/proc/self").is_ok_and(|link| link.to_str() == Some(&own))
+    let link = there(fs::read_link("/proc/self"))?;
+    Ok(link.is_some_and(|link| link.to_str() == Some(&own)))
+}
+
+/// What a process, or a file of its, says; nothing where it has ended, or that is closed. Any other
+/// error is none of this.
+fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(why) if has_ended(&why) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// Whether an error says that a process is not there, or not any more.
+pub fn has_ended(why: &io::Error) -> bool {
+    matches!(why.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
 /// A process, or that there is none.
@@ -39,10 +58,24 @@ pub fn stat(process: i32) -> io::Result<Stat> {
 }
 
 /// Every process that is shown, with its number.
-pub fn all() -> impl Iterator<Item = (i32, Stat)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    numbers.filter_map(|process| Some((process, stat(process).ok()?)))
+///
+/// # Errors
+/// What the system says.
+pub fn all() -> io::Result<Vec<(i32, Stat)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        match there(stat(process)) {
+            Ok(found) => all.extend(found.map(|stat| (process, stat))),
+            // Others' are kept from us where /proc is mounted so.
+            Err(why) if why.raw_os_error() == Some(libc::EPERM) => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(all)
 }
 
 /// Whom a process runs as.
@@ -55,9 +88,12 @@ pub fn account(process: i32) -> io::Result<Account> {
 }
 
 /// Whether a process, which may be looked into, runs the same file as this one.
-pub fn is_own_program(process: i32) -> bool {
+///
+/// # Errors
+/// What the system says.
+pub fn is_own_program(process: i32) -> io::Result<bool> {
     let file = |path: PathBuf| path.metadata().map(|file| (file.dev(), file.ino()));
-    matches!((file(path(process, "exe")), file("/proc/self/exe".into())), (Ok(its), Ok(own)) if its == own)
+    Ok(file(path(process, "exe"))? == file("/proc/self/exe".into())?)
 }
 
 /// What a process was started with, all of it at one moment.
@@ -125,8 +161,8 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
             continue;
         };
         // One that was closed meanwhile is none.
-        let link = fs::read_link(folder.join(name));
-        if link.is_ok_and(|link| link.as_os_str().as_bytes().starts_with(begins.as_bytes())) {
+        let link = there(fs::read_link(folder.join(name)))?;
+        if link.is_some_and(|link| link.as_os_str().as_bytes().starts_with(begins.as_bytes())) {
             found.push(number);
         }
     }
@@ -141,7 +177,10 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
 /// What the system says.
 pub fn reopen(process: i32, number: i32) -> io::Result<bool> {
     // SAFETY: it takes no pointer.
-    let is_taken = unsafe { libc::fcntl(number, libc::F_GETFD) } != -1;
+    let is_taken = match Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) }) {
+        Err(Errno::EBADF) => false,
+        flags => flags.map(|_| true)?,
+    };
     let file = File::open(path(process, &format!("fd/{number}")))?;
     // SAFETY: neither takes a pointer; nothing of doorkey's own has so high a number but the file
     // itself, which `into_raw_fd` gives up.

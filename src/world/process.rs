@@ -53,6 +53,12 @@ pub fn own() -> i32 {
     unsafe { libc::getpid() }
 }
 
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::geteuid() }
+}
+
 /// The parent's number.
 pub fn parent() -> i32 {
     // SAFETY: it takes no pointer.
@@ -97,7 +103,8 @@ pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0);
         if signal != 0 && libc::getppid() != parent {
-            libc::kill(libc::getpid(), signal);
+            // It needs no number, which the system might not tell.
+            libc::raise(signal);
         }
     }
 }
@@ -170,28 +177,57 @@ pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option
     })
 }
 
-/// Sends a signal: to a process, to a group where the number is negative, to all where it is -1.
-pub fn send(to: i32, signal: libc::c_int) {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::kill(to, signal) };
+/// Whom a signal is for. To the kernel 0 and -1 mean many, and both are what is left where a number
+/// is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    /// A process.
+    Process(i32),
+    /// A process group.
+    Group(i32),
+    /// Whoever this process may send signals to, but itself and PID 1.
+    Everybody,
 }
 
-/// Whether there is such a process, or group.
-pub fn exists(what: i32) -> bool {
+impl To {
+    /// The number that `kill(2)` takes; none where there is no such process, or group.
+    fn number(self) -> Option<i32> {
+        match self {
+            To::Process(process) => (process > 0).then_some(process),
+            // Of the group 1 it would be that of everybody.
+            To::Group(group) => (group > 1).then_some(-group),
+            To::Everybody => Some(-1),
+        }
+    }
+}
+
+/// Sends a signal. Nobody gets one where the number is none.
+pub fn send(to: To, signal: libc::c_int) {
+    if let Some(number) = to.number() {
+        // SAFETY: it takes no pointer.
+        unsafe { libc::kill(number, signal) };
+    }
+}
+
+/// Whether a group has a process.
+pub fn has_group(group: i32) -> bool {
+    let Some(number) = To::Group(group).number() else {
+        return false;
+    };
     // SAFETY: it takes no pointer; signal 0 is none.
-    let found = unsafe { libc::kill(what, 0) } == 0;
+    let found = unsafe { libc::kill(number, 0) } == 0;
     found || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
 
 /// Sends on a signal that was taken, as another where `signal` says so.
-pub fn forward(taken: &Taken, to: i32, signal: libc::c_int) {
+pub fn forward(taken: &Taken, to: To, signal: libc::c_int) {
     let code = taken.0.si_code;
     let queued = code < 0 && code != libc::SI_TKILL;
     let counts = signal >= FIRST_REAL_TIME && taken.is_sent();
-    // To a group the kernel passes no value on.
-    if to <= 0 || !(queued || counts) {
+    let (To::Process(to @ 1..), true) = (to, queued || counts) else {
+        // To a group the kernel passes no value on.
         return send(to, signal);
-    }
+    };
     let mut info = taken.0;
     info.si_signo = signal;
     if !queued {
@@ -219,13 +255,29 @@ pub enum Change {
     Stopped(libc::c_int),
 }
 
+/// How often the system is asked for children that has not said that there are none.
+const TRIES: usize = 100;
+
+/// The next child that has ended (or was stopped, where the flags say so), and its status: 0 where
+/// there is none yet, -1 where there are no children.
+fn next_child(flags: libc::c_int) -> (i32, libc::c_int) {
+    let mut status = 0;
+    for _ in 0..TRIES {
+        // SAFETY: the pointer is to the status.
+        let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | flags) };
+        // A signal has said that there is one: any other error must not lose it.
+        if child != -1 || io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
+            return (child, status);
+        }
+    }
+    (0, 0)
+}
+
 /// Takes in all children that have ended; says what `main`, one of them, has come to.
 pub fn reap(main: i32) -> Option<Change> {
     let mut change = None;
     loop {
-        let mut status = 0;
-        // SAFETY: the pointer is to the status.
-        let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | libc::WUNTRACED) };
+        let (child, status) = next_child(libc::WUNTRACED);
         if child <= 0 {
             return change;
         }
@@ -244,10 +296,9 @@ pub fn reap(main: i32) -> Option<Change> {
 /// Whether there are children, ended ones taken in.
 pub fn has_children() -> bool {
     loop {
-        // SAFETY: no status is asked for.
-        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
-            1.. => {}
-            nothing => return nothing == 0,
+        match next_child(0) {
+            (1.., _) => {}
+            (nothing, _) => return nothing == 0,
         }
     }
 }
@@ -256,4 +307,21 @@ pub fn has_children() -> bool {
 pub fn be_stopped_by(signal: libc::c_int) {
     origin::mask(libc::SIG_UNBLOCK, bit(signal));
     origin::mask(libc::SIG_BLOCK, bit(signal));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::To;
+
+    #[test]
+    fn no_number_stands_for_many() {
+        for none in [i32::MIN, -2, -1, 0] {
+            assert_eq!(To::Process(none).number(), None);
+            assert_eq!(To::Group(none).number(), None);
+        }
+        assert_eq!(To::Group(1).number(), None);
+        assert_eq!(To::Process(1).number(), Some(1));
+        assert_eq!(To::Group(2).number(), Some(-2));
+        assert_eq!(To::Everybody.number(), Some(-1));
+    }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Any number. It is no key: the standard library seeds its hashers with such.
-pub fn number() -> u64 {
+fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -40,7 +40,7 @@ impl Screen {
                 .write(true)
                 .open("/dev/tty");
             let by_name = OwnedFd::from(by_name.ok()?);
-            flow::make_nobody_wait(by_name.as_raw_fd());
+            flow::make_nobody_wait(by_name.as_raw_fd()).ok()?;
             Some(by_name)
         });
         let is_own = own.is_some();

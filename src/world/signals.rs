@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{origin, process, stdio, terminal};
+use super::{leftovers, origin, process, stdio, terminal};
 
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
@@ -54,8 +54,25 @@ pub fn ending() -> origin::Mask {
     set.fold(0, |set, &signal| set | process::bit(signal)) & !origin::blocked()
 }
 
+/// Holds back every signal that would end us without a way out of ours, until it is dropped.
+pub fn hold() -> Holding {
+    let ours = ENDING.iter().chain([&DEADLINE]);
+    let ours = ours.fold(0, |set, &signal| set | process::bit(signal));
+    Holding(origin::mask(libc::SIG_BLOCK, process::ALL & !ours))
+}
+
+/// Signals are held back; the mask before.
+pub struct Holding(origin::Mask);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        origin::mask(libc::SIG_SETMASK, self.0);
+    }
+}
+
 extern "C" fn end(signal: libc::c_int) {
     terminal::restore();
+    leftovers::remove();
     // SAFETY: `_exit` may be called in a handler.
     unsafe { libc::_exit(128 + signal) }
 }
@@ -113,6 +130,7 @@ extern "C" fn too_late(_: libc::c_int, from: *const libc::siginfo_t, _: *const l
         if (*from).si_code != libc::SI_TIMER {
             return FOREIGN.store(true, Relaxed);
         }
+        leftovers::remove();
         stdio::say(&(*late).message);
         libc::_exit((*late).code)
     }
@@ -127,7 +145,7 @@ impl Drop for Deadline {
             if FOREIGN.load(Relaxed) {
                 // It waits until the workload's mask is back.
                 origin::mask(libc::SIG_BLOCK, 1 << (DEADLINE - 1));
-                libc::kill(libc::getpid(), DEADLINE);
+                process::send(process::To::Process(process::own()), DEADLINE);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Standard error and standard output.
 
 use std::io::{self, Write};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -17,23 +18,28 @@ static UNREAD: AtomicBool = AtomicBool::new(false);
 /// newline only goes down, as while a workload has another one in its place, each line begins at
 /// its left. May be called in a signal handler.
 pub fn say(message: &[u8]) {
-    let only_down = pty::settings(2).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
+    say_at(libc::STDERR_FILENO, message);
+}
+
+/// The same where another descriptor is stderr.
+pub fn say_at(stderr: RawFd, message: &[u8]) {
+    let only_down = pty::settings(stderr).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
     if !only_down {
-        return write(message);
+        return write(stderr, message);
     }
     for line in message.split_inclusive(|&byte| byte == b'\n') {
-        write(line.strip_suffix(b"\n").unwrap_or(line));
-        write(b"\r\n");
+        write(stderr, line.strip_suffix(b"\n").unwrap_or(line));
+        write(stderr, b"\r\n");
     }
 }
 
-fn write(mut message: &[u8]) {
+fn write(stderr: RawFd, mut message: &[u8]) {
     let patience = match UNREAD.load(Relaxed) {
         false => PATIENCE.as_millis() as libc::c_int,
         true => 0,
     };
-    let mut stderr = libc::pollfd {
-        fd: 2,
+    let mut ready = libc::pollfd {
+        fd: stderr,
         events: libc::POLLOUT,
         revents: 0,
     };
@@ -42,10 +48,10 @@ fn write(mut message: &[u8]) {
         let piece = &message[..message.len().min(libc::PIPE_BUF)];
         // SAFETY: one pollfd, and a slice's own pointer and length.
         let written = unsafe {
-            if libc::poll(&mut stderr, 1, patience) != 1 {
+            if libc::poll(&mut ready, 1, patience) != 1 {
                 return UNREAD.store(true, Relaxed);
             }
-            libc::write(2, piece.as_ptr().cast(), piece.len())
+            libc::write(stderr, piece.as_ptr().cast(), piece.len())
         };
         match usize::try_from(written) {
             Ok(written) if written > 0 => message = &message[written..],

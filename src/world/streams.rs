@@ -1,6 +1,11 @@
-//! What the standard descriptors are.
+//! What the standard descriptors are, and what stands in their place.
 
-use std::os::fd::RawFd;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+
+use super::descriptors;
 
 /// The kernel's number of /dev/null, from its `Documentation/admin-guide/devices.txt`.
 const NULL: libc::dev_t = libc::makedev(1, 3);
@@ -21,15 +26,21 @@ pub struct Standard {
 
 impl Standard {
     /// Looks at one; `None` where it was closed when doorkey was started, or is /dev/null.
-    pub fn of(descriptor: RawFd) -> Option<Self> {
-        let status = status(descriptor)?;
+    ///
+    /// # Errors
+    /// What the system says where it does not say that.
+    pub fn of(descriptor: RawFd) -> io::Result<Option<Self>> {
         // SAFETY: it takes no pointer.
-        let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+        let flags = match Errno::result(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }) {
+            Err(Errno::EBADF) => return Ok(None),
+            flags => flags?,
+        };
+        let status = status(descriptor)?;
         // What stands in the place of a closed one is ours alone.
         let is_ours = flags & libc::FD_CLOEXEC != 0;
         let is_device = status.st_mode & libc::S_IFMT == libc::S_IFCHR;
         if is_ours || is_device && status.st_rdev == NULL {
-            return None;
+            return Ok(None);
         }
         let mut terminal = 0_u32;
         // SAFETY: neither call needs more than room for a number.
@@ -37,12 +48,12 @@ impl Standard {
             libc::ioctl(descriptor, TERMINAL as _, &mut terminal);
             libc::isatty(descriptor) == 1
         };
-        Some(Standard {
+        Ok(Some(Standard {
             descriptor,
             is_terminal,
             file: (status.st_dev, status.st_ino),
             terminal,
-        })
+        }))
     }
 
     /// Whether both are the same file, or the same terminal by whatever name.
@@ -53,10 +64,56 @@ impl Standard {
 }
 
 /// What the system says of a descriptor's file.
-pub(super) fn status(descriptor: RawFd) -> Option<libc::stat> {
+pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
     // SAFETY: the struct is plain data, filled in by the call.
     unsafe {
         let mut status: libc::stat = std::mem::zeroed();
-        (libc::fstat(descriptor, &mut status) == 0).then_some(status)
+        Errno::result(libc::fstat(descriptor, &mut status))?;
+        Ok(status)
+    }
+}
+
+/// Standard descriptors that are kept elsewhere, as others may stand in their places: whoever opens
+/// `/proc/PID/fd/1` of this process is to get what the workload has.
+#[derive(Default)]
+pub struct Aside(Vec<(RawFd, OwnedFd)>);
+
+impl Aside {
+    /// Keeps one; where it is now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&mut self, place: RawFd) -> io::Result<RawFd> {
+        // SAFETY: it takes no pointer; the descriptor is new.
+        let kept = unsafe {
+            let kept = libc::fcntl(place, libc::F_DUPFD_CLOEXEC, 3);
+            OwnedFd::from_raw_fd(Errno::result(kept)?)
+        };
+        let descriptor = kept.as_raw_fd();
+        self.0.push((place, kept));
+        Ok(descriptor)
+    }
+
+    /// Where a standard descriptor is.
+    pub fn of(&self, place: RawFd) -> RawFd {
+        let kept = self.0.iter().find(|(kept, _)| *kept == place);
+        kept.map_or(place, |(_, kept)| kept.as_raw_fd())
+    }
+
+    /// The descriptors that it has.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.0.iter().map(|(_, kept)| kept.as_raw_fd())
+    }
+
+    /// Puts each back in its place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn put_back(&mut self) -> io::Result<()> {
+        while let Some((place, kept)) = self.0.last() {
+            descriptors::put(kept.as_raw_fd(), *place)?;
+            self.0.pop();
+        }
+        Ok(())
     }
 }

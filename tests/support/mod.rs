@@ -94,13 +94,11 @@ impl Place {
         path
     }
 
-    /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`. A name that doorkey would
-    /// not create, but other programs may, is given to the file afterwards.
+    /// Stores a secret. `scope` is `team`, `cluster/ID` or `project/ID`. Of a name that doorkey would
+    /// not create, but other programs may, there is a file already.
     pub fn set(&self, scope: &str, name: &str, value: impl AsRef<[u8]>) {
         if name.starts_with(|c: char| !c.is_ascii_alphabetic()) || name.contains(['-', '.']) {
-            self.set(scope, "foreign", value);
-            let file = |name| self.path(&format!("secrets/{scope}/{name}.age"));
-            return fs::rename(file("foreign"), file(name)).unwrap();
+            self.write(&format!("secrets/{scope}/{name}.age"), "");
         }
         let (level, id) = scope.split_once('/').unwrap_or((scope, ""));
         let run = self.doorkey([

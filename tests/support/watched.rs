@@ -92,6 +92,23 @@ impl Watched {
         self.send(libc::SIGUSR2);
     }
 
+    /// Has secrets fetched, and waits for the end of that.
+    #[track_caller]
+    pub fn fetches(&self) {
+        let before = self.taken_in();
+        self.refresh();
+        until("it fetches", || self.taken_in() > before);
+        self.settles();
+    }
+
+    /// Grows with each child that it has taken in.
+    pub fn taken_in(&self) -> u64 {
+        let stat = self.proc("stat");
+        let after = stat.rsplit_once(") ").unwrap().1;
+        // `cminflt`, the faults of children that were waited for.
+        after.split(' ').nth(8).unwrap().parse().unwrap()
+    }
+
     /// The workload's next line.
     #[track_caller]
     pub fn line(&mut self) -> String {

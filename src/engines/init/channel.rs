@@ -23,6 +23,20 @@ const ROUNDS: usize = 16;
 /// What is still read when the workload has ended, while others go on writing, in bytes.
 const REST: usize = 2 * 1024 * 1024;
 
+/// From where to where one goes, until it is known what is to be looked for.
+pub(super) struct Way {
+    pub(super) source: OwnedFd,
+    pub(super) outlet: Outlet,
+    pub(super) is_terminal: bool,
+}
+
+impl Way {
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let source = self.source.as_raw_fd();
+        std::iter::once(source).chain(self.outlet.opened())
+    }
+}
+
 pub(super) struct Channel {
     /// Where the workload's output comes from, until its end.
     source: Option<OwnedFd>,
@@ -45,11 +59,17 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    pub(super) fn new(source: OwnedFd, outlet: Outlet, is_terminal: bool) -> Self {
+    /// One whose output is looked through for these: without any there is none.
+    pub(super) fn new(way: Way, needles: &Rc<Needles>) -> Self {
+        let Way {
+            source,
+            outlet,
+            is_terminal,
+        } = way;
         Channel {
             source: Some(source),
             outlet,
-            stream: Stream::new(Rc::new(Needles::of(std::iter::empty(), 0, [0; 32]))),
+            stream: Stream::new(Rc::clone(needles)),
             full: false,
             more: false,
             last: Instant::now(),
@@ -60,14 +80,9 @@ impl Channel {
         }
     }
 
-    /// What is to be looked for; before anything has come.
-    pub(super) fn arm(&mut self, needles: &Rc<Needles>) {
-        self.stream = Stream::new(Rc::clone(needles));
-    }
-
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
-        let source = self.source.as_ref().map(AsRawFd::as_raw_fd);
-        source.into_iter().chain(self.outlet.opened())
+    /// What is to be looked for from here on.
+    pub(super) fn rearm(&mut self, needles: &Rc<Needles>) {
+        self.stream.rearm(Rc::clone(needles));
     }
 
     /// Gives the workload's terminal, where it is one, the size of ours.

@@ -2,21 +2,22 @@
 
 use std::time::{Duration, Instant};
 
+use super::Notice;
 use super::signals::{CHLD, CONT, KILL, TERM};
 use super::supervisor::{Supervisor, Then};
-use crate::engines::deliver;
+use crate::engines::delivered::Delivered;
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
-use crate::world::process::{Change, Taken};
+use crate::world::process::{Change, Taken, To};
 use crate::world::{descendants, exec, proc, process};
-
-/// Whoever a process may send signals to, but itself and PID 1.
-const EVERYBODY: i32 = -1;
 
 /// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
 
-/// How often what does not end is killed.
+/// The code of doorkey's own faults.
+const OWN: u8 = 125;
+
+/// How often what does not end is killed, and how long one that was is waited for.
 const BEAT: Duration = Duration::from_secs(1);
 
 impl Supervisor {
@@ -42,6 +43,8 @@ impl Supervisor {
     }
 
     pub(super) fn ended(&mut self, code: u8) {
+        self.child = 0;
+        self.late = None;
         // What it has said last may still be on its way.
         while self.link.is_some() {
             self.hear();
@@ -80,7 +83,7 @@ impl Supervisor {
 
     /// Removes what was delivered in a folder.
     pub(super) fn remove_files(&self) {
-        deliver::remove(&self.files);
+        self.delivered.iter().for_each(Delivered::remove);
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that
@@ -115,6 +118,45 @@ impl Supervisor {
         taken
     }
 
+    /// Kills the workload, or what is to become it, and the process above.
+    pub(super) fn kill(&self) {
+        process::send(To::Process(self.workload), KILL);
+        process::send(To::Process(self.child), KILL);
+    }
+
+    /// Ends, with this code, what is not yet the workload, and ourselves.
+    pub(super) fn abort(&mut self, code: u8) -> ! {
+        self.kill();
+        let began = Instant::now();
+        // One that hangs in the kernel may not end before what it waits for does.
+        while self.child != 0
+            && let Some(left) = BEAT.checked_sub(began.elapsed())
+        {
+            match process::reap(self.child) {
+                Some(Change::Ended(_)) => self.child = 0,
+                _ => drop(process::take(process::bit(CHLD), Some(left))),
+            }
+        }
+        // What it has said last, of files above all, may still be on its way.
+        while self.child == 0 && self.link.is_some() {
+            self.hear();
+        }
+        self.link = None;
+        self.end(code)
+    }
+
+    /// Says why a launch comes to nothing, and ends it and ourselves.
+    pub(super) fn give_up(&mut self, why: Notice) -> ! {
+        self.kill();
+        self.notify(why);
+        self.abort(OWN)
+    }
+
+    /// Says something where doorkey says what it has to say.
+    pub(super) fn notify(&self, notice: Notice) {
+        (self.waits.say)(notice, self.aside.of(2));
+    }
+
     /// What is left of the workload's processes is asked to end, and given the grace where there
     /// is one. Before a launch all of it has to be gone, but nobody who came from elsewhere.
     fn end_rest(&mut self, grace: Option<Duration>) {
@@ -122,9 +164,9 @@ impl Supervisor {
             return;
         }
         let launches = matches!(self.then, Then::Launch);
-        let everybody = self.first && !(launches && proc::is_ours());
+        let everybody = self.first && !(launches && proc::is_ours().unwrap_or(true));
         match everybody {
-            true => process::send(EVERYBODY, TERM),
+            true => process::send(To::Everybody, TERM),
             false => descendants::terminate(),
         }
         let Some(grace) = grace else { return };
@@ -134,7 +176,7 @@ impl Supervisor {
         }
         while launches && process::has_children() {
             match everybody {
-                true => process::send(EVERYBODY, KILL),
+                true => process::send(To::Everybody, KILL),
                 false => descendants::kill(),
             }
             self.outwait(BEAT);

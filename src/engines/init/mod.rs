@@ -9,19 +9,22 @@ mod relay;
 mod session;
 mod settings;
 mod signals;
+mod sought;
 mod supervisor;
 mod watch;
 
-use std::path::PathBuf;
+use std::os::fd::RawFd;
+use std::time::Duration;
 
 pub use self::relay::Inner;
 pub use self::settings::{OnChange, Settings, Watching};
 pub use self::watch::{Digests, Known, Outcome, digest, pause};
 
 use self::supervisor::Supervisor;
+use crate::engines::delivered::Delivered;
 use crate::words::error::Error;
 use crate::world::environ::Started;
-use crate::world::link::Speaker;
+use crate::world::link::{Heard, Listener, Speaker};
 
 /// What is asked of a supervisor; known before the arguments are parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -32,9 +35,35 @@ pub struct Asked {
     pub watches: bool,
 }
 
+/// How long a supervisor waits for those that fetch, and how it says what they can't say.
+pub struct Patience {
+    /// The time that they give themselves.
+    pub timeout: Duration,
+    /// Says it, at this descriptor.
+    pub say: Box<dyn Fn(Notice, RawFd)>,
+}
+
+/// What a supervisor says by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A launch has not come to an end in its time, and nothing was executed.
+    LaunchHangs,
+    /// Secrets were not fetched again.
+    NotFetched {
+        /// The time until the next try.
+        next: Duration,
+        /// Whether it was not done in its time; else there was no process to be had, or to be heard.
+        hangs: bool,
+    },
+    /// What a launch has said could not be understood, and it was ended.
+    Unheard,
+}
+
 /// What a process that was forked by its supervisor has of it.
 pub struct Supervised {
     speaker: Speaker,
+    /// By what the supervisor says that it has taken something in, where that matters.
+    answers: Option<Listener>,
     /// The process that the workload is the child of.
     pub parent: i32,
     /// Whether orphans come to the supervisor.
@@ -46,9 +75,12 @@ pub struct Supervised {
     pub known: Option<Known>,
     /// The workload's side of what relays its output.
     pub inner: Option<Inner>,
+    /// What has been delivered in a folder before.
+    pub delivered: Option<Delivered>,
 }
 
-/// What a supervisor is told: settings, needles, digests, files, and what fetching has come to.
+/// What a supervisor is told: settings, needles, digests, files, and what fetching has come to. The
+/// answer to needles has their number, too.
 const SETTINGS: u8 = 1;
 const NEEDLES: u8 = 2;
 const DIGESTS: u8 = 3;
@@ -67,17 +99,35 @@ impl Supervised {
         self.speaker.put(NEEDLES, needles);
     }
 
+    /// The same where the workload runs already; comes back when it is looked for.
+    ///
+    /// # Errors
+    /// The supervisor is gone, or does not understand it.
+    pub fn arm_now(&mut self, needles: &[u8]) -> Result<(), Error> {
+        self.arm(needles);
+        self.tell()?;
+        let mut is_armed = false;
+        let answers = self.answers.as_mut();
+        if let Some(answers) = answers {
+            while !is_armed && answers.hear(|kind, _| is_armed = kind == NEEDLES) == Heard::More {}
+        }
+        match is_armed {
+            true => Ok(()),
+            false => {
+                let why = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+                Err(Error::file("hear", "from the supervisor", why))
+            }
+        }
+    }
+
     /// The digests of what the workload gets.
     pub fn remember(&mut self, digests: &Digests) {
         self.speaker.put(DIGESTS, &watch::to_bytes(digests));
     }
 
-    /// What to remove when the workload has ended, by absolute paths.
-    pub fn leave(&mut self, files: &[PathBuf]) {
-        use std::os::unix::ffi::OsStrExt;
-        let paths = files.iter().map(|file| file.as_os_str().as_bytes());
-        let paths: Vec<&[u8]> = paths.collect();
-        self.speaker.put(FILES, &paths.join(&0));
+    /// What to remove when the workload has ended.
+    pub fn leave(&mut self, delivered: &Delivered) {
+        self.speaker.put(FILES, &delivered.bytes());
     }
 
     /// What fetching again has come to.
@@ -100,7 +150,12 @@ impl Supervised {
 ///
 /// # Errors
 /// What the system says.
-pub fn split(started: Started, asked: Asked) -> Result<(Started, Supervised), Error> {
-    let supervised = Supervisor::new(started, asked).and_then(Supervisor::supervise);
+pub fn split(
+    started: Started,
+    asked: Asked,
+    patience: Patience,
+) -> Result<(Started, Supervised), Error> {
+    let supervisor = Supervisor::new(started, asked, patience);
+    let supervised = supervisor.and_then(Supervisor::supervise);
     supervised.map_err(|why| Error::file("start", "a second process", why))
 }

@@ -5,13 +5,14 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::relay::Relay;
+use super::relay::{Inner, Relay};
 use super::session::GIVE;
 use super::signals::{CHLD, CONT, HUP, KILL};
 use super::supervisor::Supervisor;
-use crate::world::process::{self, ALL, Change, Forked};
+use crate::world::link::{self, Heard};
+use crate::world::process::{self, ALL, Change, Forked, To};
 use crate::world::screen::Screen;
-use crate::world::{descriptors, exec, files, link, memory, pages, pty};
+use crate::world::{descriptors, exec, files, pages, pty};
 
 /// Which process a fork has made of this one.
 pub(super) enum Made {
@@ -28,7 +29,11 @@ impl Supervisor {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn part(&mut self, relay: Option<&mut Relay>) -> io::Result<Made> {
+    pub(super) fn part(
+        &mut self,
+        relay: Option<&mut Relay>,
+        inner: Option<&Inner>,
+    ) -> io::Result<Made> {
         let supervisor = process::own();
         let Some(session) = relay.and_then(Relay::session) else {
             return Ok(match process::fork()? {
@@ -47,13 +52,18 @@ impl Supervisor {
             session.slave = None;
             session.monitor = monitor;
             let mut workload = 0;
-            listener.hear(|_, number| {
-                workload = number.try_into().map_or(0, i32::from_le_bytes);
-            });
-            return match workload {
-                0 => Err(io::ErrorKind::OutOfMemory.into()),
-                _ => Ok(Made::Supervisor(monitor, workload)),
+            let mut hear = || {
+                let number = |_, number: &[u8]| {
+                    workload = number.try_into().map_or(0, i32::from_le_bytes);
+                };
+                listener.hear(number) == Heard::More
             };
+            while hear() {}
+            if workload > 0 {
+                return Ok(Made::Supervisor(monitor, workload));
+            }
+            process::send(To::Process(monitor), KILL);
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
         let monitor = process::own();
         let Some(terminal) = session.slave.as_ref().map(AsRawFd::as_raw_fd) else {
@@ -72,6 +82,11 @@ impl Supervisor {
                 process::lead_group(workload);
                 speaker.put(0, &workload.to_le_bytes());
                 let _ = speaker.say();
+                drop(speaker);
+                // Whoever opens what we have is to get what the workload has.
+                if inner.is_some_and(|inner| inner.stand_in().is_err()) {
+                    exec::quit(125);
+                }
                 self.stand_between(&session.screen, terminal, supervisor, workload)
             }
             Err(_) => exec::quit(125),
@@ -88,7 +103,6 @@ impl Supervisor {
     ) -> ! {
         self.started.take().unwrap_or_default().erase();
         files::leave_folder();
-        self.concealed.get_or_insert_with(memory::conceal);
         process::set_name(&format!("doorkey:{workload}"));
         descriptors::close_others(&mut [screen.descriptor(), terminal]);
         process::signal_at_end_of(supervisor, HUP);
@@ -113,13 +127,13 @@ impl Supervisor {
                         // terminal.
                         pty::give(terminal, group);
                         screen.tell_stopped(signal);
-                        process::send(supervisor, CHLD);
+                        process::send(To::Process(supervisor), CHLD);
                     }
                     None => {}
                 },
                 Some(GIVE) => {
                     pty::give(terminal, workload);
-                    process::send(-workload, CONT);
+                    process::send(To::Group(workload), CONT);
                 }
                 _ => {}
             }

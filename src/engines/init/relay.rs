@@ -5,17 +5,20 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::channel::Channel;
+use super::channel::{Channel, Way};
 use super::session::Session;
-use crate::pure::mask::needles::Needles;
+use super::sought::Sought;
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Outlet};
-use crate::world::pty;
-use crate::world::streams::Standard;
+use crate::world::streams::{Aside, Standard};
+use crate::world::{descriptors, pty};
 
 /// The supervisor's side: what it reads from the workload, and where that goes.
 pub(super) struct Relay {
+    /// What becomes a channel when it is known what to look for.
+    ways: Vec<Way>,
     channels: Vec<Channel>,
+    sought: Sought,
     session: Option<Session>,
     begun: bool,
 }
@@ -26,20 +29,33 @@ pub struct Inner {
     pub places: Vec<(RawFd, OwnedFd)>,
 }
 
+impl Inner {
+    /// Has this process have what the workload has, where that has others than we do.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn stand_in(&self) -> io::Result<()> {
+        let mut places = self.places.iter();
+        places.try_for_each(|(place, theirs)| descriptors::put(theirs.as_raw_fd(), *place))
+    }
+}
+
 impl Relay {
-    /// Makes both sides, as standard input, output and error are.
+    /// Makes both sides, as standard input, output and error are, which are kept aside.
     ///
     /// # Errors
     /// What the system says.
     #[inline(never)]
-    pub(super) fn new() -> io::Result<(Relay, Inner)> {
+    pub(super) fn new(aside: &mut Aside) -> io::Result<(Relay, Inner)> {
         let mut relay = Relay {
+            ways: Vec::new(),
             channels: Vec::new(),
+            sought: Sought::default(),
             session: None,
             begun: false,
         };
         let mut inner = Inner { places: Vec::new() };
-        let [input, out, err] = [0, 1, 2].map(Standard::of);
+        let [input, out, err] = [Standard::of(0)?, Standard::of(1)?, Standard::of(2)?];
         let is_out = |one: &Standard| out.is_some_and(|out| one.is_same(&out));
         if let Some(out) = out {
             let mut places = vec![out];
@@ -47,17 +63,26 @@ impl Relay {
             // Where the terminal does not control us, what is typed there is for others as well.
             let controls = out.is_terminal && pty::foreground_of(out.descriptor).is_some();
             places.extend(input.filter(is_out).filter(|_| controls));
-            relay.open(&places, controls, &mut inner)?;
+            relay.open(&places, controls, &mut inner, aside)?;
         }
         if let Some(err) = err.filter(|err| !is_out(err)) {
-            relay.open(&[err], false, &mut inner)?;
+            relay.open(&[err], false, &mut inner, aside)?;
         }
         Ok((relay, inner))
     }
 
     /// Opens what stands in these places for the workload, which are all the same.
-    fn open(&mut self, places: &[Standard], controls: bool, inner: &mut Inner) -> io::Result<()> {
-        let descriptor = places[0].descriptor;
+    fn open(
+        &mut self,
+        places: &[Standard],
+        controls: bool,
+        inner: &mut Inner,
+        aside: &mut Aside,
+    ) -> io::Result<()> {
+        for place in places {
+            aside.keep(place.descriptor)?;
+        }
+        let descriptor = aside.of(places[0].descriptor);
         let mut outlet = Outlet::standard(descriptor);
         let (source, theirs) = if places[0].is_terminal {
             let pty = pty::like(descriptor)?;
@@ -77,7 +102,11 @@ impl Relay {
         for place in places {
             inner.places.push((place.descriptor, theirs.try_clone()?));
         }
-        self.channels.push(Channel::new(source, outlet, controls));
+        self.ways.push(Way {
+            source,
+            outlet,
+            is_terminal: controls,
+        });
         Ok(())
     }
 
@@ -85,28 +114,44 @@ impl Relay {
     pub(super) fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
     }
-    /// Adds the descriptors that it has.
+
+    /// Adds the descriptors that it has before it begins.
     pub(super) fn descriptors(&self, ours: &mut Vec<RawFd>) {
-        ours.extend(self.channels.iter().flat_map(Channel::descriptors));
+        ours.extend(self.ways.iter().flat_map(Way::descriptors));
         ours.extend(self.session.iter().flat_map(Session::descriptors));
     }
 
-    /// What is to be looked for. Where that can't be understood nothing passes.
+    /// What is to be looked for, beside what was said before; whether it is, from here on. Nothing
+    /// passes before it has been said once.
     // By itself, as it has large things on the stack that others would pay for.
     #[inline(never)]
-    pub(super) fn arm(&mut self, needles: &[u8]) {
-        match Needles::from_bytes(needles).map(Rc::new) {
-            Some(needles) => self.channels.iter_mut().for_each(|one| one.arm(&needles)),
-            None => self.channels.clear(),
-        }
+    pub(super) fn arm(&mut self, told: &[u8]) -> bool {
+        let Some(needles) = self.sought.add(told).map(Rc::new) else {
+            return false;
+        };
+        self.channels.iter_mut().for_each(|one| one.rearm(&needles));
+        let ways = self.ways.drain(..);
+        self.channels
+            .extend(ways.map(|way| Channel::new(way, &needles)));
+        true
     }
 
-    /// The workload has begun.
-    pub(super) fn begin(&mut self) {
-        self.begun = true;
-        if let Some(session) = &mut self.session {
-            session.begin();
+    /// The workload's files have what was to be looked for last.
+    pub(super) fn placed(&mut self) {
+        self.sought.place();
+    }
+
+    /// The workload has begun; whether it is known what to look for.
+    pub(super) fn begin(&mut self) -> bool {
+        let is_armed = self.ways.is_empty();
+        self.begun = is_armed;
+        if is_armed {
+            self.resize();
+            if let Some(session) = &mut self.session {
+                session.begin();
+            }
         }
+        is_armed
     }
 
     /// Adds the descriptors that it waits at.
@@ -124,6 +169,9 @@ impl Relay {
 
     /// Goes on: `watched` are the descriptors that it has added, looked at.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
+        if !self.begun {
+            return;
+        }
         let mut watched = watched.chunks(2);
         if let Some(session) = &mut self.session
             && let Some(watched) = watched.next()
@@ -161,6 +209,7 @@ impl Relay {
     pub(super) fn end(&mut self) {
         // What came from one that has not begun might be looked through for nothing.
         if !self.begun {
+            self.ways.clear();
             self.channels.clear();
             self.begun = true;
         }

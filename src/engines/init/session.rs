@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 
 use crate::world::ears::Watched;
 use crate::world::flow::{self, Received, Sent};
-use crate::world::process;
+use crate::world::process::{self, To};
 use crate::world::pty::{self, Pty};
 use crate::world::screen::Screen;
 
@@ -106,7 +106,7 @@ impl Session {
     pub(super) fn give(&mut self) {
         self.wanted = true;
         self.enter();
-        process::send(self.monitor, GIVE);
+        process::send(To::Process(self.monitor), GIVE);
     }
 
     /// We are about to be stopped: our terminal is as it was before.

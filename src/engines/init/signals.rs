@@ -5,7 +5,7 @@ use super::session::Session;
 use super::supervisor::{Supervisor, Then};
 use crate::pure::signal::Signal;
 use crate::world::origin::Mask;
-use crate::world::process::{self, Change, Taken};
+use crate::world::process::{self, Change, Taken, To};
 use crate::world::signals;
 
 pub(super) const HUP: i32 = 1;
@@ -24,8 +24,11 @@ pub(super) const WINCH: i32 = 28;
 const OF_TERMINAL: [i32; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
 
 impl Supervisor {
-    pub(super) fn target(&self, all: bool) -> i32 {
-        if all { -self.workload } else { self.workload }
+    pub(super) fn target(&self, all: bool) -> To {
+        match all {
+            true => To::Group(self.workload),
+            false => To::Process(self.workload),
+        }
     }
 
     /// The signal that has secrets fetched again.
@@ -45,12 +48,7 @@ impl Supervisor {
             return self.watch.ask();
         }
         if self.link.is_some() && self.ending() & process::bit(signal) != 0 {
-            process::send(self.workload, KILL);
-            process::send(self.child, KILL);
-            while !matches!(process::reap(self.child), Some(Change::Ended(_))) {
-                process::take(process::bit(CHLD), None);
-            }
-            self.end(128 + signal as u8);
+            self.abort(128 + signal as u8);
         }
         match signal {
             CHLD => {
@@ -88,9 +86,9 @@ impl Supervisor {
             }
             _ => {
                 if [TERM, INT, QUIT, HUP].contains(&signal) {
-                    // Whoever wants us to end does not want it launched anew.
+                    // Whoever wants us to end does not want it launched anew. Whether it ends shows.
                     self.then = Then::End;
-                    self.watch.put_off(self.grace());
+                    self.watch.hold_back(self.grace());
                 }
                 self.forward(taken);
             }

@@ -1,28 +1,43 @@
 //! The process that stays above the workload.
 
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::monitor::Made;
 use super::relay::Relay;
 use super::settings::Settings;
 use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
 use super::watch::{self, Watch};
-use super::{Asked, DIGESTS, FILES, NEEDLES, SETTINGS, Supervised};
+use super::{Asked, DIGESTS, FILES, NEEDLES, Notice, Patience, SETTINGS, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::world::ears::{Ears, Watched};
 use crate::world::environ::Started;
 use crate::world::job::Job;
-use crate::world::link::{self, Listener, Speaker};
-use crate::world::memory::Concealed;
+use crate::world::link::{self, Heard, Listener, Speaker};
 use crate::world::pages::Clean;
-use crate::world::process::{self, ALL, Taken};
+use crate::world::process::{self, ALL, Taken, To};
+use crate::world::streams::Aside;
 use crate::world::{descriptors, files, memory, origin, pages, random};
+
+/// How much longer than a process that fetches gives itself we wait for it.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// Whether a time is over. Where that is so for long, we were stopped, and perhaps not alone: a moment
+/// more is given then.
+pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
+    match until {
+        Some(until) if *until + MARGIN < now => {
+            *until = now + MARGIN;
+            false
+        }
+        Some(until) => *until <= now,
+        None => false,
+    }
+}
 
 pub(super) struct Supervisor {
     pub(super) asked: Asked,
+    pub(super) waits: Patience,
     /// What this process was started with, as long as that may be needed again.
     pub(super) started: Option<Started>,
     pub(super) key: [u8; 32],
@@ -31,8 +46,6 @@ pub(super) struct Supervisor {
     pub(super) above: i32,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// The core file's limit of whatever is forked later.
-    pub(super) concealed: Option<Concealed>,
     pub(super) settings: Settings,
     /// The process whose end is the workload's: that itself, or the one above it.
     pub(super) child: i32,
@@ -40,10 +53,14 @@ pub(super) struct Supervisor {
     pub(super) job: Job,
     /// What the workload says until it has begun.
     pub(super) link: Option<Listener>,
+    /// When it should have begun, or ended.
+    pub(super) late: Option<Instant>,
     pub(super) relay: Option<Relay>,
+    /// Our own standard descriptors, in the place of which we have what the workload has.
+    pub(super) aside: Aside,
     pub(super) watch: Watch,
     /// What is removed at the end.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) delivered: Option<Delivered>,
     pub(super) ears: Option<Ears>,
     pub(super) clean: Option<Clean>,
     pub(super) then: Then,
@@ -63,25 +80,27 @@ pub(super) enum Then {
 }
 
 impl Supervisor {
-    pub(super) fn new(started: Started, asked: Asked) -> io::Result<Self> {
+    pub(super) fn new(started: Started, asked: Asked, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         Ok(Supervisor {
             asked,
+            waits,
             started: Some(started),
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
             above: process::parent(),
             first,
-            concealed: None,
             settings: Settings::default(),
             child: 0,
             workload: 0,
             job: Job::default(),
             link: None,
+            late: None,
             relay: None,
+            aside: Aside::default(),
             watch: Watch::default(),
-            files: Vec::new(),
+            delivered: None,
             ears: None,
             clean: None,
             then: Then::End,
@@ -93,25 +112,44 @@ impl Supervisor {
     /// one of both: never in this one.
     pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
         origin::take_children();
-        let mut supervised = self.launch()?;
+        let mut made = self.launch();
         loop {
-            if let Some(supervised) = supervised {
-                return Ok((self.started.unwrap_or_default(), supervised));
+            match made {
+                Ok(Some(supervised)) => {
+                    return Ok((self.started.unwrap_or_default(), supervised));
+                }
+                Ok(None) => made = self.step(),
+                Err(why) => {
+                    self.remove_files();
+                    // Where this is said.
+                    let _ = self.aside.put_back();
+                    return Err(why);
+                }
             }
-            supervised = self.step().inspect_err(|_| self.remove_files())?;
         }
     }
 
     /// Forks the process that becomes the workload; what it has of us is given to it alone.
     fn launch(&mut self) -> io::Result<Option<Supervised>> {
+        self.aside.put_back()?;
         self.job = Job::survey();
-        let sides = self.asked.masks.then(Relay::new).transpose()?;
+        let sides = match self.asked.masks {
+            true => Some(Relay::new(&mut self.aside)?),
+            false => None,
+        };
         let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = link::pipe()?;
-        match self.part(relay.as_mut())? {
+        match self.part(relay.as_mut(), inner.as_ref())? {
             Made::Workload(parent) => Ok(Some(self.hand_over(parent, speaker, inner))),
             Made::Supervisor(child, workload) => {
-                drop((speaker, inner));
+                drop(speaker);
+                self.late = self.limit();
+                if let Some(inner) = &inner {
+                    inner.stand_in()?;
+                    self.job
+                        .finds_terminal_at([0, 1, 2].map(|place| self.aside.of(place)));
+                }
+                drop(inner);
                 self.child = child;
                 if self.asked.watches {
                     memory::stay();
@@ -119,7 +157,6 @@ impl Supervisor {
                     self.started.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
-                self.concealed.get_or_insert_with(memory::conceal);
                 process::set_name(&format!("doorkey:{workload}"));
                 self.job.is_of(workload);
                 self.workload = workload;
@@ -132,6 +169,11 @@ impl Supervisor {
         }
     }
 
+    /// When what is begun now should have come to an end by itself.
+    pub(super) fn limit(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.waits.timeout.checked_add(MARGIN)?)
+    }
+
     /// In a process that was just forked: what it has of us.
     pub(super) fn hand_over(
         &mut self,
@@ -141,19 +183,18 @@ impl Supervisor {
     ) -> Supervised {
         // Nobody would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL);
-        if let Some(concealed) = self.concealed.take() {
-            concealed.lift();
-            process::set_name("doorkey");
-        }
+        process::set_name("doorkey");
         origin::unblock();
         self.link = None;
         Supervised {
             speaker,
+            answers: None,
             parent,
             reaps: self.reaps,
             key: self.key,
             known: None,
             inner,
+            delivered: self.delivered.take(),
         }
     }
 
@@ -167,6 +208,7 @@ impl Supervisor {
         if !self.asked.watches {
             // A workload that is launched anew gets what was inherited, so that it has to stay.
             let mut ours = vec![link.descriptor()];
+            ours.extend(self.aside.descriptors());
             if let Some(relay) = &self.relay {
                 relay.descriptors(&mut ours);
             }
@@ -189,8 +231,17 @@ impl Supervisor {
         let now = Instant::now();
         if self.patience.is_some_and(|until| until <= now) {
             self.patience = None;
-            process::send(-self.workload, KILL);
-            process::send(self.workload, KILL);
+            process::send(To::Group(self.workload), KILL);
+            process::send(To::Process(self.workload), KILL);
+        }
+        if is_over(&mut self.late, now) {
+            self.give_up(match self.link {
+                Some(_) => Notice::LaunchHangs,
+                None => Notice::Unheard,
+            });
+        }
+        if self.watch.hangs(now) {
+            self.give_up_fetching(true);
         }
         if self.watch.due().is_some_and(|due| due <= now) {
             return Ok(self.fetch());
@@ -205,6 +256,8 @@ impl Supervisor {
     fn wait(&mut self) -> Option<Taken> {
         let dues = [
             self.patience,
+            self.late,
+            self.watch.late(),
             self.watch.due(),
             self.relay.as_ref().and_then(Relay::due),
         ];
@@ -254,30 +307,44 @@ impl Supervisor {
         let Some(mut link) = self.link.take() else {
             return;
         };
-        let goes_on = link.hear(|kind, message| match kind {
-            SETTINGS => self.settle(message),
+        let mut understood = true;
+        let heard = link.hear(|kind, message| understood &= self.take_in(kind, message));
+        match heard {
+            Heard::More if understood => self.link = Some(link),
+            Heard::End => self.launched(),
+            Heard::More | Heard::Failed => self.give_up(Notice::Unheard),
+        }
+    }
+
+    /// Takes in what a process that launches says; whether it can be understood.
+    fn take_in(&mut self, kind: u8, message: &[u8]) -> bool {
+        match kind {
+            SETTINGS => Settings::from_bytes(message).map(|settings| self.settle(settings)),
             NEEDLES => {
-                if let Some(relay) = &mut self.relay {
-                    relay.arm(message);
-                }
+                let relay = self.relay.as_mut();
+                relay.is_none_or(|relay| relay.arm(message)).then_some(())
             }
-            DIGESTS => self.watch.known.digests = watch::from_bytes(message).unwrap_or_default(),
+            DIGESTS => {
+                let digests = watch::from_bytes(message);
+                digests.map(|digests| self.watch.known.digests = digests)
+            }
             FILES => {
-                let paths = message.split(|&byte| byte == 0).map(OsStr::from_bytes);
-                self.files = paths.map(PathBuf::from).collect();
+                Delivered::keep(&mut self.delivered, message);
+                Some(())
             }
-            _ => {}
-        });
-        if goes_on {
-            self.link = Some(link);
-            return;
+            _ => None,
         }
-        // It has become the workload, or has ended, which a signal says.
-        if let Some(watching) = &self.settings.watching {
-            self.watch.wait(watching);
-        }
-        if let Some(relay) = &mut self.relay {
-            relay.begin();
+        .is_some()
+    }
+
+    /// The process that launches has become the workload, or ends, which a signal says. Where it is
+    /// not known what to mask it is to end, and nothing that it writes goes out.
+    fn launched(&mut self) {
+        if self.relay.as_mut().is_none_or(Relay::begin) {
+            self.late = None;
+            if let Some(watching) = &self.settings.watching {
+                self.watch.wait(watching);
+            }
         }
         match &mut self.ears {
             Some(ears) if self.relay.is_some() || self.asked.watches => ears.listen_for(ALL),
@@ -285,10 +352,7 @@ impl Supervisor {
         }
     }
 
-    fn settle(&mut self, message: &[u8]) {
-        let Some(settings) = Settings::from_bytes(message) else {
-            return;
-        };
+    fn settle(&mut self, settings: Settings) {
         self.settings = settings;
         if settings.parent_death != 0 {
             process::signal_at_end_of(self.above, settings.parent_death.into());

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::settings::{OnChange, Watching};
 use super::signals::KILL;
-use super::supervisor::{Supervisor, Then};
-use super::{OUTCOME, Supervised};
+use super::supervisor::{Supervisor, Then, is_over};
+use super::{FILES, NEEDLES, Notice, OUTCOME, Supervised};
+use crate::engines::delivered::Delivered;
 use crate::engines::fill::Filled;
 use crate::pure::digest::keyed;
-use crate::world::link::{self, Listener};
-use crate::world::process::{self, Forked};
-use crate::world::random;
+use crate::world::link::{self, Heard, Listener, Speaker};
+use crate::world::process::{self, Forked, To};
+use crate::world::{exec, random};
 
 /// The keyed digest of what a variable is filled in with.
 pub type Digest = [u8; 16];
@@ -28,6 +29,9 @@ pub struct Known {
     pub failures: u32,
     /// The digest of what is said about lost ones, where that has been said.
     pub lost: Option<Digest>,
+    /// Somebody wants the workload to end, and it may be doing so: it is not ended because of a
+    /// change.
+    pub held_back: bool,
 }
 
 /// What fetching them again has come to.
@@ -41,6 +45,8 @@ pub enum Outcome {
     Failed,
     /// Some are deleted or denied; the digest of what was said.
     Lost(Digest),
+    /// Some are others, which is to be looked at again when nothing is held back any more.
+    HeldBack,
 }
 
 /// The digest of what a variable is filled in with.
@@ -84,6 +90,7 @@ impl Outcome {
             Outcome::Changed(digests) => [vec![1], to_bytes(digests)].concat(),
             Outcome::Failed => vec![2],
             Outcome::Lost(digest) => [[3].as_slice(), digest].concat(),
+            Outcome::HeldBack => vec![4],
         }
     }
 
@@ -94,6 +101,7 @@ impl Outcome {
             1 => Outcome::Changed(from_bytes(rest)?),
             2 => Outcome::Failed,
             3 => Outcome::Lost(rest.try_into().ok()?),
+            4 => Outcome::HeldBack,
             _ => return None,
         })
     }
@@ -107,23 +115,32 @@ pub fn pause(every: Duration, failures: u32) -> Duration {
     every.saturating_mul(MOST_PATIENCE.min(1 << failures.min(8)))
 }
 
+/// The least time between two fetches that somebody asks for.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// When secrets are fetched again, and the process that does.
 #[derive(Default)]
 pub(super) struct Watch {
     pub(super) known: Known,
     /// None while they are fetched, and while the workload is launched or ended.
     due: Option<Instant>,
-    /// Whether somebody has asked meanwhile.
+    /// Whether somebody has asked for the next time.
     asked: bool,
-    /// Whoever asks waits until then.
-    quiet: Option<Instant>,
+    /// When the last began that somebody had asked for.
+    answered: Option<Instant>,
+    /// Until then a workload is not ended because of a change.
+    held_back: Option<Instant>,
     fetching: Option<Fetching>,
 }
 
 pub(super) struct Fetching {
     pub(super) process: i32,
     pub(super) link: Listener,
-    pub(super) outcome: Option<Outcome>,
+    /// Where it is told that something was taken in.
+    answers: Option<Speaker>,
+    /// When it should have ended.
+    late: Option<Instant>,
+    outcome: Option<Outcome>,
 }
 
 impl Watch {
@@ -133,29 +150,36 @@ impl Watch {
         // A tenth more or less, so that a fleet does not march in step.
         let tenth = every / 10;
         let time = every - tenth + random::up_to(2 * tenth);
-        let time = if self.asked { Duration::ZERO } else { time };
-        self.asked = false;
         self.due = Some(Instant::now() + time);
+        if self.asked {
+            self.ask();
+        }
     }
 
     /// Somebody asks for it now.
     pub(super) fn ask(&mut self) {
-        match &mut self.due {
-            Some(due) => {
-                let now = Instant::now();
-                *due = self.quiet.map_or(now, |until| until.max(now));
-            }
-            None => self.asked = true,
-        }
+        self.asked = true;
+        let now = Instant::now();
+        let soonest = self.answered.map_or(now, |last| now.max(last + LEAST));
+        self.due = self.due.map(|due| due.min(soonest));
     }
 
-    /// Somebody wants the workload to end, and so not launched anew: nothing is fetched before it
-    /// has had the time for that.
-    pub(super) fn put_off(&mut self, time: Duration) {
-        if self.due.is_some() || self.fetching.is_some() {
-            self.stop();
-            self.quiet = Some(Instant::now() + time);
-            self.due = self.quiet;
+    /// Somebody wants the workload to end, and so not launched anew: it is not before it has had
+    /// the time for that.
+    pub(super) fn hold_back(&mut self, time: Duration) {
+        self.held_back = Instant::now().checked_add(time);
+    }
+
+    /// Whether that is so now.
+    fn holds_back(&self) -> bool {
+        self.held_back.is_some_and(|until| until > Instant::now())
+    }
+
+    /// What has changed is looked at again when that is over.
+    fn look_again(&mut self) {
+        self.due = self.held_back.or_else(|| Some(Instant::now()));
+        if self.asked {
+            self.ask();
         }
     }
 
@@ -164,13 +188,23 @@ impl Watch {
         self.due
     }
 
-    pub(super) fn begin(&mut self, process: i32, link: Listener) {
+    /// When the process that fetches should have ended.
+    pub(super) fn late(&self) -> Option<Instant> {
+        self.fetching.as_ref()?.late
+    }
+
+    /// Whether that is over, and nothing has come of it.
+    pub(super) fn hangs(&mut self, now: Instant) -> bool {
+        let fetching = self.fetching.as_mut();
+        fetching.is_some_and(|it| is_over(&mut it.late, now) && !it.link.has_more())
+    }
+
+    fn begin(&mut self, fetching: Fetching) {
         self.due = None;
-        self.fetching = Some(Fetching {
-            process,
-            link,
-            outcome: None,
-        });
+        if std::mem::take(&mut self.asked) {
+            self.answered = Some(Instant::now());
+        }
+        self.fetching = Some(fetching);
     }
 
     pub(super) fn fetching(&mut self) -> Option<&mut Fetching> {
@@ -185,7 +219,7 @@ impl Watch {
         match &outcome {
             Outcome::Failed => self.known.failures = self.known.failures.saturating_add(1),
             Outcome::Lost(digest) => (self.known.failures, self.known.lost) = (0, Some(*digest)),
-            Outcome::Same | Outcome::Changed(_) => {
+            Outcome::Same | Outcome::Changed(_) | Outcome::HeldBack => {
                 (self.known.failures, self.known.lost) = (0, None);
             }
         }
@@ -197,7 +231,7 @@ impl Watch {
         self.due = None;
         self.asked = false;
         if let Some(fetching) = self.fetching.take() {
-            process::send(fetching.process, KILL);
+            process::send(To::Process(fetching.process), KILL);
         }
     }
 }
@@ -206,33 +240,75 @@ impl Supervisor {
     /// Forks a process that fetches the secrets again.
     pub(super) fn fetch(&mut self) -> Option<Supervised> {
         let supervisor = process::own();
-        let forked = link::pipe().and_then(|ends| Ok((ends, process::fork()?)));
+        let late = self.limit();
+        let pipes = link::pipe().and_then(|says| Ok((says, link::pipe()?)));
+        let forked = pipes.and_then(|pipes| Ok((pipes, process::fork()?)));
         match forked {
-            Ok(((speaker, _), Forked::Child)) => {
+            Ok((((speaker, _), (_, answers)), Forked::Child)) => {
                 process::leave_session();
                 self.relay = None;
+                if self.aside.put_back().is_err() {
+                    exec::quit(125);
+                }
                 let mut supervised = self.hand_over(supervisor, speaker, None);
-                supervised.known = Some(std::mem::take(&mut self.watch.known));
+                supervised.answers = Some(answers);
+                let mut known = std::mem::take(&mut self.watch.known);
+                known.held_back = self.watch.holds_back();
+                supervised.known = Some(known);
                 return Some(supervised);
             }
-            Ok(((_, listener), Forked::Parent(process))) => self.watch.begin(process, listener),
-            Err(_) => self.fetched(),
+            Ok((((_, link), (answers, _)), Forked::Parent(process))) => {
+                self.watch.begin(Fetching {
+                    process,
+                    link,
+                    answers: Some(answers),
+                    late,
+                    outcome: None,
+                });
+            }
+            Err(_) => self.give_up_fetching(false),
         }
         None
     }
 
+    /// Gives up fetching them, with what there is of it, and says so.
+    pub(super) fn give_up_fetching(&mut self, hangs: bool) {
+        let Some(watching) = self.settings.watching else {
+            return;
+        };
+        if let Some(fetching) = &mut self.watch.fetching {
+            process::send(To::Process(fetching.process), KILL);
+            fetching.outcome = None;
+        }
+        let failures = self.watch.known.failures.saturating_add(1);
+        let next = pause(watching.every, failures);
+        self.notify(Notice::NotFetched { next, hangs });
+        self.fetched();
+    }
+
     pub(super) fn hear_fetching(&mut self) {
-        let Some(fetching) = self.watch.fetching() else {
+        let (Some(fetching), relay) = (&mut self.watch.fetching, &mut self.relay) else {
             return;
         };
         let outcome = &mut fetching.outcome;
-        let goes_on = fetching.link.hear(|kind, message| {
-            if kind == OUTCOME {
-                *outcome = Outcome::from_bytes(message);
+        let (answers, delivered) = (&mut fetching.answers, &mut self.delivered);
+        let heard = fetching.link.hear(|kind, message| match kind {
+            OUTCOME => *outcome = Outcome::from_bytes(message),
+            FILES => Delivered::keep(delivered, message),
+            // One that gets no answer does not go on.
+            NEEDLES if relay.as_mut().is_some_and(|relay| !relay.arm(message)) => *answers = None,
+            NEEDLES => {
+                if let Some(answers) = answers {
+                    answers.put(NEEDLES, &[]);
+                    let _ = answers.say();
+                }
             }
+            _ => {}
         });
-        if !goes_on {
-            self.fetched();
+        match heard {
+            Heard::More => {}
+            Heard::End => self.fetched(),
+            Heard::Failed => self.give_up_fetching(false),
         }
     }
 
@@ -241,17 +317,21 @@ impl Supervisor {
         let Some(watching) = self.settings.watching else {
             return;
         };
-        match self.watch.end() {
-            Outcome::Changed(digests) => match watching.on_change {
-                OnChange::Restart => return self.stop(Then::Launch),
-                OnChange::Exit(code) => return self.stop(Then::Exit(code)),
-                OnChange::Signal(signal) => {
-                    self.watch.known.digests = digests;
-                    process::send(self.target(self.settings.group), signal.into());
+        let held_back = self.watch.holds_back();
+        match (self.watch.end(), watching.on_change) {
+            (Outcome::Changed(digests), OnChange::Signal(signal)) => {
+                self.watch.known.digests = digests;
+                if let Some(relay) = &mut self.relay {
+                    relay.placed();
                 }
-            },
-            Outcome::Lost(_) if watching.stop_on_loss => return self.stop(Then::Exit(125)),
-            Outcome::Same | Outcome::Failed | Outcome::Lost(_) => {}
+                process::send(self.target(self.settings.group), signal.into());
+            }
+            (Outcome::HeldBack, _) => return self.watch.look_again(),
+            (Outcome::Changed(_), _) if held_back => return self.watch.look_again(),
+            (Outcome::Changed(_), OnChange::Restart) => return self.stop(Then::Launch),
+            (Outcome::Changed(_), OnChange::Exit(code)) => return self.stop(Then::Exit(code)),
+            (Outcome::Lost(_), _) if watching.stop_on_loss => return self.stop(Then::Exit(125)),
+            (Outcome::Same | Outcome::Failed | Outcome::Lost(_), _) => {}
         }
         self.watch.wait(&watching);
     }
@@ -270,10 +350,11 @@ mod tests {
             Outcome::Changed(vec![]),
             Outcome::Failed,
             Outcome::Lost([9; 16]),
+            Outcome::HeldBack,
         ] {
             assert_eq!(Outcome::from_bytes(&outcome.bytes()), Some(outcome));
         }
         assert_eq!(Outcome::from_bytes(&[1, 9, 0, 0, 0, 65]), None);
-        assert_eq!(Outcome::from_bytes(&[4]), None);
+        assert_eq!(Outcome::from_bytes(&[5]), None);
     }
 }

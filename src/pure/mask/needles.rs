@@ -7,6 +7,7 @@
 //! are a few bits in between.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::forms::forms;
 use super::key::{BITS, Key, word};
@@ -20,11 +21,11 @@ pub(super) const FAR: usize = 64;
 const NEAR_BITS: u32 = 8;
 
 /// How short and how long a window may be, in bytes.
-const WINDOWS: Range<usize> = 4..33;
+pub(super) const WINDOWS: Range<usize> = 4..33;
 
 /// The bits of hashes of grams: so many that a set of them is thin, so few that it stays in the
 /// processor's first cache.
-const SET_BITS: Range<u32> = 15..BITS + 1;
+pub(super) const SET_BITS: Range<u32> = 15..BITS + 1;
 
 /// A set of hashes of [`BITS`] bits.
 pub(super) type Set = Box<[u64; 1 << (BITS - 6)]>;
@@ -44,9 +45,9 @@ pub struct Needles {
     pub(super) windows: Set,
     pub(super) groups: Vec<Group>,
     pub(super) needles: Vec<Needle>,
-    pub(super) placeholders: Vec<Vec<u8>>,
+    pub(super) placeholders: Vec<Rc<[u8]>>,
     pub(super) longest: usize,
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
 }
 
 /// Needles that begin alike.
@@ -78,7 +79,7 @@ impl Run {
 
 /// A text to find.
 pub(super) struct Needle {
-    window: u32,
+    pub(super) window: u32,
     pub(super) length: usize,
     pub(super) label: usize,
     pub(super) hash: u128,
@@ -100,7 +101,7 @@ pub(super) struct Print {
 }
 
 impl Print {
-    fn of(length: usize, print: u32, key: &Key) -> Self {
+    pub(super) fn of(length: usize, print: u32, key: &Key) -> Self {
         let power = key.power(length as u32);
         Print {
             length,
@@ -204,7 +205,7 @@ impl Needles {
         Self::new(key, window, set_mask, set, labels, needles)
     }
 
-    fn new(
+    pub(super) fn new(
         key: Key,
         window: usize,
         set_mask: u32,
@@ -264,7 +265,10 @@ impl Needles {
             grams,
             windows,
             groups,
-            placeholders: labels.iter().map(|label| placeholder(label)).collect(),
+            placeholders: labels
+                .iter()
+                .map(|label| placeholder(label).into())
+                .collect(),
             longest: needles
                 .iter()
                 .map(|needle| needle.length)
@@ -278,69 +282,6 @@ impl Needles {
     /// The length of the longest text to find, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
-    }
-
-    /// For [`Needles::from_bytes`]: nothing but what is kept here.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let number = |out: &mut Vec<u8>, number: usize| {
-            out.extend((number as u32).to_le_bytes());
-        };
-        out.extend(self.key.bytes);
-        number(&mut out, self.window);
-        number(&mut out, self.set_mask as usize);
-        let words = &self.grams[..=self.set_mask as usize / 64];
-        out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        number(&mut out, self.labels.len());
-        for label in &self.labels {
-            number(&mut out, label.len());
-            out.extend(label.as_bytes());
-        }
-        number(&mut out, self.needles.len());
-        for needle in &self.needles {
-            for of_needle in [
-                needle.window as usize,
-                needle.length,
-                needle.label,
-                usize::from(needle.goes_on),
-                needle.whole.print as usize,
-                needle.prefixes.len(),
-            ] {
-                number(&mut out, of_needle);
-            }
-            out.extend(needle.hash.to_le_bytes());
-            for prefix in &needle.prefixes {
-                number(&mut out, prefix.length);
-                number(&mut out, prefix.print as usize);
-            }
-        }
-        out
-    }
-
-    /// What [`Needles::to_bytes`] gave; nothing where it can't be that.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
-        let key = Key::new(reader.array()?);
-        let window = reader.number(WINDOWS)?;
-        let set_mask = reader.number(0..1 << BITS)?;
-        if !SET_BITS.contains(&set_mask.count_ones()) || !(set_mask + 1).is_power_of_two() {
-            return None;
-        }
-        let mut grams = empty();
-        for word in &mut grams[..=set_mask / 64] {
-            *word = u64::from_le_bytes(reader.array()?);
-        }
-        let mut labels = Vec::new();
-        for _ in 0..reader.number(0..usize::MAX)? {
-            let length = reader.number(0..usize::MAX)?;
-            labels.push(String::from_utf8(reader.take(length)?.to_vec()).ok()?);
-        }
-        let mut needles = Vec::new();
-        for _ in 0..reader.number(0..usize::MAX)? {
-            needles.push(reader.needle(&key, window, set_mask, labels.len())?);
-        }
-        let all = reader.0.is_empty();
-        all.then(|| Self::new(key, window, set_mask as u32, grams, labels, needles))
     }
 }
 
@@ -362,7 +303,7 @@ fn prefix_lengths(window: usize) -> impl Iterator<Item = usize> {
     near.chain(doubled(FAR))
 }
 
-fn empty() -> Set {
+pub(super) fn empty() -> Set {
     let words = vec![0; 1 << (BITS - 6)].into_boxed_slice();
     words.try_into().unwrap_or_else(|_| Box::new([0; _]))
 }
@@ -374,56 +315,4 @@ fn insert(set: &mut Set, hash: u32) {
 #[inline(always)]
 pub(super) fn is_in(set: &Set, hash: u32) -> bool {
     set[(hash >> 6) as usize] >> (hash & 63) & 1 != 0
-}
-
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
-        self.take(LENGTH)?.try_into().ok()
-    }
-
-    fn number(&mut self, range: Range<usize>) -> Option<usize> {
-        let number = u32::from_le_bytes(self.array()?) as usize;
-        range.contains(&number).then_some(number)
-    }
-
-    fn needle(
-        &mut self,
-        key: &Key,
-        window: usize,
-        set_mask: usize,
-        labels: usize,
-    ) -> Option<Needle> {
-        let prints = 0..1 << BITS;
-        let begins = self.number(0..set_mask + 1)?;
-        let length = self.number(window..usize::MAX)?;
-        let label = self.number(0..labels)?;
-        let goes_on = self.number(0..2)? == 1;
-        let whole = Print::of(length, self.number(prints.clone())? as u32, key);
-        let count = self.number(0..usize::MAX)?;
-        let hash = u128::from_le_bytes(self.array()?);
-        let mut prefixes: Vec<Print> = Vec::new();
-        for _ in 0..count {
-            let after = prefixes.last().map_or(window, |prefix| prefix.length);
-            let prefix = self.number(after + 1..length)?;
-            prefixes.push(Print::of(prefix, self.number(prints.clone())? as u32, key));
-        }
-        Some(Needle {
-            window: begins as u32,
-            length,
-            label,
-            hash,
-            goes_on,
-            whole,
-            prefixes,
-            probe: 0,
-        })
-    }
 }

@@ -58,7 +58,7 @@ pub struct Stream {
 
 enum Piece {
     Text(Range<usize>),
-    Placeholder(usize),
+    Placeholder(Rc<[u8]>),
 }
 
 impl Stream {
@@ -78,6 +78,12 @@ impl Stream {
             next: 0,
             written: 0,
         }
+    }
+
+    /// What comes from here on, and what has not been decided on, is looked through for these
+    /// instead. They are of the same key.
+    pub fn rearm(&mut self, needles: Rc<Needles>) {
+        self.needles = needles;
     }
 
     /// Where to read the next bytes into, from 64 to 256 KiB; none while output waits.
@@ -135,7 +141,8 @@ impl Stream {
                     self.let_out(start);
                     // Some or all of it may have been released.
                     if end > self.out {
-                        self.queue.push(Piece::Placeholder(label));
+                        let placeholder = Rc::clone(&needles.placeholders[label]);
+                        self.queue.push(Piece::Placeholder(placeholder));
                         self.out = end;
                     }
                     from = end;
@@ -192,10 +199,10 @@ impl Stream {
         })
     }
 
-    fn bytes(&self, piece: &Piece) -> &[u8] {
+    fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
         match piece {
             Piece::Text(range) => &self.buffer[range.clone()],
-            Piece::Placeholder(label) => &self.needles.placeholders[*label],
+            Piece::Placeholder(placeholder) => placeholder,
         }
     }
 
@@ -373,7 +380,7 @@ mod tests {
                 _ => (0..random(5_000)).for_each(|_| text.push(random(256) as u8)),
             }
         }
-        let expected = crate::pure::mask::masked(&text, &values);
+        let expected = crate::pure::mask::Hidden::new(&values).masked(&text);
 
         let pairs: Vec<(&str, &[u8])> = values.iter().map(|(a, b)| (a.as_str(), *b)).collect();
         let mut stream = stream(&pairs);

@@ -1,7 +1,9 @@
 //! One age file: the value's bytes, exactly, for a list of recipients.
 //!
-//! Beside the stanzas that open it, the header names the recipients in a stanza of doorkey's own,
-//! since age's are anonymous. Every age program passes over a stanza that it does not know.
+//! Beside the stanzas that open it, the header has two of doorkey's own: one names the recipients,
+//! since age's are anonymous, one says which secret it is, so that no file counts under another's
+//! name. Every age program passes over a stanza that it does not know. What the header says is
+//! authenticated by a MAC that only who can open the file can make.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -12,40 +14,56 @@ use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::RECIPIENTS;
+use super::{RECIPIENTS, git};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
 
 /// The type of the stanza that names the recipients, one an argument.
 const NOTE: &str = "doorkey-recipients";
 
+/// The type of the stanza that says what the file was written for, as its argument.
+const BINDING: &str = "doorkey-secret";
+
 /// age encrypts in pieces of 64 KiB, each with a tag of 16 bytes.
 const PIECE: usize = 64 * 1024;
 const TAG: usize = 16;
 
-/// Opens a file.
+/// Opens a file. Gives its value and what it was written for, where it says so.
 ///
 /// # Errors
-/// [`Trouble::Denied`] where none of the keys is a recipient's; [`Trouble::Corrupt`].
-pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<Secret, Trouble> {
-    let file = binary(file)?;
-    let decryptor = Decryptor::new_buffered(&*file).map_err(trouble)?;
-    let keys = keys.iter().map(|key| key as &dyn age::Identity);
-    let mut plain = decryptor.decrypt(keys).map_err(trouble)?;
+/// [`Trouble::Denied`] where none of the keys is a recipient's; where it is damaged.
+pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<(Secret, Option<String>), Trouble> {
+    let look = Look::default();
+    let bytes = binary(file)?;
+    let decryptor = Decryptor::new_buffered(&*bytes).map_err(|error| trouble(file, error))?;
+    // Ours comes first: nobody is asked after the key that opens the file.
+    let identities = [&look as &dyn age::Identity].into_iter();
+    let identities = identities.chain(keys.iter().map(|key| key as &dyn age::Identity));
+    let opened = decryptor.decrypt(identities);
+    // From here on the header is known to be as it was written.
+    let mut plain = opened.map_err(|error| trouble(file, error))?;
     // The value is shorter than its file, so the buffer never grows.
-    let mut value = Vec::with_capacity(file.len());
+    let mut value = Vec::with_capacity(bytes.len());
     plain
         .read_to_end(&mut value)
-        .map_err(|_| Trouble::Corrupt(DAMAGED))?;
-    Ok(Secret::new(value))
+        .map_err(|_| corrupt(file, DAMAGED))?;
+    drop(plain);
+    Ok((Secret::new(value), look.0.into_inner().bound))
 }
 
-/// Writes a value for recipients.
+/// Writes a value for recipients. `bound` is what the file says that it was written for.
 ///
 /// # Errors
 /// Where there are none, or the system has no randomness.
-pub fn encrypt(value: &Secret, recipients: &[Recipient]) -> Result<Vec<u8>, Trouble> {
-    let note = Note(recipients.iter().map(Recipient::to_string).collect());
+pub fn encrypt(
+    value: &Secret,
+    recipients: &[Recipient],
+    bound: Option<&str>,
+) -> Result<Vec<u8>, Trouble> {
+    let note = Note {
+        recipients: recipients.iter().map(Recipient::to_string).collect(),
+        bound: bound.map(str::to_owned),
+    };
     let recipients = recipients
         .iter()
         .map(|recipient| recipient as &dyn age::Recipient);
@@ -67,21 +85,24 @@ pub fn encrypt(value: &Secret, recipients: &[Recipient]) -> Result<Vec<u8>, Trou
 pub struct Inspected {
     /// The value's length in bytes.
     pub size: usize,
-    /// How many recipients can open it.
+    /// How many recipients can open it: the stanzas of every kind but doorkey's own, and but those
+    /// that age programs add so that others get used to unknown ones.
     pub openers: usize,
-    /// Who they are, sorted, where doorkey wrote the file.
+    /// Who they are, sorted, as the file itself has it, where doorkey wrote it.
     pub recipients: Option<Vec<String>>,
+    /// What it was written for, where it says so.
+    pub bound: Option<String>,
 }
 
-/// Looks at a file without opening it.
+/// Looks at a file without opening it: what it says is not authenticated then.
 ///
 /// # Errors
 /// [`Trouble::Corrupt`].
 pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
     let look = Look::default();
-    let file = binary(file)?;
-    let mut rest = &*file;
-    let decryptor = Decryptor::new_buffered(&mut rest).map_err(trouble)?;
+    let bytes = binary(file)?;
+    let mut rest = &*bytes;
+    let decryptor = Decryptor::new_buffered(&mut rest).map_err(|error| trouble(file, error))?;
     // `Look` opens nothing, so this ends with `NoMatchingKeys`.
     let _ = decryptor.decrypt([&look as &dyn age::Identity].into_iter());
     let mut inspected = look.0.take();
@@ -90,7 +111,7 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
         .len()
         .checked_sub(pieces * TAG)
         .filter(|_| pieces > 0)
-        .ok_or(Trouble::Corrupt(DAMAGED))?;
+        .ok_or_else(|| corrupt(file, DAMAGED))?;
     Ok(inspected)
 }
 
@@ -100,36 +121,53 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, Trouble> {
         return Ok(Cow::Borrowed(file));
     }
     if !file.starts_with(b"-----BEGIN AGE ") {
-        return Err(Trouble::Corrupt("it is no age file"));
+        return Err(corrupt(file, "it is no age file"));
     }
     let mut decoded = Vec::with_capacity(file.len());
     ArmoredReader::new(file)
         .read_to_end(&mut decoded)
-        .map_err(|_| Trouble::Corrupt(DAMAGED))?;
+        .map_err(|_| corrupt(file, DAMAGED))?;
     Ok(Cow::Owned(decoded))
 }
 
 const DAMAGED: &str = "it is a damaged age file";
 
-fn trouble(error: DecryptError) -> Trouble {
+fn trouble(file: &[u8], error: DecryptError) -> Trouble {
     match error {
         DecryptError::NoMatchingKeys => Trouble::Denied,
-        DecryptError::UnknownFormat => Trouble::Corrupt("it is of a later version of age"),
-        _ => Trouble::Corrupt(DAMAGED),
+        DecryptError::UnknownFormat => corrupt(file, "it is of a later version of age"),
+        _ => corrupt(file, DAMAGED),
     }
 }
 
-/// A recipient that opens nothing, and writes the names of the others.
-struct Note(Vec<String>);
+/// What is wrong with a file that can't be read: what git has done to it, or else `why`.
+fn corrupt(file: &[u8], why: &'static str) -> Trouble {
+    if git::is_conflict(file) {
+        Trouble::Conflict
+    } else if file.starts_with(b"age-encryption.org/v1\r") {
+        Trouble::Corrupt("git took it for text and changed its line ends")
+    } else {
+        Trouble::Corrupt(why)
+    }
+}
+
+/// A recipient that opens nothing, and writes the names of the others, and what the file is for.
+struct Note {
+    recipients: Vec<String>,
+    bound: Option<String>,
+}
 
 impl age::Recipient for Note {
     fn wrap_file_key(&self, _: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        let note = Stanza {
-            tag: NOTE.to_owned(),
-            args: self.0.clone(),
+        let stanza = |tag: &str, args| Stanza {
+            tag: tag.to_owned(),
+            args,
             body: Vec::new(),
         };
-        Ok((vec![note], HashSet::new()))
+        let mut stanzas = vec![stanza(NOTE, self.recipients.clone())];
+        let bound = self.bound.clone();
+        stanzas.extend(bound.map(|bound| stanza(BINDING, vec![bound])));
+        Ok((stanzas, HashSet::new()))
     }
 }
 
@@ -140,15 +178,19 @@ struct Look(std::cell::RefCell<Inspected>);
 impl age::Identity for Look {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
         let mut seen = self.0.borrow_mut();
-        if stanza.tag == NOTE {
-            let mut recipients = stanza.args.clone();
-            recipients.sort();
-            seen.recipients = Some(recipients);
-        } else if matches!(
-            stanza.tag.as_str(),
-            "X25519" | "scrypt" | "ssh-ed25519" | "ssh-rsa"
-        ) {
-            seen.openers += 1;
+        match stanza.tag.as_str() {
+            NOTE => {
+                let mut recipients = stanza.args.clone();
+                recipients.sort();
+                seen.recipients = Some(recipients);
+            }
+            // A second one makes neither of them count.
+            BINDING => seen
+                .bound
+                .get_or_insert_default()
+                .push_str(&stanza.args.join(" ")),
+            tag if tag.ends_with("-grease") => {}
+            _ => seen.openers += 1,
         }
         None
     }
@@ -163,20 +205,20 @@ mod tests {
         let keys = [Identity::generate(), Identity::generate()];
         let recipients = keys.each_ref().map(Identity::to_public);
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1] {
-            let file = encrypt(&Secret::new(vec![b'x'; size]), &recipients).unwrap();
+            let value = Secret::new(vec![b'x'; size]);
+            let file = encrypt(&value, &recipients, Some("team/a")).unwrap();
             let mut names = recipients.each_ref().map(Recipient::to_string).to_vec();
             names.sort();
             let expected = Inspected {
                 size,
                 openers: 2,
                 recipients: Some(names),
+                bound: Some("team/a".to_owned()),
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
-                assert_eq!(
-                    decrypt(&file, std::slice::from_ref(key)).unwrap().len(),
-                    size
-                );
+                let (value, bound) = decrypt(&file, std::slice::from_ref(key)).unwrap();
+                assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }
         }
         assert_eq!(inspect(b"x"), Err(Trouble::Corrupt("it is no age file")));

@@ -1,6 +1,5 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
@@ -8,7 +7,8 @@ use age::x25519::Identity;
 
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files;
 
@@ -21,7 +21,7 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
         return parse(key, KEY);
     }
     let path = place(access)?;
-    let shown = path.display().to_string();
+    let shown = path.to_string();
     let file = match files::read_key(&path, LARGEST_LIST) {
         Err(error) if files::is_absent(&error) && access.path(KEY_FILE.id).is_none() => {
             return Err(Trouble::NoKey(format!(
@@ -29,10 +29,7 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
             )));
         }
         Err(error) => {
-            return Err(Trouble::NoKey(format!(
-                "can't read {shown}: {}",
-                Os::from(error)
-            )));
+            return Err(Trouble::NoKey(path.cannot("read", error)));
         }
         Ok(file) => file,
     };
@@ -46,10 +43,9 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
 ///
 /// # Errors
 /// Where there is no folder that it could be in.
-pub fn place(access: &Access) -> Result<PathBuf, Trouble> {
-    let named = access.path(KEY_FILE.id).map(Path::to_owned);
-    let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt"));
-    let path = named.or_else(own);
+pub fn place(access: &Access) -> Result<Named, Trouble> {
+    let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt").into());
+    let path = access.path(KEY_FILE.id).or_else(own);
     path.ok_or_else(|| Trouble::NoKey("none is named, and there is no HOME".to_owned()))
 }
 

@@ -1,13 +1,15 @@
 //! The embedded store: a folder of age files, one secret each.
 
 mod file;
+mod git;
 mod key;
+mod made;
 mod recipients;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use age::x25519::{Identity, Recipient};
 
@@ -17,12 +19,12 @@ use super::{
     StoreOption, Writer, search,
 };
 use crate::pure::option::{InFile, Opt, value};
-use crate::words::error::{Malformed, Os, Trouble};
+use crate::words::error::{Malformed, Trouble};
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
-use crate::world::files;
-use crate::world::folder::Folder;
 use crate::world::processors;
+
+pub use made::init;
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
@@ -39,10 +41,26 @@ pub fn embedded(folder: &str) -> String {
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 
 /// Its options.
-pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(KEY_FILE, InFile::Never)];
+pub const OPTIONS: &[StoreOption] = &[
+    StoreOption::flag(KEY_FILE, InFile::Never),
+    // Which files are refused.
+    StoreOption::flag(
+        value(
+            UNBOUND,
+            "WHAT",
+            "take or refuse unbound age: files [default: take]",
+        ),
+        InFile::Named,
+    ),
+];
+
+const UNBOUND: &str = "unbound";
 
 /// The file that lists who can read the store, or a scope, in the format of `age -R`.
 const RECIPIENTS: &str = "recipients.txt";
+
+/// What a secret's file is called after its name.
+const SUFFIX: &str = ".age";
 
 /// A key file or a list of recipients is not larger than this, in bytes.
 const LARGEST_LIST: usize = 256 * 1024;
@@ -56,6 +74,9 @@ const MOST_THREADS: usize = 8;
 
 struct Age {
     label: String,
+    place: PathBuf,
+    /// Whether a file that says not which secret it is, is refused.
+    refuses_unbound: bool,
     tree: Tree,
     context: Arc<Context>,
     keys: OnceLock<Vec<Identity>>,
@@ -64,9 +85,22 @@ struct Age {
 /// Opens `age:PLACE`.
 ///
 /// # Errors
-/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it.
+/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it; where
+/// a setting can't be used.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
-    let tree = Tree::open(&context.base.join(place), ".age")?;
+    let folder = context.base.join(place);
+    let tree = Tree::open(&folder, SUFFIX)?;
+    let unbound = context
+        .said(UNBOUND)
+        .or_else(|| context.configured(UNBOUND));
+    let refuses_unbound = match unbound {
+        None | Some("take") => false,
+        Some("refuse") => true,
+        Some(_) => {
+            let why = "unbound must be take or refuse";
+            return Err(Trouble::Setting(why.to_owned()));
+        }
+    };
     if !tree.has_scopes()
         && tree
             .read_file(Path::new(RECIPIENTS), LARGEST_LIST)?
@@ -76,6 +110,8 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }
     Ok(Box::new(Age {
         label: context.label.clone(),
+        place: folder,
+        refuses_unbound,
         tree,
         context: Arc::clone(context),
         keys: OnceLock::new(),
@@ -97,11 +133,11 @@ impl Store for Age {
             let questions = questions.iter();
             return Ok(questions.map(|question| search(question, look)).collect());
         }
-        let keys = self.keys()?;
+        self.keys()?;
         let look = |location: &Location| {
             let file = self.tree.read(location)?;
-            let value = file.map(|file| file::decrypt(&file, keys)).transpose()?;
-            Ok(Here::value(value))
+            let value = file.map(|file| self.decrypt(&file, location, self.refuses_unbound));
+            Ok(Here::value(value.transpose()?.map(|(value, _)| value)))
         };
         Ok(shared(questions, |question| search(question, look)))
     }
@@ -121,7 +157,10 @@ impl Store for Age {
             size: inspected.size,
             created,
             modified,
-            recipients: inspected.recipients,
+            // A note that the stanzas belie says nothing.
+            recipients: inspected
+                .recipients
+                .filter(|noted| noted.len() == inspected.openers),
         }))
     }
 
@@ -161,7 +200,11 @@ impl Writer for Age {
             match how {
                 How::Create if has => return Err(Trouble::Taken),
                 How::Update if !has => return Err(Trouble::Absent(None)),
-                _ => written.push((self.tree.file(name), file::encrypt(value, &recipients)?)),
+                _ => {
+                    let bound = place_of(scope, name);
+                    let file = file::encrypt(value, &recipients, Some(&bound))?;
+                    written.push((self.tree.file(name), file));
+                }
             }
         }
         match (how, written.as_slice()) {
@@ -185,7 +228,7 @@ fn shared(
     questions: &[Vec<Location>],
     answer: impl Fn(&[Location]) -> Answer + Sync,
 ) -> Vec<Answer> {
-    let all = |part: &[Vec<Location>]| part.iter().map(|one| answer(one)).collect::<Vec<_>>();
+    let all = &|part: &[Vec<Location>]| part.iter().map(|one| answer(one)).collect::<Vec<_>>();
     let threads = match questions.len() / NAMES_A_THREAD {
         worth if worth > 1 => processors::count(worth.min(MOST_THREADS)),
         _ => 1,
@@ -193,14 +236,18 @@ fn shared(
     let each = questions.len().div_ceil(threads).max(1);
     let (ours, theirs) = questions.split_at(each.min(questions.len()));
     thread::scope(|scope| {
-        let helpers: Vec<_> = theirs
-            .chunks(each)
-            .map(|part| scope.spawn(|| all(part)))
-            .collect();
+        // What no thread is to be had for, under a limit of processes, is ours as well.
+        let help = |part| {
+            let helper = thread::Builder::new().spawn_scoped(scope, move || all(part));
+            helper.map_err(|_| part)
+        };
+        let helpers: Vec<_> = theirs.chunks(each).map(help).collect();
         let mut answers = all(ours);
         for helper in helpers {
-            let joined = helper.join();
-            answers.extend(joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            answers.extend(match helper.map(ScopedJoinHandle::join) {
+                Ok(theirs) => theirs.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(part) => all(part),
+            });
         }
         answers
     })
@@ -224,6 +271,24 @@ impl Age {
         self.tree.has(&self.tree.locate(scope, name))
     }
 
+    /// The value in a secret's file, and whether the file says that it is this secret's. Without
+    /// that, whoever can write to the store could put another secret's file there, and have it read
+    /// to them by a workload that may.
+    fn decrypt(
+        &self,
+        file: &[u8],
+        location: &Location,
+        refuses_unbound: bool,
+    ) -> Result<(Secret, bool), Trouble> {
+        let (value, bound) = file::decrypt(file, self.keys()?)?;
+        match bound {
+            Some(bound) if location.path.strip_suffix(SUFFIX) == Some(&bound) => Ok((value, true)),
+            Some(bound) => Err(misplaced(&bound)),
+            None if refuses_unbound => Err(Trouble::Unbound),
+            None => Ok((value, false)),
+        }
+    }
+
     /// Who can read a scope: those of its own list, or else of the store's.
     fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, Trouble> {
         match self.list_of(scope)? {
@@ -244,6 +309,24 @@ impl Age {
     }
 }
 
+/// What a secret's file says that it is.
+fn place_of(scope: &Scope, name: &Name) -> String {
+    format!("{scope}/{name}")
+}
+
+/// What a file that says something else is. The text is another's, who can open the file.
+fn misplaced(bound: &str) -> Trouble {
+    let is_secret = |(scope, name): (&str, &str)| {
+        Scope::parse(scope).is_some() && Name::new(name.as_bytes()).is_some()
+    };
+    let known = match bound {
+        CACHE => "a cache",
+        _ if bound.rsplit_once('/').is_some_and(is_secret) => bound,
+        _ => "something else",
+    };
+    Trouble::Misplaced(known.to_owned())
+}
+
 /// Where a scope's own list would be.
 fn own_list(scope: &Scope) -> PathBuf {
     scope_folder(scope).join(RECIPIENTS)
@@ -257,7 +340,11 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, Trouble>
             .ok()
             .and_then(|text| Recipient::from_str(text).ok());
         recipients.push(recipient.ok_or_else(|| {
-            let reason = "this is no age recipient (age1…)";
+            let reason = if git::is_marker(text) {
+                "this is a conflict marker of git's; keep the recipients that count and no marker, or take one side: git checkout --ours, or --theirs"
+            } else {
+                "this is no age recipient (age1…)"
+            };
             Trouble::BadRecipients(
                 list.clone(),
                 Malformed {
@@ -283,73 +370,26 @@ fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
 }
 
-/// What making a store came to.
-pub struct Made {
-    /// The key's file, or the variable that holds the key.
-    pub key: String,
-    /// Whether the key is a new one.
-    pub new_key: bool,
-    /// The public half of the key that the store is now readable with.
-    pub recipient: String,
-}
+/// What the file of a cache says that it is: no secret has such a place.
+const CACHE: &str = "cache";
 
-/// Makes an empty store at `place`, readable with the user's key, which is made where there is
-/// none yet.
-///
-/// # Errors
-/// Where there is a store already, or the key can't be found or made, or lies in the store.
-pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
-    let place = access.base.join(place);
-    let unwritable = |error| Trouble::Unwritable(Os::from(error));
-    if files::exists(&place.join(RECIPIENTS)) {
-        return Err(Trouble::Exists);
-    }
-    let mut made = Made {
-        key: KEY.to_owned(),
-        new_key: false,
-        recipient: String::new(),
-    };
-    if access.credential(KEY).is_none() {
-        let path = key::place(access)?;
-        if files::is_within(&path, &place) {
-            return Err(Trouble::KeyInside(path.display().to_string()));
-        }
-        if !files::exists(&path) {
-            files::write_private(&path, key::generate().expose()).map_err(unwritable)?;
-            made.new_key = true;
-        }
-        made.key = path.display().to_string();
-    }
-    let keys = key::find(access)?;
-    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
-    made.recipient = recipients.join(" ");
-    files::make_folder(&place).map_err(unwritable)?;
-    let comment = "# who can read this store, one age recipient a line";
-    let list = format!("{comment}\n{}\n", recipients.join("\n")).into_bytes();
-    let held = Folder::open(&place)
-        .and_then(|folder| folder.own(Path::new("")))
-        .map_err(unwritable)?;
-    held.create(RECIPIENTS, &list)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Trouble::Exists,
-            _ => unwritable(error),
-        })?;
-    Ok(made)
-}
-
-/// Encrypts something that is no secret of the store, for one recipient.
+/// Encrypts a cache, for one recipient.
 ///
 /// # Errors
 /// [`Trouble::BadRecipient`].
 pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, Trouble> {
     let recipient = Recipient::from_str(recipient).map_err(|_| Trouble::BadRecipient(1))?;
-    file::encrypt(text, &[recipient])
+    file::encrypt(text, &[recipient], Some(CACHE))
 }
 
-/// Opens such a file with the key of a store.
+/// Opens a cache with the key of a store.
 ///
 /// # Errors
-/// Where there is no key, or it does not open the file.
+/// Where there is no key, it does not open the file, or the file was not written as a cache.
 pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, Trouble> {
-    file::decrypt(file, &key::find(access)?)
+    match file::decrypt(file, &key::find(access)?)? {
+        (text, Some(bound)) if bound == CACHE => Ok(text),
+        (_, Some(bound)) => Err(misplaced(&bound)),
+        (_, None) => Err(Trouble::Corrupt("it does not say that it is a cache")),
+    }
 }

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use age::x25519::Recipient;
 
-use super::{Age, LARGEST_LIST, RECIPIENTS, file, meaningful_lines, own_list};
+use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, meaningful_lines, own_list, place_of};
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Changed, Checked, Recipients, Store};
+use crate::stores::{Changed, Checked, Naming, Recipients, Store};
 use crate::words::error::Trouble;
 use crate::words::name::{Name, Scope};
 use crate::words::secret::Secret;
@@ -28,9 +28,8 @@ impl Recipients for Age {
         add: &[String],
         remove: &[String],
     ) -> Result<Changed, Trouble> {
-        for (index, text) in add.iter().chain(remove).enumerate() {
-            Recipient::from_str(text).map_err(|_| Trouble::BadRecipient(index + 1))?;
-        }
+        let add = &canonical(add, 0)?;
+        let remove = &canonical(remove, add.len())?;
         self.keys()?;
         let mut changed = Changed::default();
         // From here on nobody else changes a list.
@@ -83,10 +82,39 @@ impl Recipients for Age {
         Ok(changed)
     }
 
-    fn check(&self) -> Result<Checked, Trouble> {
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble> {
+        let recipients = canonical(recipients, 0)?;
+        let scopes = self.scopes()?.into_iter().map(Some);
+        let mut lists = Vec::new();
+        for scope in [None].into_iter().chain(scopes) {
+            let path = scope
+                .as_ref()
+                .map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
+            let list = self.tree.read_file(&path, LARGEST_LIST);
+            let mut named = recipients.to_vec();
+            named.retain(|one| match &list {
+                Ok(None) => false,
+                Ok(Some(text)) => is_listed(text, one) || removed && was_removed(text, one),
+                Err(_) => true,
+            });
+            if !named.is_empty() {
+                lists.push((scope, named));
+            }
+        }
+        let is_nowhere = |one: &&String| !lists.iter().any(|(_, named)| named.contains(one));
+        match recipients.iter().find(is_nowhere) {
+            Some(one) if removed => Err(Trouble::Nowhere(one.clone())),
+            _ => Ok(lists),
+        }
+    }
+
+    fn check(&self, fix: bool) -> Result<Checked, Trouble> {
         self.keys()?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
+        if git::takes_for_text(&self.place) {
+            checked.attributes = Some((self.place.join(git::ATTRIBUTES), git::BINARY));
+        }
         let common = self.list(None);
         if let Err(trouble) = &common {
             let finding = (self.label.clone(), trouble.to_string());
@@ -97,8 +125,11 @@ impl Recipients for Age {
             if common.is_err() && !self.has_own_list(&scope) {
                 continue;
             }
-            let listed = match self.list(Some(&scope)) {
-                Ok(listed) => sorted(listed),
+            // Nobody else writes there from before the list is read until the files are written.
+            let folder = scope_folder(&scope);
+            let held = fix.then(|| self.tree.own(&folder)).transpose()?;
+            let recipients = match self.recipients_of(Some(&scope)) {
+                Ok(recipients) => recipients,
                 Err(trouble) => {
                     checked
                         .findings
@@ -106,11 +137,24 @@ impl Recipients for Age {
                     continue;
                 }
             };
+            let listed = sorted(recipients.iter().map(Recipient::to_string).collect());
+            let mut files = Vec::new();
             for name in self.tree.names(&scope)? {
                 checked.secrets += 1;
-                if let Err(what) = self.check_secret(&scope, &name, &listed) {
-                    checked.findings.push((format!("{scope}/{name}"), what));
+                let place = place_of(&scope, &name);
+                match self.check_secret(&scope, &name, &listed, fix) {
+                    Err(what) => checked.findings.push((place, what)),
+                    Ok((_, true)) => {}
+                    Ok((value, false)) if fix => {
+                        let file = file::encrypt(&value, &recipients, Some(&place))?;
+                        files.push((self.tree.file(&name), file));
+                        checked.bound.push((scope.clone(), name));
+                    }
+                    Ok((_, false)) => checked.unbound.push((scope.clone(), name)),
                 }
+            }
+            if let Some(held) = held.filter(|_| !files.is_empty()) {
+                held.replace(&files).map_err(unwritten)?;
             }
         }
         Ok(checked)
@@ -133,14 +177,20 @@ impl Age {
             .map(|scope| self.tree.own(&scope_folder(scope)))
             .collect::<Result<_, _>>()?;
         let mut closed = Vec::new();
-        let mut opened: Vec<Vec<(Name, Secret)>> = Vec::new();
+        let mut opened = Vec::new();
         for scope in scopes {
             let mut values = Vec::new();
             for name in self.tree.names(scope)? {
                 changed.covered.push((scope.clone(), name.clone()));
-                match self.open_other(scope, &name, &changed.recipients) {
-                    Ok(value) => values.extend(value.map(|value| (name, value))),
-                    Err(_) => closed.push(format!("{scope}/{name}")),
+                let location = self.tree.locate(scope, &name);
+                let value = match self.tree.read(&location) {
+                    Ok(None) => continue,
+                    Ok(Some(file)) => self.decrypt(&file, &location, self.refuses_unbound),
+                    Err(trouble) => Err(trouble),
+                };
+                match value {
+                    Ok((value, is_bound)) => values.push((name, value, is_bound)),
+                    Err(_) => closed.push(place_of(scope, &name)),
                 }
             }
             opened.push(values);
@@ -151,8 +201,11 @@ impl Age {
         then(&held)?;
         for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
             let mut files = Vec::with_capacity(values.len());
-            for (name, value) in values {
-                files.push((self.tree.file(&name), file::encrypt(&value, recipients)?));
+            for (name, value, is_bound) in values {
+                // What was bound to no name stays so: whoever looks at it says that it is the one.
+                let bound = is_bound.then(|| place_of(scope, &name));
+                let file = file::encrypt(&value, recipients, bound.as_deref())?;
+                files.push((self.tree.file(&name), file));
                 changed.rewritten.push((scope.clone(), name));
             }
             held.replace(&files).map_err(unwritten)?;
@@ -167,43 +220,37 @@ impl Age {
         )
     }
 
-    /// The value of a secret that is not for exactly these recipients yet.
-    fn open_other(
+    /// The value of a secret whose file is for exactly these, sorted, as far as can be seen, and
+    /// whether the file says which secret it is.
+    fn check_secret(
         &self,
         scope: &Scope,
         name: &Name,
-        recipients: &[String],
-    ) -> Result<Option<Secret>, Trouble> {
-        let Some(bytes) = self.read(scope, name)? else {
-            return Ok(None);
-        };
-        let noted = file::inspect(&bytes)?.recipients;
-        if noted == Some(sorted(recipients.to_vec())) {
-            return Ok(None);
-        }
-        file::decrypt(&bytes, self.keys()?).map(Some)
-    }
-
-    fn check_secret(&self, scope: &Scope, name: &Name, listed: &[String]) -> Result<(), String> {
-        let bytes = self
-            .read(scope, name)
-            .map_err(|trouble| trouble.to_string())?;
+        listed: &[String],
+        takes_unbound: bool,
+    ) -> Result<(Secret, bool), String> {
+        let said = |trouble: Trouble| trouble.to_string();
+        let location = self.tree.locate(scope, name);
+        let bytes = self.tree.read(&location).map_err(said)?;
         let bytes = bytes.unwrap_or_default();
-        let inspected = file::inspect(&bytes).map_err(|trouble| trouble.to_string())?;
-        let keys = self.keys().map_err(|trouble| trouble.to_string())?;
-        file::decrypt(&bytes, keys).map_err(|trouble| trouble.to_string())?;
+        let inspected = file::inspect(&bytes).map_err(said)?;
+        let refuses = self.refuses_unbound && !takes_unbound;
+        let value = self.decrypt(&bytes, &location, refuses).map_err(said)?;
+        let (keys, scope) = (inspected.openers, listed.len());
         match inspected.recipients {
             Some(noted) if noted != listed => Err(
                 "its recipients are not those of its scope; run doorkey store recipient add again"
                     .to_owned(),
             ),
-            // A file of another age program does not say who its recipients are, only how many.
-            None if inspected.openers != listed.len() => Err(format!(
-                "it has {} recipients, its scope {}; set it again",
-                inspected.openers,
-                listed.len()
+            // The note is only what its writer says.
+            Some(_) if keys != scope => Err(format!(
+                "{keys} keys open it, though it names {scope} recipients; set it to another value"
             )),
-            _ => Ok(()),
+            // A file of another age program does not say who its recipients are, only how many.
+            None if keys != scope => Err(format!(
+                "it has {keys} recipients, its scope {scope}; set it again"
+            )),
+            _ => Ok(value),
         }
     }
 
@@ -248,8 +295,23 @@ impl Age {
     }
 }
 
+/// Recipients as they are written in lists. What is none is not said: it may be a key. `before`
+/// so many arguments stand.
+fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, Trouble> {
+    let one = |(index, text): (usize, &String)| {
+        let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());
+        parsed.map_err(|_| Trouble::BadRecipient(before + index + 1))
+    };
+    texts.iter().enumerate().map(one).collect()
+}
+
+/// Whether a line is this recipient, which can be written in capitals as well.
+fn is_one(line: &[u8], recipient: &str) -> bool {
+    line.eq_ignore_ascii_case(recipient.as_bytes())
+}
+
 fn is_listed(text: &[u8], recipient: &str) -> bool {
-    meaningful_lines(text).any(|(_, line)| line == recipient.as_bytes())
+    meaningful_lines(text).any(|(_, line)| is_one(line, recipient))
 }
 
 fn was_removed(text: &[u8], recipient: &str) -> bool {
@@ -268,21 +330,19 @@ fn removed(recipient: &str) -> String {
 /// A list's text with recipients added at its end, and comments in place of those removed.
 fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
     let text = String::from_utf8_lossy(text);
-    let is_gone = |line: &str| remove.iter().any(|gone| gone == line.trim());
+    let gone = |line: &str| {
+        remove
+            .iter()
+            .find(|gone| is_one(line.trim().as_bytes(), gone))
+    };
     let is_back = |line: &str| add.iter().any(|new| removed(new) == line.trim());
     let mut lines: Vec<String> = text
         .lines()
         .filter(|line| !is_back(line))
-        .map(|line| {
-            if is_gone(line) {
-                removed(line.trim())
-            } else {
-                line.to_owned()
-            }
-        })
+        .map(|line| gone(line).map_or_else(|| line.to_owned(), |gone| removed(gone)))
         .collect();
     for new in add {
-        if !lines.iter().any(|line| line.trim() == new) {
+        if !lines.iter().any(|line| is_one(line.trim().as_bytes(), new)) {
             lines.push(new.clone());
         }
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::words::error::Trouble;
+use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
 use crate::world::http::{Answer, Verdict};
 
@@ -99,7 +100,7 @@ const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault ser
 /// [`Trouble::Unusable`] for what is not the server's JSON.
 pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, Trouble> {
     let unusable = |why: &str| Trouble::Unusable {
-        what: what.to_owned(),
+        what: ShownPath(what).to_string(),
         why: why.to_owned(),
     };
     if !answer.is_json() {
@@ -213,7 +214,7 @@ pub fn trouble(answer: &Answer, path: &str) -> Trouble {
         }
         Refusal::LostRace => Trouble::Contended,
         Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
-            what: path.to_owned(),
+            what: ShownPath(path).to_string(),
             why: match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
                 false => format!("status {}, {NOT_JSON}", answer.status),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::answer::{self, trouble};
 use crate::pure::json;
 use crate::words::error::Trouble;
+use crate::words::named::ShownPath;
 use crate::words::secret::Secret;
 use crate::world::http::Answer;
 
@@ -15,6 +16,8 @@ use crate::world::http::Answer;
 pub struct Document {
     /// The members' names and values, in their order.
     pub members: Vec<(String, Secret)>,
+    /// Their places, by their names.
+    by_name: Vec<usize>,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
@@ -57,8 +60,11 @@ struct Metadata<'a> {
 impl Document {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let found = self.members.iter().rfind(|(known, _)| known == name);
-        found.map(|(_, value)| value)
+        let known = |&at: &usize| self.members[at].0.as_str();
+        let after = self.by_name.partition_point(|at| known(at) <= name);
+        // Of those of the same name the last.
+        let last = self.by_name[..after].last().filter(|at| known(at) == name);
+        last.map(|&at| &self.members[at].1)
     }
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
@@ -67,8 +73,11 @@ impl Document {
         for (name, value) in json::members(source).ok()? {
             members.push((name, Secret::new(json::plain(value).ok()?)));
         }
+        let mut by_name: Vec<usize> = (0..members.len()).collect();
+        by_name.sort_by(|&one, &other| members[one].0.cmp(&members[other].0));
         Some(Document {
             members,
+            by_name,
             source: Secret::new(source.to_vec()),
             version,
             written,
@@ -80,7 +89,7 @@ impl Document {
 /// where that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let unusable = || Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "the answer is no document".to_owned(),
     };
     let missing = answer.status == 404;

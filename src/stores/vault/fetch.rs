@@ -6,11 +6,12 @@ use std::time::{Instant, SystemTime};
 use serde::Deserialize;
 
 use super::document::{self, Document, Read};
-use super::layout::{Mount, encoded};
+use super::layout::{Mount, clean, encoded};
 use super::{Place, Vault, answer, get, path_of};
 use crate::words::error::Trouble;
 use crate::words::log;
 use crate::words::name::{Name, Scope};
+use crate::words::named::ShownPath;
 use crate::world::duration;
 use crate::world::http::Answer;
 
@@ -240,7 +241,7 @@ fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
 
 fn no_answer(path: &str) -> Trouble {
     Trouble::Unusable {
-        what: path.to_owned(),
+        what: ShownPath(path).to_string(),
         why: "the answer is not what was asked for".to_owned(),
     }
 }
@@ -272,7 +273,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     }
     let version = mounted.options.and_then(|options| options.version);
     Ok(Mount {
-        path: mounted.path.trim_matches('/').to_owned(),
+        path: clean("what the server says is mounted", mounted.path)?.to_owned(),
         versioned: version == Some("2"),
     })
 }

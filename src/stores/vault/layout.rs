@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::path_of;
 use super::settings::Reader;
 use crate::words::error::Trouble;
-use crate::words::name::{Level, Scope};
+use crate::words::name::{Level, NO_PATH, Scope, is_path};
 
 /// All but what stands for itself in a step of a path (RFC 3986, `pchar`, and the slash).
 const UNFIT: AsciiSet = NON_ALPHANUMERIC
@@ -91,15 +91,14 @@ impl Layout {
             }
         };
         let path = |id: &str| {
-            said(id)
-                .filter(|path| !path.is_empty())
-                .map(clean)
-                .transpose()
+            let given = said(id).filter(|path| !path.is_empty());
+            let path = given.map(|path| clean(&format!("--{id}"), path));
+            path.map(|path| path.map(str::to_owned)).transpose()
         };
         Ok(Layout {
             prefix: match place {
                 "" => String::new(),
-                prefix => clean(prefix)?,
+                prefix => clean("the store's name", prefix)?.to_owned(),
             },
             instead: [
                 (Level::Team, path("team-path")?),
@@ -149,18 +148,11 @@ impl Layout {
     }
 }
 
-/// Whether a step of a path is one, and leads nowhere else.
-pub fn is_step(step: &str) -> bool {
-    !matches!(step, "" | "." | "..") && !step.contains(char::is_control)
-}
-
-/// A path without slashes around it, that leads nowhere else.
-fn clean(path: &str) -> Result<String, Trouble> {
+/// A path without slashes around it, that leads nowhere else; `what` is what gives it.
+pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, Trouble> {
     let path = path.trim_matches('/');
-    if path.split('/').all(is_step) {
-        Ok(path.to_owned())
-    } else {
-        let why = "a path has no empty steps, no '.' and no '..'";
-        Err(Trouble::Setting(why.to_owned()))
+    match is_path(path) {
+        true => Ok(path),
+        false => Err(Trouble::Setting(format!("{what}: {NO_PATH}"))),
     }
 }

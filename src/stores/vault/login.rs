@@ -1,6 +1,5 @@
 //! Who we are to the server, and the token that we get for it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,25 +7,27 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
-use super::layout::encoded;
-use super::settings::{Reader, yes_or_no};
-use crate::stores::remote::{self, in_file};
+use super::layout::{clean, encoded};
+use super::settings::{ACCOUNT, Reader, yes_or_no};
+use crate::stores::{credential, remote};
 use crate::words::error::{Os, Trouble};
 use crate::words::log;
+use crate::words::named::{Named, ShownPath};
 use crate::words::secret::Secret;
+use crate::world::duration;
+use crate::world::files::{self, KeyFile};
 use crate::world::http::{self, Answer, Method, Request, Server};
-use crate::world::{duration, files};
 
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tool of this kind takes in the place of a token, to say that it should log in.
-const LOGIN: &[u8] = b"vault:login";
+/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
 /// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
 /// has us log in.
 pub fn stays(name: &str, value: &[u8]) -> bool {
-    name.ends_with("ROLE_ID") || value == LOGIN
+    name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
 /// The longest that a launch waits for a token to be revoked.
@@ -91,21 +92,28 @@ struct Given {
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
-    if let Some(file) = reader.setting("token-file", "TOKEN_FILE") {
-        let path = Path::new(file);
-        let token = token_in(&in_file(path)?)?;
+    let said = reader.0.path("token-file");
+    if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
+        let file = credential::open(&path)?;
+        let token = token_in(&credential::trimmed(&file))?;
         if reader.0.said("token-once").is_some() {
             used_once(reader, "the token's file with --token-once")?;
-            files::remove(path).map_err(|error| {
-                let (path, why) = (path.display(), Os::from(error));
-                Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
-            })?;
+            remove(&file, &path)?;
         }
         return Ok(Some(token));
     }
+    // Asked for, it must not be passed over: the token would live on where it is.
+    let once = || match reader.0.said("token-once") {
+        None => Ok(()),
+        Some(_) => {
+            let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+            Err(Trouble::Setting(why.to_owned()))
+        }
+    };
     if let Some(token) = reader.secret("TOKEN")
-        && token.expose() != LOGIN
+        && !LOGIN.contains(&token.expose())
     {
+        once()?;
         return token_in(token).map(Some);
     }
     let named = reader.setting("auth", "AUTH_METHOD");
@@ -114,7 +122,10 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
     }
     let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
     match home {
-        Some(file) if files::exists(&file) => token_in(&in_file(&file)?).map(Some),
+        Some(file) if files::exists(&file) => {
+            once()?;
+            token_in(&credential::read(&file.into())?).map(Some)
+        }
         _ => Err(no_token()),
     }
 }
@@ -197,9 +208,20 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
 }
 
 /// A credential in a variable, or in the file that another names.
-fn credential(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
-    let file = reader.variable(&format!("{name}_FILE"));
-    remote::value_or_file(reader.secret(name), file)
+fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
+    let file = reader.path(&format!("{name}_FILE"));
+    credential::value_or_file(reader.secret(name), file.as_ref())
+}
+
+/// Removes the file itself that was read, as it was to be read once.
+fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
+    file.remove(path).map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
+            _ => Os::from(error).to_string(),
+        };
+        Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
+    })
 }
 
 /// A way to log in: where to, and with what.
@@ -232,7 +254,7 @@ fn log_in(
         answer = ask(server, &login)?;
     }
     let refused = |why| Trouble::NotAdmitted {
-        method: format!("{} at auth/{}", login.method, login.mount),
+        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
         why,
     };
     if answer.status >= 400 {
@@ -249,7 +271,7 @@ fn log_in(
             }
         });
     }
-    let opened = answer::open(&answer, &format!("auth/{}/login", login.mount))?;
+    let opened = answer::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
     let auth = opened
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
@@ -259,31 +281,33 @@ fn log_in(
 /// The login that the settings describe, its credentials read.
 fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     let method = method(reader).ok_or_else(no_token)?;
-    let mount = reader.setting("auth-path", "PATH").unwrap_or(method);
-    let mount = mount.trim_matches('/');
+    let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
     let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
-    let role = reader.setting("role", "ROLE");
+    let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
-            let role_id = credential(reader, "ROLE_ID")?;
+            let role_id = given(reader, "ROLE_ID")?;
             let role_id = role_id.ok_or_else(|| needs("VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"))?;
-            let secret_id = credential(reader, "SECRET_ID")?;
+            let secret_id = given(reader, "SECRET_ID")?;
             json!({"role_id": as_text(&role_id)?, "secret_id": secret_id.as_ref().map(as_text).transpose()?})
         }
         "kubernetes" | "jwt" => {
-            let jwt = match credential(reader, "JWT")? {
+            let jwt = match given(reader, "JWT")? {
                 Some(jwt) => jwt,
-                None => in_file(Path::new(SERVICE_ACCOUNT))?,
+                None => {
+                    let named = remote::path(reader.0, ACCOUNT);
+                    credential::read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
+                }
             };
             json!({"role": role, "jwt": as_text(&jwt)?})
         }
         "userpass" => {
             let user = reader.variable("USERNAME");
             let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
-            path = format!("{path}/{}", encoded(user));
-            let password = credential(reader, "PASSWORD")?
+            path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
+            let password = given(reader, "PASSWORD")?
                 .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
             json!({"password": as_text(&password)?})
         }

@@ -7,6 +7,7 @@ mod document;
 mod fetch;
 mod layout;
 mod login;
+mod peers;
 mod settings;
 mod write;
 
@@ -25,13 +26,12 @@ use super::{
 };
 use crate::words::error::Trouble;
 use crate::words::location::{Misfit, Part};
-use crate::words::log;
-use crate::words::name::{Level, Name, Scope};
+use crate::words::name::{self, Level, Name, Scope};
 use crate::words::secret::Secret;
 use crate::world::http::{self, Method, Request, Server, Settings};
 
 pub use self::login::stays;
-pub use self::settings::{CREDENTIALS, FILES, OPTIONS, PASSING, VARIABLES};
+pub use self::settings::{ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<String>);
@@ -75,12 +75,7 @@ impl Known {
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let reader = Reader(context);
     let layout = Layout::new(place, &reader)?;
-    if reader.variable("FROM_PATH").is_some() || reader.variable("ENV_FROM_PATH").is_some() {
-        log::warning!(
-            Ignored;
-            "VAULT_FROM_PATH does nothing here; name the document with --team-path, and give --all"
-        );
-    }
+    reader.judge_peers()?;
     Ok(Box::new(Vault {
         label: context.label.clone(),
         context: Arc::clone(context),
@@ -156,10 +151,10 @@ impl Vault {
 
     /// What is at a location, when its document has been fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
-        let Some(key) = &location.key else {
+        if is_login(location) {
             let token = |session: &mut Session| copy(&session.token);
             return Ok(Here::value(Some(self.remote.with_session(token)?)));
-        };
+        }
         let known = self.known();
         let place = (location.path.clone(), location.version.clone());
         let document = match known.places.get(&place) {
@@ -167,12 +162,19 @@ impl Vault {
             Some(Err(trouble)) => return Err(trouble.clone()),
             Some(Ok(None)) | None => return Ok(Here::Nothing),
         };
+        let Some(key) = &location.key else {
+            let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
+            return Ok(Here::Found(Found {
+                members: document.members.iter().map(member).collect(),
+                ..Found::default()
+            }));
+        };
         // A single place is always read.
         let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
         Ok(document.member(key).map_or(Here::NoKey, |value| {
             Here::Found(Found {
                 value: is_asked.then(|| copy(value)),
-                lease: None,
+                ..Found::default()
             })
         }))
     }
@@ -187,17 +189,28 @@ fn copy(secret: &Secret) -> Secret {
 ///
 /// # Errors
 /// Why it is none of them.
-pub fn judge(mut location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location) -> Result<Location, Misfit> {
     if is_login(&location) {
         return Ok(location);
     }
-    let path = location.path.strip_prefix('/').unwrap_or(&location.path);
-    if !path.split('/').all(layout::is_step) {
-        let why = "a path has no empty steps, no '.' and no '..'";
-        return Err((Part::Path, why));
+    let location = judge_document(location)?;
+    match location.key {
+        Some(_) => Ok(location),
+        None => Err((Part::Key, "'#' and a key must follow the path")),
     }
-    if location.key.is_none() {
-        return Err((Part::Key, "'#' and a key must follow the path"));
+}
+
+/// Takes a whole document: its path, and, it may be, a version.
+///
+/// # Errors
+/// Why it is none.
+pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
+    if is_login(&location) {
+        return Err((Part::Path, "this is the word for doorkey's own token"));
+    }
+    let path = location.path.strip_prefix('/').unwrap_or(&location.path);
+    if !name::is_path(path) {
+        return Err((Part::Path, name::NO_PATH));
     }
     location.path = path.to_owned();
     let version: u64 = match location.version.as_deref() {
@@ -269,7 +282,10 @@ impl Store for Vault {
         let address = reader.address_text().unwrap_or_default();
         let namespace = reader.setting("namespace", "NAMESPACE").unwrap_or_default();
         let instead = self.layout.instead();
-        format!("{} of {address} {namespace} {instead}", self.label)
+        format!(
+            "{} of {address} {namespace} {instead}",
+            self.context.location
+        )
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {

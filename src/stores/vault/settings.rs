@@ -1,20 +1,21 @@
 //! How the server is reached: options, then the official clients' variables, then the file.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::answer;
+use super::layout::clean;
 use crate::pure::option::{InFile, flag, value};
 use crate::stores::{Context, StoreOption, remote};
 use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::duration;
 use crate::world::http::{self, Address, tls};
 
-/// Names with both prefixes, the one that wins first.
+/// Names with both prefixes, the one that wins first; after a semicolon those without.
 macro_rules! both {
-    ($($name:literal),* $(,)?) => {
-        &[$(concat!("BAO_", $name), concat!("VAULT_", $name)),*]
+    ($($name:literal),* $(,)? $(; $($other:literal),*)?) => {
+        &[$(concat!("BAO_", $name), concat!("VAULT_", $name),)* $($($other),*)?]
     };
 }
 
@@ -39,6 +40,7 @@ pub const VARIABLES: &[&str] = both![
     "ENV_DAEMON",
     "ENV_DELAY",
     "ENV_FROM_PATH",
+    "ENV_LOG_SERVER",
     "ENV_PASSTHROUGH",
     "FORMAT",
     "FROM_PATH",
@@ -65,16 +67,30 @@ pub const VARIABLES: &[&str] = both![
     "SRV_LOOKUP",
     "TLS_SERVER_NAME",
     "TOKEN_FILE",
+    "TOKEN_PATH",
     "TRANSIT_BATCH_SIZE",
     "TRANSIT_KEY_ID",
     "TRANSIT_PATH",
     "UNWRAP_TOKEN",
     "USERNAME",
-    "WRAP_TTL",
+    "WRAP_TTL";
+    "SECRET_INIT_DAEMON",
+    "SECRET_INIT_DELAY",
+    "SECRET_INIT_JSON_LOG",
+    "SECRET_INIT_LOG_LEVEL",
+    "SECRET_INIT_LOG_SERVER",
+    "SECRET_INIT_PROVIDER",
+    "SECRET_INIT_*"
 ];
 
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
+
+/// Lists of documents whose members are added: of each kind the first that is set counts.
+pub const LISTING: [&[&str]; 2] = [both!["FROM_PATH"], both!["ENV_FROM_PATH"]];
+
+/// Where the token of a pod's service account is.
+pub const ACCOUNT: &str = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
 
 /// Paths of files with credentials.
 pub const FILES: &[&str] = both![
@@ -82,7 +98,8 @@ pub const FILES: &[&str] = both![
     "PASSWORD_FILE",
     "ROLE_ID_FILE",
     "SECRET_ID_FILE",
-    "TOKEN_FILE",
+    "TOKEN_FILE";
+    "KUBERNETES_SERVICE_ACCOUNT_TOKEN"
 ];
 
 /// Options.
@@ -91,7 +108,8 @@ pub const OPTIONS: &[StoreOption] = &[
         value("address", "URL", "The server's address"),
         InFile::Named,
     ),
-    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Always),
+    // A login's mount, in any namespace, may be set up to hand credentials on.
+    StoreOption::flag(value("namespace", "NAME", "The namespace"), InFile::Named),
     StoreOption::flag(
         value(
             "auth",
@@ -102,7 +120,7 @@ pub const OPTIONS: &[StoreOption] = &[
     ),
     StoreOption::flag(
         value("auth-path", "MOUNT", "Where the method is mounted"),
-        InFile::Always,
+        InFile::Named,
     ),
     StoreOption::flag(
         value("role", "NAME", "The role to log in with"),
@@ -186,6 +204,16 @@ impl Reader<'_> {
             .filter(|value| !value.is_empty())
     }
 
+    /// A setting that is a path in the server's interface, or becomes part of one.
+    ///
+    /// # Errors
+    /// Where it leads elsewhere.
+    pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, Trouble> {
+        let path = self.setting(id, variable);
+        let what = || format!("--{id} (VAULT_{variable})");
+        path.map(|path| clean(&what(), path)).transpose()
+    }
+
     /// Whether a flag is given, or its variable says yes.
     pub fn flag(&self, id: &str, variable: &str) -> bool {
         self.0.said(id).is_some()
@@ -193,10 +221,15 @@ impl Reader<'_> {
             || self.0.configured(id).and_then(yes_or_no) == Some(true)
     }
 
-    /// A variable's path, with its full name for messages.
-    fn path(&self, name: &str) -> Option<(String, PathBuf)> {
+    /// A variable's path.
+    pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
-        Some((format!("VAULT_{name}"), PathBuf::from(path)))
+        let bao = format!("BAO_{name}");
+        let full = match self.0.variable(&bao) {
+            Some(_) => bao,
+            None => format!("VAULT_{name}"),
+        };
+        Some(Named::new(full, path))
     }
 
     /// How the server is reached.
@@ -206,7 +239,7 @@ impl Reader<'_> {
     pub fn http(&self) -> Result<http::Settings, Trouble> {
         let shared = remote::settings(self.0, self.address()?);
         let mut headers = vec![("X-Vault-Request", text("true"))];
-        if let Some(namespace) = self.setting("namespace", "NAMESPACE") {
+        if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
             headers.push(("X-Vault-Namespace", text(namespace)));
         }
         let attempt = match self.variable("CLIENT_TIMEOUT") {

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{ClientBuilder, Url};
+
+use super::names::Names;
+use crate::words::named::ShownPath;
 
 /// The address of a server: `http://`, `https://` or `unix://`.
 pub struct Address {
@@ -119,9 +121,13 @@ impl Address {
     /// The same as it is shown.
     pub(super) fn shown(&self, path: &str) -> String {
         let path = path.split('?').next().unwrap_or_default();
+        let path = match path {
+            "" => String::new(),
+            path => ShownPath(path).to_string(),
+        };
         match &self.socket {
-            Some(socket) => format!("unix://{socket}: {path}"),
-            None => format!("{}{path}", self.base),
+            Some(socket) => format!("unix://{}: {path}", ShownPath(socket)),
+            None => format!("{}{path}", ShownPath(self.base.as_str())),
         }
     }
 
@@ -130,9 +136,11 @@ impl Address {
         if let Some(socket) = &self.socket {
             return builder.unix_socket(socket.as_str());
         }
-        if self.target.host_str() != self.base.host_str() {
-            let host = self.host().trim_matches(['[', ']']).to_owned();
-            return builder.dns_resolver(Arc::new(Always(host)));
+        let other = self.target.host_str() != self.base.host_str();
+        let always = other.then(|| self.host().trim_matches(['[', ']']).to_owned());
+        let builder = builder.dns_resolver(Arc::new(Names { always }));
+        if other {
+            return builder;
         }
         // No resolver is needed for this one, and where there is neither hosts nor resolv.conf
         // it would hang.
@@ -141,20 +149,6 @@ impl Address {
             SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
         ];
         builder.resolve_to_addrs("localhost", &here)
-    }
-}
-
-/// Finds the same host whatever the name.
-struct Always(String);
-
-impl Resolve for Always {
-    fn resolve(&self, _: Name) -> Resolving {
-        let host = self.0.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let found: Vec<SocketAddr> = found.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }
 

@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod gate;
 mod message;
+mod names;
 pub mod tls;
 
 use std::sync::Arc;
@@ -115,7 +116,6 @@ impl Client {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .max_blocking_threads(4)
             .build()
             .map_err(|error| Trouble::Unreadable(error.into()))?;
         Ok(Arc::new(Client {

@@ -1,6 +1,6 @@
 //! Whom we trust, and who we are, in TLS 1.2 and 1.3.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -9,7 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::words::error::{Os, Trouble};
+use crate::words::error::Trouble;
+use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::files;
 
@@ -29,16 +30,16 @@ const SYSTEM: [&str; 5] = [
 /// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
 #[derive(Default)]
 pub struct Settings {
-    /// A file of trusted certificates, and the name of the setting that names it.
-    pub file: Option<(String, PathBuf)>,
-    /// Trusted certificates themselves.
+    /// A file of trusted certificates.
+    pub file: Option<Named>,
+    /// Trusted certificates themselves, and the setting that holds them.
     pub text: Option<(String, Secret)>,
     /// A folder of files of trusted certificates.
-    pub folder: Option<(String, PathBuf)>,
+    pub folder: Option<Named>,
     /// The file of the whole system's trust, where it is somewhere else.
-    pub system: Option<(String, PathBuf)>,
+    pub system: Option<Named>,
     /// Our own certificate's file, and its key's.
-    pub client: Option<((String, PathBuf), (String, PathBuf))>,
+    pub client: Option<(Named, Named)>,
     /// Whether anybody is believed to be the server.
     pub unverified: bool,
 }
@@ -60,13 +61,16 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
     };
     let mut config = match &settings.client {
         Some((certificate, key)) if !plain => {
-            let chain = certificates(&certificate.0, &read(certificate)?)?;
+            let chain = certificates(certificate.setting(), &read(certificate)?)?;
             let secret = Secret::new(read(key)?);
             let secret = PrivateKeyDer::from_pem_slice(secret.expose())
-                .map_err(|_| unfit(&key.0, "names no key in PEM"))?;
-            builder
-                .with_client_auth_cert(chain, secret)
-                .map_err(|_| unfit(&key.0, "names a key that does not fit the certificate"))?
+                .map_err(|_| unfit(key.setting(), "names no key in PEM"))?;
+            builder.with_client_auth_cert(chain, secret).map_err(|_| {
+                unfit(
+                    key.setting(),
+                    "names a key that does not fit the certificate",
+                )
+            })?
         }
         _ => builder.with_no_client_auth(),
     };
@@ -78,15 +82,9 @@ fn unfit(setting: &str, what: &str) -> Trouble {
     Trouble::Setting(format!("{setting} {what}"))
 }
 
-fn read((setting, path): &(String, PathBuf)) -> Result<Vec<u8>, Trouble> {
+fn read(path: &Named) -> Result<Vec<u8>, Trouble> {
     let read = files::read(path, LARGEST);
-    read.map_err(|error| {
-        let (path, why) = (path.display(), Os::from(error));
-        unfit(
-            setting,
-            &format!("names {path}, which can't be read: {why}"),
-        )
-    })
+    read.map_err(|error| Trouble::Setting(path.cannot("read", error)))
 }
 
 /// All certificates in a PEM text, of which there must be one.
@@ -101,17 +99,13 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
 fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     let mut roots = RootCertStore::empty();
     if let Some(file) = settings.file.as_ref() {
-        add(&mut roots, &file.0, &read(file)?)?;
+        add(&mut roots, file.setting(), &read(file)?)?;
     } else if let Some((setting, text)) = &settings.text {
         add(&mut roots, setting, text.expose())?;
-    } else if let Some((setting, folder)) = &settings.folder {
-        let files = files::list(folder).map_err(|error| {
-            let (folder, why) = (folder.display(), Os::from(error));
-            unfit(
-                setting,
-                &format!("names {folder}, which can't be read: {why}"),
-            )
-        })?;
+    } else if let Some(folder) = &settings.folder {
+        let files = files::list(folder);
+        let files = files.map_err(|error| Trouble::Setting(folder.cannot("read", error)))?;
+        let setting = folder.setting();
         for file in files {
             // A folder of certificates may hold lists of revoked ones, too, and links to nowhere.
             if let Ok(text) = files::read(&file, LARGEST) {
@@ -122,7 +116,7 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
             return Err(unfit(setting, "names a folder without certificates in PEM"));
         }
     } else if let Some(file) = &settings.system {
-        add(&mut roots, &file.0, &read(file)?)?;
+        add(&mut roots, file.setting(), &read(file)?)?;
     } else {
         let system = SYSTEM.iter().map(Path::new);
         let text = system.flat_map(|path| files::read(path, LARGEST)).next();

@@ -1,0 +1,52 @@
+//! What git does to a store's files: takes them for text, and leaves conflict markers in them.
+
+use std::path::Path;
+
+use super::LARGEST_LIST;
+use crate::world::files;
+
+/// The file that tells git what its files are.
+pub const ATTRIBUTES: &str = ".gitattributes";
+
+/// The line of it that a store needs: an age file without a NUL byte looks like text to git, which
+/// then changes its line ends.
+pub const BINARY: &str = "*.age binary";
+
+/// Whether a line is one of those that git puts around what two branches have changed.
+pub fn is_marker(line: &[u8]) -> bool {
+    let marks = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+    marks.iter().any(|mark| line.starts_with(mark.as_bytes()))
+}
+
+/// Whether a file has conflict markers in it: both the first and the last.
+pub fn is_conflict(file: &[u8]) -> bool {
+    let has = |mark: &[u8]| {
+        file.split(|&byte| byte == b'\n')
+            .any(|l| l.starts_with(mark))
+    };
+    has(b"<<<<<<< ") && has(b">>>>>>> ")
+}
+
+/// Whether git keeps this folder and has not been told that age files are no text, there or above.
+pub fn takes_for_text(place: &Path) -> bool {
+    let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+    for folder in place.ancestors() {
+        let text = files::read(&folder.join(ATTRIBUTES), LARGEST_LIST).unwrap_or_default();
+        if String::from_utf8_lossy(&text).lines().any(is_told) {
+            return false;
+        }
+        if files::exists(&folder.join(".git")) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a line says that all age files, or all files, are no text.
+fn is_told(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let pattern = words.next().unwrap_or_default();
+    (pattern.ends_with("*.age") || pattern.ends_with('*'))
+        && !pattern.starts_with('#')
+        && words.any(|word| ["binary", "-text"].contains(&word))
+}

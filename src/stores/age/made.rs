@@ -1,0 +1,72 @@
+//! Making an embedded store.
+
+use std::path::Path;
+
+use super::{KEY, RECIPIENTS, git, key};
+use crate::stores::Access;
+use crate::words::error::{Os, Trouble};
+use crate::world::draft::{self, Kind};
+use crate::world::files;
+use crate::world::folder::Folder;
+
+/// What making a store came to.
+pub struct Made {
+    /// The key's file, or the variable that holds the key.
+    pub key: String,
+    /// Whether the key is a new one.
+    pub new_key: bool,
+    /// The public half of the key that the store is now readable with.
+    pub recipient: String,
+}
+
+/// Makes an empty store at `place`, readable with the user's key, which is made where there is
+/// none yet.
+///
+/// # Errors
+/// Where there is a store already, or the key can't be found or made, or lies in the store.
+pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
+    let place = access.base.join(place);
+    let unwritable = |error| Trouble::Unwritable(Os::from(error));
+    if files::exists(&place.join(RECIPIENTS)) {
+        return Err(Trouble::Exists);
+    }
+    let mut made = Made {
+        key: KEY.to_owned(),
+        new_key: false,
+        recipient: String::new(),
+    };
+    if access.credential(KEY).is_none() {
+        let path = key::place(access)?;
+        if files::is_within(&path, &place) {
+            return Err(Trouble::KeyInside(path.to_string()));
+        }
+        if !files::exists(&path) {
+            let key = key::generate();
+            draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
+            made.new_key = true;
+        }
+        made.key = path.to_string();
+    }
+    let keys = key::find(access)?;
+    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
+    made.recipient = recipients.join(" ");
+    files::make_folder(&place).map_err(unwritable)?;
+    let comment = "# who can read this store, one age recipient a line";
+    let list = format!("{comment}\n{}\n", recipients.join("\n")).into_bytes();
+    let held = Folder::open(&place)
+        .and_then(|folder| folder.own(Path::new("")))
+        .map_err(unwritable)?;
+    // The list comes last, as it makes the folder a store. Attributes that are there already stay.
+    match held.create(git::ATTRIBUTES, format!("{}\n", git::BINARY).as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(unwritable(error));
+        }
+        _ => {}
+    }
+    held.create(RECIPIENTS, &list)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Trouble::Exists,
+            _ => unwritable(error),
+        })?;
+    Ok(made)
+}

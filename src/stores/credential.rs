@@ -1,0 +1,52 @@
+//! Credentials that stores are given: in variables, and in files.
+
+use crate::words::error::Trouble;
+use crate::words::named::Named;
+use crate::words::secret::Secret;
+use crate::world::files::{self, KeyFile};
+
+/// A file with a credential is not larger than this, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+/// A credential: itself, or else what is in a file.
+///
+/// # Errors
+/// As [`read`].
+pub fn value_or_file(
+    value: Option<&Secret>,
+    file: Option<&Named>,
+) -> Result<Option<Secret>, Trouble> {
+    if let Some(value) = value {
+        return Ok(Some(Secret::new(value.expose().to_vec())));
+    }
+    file.map(read).transpose()
+}
+
+/// A credential's file, without white space at both ends.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Named) -> Result<Secret, Trouble> {
+    open(path).map(|file| trimmed(&file))
+}
+
+/// A credential's file, if nobody else can put another in its place.
+///
+/// # Errors
+/// Why it can't be read, or that others can write it.
+pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
+    let file = files::read_key(path, LARGEST);
+    let file = file.map_err(|error| Trouble::Setting(path.cannot("read", error)))?;
+    match file.open {
+        None => Ok(file),
+        Some(mode) => {
+            let what = format!("{path} can be written by others (mode {mode:04o})");
+            Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
+        }
+    }
+}
+
+/// What it holds, without white space at both ends.
+pub fn trimmed(file: &KeyFile) -> Secret {
+    Secret::new(file.contents.expose().trim_ascii().to_vec())
+}
