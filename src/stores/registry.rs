@@ -188,8 +188,20 @@ impl Kind {
     /// Whether it has credentials that are doorkey's own, whatever the store.
     fn is_ours(&self) -> bool {
         let mut secrets = self.variables(&[Use::Secret]);
-        secrets.any(|name| name.starts_with("DOORKEY_"))
+        secrets.any(is_ours)
     }
+}
+
+/// Whether a variable is doorkey's own by its name.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("DOORKEY_")
+}
+
+/// The variables that are doorkey's own, and stand for no option.
+pub fn ours() -> impl Iterator<Item = &'static str> {
+    let rows = kinds().iter().flat_map(|kind| kind.variables);
+    let names = rows.flat_map(|(_, names)| names.iter().copied());
+    names.filter(|name| is_ours(name))
 }
 
 /// The kind of the store at `location`, and what stands after the colon.
