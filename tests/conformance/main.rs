@@ -59,6 +59,10 @@ fn main() -> ExitCode {
         doorkey::stores::use_table(table.leak());
         return doorkey::surface::main();
     }
+    for kind in doorkey::stores::KINDS {
+        let has_row = TABLE.iter().any(|row| row.scheme == kind.schemes[0]);
+        assert!(has_row, "{} has no row in this suite", kind.schemes[0]);
+    }
     // What doorkey blocks before `main` is not for the suite.
     doorkey::world::origin::unblock();
     let wanted: Vec<_> = arguments.filter(|one| !one.starts_with('-')).collect();
