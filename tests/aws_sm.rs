@@ -293,6 +293,12 @@ fn whose_identity_it_is() {
         !out.contains("DOORKEY_") && !out.contains(&app.keys.id),
         "{out}"
     );
+    // What is overwritten can't be read again.
+    let watch = || app.nobody("run -q --watch 1h -- true").env("V", "secret:a");
+    let ended = watch().env("DOORKEY_AWS_SESSION_TOKEN", "x").end();
+    let said = "DOORKEY_AWS_SESSION_TOKEN can't, and the store takes no file in its place\n";
+    assert!(ended.err().ends_with(said), "{}", ended.err());
+    app.keys.give(watch()).ok();
     // Wrong, unknown, without the right: moto says so itself.
     let wrong = Keys {
         secret: "x".to_owned(),

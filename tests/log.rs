@@ -73,7 +73,10 @@ fn what_is_resolved_and_what_is_wrong() {
     let other = |kind: &str, message: &str| json!({"level": "error", "event": "fault", "kind": kind, "message": message});
     assert_eq!(
         lines(place.run(["no such\n\"command\""])),
-        [other("command", "no such\\n\"command\": command not found")]
+        [other(
+            "command",
+            "the command (it does not look like a path, and is not shown): command not found"
+        )]
     );
     assert_eq!(
         lines(place.run(["--timeout", "x", "true"])),

@@ -295,7 +295,7 @@ fn owner_and_mode_are_for_files_alone() {
     let run = render(&["--owner=root", "app.in", "out/file"]).unprivileged(&place);
     run.fails(
         1,
-        "doorkey: error: can't write out/file: operation not permitted\n",
+        "doorkey: error: OUT: can't write out/file: operation not permitted\n",
     );
     assert_eq!(names(&place.path("out")), [""; 0]);
 }

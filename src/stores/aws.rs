@@ -36,7 +36,6 @@ macro_rules! variables {
 
 variables! {
     OUR_KEYS, KEYS = "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN";
-    OUR_FILES, FILES = "CA_BUNDLE";
     OUR_SETTINGS, SETTINGS =
         "CA_BUNDLE", "DEFAULT_REGION", "ENDPOINT_URL", "ENDPOINT_URL_SECRETS_MANAGER",
         "IGNORE_CONFIGURED_ENDPOINT_URLS", "REGION", "USE_DUALSTACK_ENDPOINT", "USE_FIPS_ENDPOINT";
@@ -49,8 +48,6 @@ pub const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Kept, KEYS),
     (Use::Kept, SETTINGS),
     (Use::Kept, remote::VARIABLES),
-    (Use::File, OUR_FILES),
-    (Use::File, FILES),
     (Use::File, remote::FILES),
 ];
 

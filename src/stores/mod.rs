@@ -56,8 +56,8 @@ pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
     KINDS, Kind, NOTHING, Places, StoreOption, Use, configurable, credentials, flags, forms,
-    is_file, is_handed_over, is_same_kind, kinds, listing, needed, open, open_places, ours,
-    own_variables, passed, read_variables, schemes, schemes_of, spent, unnamed, use_table,
+    instead, is_file, is_handed_over, is_same_kind, kinds, listing, needed, open, open_places,
+    ours, own_variables, passed, read_variables, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

@@ -185,6 +185,25 @@ impl Kind {
         lists.flat_map(|(_, names)| names.iter().copied())
     }
 
+    /// What can be given, and read again, in the place of a secret's variable.
+    fn instead(&self, name: &str) -> String {
+        let file = format!("{name}_FILE");
+        let mut options = self.options.iter().map(|option| option.option.id);
+        let is_option = options.any(|id| {
+            let own = file.strip_prefix("DOORKEY_").unwrap_or_default();
+            own.eq_ignore_ascii_case(&id.replace('-', "_"))
+        });
+        let mut files: Vec<_> = self.variables(&[Use::File]).collect();
+        files.retain(|file| !remote::FILES.contains(file));
+        if is_option || files.contains(&&*file) {
+            return format!("give {name} as a file, {file}");
+        }
+        match files.is_empty() {
+            true => format!("{name} can't, and the store takes no file in its place"),
+            false => format!("{name} can't; give {} in its place", files.join(" or ")),
+        }
+    }
+
     /// Whether it has credentials that are doorkey's own, whatever the store.
     fn is_ours(&self) -> bool {
         let mut secrets = self.variables(&[Use::Secret]);
@@ -291,6 +310,13 @@ pub fn spent(
         value.is_some_and(|value| !stays(name, value.expose()))
     });
     names
+}
+
+/// What can be given, and read again, in the place of a secret's variable.
+pub fn instead(name: &str) -> String {
+    let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);
+    let kind = kinds().iter().find(is_its).unwrap_or(&NOTHING);
+    kind.instead(name)
 }
 
 /// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
@@ -421,4 +447,33 @@ pub fn schemes_of(location: &str) -> &'static [&'static str] {
     kind(location)
         .map(|(kind, _)| kind.schemes)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KINDS, Kind, NOTHING, StoreOption, Takes, Use, instead, remote};
+
+    #[test]
+    fn every_secret_that_has_a_file_says_so() {
+        let file = |option: &StoreOption| option.option.takes == Takes::Value("FILE");
+        let takes_files = |kind: &&Kind| kind.options.iter().any(file);
+        for kind in KINDS.iter().filter(takes_files) {
+            for name in kind.variables(&[Use::Secret]) {
+                let said = format!("give {name} as a file, {name}_FILE");
+                assert_eq!(instead(name), said);
+            }
+        }
+        const NONE: Kind = Kind {
+            variables: &[(Use::Secret, &["A_KEY"]), (Use::File, remote::FILES)],
+            ..NOTHING
+        };
+        let said = "A_KEY can't, and the store takes no file in its place";
+        assert_eq!(NONE.instead("A_KEY"), said);
+        const OTHERS: Kind = Kind {
+            variables: &[(Use::File, &["A_TOKEN_FILE", "A_CHAIN"])],
+            ..NOTHING
+        };
+        let said = "A_KEY can't; give A_TOKEN_FILE or A_CHAIN in its place";
+        assert_eq!(OTHERS.instead("A_KEY"), said);
+    }
 }

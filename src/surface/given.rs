@@ -219,7 +219,6 @@ mod tests {
     use super::{Given, variable};
     use crate::engines::init::Asked;
     use crate::pure::option::{Opt, Takes};
-    use crate::stores;
     use crate::surface::cli::LEAVES;
 
     fn has(option: &Opt, arguments: &[String], environment: &[&'static CStr]) -> bool {

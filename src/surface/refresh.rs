@@ -6,8 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::cli::{LEAVES, Leaf};
-use super::given::variable;
 use super::logger;
 use super::masking::Sought;
 use super::options::Options;
@@ -18,7 +16,6 @@ use crate::engines::init::{
     Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
 };
 use crate::pure::digest::keyed;
-use crate::pure::option::Opt;
 use crate::pure::signal;
 use crate::stores::{self, Access, Depth};
 use crate::words::error::Error;
@@ -34,15 +31,10 @@ use crate::world::files;
 /// Usage: a credential that is in a variable, `spent`, or a file that is a pipe.
 pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
     if let Some(name) = spent.first() {
-        let again = "--watch needs credentials that can be read again";
-        let file = format!("{name}_FILE");
-        let stands_for = |option: &Opt| variable(option.id) == file;
-        let is_known =
-            stores::is_file(&file) || LEAVES.iter().flat_map(Leaf::options).any(stands_for);
-        return Err(Error::Usage(match is_known {
-            true => format!("{again}: give {name} as a file, {file}"),
-            false => format!("{again}: {name} is overwritten where it stands"),
-        }));
+        return Err(Error::Usage(format!(
+            "--watch needs credentials that can be read again: {}",
+            stores::instead(name)
+        )));
     }
     let given = ["env-file", "spec"].map(|id| options.paths(id));
     let settings = access.settings.iter();

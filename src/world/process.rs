@@ -195,7 +195,7 @@ impl To {
         match self {
             To::Process(process) => (process > 0).then_some(process),
             // Of the group 1 it would be that of everybody.
-            To::Group(group) => (group > 1).then_some(-group),
+            To::Group(group) => (group > 1).then(|| -group),
             To::Everybody => Some(-1),
         }
     }

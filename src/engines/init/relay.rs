@@ -41,16 +41,17 @@ impl Inner {
 }
 
 impl Relay {
-    /// Makes both sides, as standard input, output and error are, which are kept aside.
+    /// Makes both sides, as standard input, output and error are, which are kept aside. What is to be
+    /// looked for may be said more than once.
     ///
     /// # Errors
     /// What the system says.
     #[inline(never)]
-    pub(super) fn new(aside: &mut Aside) -> io::Result<(Relay, Inner)> {
+    pub(super) fn new(aside: &mut Aside, changes: bool) -> io::Result<(Relay, Inner)> {
         let mut relay = Relay {
             ways: Vec::new(),
             channels: Vec::new(),
-            sought: Sought::default(),
+            sought: Sought::new(changes),
             session: None,
             begun: false,
         };

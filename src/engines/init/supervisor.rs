@@ -22,17 +22,15 @@ use crate::world::{descriptors, files, memory, origin, pages, random};
 /// How much longer than a process that fetches gives itself we wait for it.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// Whether a time is over. Where that is so for long, we were stopped, and perhaps not alone: a moment
-/// more is given then.
+/// Whether a time is over. Where it has been for long we were stopped, and perhaps not alone: it goes
+/// on for a moment more.
 pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
-    match until {
-        Some(until) if *until + MARGIN < now => {
-            *until = now + MARGIN;
-            false
-        }
-        Some(until) => *until <= now,
-        None => false,
+    let Some(until) = until else { return false };
+    let was_stopped = now.saturating_duration_since(*until) > MARGIN;
+    if was_stopped {
+        *until = now + MARGIN;
     }
+    *until <= now
 }
 
 pub(super) struct Supervisor {
@@ -134,7 +132,7 @@ impl Supervisor {
         self.aside.put_back()?;
         self.job = Job::survey();
         let sides = match self.asked.masks {
-            true => Some(Relay::new(&mut self.aside)?),
+            true => Some(Relay::new(&mut self.aside, self.asked.watches)?),
             false => None,
         };
         let (mut relay, inner) = sides.unzip();

@@ -167,7 +167,7 @@ impl Watch {
     /// Somebody wants the workload to end, and so not launched anew: it is not before it has had
     /// the time for that.
     pub(super) fn hold_back(&mut self, time: Duration) {
-        self.held_back = Instant::now().checked_add(time);
+        self.held_back = Some(Instant::now() + time);
     }
 
     /// Whether that is so now.
@@ -199,12 +199,12 @@ impl Watch {
         fetching.is_some_and(|it| is_over(&mut it.late, now) && !it.link.has_more())
     }
 
-    fn begin(&mut self, fetching: Fetching) {
+    /// They are to be fetched now.
+    fn begin(&mut self) {
         self.due = None;
         if std::mem::take(&mut self.asked) {
             self.answered = Some(Instant::now());
         }
-        self.fetching = Some(fetching);
     }
 
     pub(super) fn fetching(&mut self) -> Option<&mut Fetching> {
@@ -239,6 +239,7 @@ impl Watch {
 impl Supervisor {
     /// Forks a process that fetches the secrets again.
     pub(super) fn fetch(&mut self) -> Option<Supervised> {
+        self.watch.begin();
         let supervisor = process::own();
         let late = self.limit();
         let pipes = link::pipe().and_then(|says| Ok((says, link::pipe()?)));
@@ -258,7 +259,7 @@ impl Supervisor {
                 return Some(supervised);
             }
             Ok((((_, link), (answers, _)), Forked::Parent(process))) => {
-                self.watch.begin(Fetching {
+                self.watch.fetching = Some(Fetching {
                     process,
                     link,
                     answers: Some(answers),
