@@ -8,25 +8,8 @@
 //! fails ends the question, since a wider scope must not answer in its place.
 //!
 //! # How to add one
-//! 1. A file here, with a type that implements [`Store`] and `open(place, context)`, which asks
-//!    nothing. What a store is opened with is in its [`Context`]: `context.said(ID)` is what an
-//!    option says or what stands behind the place, `context.configured(ID)` what a configuration
-//!    file says, `variable` and `credential` what the environment says; `label` is how messages
-//!    call it. What can be written to implements [`Writer`] as well, and says so in
-//!    [`Store::writer`].
-//! 2. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
-//!    collects the paths of all questions, reads each once and all at the same time (over HTTP by
-//!    `remote::Remote::round`), then answers each question by [`search`], whose closure looks at
-//!    one location in what was read. What keeps all of it from working is the error of `fetch`;
-//!    what keeps one document from being read is the closure's. A document without the key is
-//!    [`Here::NoKey`]. With [`Depth::Names`] nobody needs a value, and [`Found::value`] is `None`.
-//! 3. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`, where `..NOTHING` stands for
-//!    what it has not: `schemes`; `place`, the form of what follows the colon; `heading` and
-//!    `options` ([`StoreOption::new`], with whether a configuration file can say it: addresses,
-//!    endpoints, roles and proxies only one that was named); `splits`, so that they can stand
-//!    behind the place; `variables`, by what they are to it ([`Use`]); `direct`, whose `judge`
-//!    takes the location that a reference says, or names the part that it can't take, and why.
-//! 4. A row in README's table of stores, and a page.
+//! A file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a page:
+//! `docs/src/add-a-store.md` leads there.
 //!
 //! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
 //! list stores follow from the row. No other file has to say a word about it, which
