@@ -243,7 +243,10 @@ fn each_privilege_is_in_its_place() {
 /// with its colon, a variable of a vendor's.
 fn of_one_store(path: &str, text: &str) -> Vec<String> {
     let schemes: Vec<_> = KINDS.iter().flat_map(|kind| kind.schemes).collect();
-    let mut own = schemes.iter().map(|scheme| scheme.replace('-', "_"));
+    // What a cloud's stores share is called as their first word.
+    let first = schemes.iter().filter_map(|scheme| scheme.split('-').next());
+    let own = schemes.iter().map(|scheme| scheme.replace('-', "_"));
+    let mut own = own.chain(first.map(str::to_owned));
     let is_own = own.any(|scheme| {
         [format!("{scheme}.rs"), format!("{scheme}/")]
             .iter()

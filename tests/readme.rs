@@ -133,3 +133,28 @@ fn a_team_that_shares_a_store_in_git() {
     let check = place.on("check --names").env("X", "secret:missing");
     assert_eq!(check.end().code(), 1);
 }
+
+#[test]
+fn every_store_has_a_row() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, stores) = readme.split_once("\n## Stores\n").unwrap();
+    let (table, _) = stores.split_once("\n### ").unwrap();
+    for kind in doorkey::stores::KINDS {
+        let form = format!("| `{}:{}`", kind.schemes[0], kind.place);
+        assert!(table.contains(&form), "{form}");
+    }
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src");
+    let summary = fs::read_to_string(format!("{folder}/SUMMARY.md")).unwrap();
+    let links = summary.split("](").skip(1);
+    let mut linked: Vec<_> = links.filter_map(|link| link.split(')').next()).collect();
+    linked.sort_unstable();
+    let pages = fs::read_dir(folder).unwrap();
+    let pages = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<_> = pages.filter(|page| page != "SUMMARY.md").collect();
+    pages.sort_unstable();
+    assert_eq!(linked, pages);
+}

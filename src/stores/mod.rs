@@ -8,31 +8,16 @@
 //! fails ends the question, since a wider scope must not answer in its place.
 //!
 //! # How to add one
-//! 1. A file here, with a type that implements [`Store`] and `open(place, context)`, which asks
-//!    nothing. What a store is opened with is in its [`Context`]: `context.said(ID)` is what an
-//!    option says or what stands behind the place, `context.configured(ID)` what a configuration
-//!    file says, `variable` and `credential` what the environment says; `label` is how messages
-//!    call it. What can be written to implements [`Writer`] as well, and says so in
-//!    [`Store::writer`].
-//! 2. `locate` makes a path of a scope, and says what an id has that the store can't hold. `fetch`
-//!    collects the paths of all questions, reads each once and all at the same time (over HTTP by
-//!    `remote::Remote::round`), then answers each question by [`search`], whose closure looks at
-//!    one location in what was read. What keeps all of it from working is the error of `fetch`;
-//!    what keeps one document from being read is the closure's. A document without the key is
-//!    [`Here::NoKey`]. With [`Depth::Names`] nobody needs a value, and [`Found::value`] is `None`.
-//! 3. Its `mod` line below, and its row of [`KINDS`] in `registry.rs`, where `..NOTHING` stands for
-//!    what it has not: `schemes`; `place`, the form of what follows the colon; `heading` and
-//!    `options` ([`StoreOption::new`], with whether a configuration file can say it: addresses,
-//!    endpoints, roles and proxies only one that was named); `splits`, so that they can stand
-//!    behind the place; `variables`, by what they are to it ([`Use`]); `direct`, whose `judge`
-//!    takes the location that a reference says, or names the part that it can't take, and why.
-//! 4. A row in README's table of stores, and a page.
+//! A file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a page:
+//! `docs/src/add-a-store.md` leads there.
 //!
 //! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
 //! list stores follow from the row. No other file has to say a word about it, which
 //! `tests/layers.rs` holds.
 
 mod age;
+mod aws;
+mod aws_sm;
 mod context;
 mod credential;
 mod dir;
@@ -53,9 +38,9 @@ pub use crate::words::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use registry::{
-    KINDS, Kind, StoreOption, Use, configurable, credentials, flags, forms, instead, is_file,
-    is_handed_over, is_same_kind, listing, needed, open, open_places, own_variables, passed,
-    read_variables, schemes, schemes_of, spent, unnamed,
+    KINDS, Kind, NOTHING, Places, StoreOption, Use, configurable, credentials, flags, forms,
+    instead, is_file, is_handed_over, is_same_kind, kinds, listing, needed, open, open_places,
+    ours, own_variables, passed, read_variables, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such
@@ -92,19 +77,25 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// What keeps all of them from being listed; in the list, what keeps one.
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble>;
+    fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        Err(unlisted())
+    }
 
     /// What the store knows of a secret; `None` where the scope does not have it.
     ///
     /// # Errors
     /// Why that can't be said.
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble>;
+    fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, Trouble> {
+        Err(unlisted())
+    }
 
     /// Every scope that there is, sorted.
     ///
     /// # Errors
     /// Why that can't be said.
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble>;
+    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        Err(unlisted())
+    }
 
     /// The store as one that can be written to, if doorkey can.
     fn writer(&self) -> Option<&dyn Writer> {
@@ -115,6 +106,11 @@ pub trait Store: Sync {
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
+}
+
+/// A store that answers questions only.
+fn unlisted() -> Trouble {
+    Trouble::Setting("this kind of store does not say what it holds".to_owned())
 }
 
 /// The names in a scope, or why they can't be listed.

@@ -2,10 +2,10 @@
 //! and the texts of faults know of any store is made from it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context, Opened};
-use super::{Store, age, dir, remote, settings, vault};
+use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
 use crate::pure::option::{InFile, Opt, Takes};
 use crate::words::error::Error;
 use crate::words::location::{Location, Misfit, Scheme};
@@ -13,6 +13,7 @@ use crate::words::named;
 use crate::words::reference::Direct;
 
 /// A kind of store.
+#[derive(Clone, Copy)]
 pub struct Kind {
     /// What stands before the colon: of a store's name, and of references to single places in it.
     pub schemes: &'static [&'static str],
@@ -82,6 +83,7 @@ pub enum Use {
 }
 
 /// The single places of a kind of store.
+#[derive(Clone, Copy)]
 pub struct Places {
     /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
     pub judge: fn(Location) -> Result<Location, Misfit>,
@@ -92,7 +94,8 @@ pub struct Places {
     pub hands_over: fn(&Location) -> bool,
 }
 
-const NOTHING: Kind = Kind {
+/// What a row has where it says nothing else.
+pub const NOTHING: Kind = Kind {
     schemes: &[],
     place: "DIR",
     heading: "Store",
@@ -143,7 +146,36 @@ pub static KINDS: &[Kind] = &[
         }),
         open: vault::open,
     },
+    Kind {
+        schemes: &["aws-sm"],
+        place: "PREFIX",
+        heading: "AWS Secrets Manager",
+        options: aws::OPTIONS,
+        splits: true,
+        variables: aws::VARIABLES,
+        direct: Some(Places {
+            judge: aws_sm::judge,
+            judge_document: aws_sm::judge,
+            hands_over: |_| false,
+        }),
+        open: aws_sm::open,
+        ..NOTHING
+    },
 ];
+
+/// Another table, where there is one.
+static INSTEAD: OnceLock<&[Kind]> = OnceLock::new();
+
+/// Has another table count, which a program with a store of its own makes of ours. The first one
+/// that is given stays.
+pub fn use_table(kinds: &'static [Kind]) {
+    INSTEAD.get_or_init(|| kinds);
+}
+
+/// The table that counts.
+pub fn kinds() -> &'static [Kind] {
+    INSTEAD.get().copied().unwrap_or(KINDS)
+}
 
 impl Kind {
     /// Its variables of some uses.
@@ -175,22 +207,34 @@ impl Kind {
     /// Whether it has credentials that are doorkey's own, whatever the store.
     fn is_ours(&self) -> bool {
         let mut secrets = self.variables(&[Use::Secret]);
-        secrets.any(|name| name.starts_with("DOORKEY_"))
+        secrets.any(is_ours)
     }
+}
+
+/// Whether a variable is doorkey's own by its name.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("DOORKEY_")
+}
+
+/// The variables that are doorkey's own, and stand for no option.
+pub fn ours() -> impl Iterator<Item = &'static str> {
+    let rows = kinds().iter().flat_map(|kind| kind.variables);
+    let names = rows.flat_map(|(_, names)| names.iter().copied());
+    names.filter(|name| is_ours(name))
 }
 
 /// The kind of the store at `location`, and what stands after the colon.
 fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (scheme, place) = location.split_once(':')?;
-    let mut kinds = KINDS.iter();
-    let kind = kinds.find(|kind| kind.schemes.contains(&scheme))?;
+    let mut all = kinds().iter();
+    let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
     Some((kind, place))
 }
 
 /// What references to single places begin with.
 pub fn schemes() -> Vec<Scheme> {
     let mut schemes = Vec::new();
-    for kind in KINDS {
+    for kind in kinds() {
         if let Some(Places { judge, .. }) = kind.direct {
             schemes.extend(kind.schemes.iter().map(|word| Scheme { word, judge }));
         }
@@ -200,8 +244,8 @@ pub fn schemes() -> Vec<Scheme> {
 
 /// Whether a reference is to the store's own credential, which the workload is to have then.
 pub fn is_handed_over(place: &Direct) -> bool {
-    let mut kinds = KINDS.iter();
-    let kind = kinds.find(|kind| kind.schemes.contains(&place.scheme));
+    let mut all = kinds().iter();
+    let kind = all.find(|kind| kind.schemes.contains(&place.scheme));
     let places = kind.and_then(|kind| kind.direct.as_ref());
     places.is_some_and(|places| (places.hands_over)(&place.location))
 }
@@ -210,7 +254,7 @@ pub fn is_handed_over(place: &Direct) -> bool {
 /// references to single places begin with.
 fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
     let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
-    KINDS.iter().filter(move |kind| {
+    kinds().iter().filter(move |kind| {
         chosen == Some(kind.schemes) || kind.schemes.iter().any(|one| schemes.contains(one))
     })
 }
@@ -218,7 +262,7 @@ fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item 
 /// The variables that hold credentials for a launch: those of the kinds that it uses, and those
 /// that are doorkey's own, whatever the store.
 pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let used = used(location, schemes).chain(KINDS.iter().filter(|kind| kind.is_ours()));
+    let used = used(location, schemes).chain(kinds().iter().filter(|kind| kind.is_ours()));
     let mut names: Vec<_> = used
         .flat_map(|kind| kind.variables(&[Use::Secret]))
         .collect();
@@ -240,7 +284,7 @@ pub fn needed(
         let secrets = kind.variables(&[Use::Secret]);
         secrets.filter(move |name| reads || !only_read.contains(name))
     });
-    let ours = KINDS
+    let ours = kinds()
         .iter()
         .filter(|kind| reads && caches && kind.is_ours());
     let ours = ours.flat_map(|kind| kind.variables(&[Use::Secret]));
@@ -255,7 +299,7 @@ pub fn spent(
     access: &Access,
 ) -> Vec<&'static str> {
     let stays = |name: &str, value: &[u8]| {
-        let mut kinds = KINDS
+        let mut kinds = kinds()
             .iter()
             .filter(|kind| kind.variables(&[Use::Secret]).any(|known| known == name));
         kinds.all(|kind| (kind.stays)(name, value))
@@ -271,7 +315,7 @@ pub fn spent(
 /// What can be given, and read again, in the place of a secret's variable.
 pub fn instead(name: &str) -> String {
     let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);
-    let kind = KINDS.iter().find(is_its).unwrap_or(&NOTHING);
+    let kind = kinds().iter().find(is_its).unwrap_or(&NOTHING);
     kind.instead(name)
 }
 
@@ -291,7 +335,7 @@ pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static 
 /// The variables that list documents whose members are added, in groups of which the first that is
 /// set counts; and what references to such documents begin with.
 pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)> {
-    KINDS.iter().flat_map(|kind| {
+    kinds().iter().flat_map(|kind| {
         let groups = kind.variables.iter();
         let groups = groups.filter(|(of, _)| *of == Use::Listing);
         groups.filter_map(|(_, names)| {
@@ -314,14 +358,14 @@ pub fn flags(
     schemes: &BTreeSet<&str>,
 ) -> impl Iterator<Item = &'static StoreOption> {
     let used: Vec<_> = used(location, schemes).map(|kind| kind.schemes).collect();
-    let kinds = KINDS.iter();
+    let kinds = kinds().iter();
     let kinds = kinds.filter(move |kind| kind.is_ours() || used.contains(&kind.schemes));
     kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
 }
 
 /// Whether an option, or a variable, is the path of a file with a credential.
 pub fn is_file(name: &str) -> bool {
-    KINDS.iter().any(|kind| {
+    kinds().iter().any(|kind| {
         let mut options = kind.options.iter().map(|option| &option.option);
         options.any(|option| option.id == name && option.takes == Takes::Value("FILE"))
             || kind.variables(&[Use::File]).any(|known| known == name)
@@ -330,14 +374,14 @@ pub fn is_file(name: &str) -> bool {
 
 /// What the configuration file can say of stores at its top.
 pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
-    let options = KINDS.iter().flat_map(|kind| kind.options);
+    let options = kinds().iter().flat_map(|kind| kind.options);
     let options = options.filter(|option| option.flag && option.file != InFile::Never);
     options.map(|option| (option.option.id, option.file))
 }
 
 /// The forms of a store's name, as help and faults list them.
 pub fn forms() -> String {
-    let forms = KINDS.iter();
+    let forms = kinds().iter();
     let forms = forms.filter_map(|kind| Some(format!("{}:{}", kind.schemes.first()?, kind.place)));
     let mut forms: Vec<_> = forms.collect();
     let last = forms.pop().unwrap_or_default();
@@ -360,7 +404,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };
-        let known: Vec<_> = KINDS.iter().map(form).collect();
+        let known: Vec<_> = kinds().iter().map(form).collect();
         return Err(Error::Usage(format!(
             "the store must be one of {}",
             known.join(", ")
@@ -383,8 +427,8 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
 /// Whatever keeps it from being opened.
 pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let store = format!("{scheme}:");
-    let mut kinds = KINDS.iter();
-    let Some(kind) = kinds.find(|kind| kind.schemes.contains(&scheme)) else {
+    let mut all = kinds().iter();
+    let Some(kind) = all.find(|kind| kind.schemes.contains(&scheme)) else {
         return Err(unnamed());
     };
     let name = format!("{}:", kind.schemes[0]);
@@ -407,11 +451,13 @@ pub fn schemes_of(location: &str) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, Kind, NOTHING, Use, instead, remote};
+    use super::{KINDS, Kind, NOTHING, StoreOption, Takes, Use, instead, remote};
 
     #[test]
     fn every_secret_that_has_a_file_says_so() {
-        for kind in KINDS {
+        let file = |option: &StoreOption| option.option.takes == Takes::Value("FILE");
+        let takes_files = |kind: &&Kind| kind.options.iter().any(file);
+        for kind in KINDS.iter().filter(takes_files) {
             for name in kind.variables(&[Use::Secret]) {
                 let said = format!("give {name} as a file, {name}_FILE");
                 assert_eq!(instead(name), said);

@@ -52,14 +52,14 @@ pub trait Service: Sized {
     /// Why we are nobody.
     fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, Trouble>;
 
-    /// Has a request show who we are.
+    /// Has a request show who we are to a server.
     ///
     /// # Errors
     /// Why it can't.
     fn sign(
         &self,
         session: &Self::Session,
-        server: &Server,
+        to: (&Self::Host, &Server),
         request: &mut Request,
     ) -> Result<(), Trouble>;
 
@@ -89,6 +89,11 @@ impl<S: Service> Remote<S> {
             servers: Mutex::default(),
             session: Mutex::default(),
         }
+    }
+
+    /// The service.
+    pub fn service(&self) -> &S {
+        &self.service
     }
 
     /// What all servers have in common, those included that only a login has to do with.
@@ -145,8 +150,8 @@ impl<S: Service> Remote<S> {
         let mut signed = Vec::with_capacity(requests.len());
         for (host, mut request) in requests {
             let server = self.server(&host)?;
-            let sign = |session: &mut S::Session| self.service.sign(session, &server, &mut request);
-            self.with_session(sign)??;
+            let to = (&host, &*server);
+            self.with_session(|session| self.service.sign(session, to, &mut request))??;
             signed.push((server, request));
         }
         let signed = signed

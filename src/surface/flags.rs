@@ -2,7 +2,7 @@
 //! building all of them would take longer than everything else that it does.
 
 use crate::pure::option::{Opt, Takes, flag, value, values};
-use crate::stores::KINDS;
+use crate::stores;
 
 /// Options that stand together in the help.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ impl Group {
     /// Each option, after what stands above it.
     pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
         let own = self.options.iter().map(|option| (self.heading, option));
-        let kinds = KINDS.iter().filter(|_| self.heading.is_empty());
+        let kinds = stores::kinds().iter().filter(|_| self.heading.is_empty());
         let of_stores = kinds.flat_map(|kind| {
             let options = kind.options.iter().filter(|option| option.flag);
             options.map(|option| (kind.heading, &option.option))

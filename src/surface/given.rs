@@ -9,9 +9,10 @@ use clap::{ArgAction, Command};
 use super::cli::{LEAVES, Leaf};
 use super::flags;
 use crate::engines::init::Asked;
-use crate::pure::environment::lookup;
+use crate::pure::environment::{lookup, value_in};
 use crate::pure::nearest::Hints;
 use crate::pure::option::{Opt, Takes};
+use crate::stores;
 use crate::words::log;
 use crate::words::shown::Shown;
 
@@ -64,7 +65,7 @@ impl<'a> Given<'a> {
             let own = Shown(&name[PREFIX.len()..]).to_string();
             let options = LEAVES.iter().flat_map(Leaf::options);
             let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
-            known.push("DOORKEY_KEY".to_owned());
+            known.extend(stores::ours().map(str::to_owned));
             let meant = hints.nearest(&own, &known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
@@ -77,7 +78,10 @@ impl<'a> Given<'a> {
         let unknown = variables.filter(|entry| {
             let options = LEAVES.iter().flat_map(Leaf::options);
             let mut known = options.map(|option| option.id).chain(OTHERS);
-            entry.contains(&b'=') && !known.any(|id| stands_for(entry, id))
+            let mut of_stores = stores::ours();
+            entry.contains(&b'=')
+                && !known.any(|id| stands_for(entry, id))
+                && !of_stores.any(|name| value_in(entry, name.as_bytes()).is_some())
         });
         unknown.filter_map(|entry| entry.split(|&byte| byte == b'=').next())
     }
@@ -177,8 +181,8 @@ fn short_takes_next(leaf: &Leaf, shorts: &[u8]) -> bool {
 
 const PREFIX: &[u8] = b"DOORKEY_";
 
-/// What stands for no option: the key, and what this project's own tests are built and run with.
-const OTHERS: [&str; 2] = ["KEY", "UNDER_TEST"];
+/// What stands for no option: what this project's own tests are built and run with.
+const OTHERS: [&str; 1] = ["UNDER_TEST"];
 
 /// The variable that stands for an option.
 pub fn variable(id: &str) -> String {

@@ -255,7 +255,12 @@ impl Service for Who {
         login::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
-    fn sign(&self, session: &Session, _: &Server, request: &mut Request) -> Result<(), Trouble> {
+    fn sign(
+        &self,
+        session: &Session,
+        _: (&(), &Server),
+        request: &mut Request,
+    ) -> Result<(), Trouble> {
         request.headers.push(header(&session.token));
         Ok(())
     }

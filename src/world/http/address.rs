@@ -102,6 +102,11 @@ impl Address {
         }
     }
 
+    /// What the paths of all requests begin with: `/`, unless there is more.
+    pub fn path(&self) -> &str {
+        self.target.path()
+    }
+
     /// The port.
     pub fn port(&self) -> Option<u16> {
         self.base.port_or_known_default()

@@ -1,0 +1,479 @@
+//! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::aws::{self, Aws};
+use super::remote::Remote;
+use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
+use crate::pure::json;
+use crate::words::error::Trouble;
+use crate::words::location::{Misfit, Part};
+use crate::words::log;
+use crate::words::name::{Level, Name, Scope};
+use crate::words::named::ShownPath;
+use crate::words::secret::Secret;
+use crate::world::duration;
+use crate::world::http::{self, Request};
+
+/// The service.
+const SERVICE: aws::Service = aws::Service {
+    name: "secretsmanager",
+    endpoint: "ENDPOINT_URL_SECRETS_MANAGER",
+    prefix: "secretsmanager",
+};
+
+/// What a secret's name consists of beside letters and digits, and its longest.
+const MARKS: &[u8] = b"/_+=.@-";
+const LONGEST: usize = 512;
+
+/// A secret's name, and its version.
+type Place = (String, Option<String>);
+
+struct SecretsManager {
+    label: String,
+    prefix: String,
+    remote: Remote<Aws>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// The names of the scopes' documents.
+    scopes: BTreeSet<String>,
+    /// What was fetched; `None` for what is not there.
+    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+}
+
+/// A secret of AWS.
+struct Document {
+    content: Secret,
+    written: Option<SystemTime>,
+    /// The members, where it is a JSON object.
+    members: OnceCell<Option<Vec<(String, Secret)>>>,
+}
+
+impl Document {
+    fn members(&self) -> Option<&[(String, Secret)]> {
+        let read = || {
+            let mut members = Vec::new();
+            for (name, value) in json::members(self.content.expose()).ok()? {
+                members.push((name, Secret::new(json::plain(value).ok()?)));
+            }
+            Some(members)
+        };
+        self.members.get_or_init(read).as_deref()
+    }
+
+    fn member(&self, name: &str) -> Option<&Secret> {
+        let mut members = self.members()?.iter();
+        let found = members.rfind(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+/// Opens `aws-sm:PLACE`. Nothing is asked yet.
+///
+/// # Errors
+/// What is wrong with the place.
+pub fn open(place: &str, context: &Arc<Context>) -> Opened {
+    let prefix = place.trim_matches('/');
+    if !is_name(prefix) && !prefix.is_empty() {
+        let what = "a prefix has letters, digits and /_+=.@- alone";
+        return Err(Trouble::Setting(what.to_owned()));
+    }
+    let aws = Aws {
+        context: Arc::clone(context),
+        service: SERVICE,
+    };
+    Ok(Box::new(SecretsManager {
+        label: context.label.clone(),
+        prefix: prefix.to_owned(),
+        remote: Remote::new(aws, context),
+        known: Mutex::default(),
+    }))
+}
+
+fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+}
+
+/// Takes what a reference says: a secret's name or its ARN, and it may be a key of the JSON in it
+/// and a version.
+///
+/// # Errors
+/// Why it is none.
+pub fn judge(location: Location) -> Result<Location, Misfit> {
+    let name = match location.path.strip_prefix("arn:") {
+        None => Some(location.path.as_str()),
+        Some(rest) => {
+            let mut fields = rest.splitn(6, ':').skip(1);
+            let is_ours = fields.next() == Some(SERVICE.name);
+            let has_place = fields.next().is_some_and(|region| !region.is_empty());
+            let is_secret = fields.nth(1) == Some("secret");
+            fields.next().filter(|_| is_ours && has_place && is_secret)
+        }
+    };
+    if !name.is_some_and(is_name) {
+        let why = "neither a secret's name, of letters, digits and /_+=.@-, nor its ARN";
+        return Err((Part::Path, why));
+    }
+    Ok(location)
+}
+
+/// Whether a version is an id, as AWS and its clients make them; else it is a stage.
+fn is_id(version: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (32..=64).contains(&version.len()) && version.bytes().all(fits)
+}
+
+impl SecretsManager {
+    fn aws(&self) -> &Aws {
+        self.remote.service()
+    }
+
+    fn scopes_in_force(&self) -> &[Scope] {
+        &self.aws().context.scopes
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of a scope's document.
+    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
+        let path = format!("{}/{scope}", self.prefix);
+        let why = match path.len() {
+            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
+            ..=LONGEST => {
+                self.known().scopes.insert(path.clone());
+                return Ok(path);
+            }
+            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
+        };
+        Err(Trouble::Setting(why.to_owned()))
+    }
+
+    /// A request to one region, and the region.
+    fn request(&self, (id, version): &Place) -> Result<(String, Request), Trouble> {
+        let region = match aws::region_of(id) {
+            Some(region) => region,
+            None => self.aws().region()?,
+        };
+        let mut body = json!({"SecretId": id});
+        if let Some(version) = version {
+            let key = if is_id(version) {
+                "VersionId"
+            } else {
+                "VersionStage"
+            };
+            body[key] = version.as_str().into();
+        }
+        Ok((
+            region.to_owned(),
+            self.aws().request("GetSecretValue", &body),
+        ))
+    }
+
+    /// Fetches documents unless they have been, all at once and each once; with that of one scope
+    /// those of all in force.
+    ///
+    /// # Errors
+    /// What keeps all of them from being read.
+    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
+        let is_of_scope = |(path, _): &Place| self.known().scopes.contains(path);
+        if places.iter().any(is_of_scope) {
+            for scope in self.scopes_in_force() {
+                places.push((self.path_in(scope)?, None));
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places.retain(|place| !self.known().places.contains_key(place));
+        if places.is_empty() {
+            return Ok(());
+        }
+        let requests: Result<_, _> = places.iter().map(|place| self.request(place)).collect();
+        let began = Instant::now();
+        let answers = self.remote.round(requests?)?;
+        let took = began.elapsed();
+        log::debug!(
+            Fetched, elapsed = took;
+            "{} secrets fetched in {}", places.len(), duration::shown(took)
+        );
+        for (place, answer) in places.into_iter().zip(answers) {
+            let read = match read(&answer?, &place.0) {
+                Err(everybodys @ Trouble::NotAdmitted { .. }) => return Err(everybodys),
+                read => read,
+            };
+            self.known().places.insert(place, read);
+        }
+        Ok(())
+    }
+
+    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
+    /// not look like "no secrets".
+    fn check_documents(&self) -> Result<(), Trouble> {
+        if self.known().scopes.is_empty() {
+            return Ok(());
+        }
+        let mut documents = Vec::new();
+        for scope in self.scopes_in_force() {
+            let place = (self.path_in(scope)?, None);
+            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
+                return Ok(());
+            }
+            documents.push(place.0);
+        }
+        match documents.is_empty() {
+            true => Ok(()),
+            false => Err(Trouble::NoDocument(documents)),
+        }
+    }
+
+    /// Does something with a scope's document, which is fetched unless it has been.
+    fn with_document<T>(
+        &self,
+        scope: &Scope,
+        then: impl FnOnce(Option<(&Document, &[(String, Secret)])>) -> T,
+    ) -> Result<T, Trouble> {
+        let place = (self.path_in(scope)?, None);
+        self.fetch_places(vec![place.clone()])?;
+        match self.known().places.get(&place) {
+            Some(Ok(Some(document))) => {
+                let members = document.members().ok_or_else(|| no_object(&place.0))?;
+                Ok(then(Some((document, members))))
+            }
+            Some(Err(trouble)) => Err(trouble.clone()),
+            Some(Ok(None)) | None => Ok(then(None)),
+        }
+    }
+
+    /// What is at a location, when it has been fetched.
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+        let known = self.known();
+        let place = (location.path.clone(), location.version.clone());
+        let document = match known.places.get(&place) {
+            Some(Ok(Some(document))) => document,
+            Some(Err(trouble)) => return Err(trouble.clone()),
+            Some(Ok(None)) | None => return Ok(Here::Nothing),
+        };
+        let value = match &location.key {
+            None => &document.content,
+            Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
+            Some(key) => match document.member(key) {
+                Some(value) => value,
+                None => return Ok(Here::NoKey),
+            },
+        };
+        // A single place is always read.
+        let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
+        Ok(Here::Found(Found {
+            value: is_asked.then(|| Secret::new(value.expose().to_vec())),
+            ..Found::default()
+        }))
+    }
+}
+
+fn no_object(path: &str) -> Trouble {
+    Trouble::Unusable {
+        what: ShownPath(path).to_string(),
+        why: "it is no JSON object in UTF-8".to_owned(),
+    }
+}
+
+/// Reads the answer to a request for a secret; `None` where it is not there.
+fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Value<'a> {
+        #[serde(borrow, default)]
+        secret_string: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        secret_binary: Option<&'a RawValue>,
+        #[serde(default)]
+        created_date: Option<f64>,
+    }
+    let unusable = || Trouble::Unusable {
+        what: ShownPath(id).to_string(),
+        why: "the answer is no secret".to_owned(),
+    };
+    match aws::code(answer) {
+        Some("ResourceNotFoundException") => return Ok(None),
+        Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
+        Some("DecryptionFailure") => {
+            return Err(Trouble::Unusable {
+                what: ShownPath(id).to_string(),
+                why: "denied: there is no right to decrypt with its KMS key".to_owned(),
+            });
+        }
+        _ if answer.status >= 400 => return Err(aws::trouble(answer, id)),
+        _ => {}
+    }
+    let value: Value<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let plain = |source| json::plain(source).map(Secret::new).ok();
+    let content = match value.secret_string {
+        Some(text) => plain(text),
+        None => value.secret_binary.and_then(plain).and_then(|encoded| {
+            let bytes = BASE64_STANDARD.decode(encoded.expose()).ok()?;
+            Some(Secret::new(bytes))
+        }),
+    };
+    let since = value.created_date.map(Duration::try_from_secs_f64);
+    let written = since.and_then(Result::ok);
+    Ok(Some(Document {
+        content: content.ok_or_else(unusable)?,
+        written: written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
+        members: OnceCell::new(),
+    }))
+}
+
+impl Store for SecretsManager {
+    fn label(&self) -> &str {
+        &self.label
+    }
+
+    fn identity(&self) -> String {
+        let aws = self.aws();
+        format!("{} of {}", aws.context.location, aws.identity())
+    }
+
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+        Ok(Location {
+            path: self.path_in(scope)?,
+            key: Some(name.to_string()),
+            version: None,
+        })
+    }
+
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+        let all = questions.iter().flatten();
+        let places = all.map(|one| (one.path.clone(), one.version.clone()));
+        self.fetch_places(places.collect())?;
+        self.check_documents()?;
+        let look = |location: &Location| self.look(location, depth);
+        let questions = questions.iter();
+        Ok(questions.map(|question| search(question, look)).collect())
+    }
+
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+        let mut places = Vec::with_capacity(scopes.len());
+        for scope in scopes {
+            places.push((self.path_in(scope)?, None));
+        }
+        self.fetch_places(places)?;
+        self.check_documents()?;
+        let scopes = scopes.iter();
+        let names = scopes.map(|scope| {
+            self.with_document(scope, |found| {
+                let members = found.map_or(&[][..], |(_, members)| members).iter();
+                let names = members.filter_map(|(name, _)| Name::new(name.as_bytes()));
+                let names: BTreeSet<Name> = names.collect();
+                names.into_iter().collect()
+            })
+        });
+        Ok(names.collect())
+    }
+
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+        self.with_document(scope, |found| {
+            let (document, _) = found?;
+            Some(Record {
+                size: document.member(name.as_str())?.len(),
+                created: None,
+                modified: document.written,
+                recipients: None,
+            })
+        })
+    }
+
+    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Listed {
+            secret_list: Vec<Entry>,
+            #[serde(default)]
+            next_token: Option<String>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Entry {
+            name: String,
+        }
+        let folder = self.path_in(&Scope::Team)?;
+        let folder = folder.trim_end_matches(Level::Team.as_str());
+        let region = self.aws().region()?.to_owned();
+        let filters = json!([{"Key": "name", "Values": [folder]}]);
+        let mut body = json!({"Filters": filters, "MaxResults": 100});
+        let mut scopes = BTreeSet::new();
+        loop {
+            let answer = self
+                .remote
+                .ask(&region, self.aws().request("ListSecrets", &body))?;
+            if answer.status >= 400 {
+                return Err(aws::trouble(&answer, &format!("{folder}*")));
+            }
+            let listed: Listed = serde_json::from_slice(answer.body.expose())
+                .map_err(|_| no_object("the list of secrets"))?;
+            let names = listed.secret_list.iter();
+            let inside = names.filter_map(|entry| entry.name.strip_prefix(folder));
+            scopes.extend(inside.filter_map(scope_of));
+            match listed.next_token {
+                Some(token) => body["NextToken"] = token.into(),
+                None => return Ok(scopes.into_iter().collect()),
+            }
+        }
+    }
+}
+
+/// The scope that the rest of a name says.
+fn scope_of(text: &str) -> Option<Scope> {
+    let (level, id) = text.split_once('/').unwrap_or((text, ""));
+    let id = Name::new(id.as_bytes());
+    match Level::new(level.as_bytes())? {
+        Level::Team if level == text => Some(Scope::Team),
+        Level::Team => None,
+        Level::Cluster => id.map(Scope::Cluster),
+        Level::Project => id.map(Scope::Project),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, Part, is_id, judge};
+
+    #[test]
+    fn what_a_reference_can_be() {
+        let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:app/db-AbCdEf";
+        for (text, fits) in [
+            ("app/db", true),
+            ("app/db#password#AWSPREVIOUS", true),
+            (arn, true),
+            ("app db", false),
+            ("app:db", false),
+            ("arn:aws:ssm:eu-west-1:123456789012:parameter/a", false),
+            ("arn:aws:secretsmanager::123456789012:secret:a", false),
+            ("arn:aws:secretsmanager:eu-west-1:1:secret", false),
+        ] {
+            let judged = judge(Location::parse(text).unwrap());
+            let part = judged.err().map(|(part, _)| part);
+            assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
+        }
+        assert!(judge(Location::parse(&"a".repeat(513)).unwrap()).is_err());
+    }
+
+    #[test]
+    fn what_a_version_is() {
+        assert!(is_id("d68396c2-90b8-48b4-9a3f-669c6f589550"));
+        assert!(!is_id("AWSCURRENT"));
+        assert!(!is_id("a stage of some forty characters ......."));
+    }
+}

@@ -1,0 +1,109 @@
+//! The table: what the suite needs of each kind of store. A new store is a row more, and what
+//! stands behind it.
+
+use crate::local::{Age, Dir, Mem};
+use crate::servers::{Secrets, Vault};
+use crate::support::{Place, Run};
+
+/// A kind of store.
+pub struct Row {
+    /// Its scheme.
+    pub scheme: &'static str,
+    /// Makes an empty one.
+    pub make: fn() -> Box<dyn Subject>,
+    /// What is said where a scope is denied, after the reference and `project/web of STORE: `; what
+    /// follows the store's colon is `PLACE`.
+    pub denied: &'static str,
+    /// What is said where nobody answers, after `STORE: ` and what was asked; the time is `T`.
+    pub unreachable: &'static str,
+    /// How often the server is asked for twenty names in three scopes; `None` where there is no
+    /// server.
+    pub asked: Option<usize>,
+    /// What becomes of bytes that are no text.
+    pub bytes: Bytes,
+}
+
+/// What a store does with bytes that are no text.
+pub enum Bytes {
+    /// A scope holds them.
+    Held,
+    /// A single place holds them: the reference to the secret `bytes`.
+    Single(fn(&dyn Subject) -> String),
+    /// They are refused: the line, after `bytes in team of STORE: `.
+    Refused(&'static str),
+}
+
+/// A store with what it is reached by, in a folder of its own.
+pub trait Subject {
+    /// The folder.
+    fn place(&self) -> &Place;
+    /// The store, as messages name it.
+    fn store(&self) -> String;
+    /// doorkey on it, with all that it needs to get in.
+    fn run(&self) -> Run;
+    /// Puts a secret into a scope.
+    fn put(&self, scope: &str, name: &str, value: &[u8]);
+    /// Keeps doorkey from a scope.
+    fn deny(&self, scope: &str);
+    /// The same program, with nobody where the store should be; how that store is called then.
+    fn unreachable(&self) -> (Run, String);
+    /// What must not be said, nor be in memory when the workload starts: what it is, and itself.
+    fn credentials(&self) -> Vec<(&'static str, String)> {
+        vec![]
+    }
+    /// How often the server has been asked for values; from the next time on it answers when so
+    /// many have asked.
+    fn asked(&self, _until: usize) -> usize {
+        0
+    }
+}
+
+/// Every kind of store.
+pub const TABLE: &[Row] = &[
+    Row {
+        scheme: "mem",
+        make: || Box::new(Mem::new()),
+        denied: "denied: the token may not use project/web, or is no longer valid; its policies must allow it",
+        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        asked: None,
+        bytes: Bytes::Held,
+    },
+    Row {
+        scheme: "dir",
+        make: || Box::new(Dir(Place::new())),
+        denied: "unreadable: permission denied",
+        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        asked: None,
+        bytes: Bytes::Held,
+    },
+    Row {
+        scheme: "age",
+        make: || Box::new(Age::new()),
+        denied: "denied: the key is not one of its recipients; have somebody who can read it add the key",
+        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        asked: None,
+        bytes: Bytes::Held,
+    },
+    Row {
+        scheme: "vault",
+        make: || Box::new(Vault::new()),
+        denied: "denied: the token may not use PLACE/project/web, or is no longer valid; its policies must allow it",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Refused(
+            "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",
+        ),
+    },
+    Row {
+        scheme: "aws-sm",
+        make: || Box::new(Secrets::new()),
+        denied: "denied: the token may not use PLACE/project/web, or is no longer valid; its policies must allow it",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Single(|subject| {
+            let store = subject.store();
+            let (_, prefix) = store.split_once(':').unwrap();
+            format!("aws-sm:{prefix}/bytes")
+        }),
+    },
+];
