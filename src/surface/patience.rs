@@ -8,7 +8,7 @@ use super::cli::Leaf;
 use super::given::Given;
 use super::log::{self, Format};
 use super::options::USUAL_TIMEOUT;
-use super::run::NOTHING_EXECUTED;
+use super::run::{NOTHING_EXECUTED, not_removed};
 use crate::engines::init::{Notice, Patience};
 use crate::world::{duration, stdio};
 
@@ -53,6 +53,7 @@ fn line(notice: Notice, timeout: Duration) -> (Level, String) {
                 "what the launch has said to its supervisor could not be read there; try again";
             (Level::Error, format!("{NOTHING_EXECUTED}: {why}"))
         }
+        Notice::NotRemoved(why) => (Level::Error, not_removed(why)),
         Notice::NotPassedOn(why) => {
             let message = format!("what the command writes can't all be passed on: {why}");
             (Level::Error, message)
