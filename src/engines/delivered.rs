@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
-use crate::words::error::Error;
+use crate::words::error::{Error, Os};
 use crate::words::named::Named;
 use crate::world::swap::{DeliveryFolder, Identity, Terms};
 
@@ -52,7 +52,8 @@ impl Delivered {
                     return Err(Error::Found { place, what });
                 }
             }
-            before.remove();
+            let removed = before.remove();
+            removed.map_err(|why| Error::file("remove from", before.path.clone(), why))?;
         }
         let failed = |why| Error::file("write to", path.clone(), why);
         let handle = DeliveryFolder::open(&path, terms)?;
@@ -66,11 +67,9 @@ impl Delivered {
     }
 
     fn add(&mut self, names: Vec<OsString>) {
-        for name in names {
-            if !self.names.contains(&name) {
-                self.names.push(name);
-            }
-        }
+        self.names.extend(names);
+        self.names.sort_unstable();
+        self.names.dedup();
     }
 
     /// Puts files of these names into the folder, each for its owner alone to read.
@@ -83,8 +82,11 @@ impl Delivered {
         put.map_err(|why| Error::file("write to", self.path.clone(), why))
     }
 
-    /// Removes the files, as far as they are there and that is allowed.
-    pub fn remove(&self) {
+    /// Removes the files, as far as they are there.
+    ///
+    /// # Errors
+    /// Why one of them stays.
+    pub fn remove(&self) -> Result<(), Os> {
         let opened;
         let handle = match &self.handle {
             Some(handle) => Some(handle),
@@ -93,9 +95,8 @@ impl Delivered {
                 opened.as_ref()
             }
         };
-        if let Some(handle) = handle {
-            handle.remove(self.names.iter().map(OsString::as_os_str));
-        }
+        let names = self.names.iter().map(OsString::as_os_str);
+        handle.map_or(Ok(()), |handle| handle.remove(names).map_err(Os::from))
     }
 
     /// Has their removal stand by. Where we become another user meanwhile a thread does it, as who
@@ -112,9 +113,8 @@ impl Delivered {
         let delivered = Arc::new(self);
         let same = Arc::clone(&delivered);
         let thread = thread::Builder::new().spawn(move || {
-            if told.recv().is_ok() {
-                same.remove();
-            }
+            let told = told.recv().ok();
+            told.map_or(Ok(()), |()| same.remove())
         });
         Removal {
             delivered,
@@ -164,17 +164,20 @@ impl Delivered {
 pub struct Removal {
     delivered: Arc<Delivered>,
     /// None where none is needed, or to be had.
-    thread: Option<(Sender<()>, JoinHandle<()>)>,
+    thread: Option<(Sender<()>, JoinHandle<Result<(), Os>>)>,
 }
 
 impl Removal {
     /// Removes the files.
-    pub fn remove(self) {
+    ///
+    /// # Errors
+    /// Why one of them stays.
+    pub fn remove(self) -> Result<(), Os> {
         match self.thread {
             None => self.delivered.remove(),
             Some((tell, thread)) => {
                 let _ = tell.send(());
-                let _ = thread.join();
+                thread.join().unwrap_or(Ok(()))
             }
         }
     }

@@ -6,7 +6,7 @@ use super::cli::Leaf;
 use super::given::Given;
 use super::logger::{self, Format};
 use super::options::USUAL_TIMEOUT;
-use super::run::NOTHING_EXECUTED;
+use super::run::{NOTHING_EXECUTED, not_removed};
 use crate::engines::init::{Notice, Patience};
 use crate::words::log::{Event, Level};
 use crate::world::{duration, stdio};
@@ -62,6 +62,7 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
                 format!("{NOTHING_EXECUTED}: {why}"),
             )
         }
+        Notice::NotRemoved(why) => (Level::Error, not_removed(why)),
         Notice::NotPassedOn(why) => {
             let message = format!("what the command writes can't all be passed on: {why}");
             (Level::ERROR, Event::Fault, message)

@@ -16,7 +16,7 @@ use crate::engines::launch;
 use crate::engines::opened::Stores;
 use crate::engines::resolve::{self, Resolved, Summary};
 use crate::stores::{self, Depth};
-use crate::words::error::Error;
+use crate::words::error::{Error, Os};
 use crate::words::log::{self, Label, Phase};
 use crate::world::duration;
 use crate::world::environ::Started;
@@ -94,8 +94,15 @@ pub fn run(
         Ok(()) => launch::launch(&command, &environment, &attributes, concealed, deadline),
         Err(error) => error,
     };
-    removal.into_iter().for_each(Removal::remove);
+    if let Some(Err(why)) = removal.map(Removal::remove) {
+        ::log::error!("{}", not_removed(why));
+    }
     Err(error)
+}
+
+/// What is to be done where files with values stay.
+pub fn not_removed(why: Os) -> String {
+    format!("a file with a value stays in the folder of --files, remove it: {why}")
 }
 
 /// What `run`, `check` and `env` have in common: everything up to the answers of the store, which

@@ -146,13 +146,21 @@ impl DeliveryFolder {
     }
 
     /// Removes files of these names, and what a writer that was killed has left of them, as far as
-    /// they are there and that is allowed.
-    pub fn remove<'n>(&self, names: impl Iterator<Item = &'n OsStr>) {
+    /// they are there.
+    ///
+    /// # Errors
+    /// Why one of them stays; the others are removed.
+    pub fn remove<'n>(&self, names: impl Iterator<Item = &'n OsStr>) -> io::Result<()> {
+        let mut removed = Ok(());
         for name in names {
             for name in [name, &draft::temporary(name, 0)] {
-                let _ = unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir);
+                match unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir) {
+                    Ok(()) | Err(Errno::ENOENT) => {}
+                    Err(errno) => removed = Err(errno.into()),
+                }
             }
         }
+        removed
     }
 }
 

@@ -111,7 +111,11 @@ pub fn modes(app: &App) -> Vec<Mode> {
         Mode {
             name: "watch",
             arguments: run("--watch 20ms", WATCHED),
-            others: &["first canary-5d1f7a-old\nstayed\n"],
+            others: &[
+                "first canary-5d1f7a-old\nstayed\n",
+                // It could not be told to end.
+                "first canary-5d1f7a-old\nstayed\nsecond canary-5d1f7a-new\n",
+            ],
             ..usual()
         },
         Mode {

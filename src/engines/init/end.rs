@@ -84,7 +84,9 @@ impl Supervisor {
 
     /// Removes what was delivered in a folder.
     pub(super) fn remove_files(&self) {
-        self.delivered.iter().for_each(Delivered::remove);
+        if let Some(Err(why)) = self.delivered.as_ref().map(Delivered::remove) {
+            self.notify(Notice::NotRemoved(why));
+        }
     }
 
     /// Lets out what the workload has written, however slowly it is read, but for a signal that

@@ -58,6 +58,8 @@ pub enum Notice {
     Unheard,
     /// Something that the workload has written is lost, for this reason.
     NotPassedOn(Os),
+    /// A file with a value stays, for this reason.
+    NotRemoved(Os),
 }
 
 /// What a process that was forked by its supervisor has of it.
