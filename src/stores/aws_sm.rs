@@ -1,6 +1,5 @@
 //! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,6 +10,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::aws::{self, Aws};
+use super::document::{Document, scope_of};
 use super::remote::Remote;
 use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
 use crate::pure::json;
@@ -50,33 +50,6 @@ struct Known {
     scopes: BTreeSet<String>,
     /// What was fetched; `None` for what is not there.
     places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
-}
-
-/// A secret of AWS.
-struct Document {
-    content: Secret,
-    written: Option<SystemTime>,
-    /// The members, where it is a JSON object.
-    members: OnceCell<Option<Vec<(String, Secret)>>>,
-}
-
-impl Document {
-    fn members(&self) -> Option<&[(String, Secret)]> {
-        let read = || {
-            let mut members = Vec::new();
-            for (name, value) in json::members(self.content.expose()).ok()? {
-                members.push((name, Secret::new(json::plain(value).ok()?)));
-            }
-            Some(members)
-        };
-        self.members.get_or_init(read).as_deref()
-    }
-
-    fn member(&self, name: &str) -> Option<&Secret> {
-        let mut members = self.members()?.iter();
-        let found = members.rfind(|(known, _)| known == name);
-        found.map(|(_, value)| value)
-    }
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -329,11 +302,8 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
     };
     let since = value.created_date.map(Duration::try_from_secs_f64);
     let written = since.and_then(Result::ok);
-    Ok(Some(Document {
-        content: content.ok_or_else(unusable)?,
-        written: written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since)),
-        members: OnceCell::new(),
-    }))
+    let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+    Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
 }
 
 impl Store for SecretsManager {
@@ -431,18 +401,6 @@ impl Store for SecretsManager {
                 None => return Ok(scopes.into_iter().collect()),
             }
         }
-    }
-}
-
-/// The scope that the rest of a name says.
-fn scope_of(text: &str) -> Option<Scope> {
-    let (level, id) = text.split_once('/').unwrap_or((text, ""));
-    let id = Name::new(id.as_bytes());
-    match Level::new(level.as_bytes())? {
-        Level::Team if level == text => Some(Scope::Team),
-        Level::Team => None,
-        Level::Cluster => id.map(Scope::Cluster),
-        Level::Project => id.map(Scope::Project),
     }
 }
 

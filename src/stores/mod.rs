@@ -21,7 +21,9 @@ mod aws_sm;
 mod context;
 mod credential;
 mod dir;
+mod document;
 mod folder;
+mod kind;
 mod registry;
 mod remote;
 mod settings;
@@ -37,10 +39,11 @@ use crate::words::secret::Secret;
 pub use crate::words::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
+pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use registry::{
-    KINDS, Kind, NOTHING, Places, StoreOption, Use, configurable, credentials, flags, forms,
-    instead, is_file, is_handed_over, is_same_kind, kinds, listing, needed, open, open_places,
-    ours, own_variables, passed, read_variables, schemes, schemes_of, spent, unnamed, use_table,
+    KINDS, configurable, credentials, flags, forms, instead, is_file, is_handed_over, is_same_kind,
+    kinds, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
+    schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

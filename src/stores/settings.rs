@@ -4,7 +4,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::context::{Access, Origin, Setting};
-use super::registry::{Kind, StoreOption};
+use super::kind::{Kind, StoreOption};
 use crate::pure::nearest::nearest;
 use crate::pure::option::{InFile, Takes, named_only};
 use crate::words::error::{Error, Trouble};

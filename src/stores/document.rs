@@ -1,0 +1,61 @@
+//! What stores share whose scopes are documents: one JSON object each, its members the secrets.
+
+use std::cell::OnceCell;
+use std::time::SystemTime;
+
+use crate::pure::json;
+use crate::words::name::{Level, Name, Scope};
+use crate::words::secret::Secret;
+
+/// What a store keeps under one name.
+pub struct Document {
+    /// All of it.
+    pub content: Secret,
+    /// When it was written, where that is kept.
+    pub written: Option<SystemTime>,
+    members: OnceCell<Option<Vec<(String, Secret)>>>,
+}
+
+impl Document {
+    /// What was read.
+    pub fn new(content: Secret, written: Option<SystemTime>) -> Self {
+        let members = OnceCell::new();
+        Document {
+            content,
+            written,
+            members,
+        }
+    }
+
+    /// The members in their order, each as a program gets it; `None` where it is no JSON object in
+    /// UTF-8.
+    pub fn members(&self) -> Option<&[(String, Secret)]> {
+        let read = || {
+            let mut members = Vec::new();
+            for (name, value) in json::members(self.content.expose()).ok()? {
+                members.push((name, Secret::new(json::plain(value).ok()?)));
+            }
+            Some(members)
+        };
+        self.members.get_or_init(read).as_deref()
+    }
+
+    /// A member's value; of a key that is repeated the last one's.
+    pub fn member(&self, name: &str) -> Option<&Secret> {
+        let mut members = self.members()?.iter();
+        let found = members.rfind(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+/// The scope that a document's name says, behind the prefix that all have.
+pub fn scope_of(text: &str) -> Option<Scope> {
+    let (level, id) = text.split_once('/').unwrap_or((text, ""));
+    let id = Name::new(id.as_bytes());
+    match Level::new(level.as_bytes())? {
+        Level::Team if level == text => Some(Scope::Team),
+        Level::Team => None,
+        Level::Cluster => id.map(Scope::Cluster),
+        Level::Project => id.map(Scope::Project),
+    }
+}
