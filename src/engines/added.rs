@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answers::Answers;
 use super::assemble::Assembled;
 use crate::pure::executing::is_executing;
-use crate::pure::nearest::nearest;
+use crate::pure::nearest::{COMPARED, nearest};
 use crate::stores::Found;
 use crate::words::error::{Cause, Fault};
 use crate::words::name::Name;
@@ -161,9 +161,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .variables()
         .map(|(_, name, _)| Shown(name).to_string())
         .collect();
-    for (option, name) in unnamed {
+    for (at, (option, name)) in unnamed.into_iter().enumerate() {
         let name = Shown(name).to_string();
-        let meant = nearest(&name, &known, String::as_str);
+        let known = if at < COMPARED { &known[..] } else { &[] };
+        let meant = nearest(&name, known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         log::warn!("--{option} {name}: there is no such variable{meant}");
     }

@@ -1,5 +1,8 @@
 //! The existing name that a missing one was probably meant to be.
 
+/// How many names of one kind are compared with all others: whoever has more has not mistyped them.
+pub const COMPARED: usize = 50;
+
 /// The candidate that is most like `wanted`, if any is like enough to be a typing error: no more
 /// than a third of it differs, and not all, letter case aside.
 pub fn nearest<'a, T>(

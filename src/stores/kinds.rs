@@ -142,10 +142,15 @@ pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) ->
 }
 
 /// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
-/// so.
+/// so. What is the other tool's alone goes whichever the store is.
 pub fn own_variables(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
     let all = |kind: &'static Kind| [kind.credentials, kind.variables].concat();
-    used(location, words).flat_map(all).collect()
+    let mut names: Vec<_> = used(location, words).flat_map(all).collect();
+    if !names.is_empty() {
+        let every = KINDS.iter().flat_map(|kind| kind.variables).copied();
+        names.extend(every.filter(|name| name.starts_with("SECRET_INIT_")));
+    }
+    names
 }
 
 /// The variables that list names of variables which are passed on all the same.

@@ -9,7 +9,7 @@ use super::cli::{LEAVES, Leaf};
 use super::flags::{self, Kind, Opt};
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
-use crate::pure::nearest::nearest;
+use crate::pure::nearest::{COMPARED, nearest};
 use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -55,13 +55,17 @@ impl<'a> Given<'a> {
     /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
     pub fn warn_of_unknown(&self, kept: &[&OsStr]) {
         let is_kept = |name: &&[u8]| kept.iter().any(|kept| kept.as_bytes() == *name);
-        for name in self.unknown().filter(|name| !is_kept(name)) {
+        let mut known = Vec::new();
+        for (at, name) in self.unknown().filter(|name| !is_kept(name)).enumerate() {
+            if at == 0 {
+                let options = LEAVES.iter().flat_map(Leaf::options);
+                known.extend(options.map(|option| variable(option.id)));
+                known.push("DOORKEY_KEY".to_owned());
+            }
             // What all begin with makes none like another.
             let own = Shown(&name[PREFIX.len()..]).to_string();
-            let options = LEAVES.iter().flat_map(Leaf::options);
-            let mut known: Vec<_> = options.map(|option| variable(option.id)).collect();
-            known.push("DOORKEY_KEY".to_owned());
-            let meant = nearest(&own, &known, |known| &known[PREFIX.len()..]);
+            let known = if at < COMPARED { &known[..] } else { &[] };
+            let meant = nearest(&own, known, |known| &known[PREFIX.len()..]);
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             log::warn!("DOORKEY_{own} stands for no option{meant}");
         }

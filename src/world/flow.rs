@@ -14,6 +14,9 @@ const PIPE_BYTES: libc::c_int = 1024 * 1024;
 /// How many pieces are written at once.
 const PIECES: usize = 64;
 
+/// How often reading is tried that has failed for a reason which passes.
+const TRIES: usize = 100;
+
 /// A new pipe: the end to read from, which makes nobody wait, and the one to write to.
 ///
 /// # Errors
@@ -72,15 +75,20 @@ pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
 
 /// Reads what is there, from a descriptor that makes nobody wait.
 pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
-    // SAFETY: a slice's own pointer and length.
-    let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
-    match usize::try_from(count) {
-        Ok(0) => Received::End,
-        Ok(count) => Received::Some(count),
-        Err(_) if is_passing() => Received::Nothing,
-        // Of a pseudo-terminal that nobody has any more it is an error.
-        Err(_) => Received::End,
+    for _ in 0..TRIES {
+        // SAFETY: a slice's own pointer and length.
+        let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
+        return match usize::try_from(count) {
+            Ok(0) => Received::End,
+            Ok(count) => Received::Some(count),
+            Err(_) if Errno::last() == Errno::EAGAIN => Received::Nothing,
+            // It says nothing of what is there: taken for nothing, the last of it would be lost.
+            Err(_) if is_passing() => continue,
+            // Of a pseudo-terminal that nobody has any more it is an error.
+            Err(_) => Received::End,
+        };
     }
+    Received::Nothing
 }
 
 /// Whether the last call can go well later: any other error is the end.
