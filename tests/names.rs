@@ -130,6 +130,22 @@ fn variables_that_stand_for_no_option_are_warned_of() {
     run.gives(0, "DOORKEY_MINE=1\n", "");
 }
 
+/// To compare each of very many with all there are would take minutes.
+#[test]
+fn what_is_not_mistyped_but_many_is_not_compared() {
+    let place = plain(&["a"]);
+    let kept: String = (0..60).map(|at| format!(" --keep-env THERE{at}")).collect();
+    let kept = run(&place, &kept).env("THERE", "1");
+    let mistyped = (0..60).fold(run(&place, ""), |run, at| {
+        run.env(&format!("DOORKEY_PROJECT{at}"), "x")
+    });
+    for one in [kept, mistyped] {
+        let err = one.ok().err();
+        let said = |what: &str| err.lines().filter(|line| line.contains(what)).count();
+        assert_eq!((err.lines().count(), said("did you mean")), (60, 50), "{err}");
+    }
+}
+
 #[test]
 fn a_key_that_a_variable_of_a_spec_can_not_have_is_a_fault() {
     let place = plain(&["a"]);

@@ -269,6 +269,12 @@ fn credentials_of_a_store_that_is_chosen_go_whether_or_not_it_is_needed() {
         .write("doorkey.toml", "store = \"bao:anything\"\n");
     run("").gives(0, "A=1\n", "");
     run("--keep-env VAULT_TOKEN").gives(0, &format!("A=1\nVAULT_TOKEN={}\n", app.token), "");
+    // With another store the other tool's own go, and a server's credentials are somebody else's.
+    let out = run("--store dir:.").ok().out();
+    assert!(
+        out.contains("VAULT_TOKEN=") && !out.contains("SECRET_INIT_"),
+        "{out}"
+    );
     // Where there is none they are somebody else's.
     app.place.write("doorkey.toml", "");
     let out = run("").ok().out();

@@ -186,11 +186,19 @@ pub fn instead(name: &str) -> String {
     kind.instead(name)
 }
 
+/// What the variables of `secret-init` begin with: it fetches from stores of many kinds.
+const OF_PEER: &str = "SECRET_INIT_";
+
 /// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
-/// so.
+/// so. What is the other tool's alone goes whichever the store is.
 pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
     let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
-    used(location, schemes).flat_map(own).collect()
+    let mut names: Vec<_> = used(location, schemes).flat_map(own).collect();
+    if !names.is_empty() {
+        let every = kinds().iter().flat_map(own);
+        names.extend(every.filter(|name| name.starts_with(OF_PEER)));
+    }
+    names
 }
 
 /// The variables that list names of variables which are passed on all the same.

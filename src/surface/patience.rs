@@ -62,7 +62,7 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
                 format!("{NOTHING_EXECUTED}: {why}"),
             )
         }
-        Notice::NotRemoved(why) => (Level::Error, not_removed(why)),
+        Notice::NotRemoved(why) => (Level::ERROR, Event::Fault, not_removed(why)),
         Notice::NotPassedOn(why) => {
             let message = format!("what the command writes can't all be passed on: {why}");
             (Level::ERROR, Event::Fault, message)

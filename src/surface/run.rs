@@ -95,7 +95,7 @@ pub fn run(
         Err(error) => error,
     };
     if let Some(Err(why)) = removal.map(Removal::remove) {
-        ::log::error!("{}", not_removed(why));
+        log::error!(Fault; "{}", not_removed(why));
     }
     Err(error)
 }

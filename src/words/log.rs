@@ -275,6 +275,10 @@ macro_rules! line {
     };
 }
 
+macro_rules! error {
+    ($($line:tt)+) => { $crate::words::log::line!(ERROR, $($line)+) };
+}
+
 macro_rules! warning {
     ($($line:tt)+) => { $crate::words::log::line!(WARN, $($line)+) };
 }
@@ -287,4 +291,4 @@ macro_rules! debug {
     ($($line:tt)+) => { $crate::words::log::line!(DEBUG, $($line)+) };
 }
 
-pub(crate) use {debug, info, line, warning};
+pub(crate) use {debug, error, info, line, warning};

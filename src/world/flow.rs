@@ -15,6 +15,9 @@ const PIPE_BYTES: libc::c_int = 1024 * 1024;
 /// How many pieces are written at once.
 const PIECES: usize = 64;
 
+/// How often reading is tried that has failed for a reason which passes.
+const TRIES: usize = 100;
+
 /// A new pipe: the end to read from, which makes nobody wait, and the one to write to.
 ///
 /// # Errors
@@ -75,18 +78,23 @@ pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
 
 /// Reads what is there, from a descriptor that makes nobody wait.
 pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
-    // SAFETY: a slice's own pointer and length.
-    let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
-    match usize::try_from(count) {
-        Ok(0) => Received::End,
-        Ok(count) => Received::Some(count),
-        Err(_) if is_passing() => Received::Nothing,
-        Err(_) => match Errno::last() {
-            // A pseudo-terminal that nobody has any more.
-            Errno::EIO if kind(from) == libc::S_IFCHR => Received::End,
-            errno => Received::Failed(Os(errno as i32)),
-        },
+    for _ in 0..TRIES {
+        // SAFETY: a slice's own pointer and length.
+        let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
+        return match usize::try_from(count) {
+            Ok(0) => Received::End,
+            Ok(count) => Received::Some(count),
+            Err(_) => match Errno::last() {
+                Errno::EAGAIN => Received::Nothing,
+                // It says nothing of what is there: taken for nothing, the last of it would be lost.
+                _ if is_passing() => continue,
+                // A pseudo-terminal that nobody has any more.
+                Errno::EIO if kind(from) == libc::S_IFCHR => Received::End,
+                errno => Received::Failed(Os(errno as i32)),
+            },
+        };
     }
+    Received::Nothing
 }
 
 /// Whether the last call can go well later: any other error is the end.
