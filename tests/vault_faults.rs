@@ -191,7 +191,7 @@ fn a_proxy_that_is_in_the_way_is_named() {
         (&*refusing.at, "the proxy does not let us through"),
         ("127.0.0.1:1", "connection refused (a proxy is set)"),
     ] {
-        let run = launch(&place, "", "--timeout 300ms");
+        let run = launch(&place, "", "").env("VAULT_MAX_RETRIES", "0");
         let run = run.env("VAULT_ADDR", "https://vault.test:8200");
         let ended = run.env("VAULT_PROXY_ADDR", format!("http://{proxy}")).end();
         let err = ended.err();

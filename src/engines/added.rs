@@ -9,7 +9,7 @@ use crate::pure::executing::is_executing;
 use crate::pure::nearest::nearest;
 use crate::stores::{Answer, Found};
 use crate::words::error::{Cause, Fault};
-use crate::words::log;
+use crate::words::log::{self, Label};
 use crate::words::name::Name;
 use crate::words::reference::{Direct, Reference, Scoped, Target, Value};
 use crate::words::secret::Secret;
@@ -119,7 +119,7 @@ fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (V
     for (names, why) in [own, executing] {
         if !names.is_empty() {
             let names = names.join(", ");
-            log::warning!(Ignored; "{by}: not added, {why}: {names}; --keep-env NAME adds one");
+            log::warning!(Ignored, variable = &Label(&names); "{by}: not added, {why}: {names}; --keep-env NAME adds one");
         }
     }
 }

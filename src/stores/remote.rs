@@ -186,7 +186,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {
-            system: path(access, "SSL_CERT_FILE"),
+            system: path(access, "SSL_CERT_FILE").map(tls::Pem::File),
             ..tls::Settings::default()
         },
         headers: Vec::new(),

@@ -101,17 +101,19 @@ fn warn(checked: &Checked) {
     if let Some((file, line)) = &checked.attributes {
         let file = Named::from(file);
         log::warning!(
+            Advice;
             "git may take the store's files for text and damage them; put the line \"{line}\" into {file}"
         );
     }
     match checked.unbound.len() {
         0 => {}
         count => log::warning!(
+            Advice;
             "{count} secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them"
         ),
     }
     for path in paths(&checked.bound) {
-        log::warning!("{path} is bound to its name now; see that its value is the right one");
+        log::warning!(Advice, reference = &Label(&path); "{path} is bound to its name now; see that its value is the right one");
     }
 }
 
@@ -203,6 +205,7 @@ fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitC
         let (scope, named) = (shown(scope), named.join(" "));
         let option = scope.replace('/', " ");
         log::warning!(
+            Advice;
             "{scope} still has {named}; run doorkey store recipient remove {named} --{option}, or use --everywhere"
         );
     }
@@ -261,6 +264,7 @@ fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>
     }
     if !adding && !done.is_empty() {
         log::warning!(
+            Rotate;
             "whoever was removed may have read every value until now, and can still read old copies"
         );
         for path in done.iter().flat_map(|(_, one)| paths(&one.covered)) {

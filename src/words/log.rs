@@ -76,6 +76,8 @@ macro_rules! words {
 words! {
     /// What a line is about, in a word that stays.
     Event {
+        /// Something in a store is not wrong, but should be looked at.
+        Advice = "advice",
         /// A cache of values was used, written in vain or removed.
         Cache = "cache",
         /// Watched secrets have changed.

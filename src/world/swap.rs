@@ -86,7 +86,7 @@ impl DeliveryFolder {
         };
         let place = open(path, terms).map_err(|error| refused(path, terms, error))?;
         if let Some(what) = judge(path, &place, terms)? {
-            log::warning!("{path}: {what}");
+            log::warning!(Insecure; "{path}: {what}");
         }
         on_disk(path, &place, terms)?;
         if made {

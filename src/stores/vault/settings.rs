@@ -10,7 +10,8 @@ use crate::words::error::Trouble;
 use crate::words::named::Named;
 use crate::words::secret::Secret;
 use crate::world::duration;
-use crate::world::http::{self, Address, tls};
+use crate::world::http::tls::{self, Pem};
+use crate::world::http::{self, Address};
 
 /// Names with both prefixes, the one that wins first; after a semicolon those without.
 macro_rules! both {
@@ -312,12 +313,14 @@ impl Reader<'_> {
     }
 
     fn tls(&self, shared: tls::Settings) -> tls::Settings {
+        let file = |name| self.path(name).map(Pem::File);
         let bytes = self.variable("CACERT_BYTES");
+        let bytes =
+            bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), answer::secret(text)));
         tls::Settings {
-            file: self.path("CACERT"),
-            text: bytes.map(|text| ("VAULT_CACERT_BYTES".to_owned(), answer::secret(text))),
+            trust: file("CACERT").or(bytes),
             folder: self.path("CAPATH"),
-            client: self.path("CLIENT_CERT").zip(self.path("CLIENT_KEY")),
+            client: file("CLIENT_CERT").zip(file("CLIENT_KEY")),
             unverified: self.is_unverified(),
             ..shared
         }

@@ -27,19 +27,44 @@ const SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What is written in PEM.
+pub enum Pem {
+    /// In a file.
+    File(Named),
+    /// Itself, and the setting that holds it.
+    Text(String, Secret),
+}
+
+impl Pem {
+    fn setting(&self) -> &str {
+        match self {
+            Pem::File(file) => file.setting(),
+            Pem::Text(setting, _) => setting,
+        }
+    }
+
+    fn read(&self) -> Result<Secret, Trouble> {
+        match self {
+            Pem::File(file) => {
+                let read = files::read(file, LARGEST).map(Secret::new);
+                read.map_err(|error| Trouble::Setting(file.cannot("read", error)))
+            }
+            Pem::Text(_, text) => Ok(Secret::new(text.expose().to_vec())),
+        }
+    }
+}
+
 /// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
 #[derive(Default)]
 pub struct Settings {
-    /// A file of trusted certificates.
-    pub file: Option<Named>,
-    /// Trusted certificates themselves, and the setting that holds them.
-    pub text: Option<(String, Secret)>,
+    /// Trusted certificates.
+    pub trust: Option<Pem>,
     /// A folder of files of trusted certificates.
     pub folder: Option<Named>,
     /// The file of the whole system's trust, where it is somewhere else.
-    pub system: Option<Named>,
-    /// Our own certificate's file, and its key's.
-    pub client: Option<(Named, Named)>,
+    pub system: Option<Pem>,
+    /// Our own certificate, and its key.
+    pub client: Option<(Pem, Pem)>,
     /// Whether anybody is believed to be the server.
     pub unverified: bool,
 }
@@ -61,8 +86,8 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
     };
     let mut config = match &settings.client {
         Some((certificate, key)) if !plain => {
-            let chain = certificates(certificate.setting(), &read(certificate)?)?;
-            let secret = Secret::new(read(key)?);
+            let chain = certificates(certificate.setting(), certificate.read()?.expose())?;
+            let secret = key.read()?;
             let secret = PrivateKeyDer::from_pem_slice(secret.expose())
                 .map_err(|_| unfit(key.setting(), "names no key in PEM"))?;
             builder.with_client_auth_cert(chain, secret).map_err(|_| {
@@ -82,11 +107,6 @@ fn unfit(setting: &str, what: &str) -> Trouble {
     Trouble::Setting(format!("{setting} {what}"))
 }
 
-fn read(path: &Named) -> Result<Vec<u8>, Trouble> {
-    let read = files::read(path, LARGEST);
-    read.map_err(|error| Trouble::Setting(path.cannot("read", error)))
-}
-
 /// All certificates in a PEM text, of which there must be one.
 fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Trouble> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
@@ -98,10 +118,8 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
 
 fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     let mut roots = RootCertStore::empty();
-    if let Some(file) = settings.file.as_ref() {
-        add(&mut roots, file.setting(), &read(file)?)?;
-    } else if let Some((setting, text)) = &settings.text {
-        add(&mut roots, setting, text.expose())?;
+    if let Some(trust) = &settings.trust {
+        add(&mut roots, trust.setting(), trust.read()?.expose())?;
     } else if let Some(folder) = &settings.folder {
         let files = files::list(folder);
         let files = files.map_err(|error| Trouble::Setting(folder.cannot("read", error)))?;
@@ -115,8 +133,8 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
         if roots.is_empty() {
             return Err(unfit(setting, "names a folder without certificates in PEM"));
         }
-    } else if let Some(file) = &settings.system {
-        add(&mut roots, file.setting(), &read(file)?)?;
+    } else if let Some(system) = &settings.system {
+        add(&mut roots, system.setting(), system.read()?.expose())?;
     } else {
         let system = SYSTEM.iter().map(Path::new);
         let text = system.flat_map(|path| files::read(path, LARGEST)).next();
