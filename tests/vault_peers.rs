@@ -399,9 +399,17 @@ fn no_path_leads_elsewhere() {
     // A file that merely lies there can't send the token to another path.
     app.place
         .write("doorkey.toml", "auth-path = \"jwt/../../../v1/sys/x\"\n");
-    let run = app.nobody("run -- true").env("VAULT_AUTH_METHOD", "jwt");
-    let ended = run.env("VAULT_JWT_FILE", "jwt").env("X", "secret:k").end();
-    assert!(ended.err().contains("no '..'"), "{}", ended.err());
+    for (options, said) in [
+        (
+            "run -- true",
+            "auth-path counts only in a file that --config",
+        ),
+        ("run --config doorkey.toml -- true", "no '..'"),
+    ] {
+        let run = app.nobody(options).env("VAULT_AUTH_METHOD", "jwt");
+        let ended = run.env("VAULT_JWT_FILE", "jwt").env("X", "secret:k").end();
+        assert!(ended.err().contains(said), "{}", ended.err());
+    }
     let asked = app.bao.requests(mark);
     assert!(
         asked.iter().all(|request| !request.contains("sys")),
