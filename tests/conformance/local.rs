@@ -97,7 +97,7 @@ impl Subject for Dir {
 
     fn deny(&self, scope: &str) {
         let folder = self.0.path(&format!("plain/{scope}"));
-        fs::set_permissions(folder, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(folder, Permissions::from_mode(0o000)).unwrap();
     }
 
     fn unreachable(&self) -> (Run, String) {

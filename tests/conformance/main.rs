@@ -32,8 +32,10 @@ use stores::{Bytes, Row, Subject, TABLE};
 use support::{Ended, Run};
 use trace::Begin;
 
+type Check = fn(&Row, &dyn Subject);
+
 /// What every store must do.
-const CHECKS: &[(&str, fn(&Row, &dyn Subject))] = &[
+const CHECKS: &[(&str, Check)] = &[
     ("the narrowest scope wins", narrowest_wins),
     ("a scope that fails hides the wider ones", failure_hides),
     ("what is absent is said", absent_is_said),
