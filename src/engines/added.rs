@@ -9,6 +9,7 @@ use crate::pure::nearest::nearest;
 use crate::stores::Found;
 use crate::words::error::{Cause, Fault};
 use crate::words::name::Name;
+use crate::words::named::ShownPath;
 use crate::words::reference::{Direct, Reference, Scoped, Target, Value, What};
 use crate::words::secret::Secret;
 use crate::words::shown::Shown;
@@ -165,6 +166,10 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         let name = Shown(name).to_string();
         let meant = nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        log::warn!("--{option} {name}: there is no such variable{meant}");
+        // A value may stand where its variable's name belongs.
+        log::warn!(
+            "--{option} {}: there is no such variable{meant}",
+            ShownPath(&name)
+        );
     }
 }

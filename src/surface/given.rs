@@ -10,6 +10,7 @@ use super::flags::{self, Kind, Opt};
 use crate::engines::init::Asked;
 use crate::pure::environment::lookup;
 use crate::pure::nearest::nearest;
+use crate::words::error::Error;
 use crate::words::shown::Shown;
 
 /// The arguments that may be options, and the variables that stand for some.
@@ -65,6 +66,25 @@ impl<'a> Given<'a> {
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             log::warn!("DOORKEY_{own} stands for no option{meant}");
         }
+    }
+
+    /// Refuses a flag's variable that says neither yes nor no: what was meant may be the safer one.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn judge_flags(&self, leaf: &Leaf) -> Result<(), Error> {
+        let mut flags = leaf.options().filter(|option| option.kind == Kind::Flag);
+        let odd = flags.find(|option| {
+            let value = lookup(&self.variables, variable(option.id).as_bytes());
+            let fits = |value: &[u8]| value.is_empty() || is_yes(value) || is_no(value);
+            value.is_some_and(|value| !fits(value)) && self.argument(option, leaf).is_none()
+        });
+        odd.map_or(Ok(()), |option| {
+            let name = variable(option.id);
+            Err(Error::Usage(format!(
+                "{name} must be 1 or 0, or true or false"
+            )))
+        })
     }
 
     /// The names of those variables that stand for no option of any subcommand.
@@ -197,9 +217,16 @@ fn stands_for(entry: &[u8], id: &str) -> bool {
 }
 
 fn is_no(value: &[u8]) -> bool {
-    ["0", "false", "no", "off", "n", "f"]
-        .iter()
-        .any(|no| value.eq_ignore_ascii_case(no.as_bytes()))
+    is_one_of(&["0", "false", "no", "off", "n", "f"], value)
+}
+
+fn is_yes(value: &[u8]) -> bool {
+    is_one_of(&["1", "true", "yes", "on", "y", "t"], value)
+}
+
+fn is_one_of(words: &[&str], value: &[u8]) -> bool {
+    let mut words = words.iter();
+    words.any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ impl Options {
         let started = options.start_log();
         log::start(LevelFilter::Info, Format::Text);
         started?;
+        given.judge_flags(leaf)?;
         given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }

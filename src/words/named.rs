@@ -164,8 +164,9 @@ impl fmt::Display for ShownPath<'_> {
 /// A store's location as messages name it: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE`.
 pub fn location(text: &str) -> String {
     let (word, rest) = text.split_once(':').unwrap_or(("", text));
-    let place = rest.split('?').next().unwrap_or_default();
-    match place.is_empty() || is_path(place.as_bytes()) {
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_fit = |part: &str| part.is_empty() || is_path(part.as_bytes());
+    match is_fit(place) && options.split(['&', '=']).all(is_fit) {
         true => Shown(text.as_bytes()).to_string(),
         false => format!("{}:[store]", ShownPath(word)),
     }
@@ -296,5 +297,7 @@ mod tests {
         assert_eq!(location("vault:kv/app?kv=1"), "vault:kv/app?kv=1");
         assert_eq!(location("vault:"), "vault:");
         assert_eq!(location("age:hvs.x"), "age:[store]");
+        assert_eq!(location("vault:kv/app?kv=hvs.x"), "vault:[store]");
+        assert_eq!(location("vault:kv/app?hvs.x"), "vault:[store]");
     }
 }

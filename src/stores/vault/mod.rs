@@ -75,6 +75,9 @@ pub fn open(place: &str, access: &Arc<Access>) -> Opened {
     let reader = Reader(access);
     let layout = Layout::new(place, &reader)?;
     reader.judge_peers()?;
+    for variable in settings::YES_OR_NO {
+        reader.yes(variable)?;
+    }
     Ok(Box::new(Vault {
         label: location(&format!("vault:{place}")),
         location: format!("vault:{place}"),
@@ -275,9 +278,8 @@ impl Store for Vault {
     }
 
     fn leaves_out_missing(&self) -> bool {
-        let ignored = self.reader();
-        let ignored = ignored.variable("IGNORE_MISSING_SECRETS");
-        ignored.and_then(settings::yes_or_no) == Some(true)
+        let ignored = self.reader().yes("IGNORE_MISSING_SECRETS");
+        matches!(ignored, Ok(Some(true)))
     }
 
     fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {

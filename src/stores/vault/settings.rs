@@ -118,6 +118,15 @@ pub const SETTINGS: &[&str] = &[
     "unwrap",
 ];
 
+/// Variables that say yes or no.
+pub const YES_OR_NO: [&str; 5] = [
+    "IGNORE_MISSING_SECRETS",
+    "REQUIRE_TLS",
+    "REVOKE_TOKEN",
+    "SKIP_VERIFY",
+    "UNWRAP_TOKEN",
+];
+
 /// The longest that one request takes unless `VAULT_CLIENT_TIMEOUT` says otherwise, as with the
 /// official client: a server that is slow under load is not asked again.
 const ATTEMPT: Duration = Duration::from_secs(60);
@@ -167,22 +176,42 @@ impl Reader<'_> {
         path.map(|path| clean(&what(), path)).transpose()
     }
 
-    /// Whether a flag is given, or its variable says yes.
-    pub fn flag(&self, id: &str, variable: &str) -> bool {
-        self.0.said(id).is_some()
-            || self.variable(variable).and_then(yes_or_no) == Some(true)
-            || self.0.configured(id).and_then(yes_or_no) == Some(true)
+    /// Whether a flag is given, or its variable or the file says yes.
+    ///
+    /// # Errors
+    /// Where one of these says neither yes nor no.
+    pub fn flag(&self, id: &str, variable: &str) -> Result<bool, Trouble> {
+        let configured = self.0.configured(id).map(|text| {
+            let name = format!("{id} in doorkey.toml");
+            yes_or_no(text).ok_or_else(|| neither(&name))
+        });
+        let said = self.0.said(id).is_some() || self.yes(variable)? == Some(true);
+        Ok(said || configured.transpose()? == Some(true))
+    }
+
+    /// What a variable says, yes or no.
+    ///
+    /// # Errors
+    /// Where that is neither: what was meant may be the safer one.
+    pub fn yes(&self, variable: &str) -> Result<Option<bool>, Trouble> {
+        let said = self.variable(variable);
+        let said = said.map(|text| yes_or_no(text).ok_or_else(|| neither(&self.full(variable))));
+        said.transpose()
     }
 
     /// A variable's path.
     pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
+        Some(Named::new(self.full(name), path))
+    }
+
+    /// A variable's name with the prefix that counts.
+    fn full(&self, name: &str) -> String {
         let bao = format!("BAO_{name}");
-        let full = match self.0.variable(&bao) {
+        match self.0.variable(&bao) {
             Some(_) => bao,
             None => format!("VAULT_{name}"),
-        };
-        Some(Named::new(full, path))
+        }
     }
 
     /// Everything that the client needs.
@@ -244,8 +273,8 @@ impl Reader<'_> {
             let unfit = |why| Trouble::Setting(format!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
-        let unverified = self.is_unverified();
-        if self.flag("require-tls", "REQUIRE_TLS") {
+        let unverified = self.yes("SKIP_VERIFY")? == Some(true);
+        if self.flag("require-tls", "REQUIRE_TLS")? {
             if address.is_plain() {
                 return Err(unfit("must begin with https://, as --require-tls is given"));
             }
@@ -266,7 +295,7 @@ impl Reader<'_> {
     }
 
     fn is_unverified(&self) -> bool {
-        self.variable("SKIP_VERIFY").and_then(yes_or_no) == Some(true)
+        self.yes("SKIP_VERIFY").is_ok_and(|said| said == Some(true))
     }
 
     fn tls(&self) -> tls::Settings {
@@ -329,6 +358,10 @@ fn for_port(list: &str, port: Option<u16>) -> String {
 
 fn text(text: &str) -> Arc<Secret> {
     Arc::new(Secret::new(text.as_bytes().to_vec()))
+}
+
+fn neither(name: &str) -> Trouble {
+    Trouble::Setting(format!("{name} must be true or false"))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.
