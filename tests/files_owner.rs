@@ -236,6 +236,14 @@ fn folders_that_are_refused() {
     let what = "it is a link, which may lead elsewhere tomorrow; name the folder itself";
     let refused = run(&place, &folder).args(["--user=nobody", "echo", "launched"]);
     refused.fails(125, &said(&folder, what));
+    // A path's end that would follow it is the link's all the same.
+    for end in ["/", "//", "/./"] {
+        let path = format!("{}{end}", folder.display());
+        let refused = run(&place, Path::new(&path)).args(["--user=nobody", "true"]);
+        let said = refused.env("DOORKEY_LOG_LEVEL", "error").end();
+        assert_eq!(said.code(), 125);
+        assert!(said.err().contains(what), "{}", said.err());
+    }
     assert_eq!(names(&shared.path("real")), [""; 0]);
     // Nor does a link on the way that is the user's; one of root's is as good as a folder.
     let (_, victim) = theirs(&shared);
@@ -252,6 +260,12 @@ fn folders_that_are_refused() {
         way.display()
     );
     through().fails(125, &said(&way.join("inner"), &what));
+    assert_eq!(names(&victim.join("inner")), [""; 0]);
+    // Nor behind a link of root's.
+    let round = shared.path("round");
+    symlink(&way, &round).unwrap();
+    let run_round = run(&place, &round.join("inner")).args(["--user=nobody", "true"]);
+    run_round.fails(125, &said(&round.join("inner"), &what));
     assert_eq!(names(&victim.join("inner")), [""; 0]);
     // What others may only read is ours.
     fs::remove_file(&folder).unwrap();

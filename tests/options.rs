@@ -333,3 +333,37 @@ fn the_configuration_is_looked_for_upwards() {
         "",
     );
 }
+
+/// What was meant may be the safer one.
+#[test]
+fn a_flag_that_says_neither_yes_nor_no() {
+    let place = Place::new();
+    for variable in [
+        "DOORKEY_MASK",
+        "DOORKEY_NO_NEW_PRIVS",
+        "DOORKEY_REQUIRE_TLS",
+    ] {
+        let run = || place.doorkey(["run", "-q", "true"]);
+        let said = format!("doorkey: error: {variable} must be 1 or 0, or true or false\n");
+        run().env(variable, "ture").fails(125, &said);
+        run().env(variable, "off").gives(0, "", "");
+    }
+    let given = place.doorkey(["run", "-q", "--clear-env", "true"]);
+    given.env("DOORKEY_CLEAR_ENV", "ture").gives(0, "", "");
+}
+
+/// A value may stand where the name of its variable belongs.
+#[test]
+fn a_name_that_looks_like_a_value_is_not_shown() {
+    let place = Place::with_store();
+    let run = place.doorkey(["run", "--keep-env", "hvs.CAESIJ1canary", "true"]);
+    let ended = run.end();
+    assert_eq!(ended.code(), 0);
+    assert!(
+        ended
+            .err()
+            .contains("--keep-env [not shown]: there is no such variable"),
+        "{}",
+        ended.err()
+    );
+}

@@ -131,6 +131,22 @@ fn whose_a_link_is() {
 }
 
 /// The attack: a value is encrypted for whom somebody else's file names.
+/// A pipe that somebody has put there would be waited for.
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let place = plain(&[("a", "value")]);
+    let pipe = place.path("doorkey.toml");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let what = format!("can't read {}: invalid argument", pipe.display());
+    printing(&place).fails(125, &format!("doorkey: error: {what}\n"));
+    chown(&pipe, Some(1000), None).unwrap();
+    is_refused(
+        &place,
+        printing(&place),
+        "belongs to user 1000 (we are user 0)",
+    );
+}
+
 #[test]
 fn nothing_is_done_by_any_subcommand() {
     let place = Place::with_store();

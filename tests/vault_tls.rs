@@ -194,6 +194,31 @@ fn plain_http_is_said_or_refused() {
         unverified.env("VAULT_SKIP_VERIFY", "1"),
         "VAULT_SKIP_VERIFY can't be used with --require-tls",
     );
+    // A word that is neither yes nor no is not passed over.
+    for (variable, said) in [
+        (
+            "VAULT_REQUIRE_TLS",
+            "VAULT_REQUIRE_TLS must be true or false",
+        ),
+        ("BAO_SKIP_VERIFY", "BAO_SKIP_VERIFY must be true or false"),
+        (
+            "VAULT_REVOKE_TOKEN",
+            "VAULT_REVOKE_TOKEN must be true or false",
+        ),
+        (
+            "VAULT_UNWRAP_TOKEN",
+            "VAULT_UNWRAP_TOKEN must be true or false",
+        ),
+        (
+            "VAULT_IGNORE_MISSING_SECRETS",
+            "VAULT_IGNORE_MISSING_SECRETS must be true or false",
+        ),
+    ] {
+        fails(plain().env(variable, "on"), said);
+    }
+    let file = app.place.write("named.toml", "require-tls = 'on'\n");
+    let said = "require-tls in doorkey.toml must be true or false";
+    fails(plain().env("DOORKEY_CONFIG", file), said);
     let required = secure.trusting().env("DOORKEY_REQUIRE_TLS", "1");
     assert_eq!(required.ok().out(), "v\n");
     // Loopback is nobody's way; any other host is.

@@ -11,6 +11,7 @@ use crate::stores::{Answer, Found};
 use crate::words::error::{Cause, Fault};
 use crate::words::log::{self, Label};
 use crate::words::name::Name;
+use crate::words::named::ShownPath;
 use crate::words::reference::{Direct, Reference, Scoped, Target, Value};
 use crate::words::secret::Secret;
 use crate::words::shown::Shown;
@@ -143,10 +144,11 @@ pub fn unnamed(assembled: &Assembled<'_>) {
         .collect();
     let hints = Hints::default();
     for (option, name) in unnamed {
-        let shown = Shown(name);
-        let name = shown.to_string();
+        let name = Shown(name).to_string();
         let meant = hints.nearest(&name, &known, String::as_str);
         let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-        log::warning!(Ignored, variable = &shown; "--{option} {name}: there is no such variable{meant}");
+        // A value may stand where its variable's name belongs.
+        let shown = ShownPath(&name);
+        log::warning!(Ignored, variable = &Label(&shown.to_string()); "--{option} {shown}: there is no such variable{meant}");
     }
 }

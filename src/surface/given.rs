@@ -13,6 +13,7 @@ use crate::pure::environment::{lookup, value_in};
 use crate::pure::nearest::Hints;
 use crate::pure::option::{Opt, Takes};
 use crate::stores;
+use crate::words::error::Error;
 use crate::words::log;
 use crate::words::shown::Shown;
 
@@ -70,6 +71,25 @@ impl<'a> Given<'a> {
             let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
             log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
         }
+    }
+
+    /// Refuses a flag's variable that says neither yes nor no: what was meant may be the safer one.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn judge_flags(&self, leaf: &Leaf) -> Result<(), Error> {
+        let mut flags = leaf.options().filter(|option| option.takes == Takes::Flag);
+        let odd = flags.find(|option| {
+            let value = lookup(&self.variables, variable(option.id).as_bytes());
+            let fits = |value: &[u8]| value.is_empty() || is_yes(value) || is_no(value);
+            value.is_some_and(|value| !fits(value)) && self.argument(option, leaf).is_none()
+        });
+        odd.map_or(Ok(()), |option| {
+            let name = variable(option.id);
+            Err(Error::Usage(format!(
+                "{name} must be 1 or 0, or true or false"
+            )))
+        })
     }
 
     /// The names of those variables that stand for no option of any subcommand.
@@ -205,9 +225,16 @@ fn stands_for(entry: &[u8], id: &str) -> bool {
 }
 
 fn is_no(value: &[u8]) -> bool {
-    ["0", "false", "no", "off", "n", "f"]
-        .iter()
-        .any(|no| value.eq_ignore_ascii_case(no.as_bytes()))
+    is_one_of(&["0", "false", "no", "off", "n", "f"], value)
+}
+
+fn is_yes(value: &[u8]) -> bool {
+    is_one_of(&["1", "true", "yes", "on", "y", "t"], value)
+}
+
+fn is_one_of(words: &[&str], value: &[u8]) -> bool {
+    let mut words = words.iter();
+    words.any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 #[cfg(test)]

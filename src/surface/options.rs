@@ -84,6 +84,7 @@ impl Options {
         let started = options.start_log();
         logger::start(Level::INFO, Format::Text);
         started?;
+        given.judge_flags(leaf)?;
         given.warn_of_unknown(&options.values("keep-env"));
         Ok(options)
     }

@@ -97,8 +97,9 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 /// # Errors
 /// Usage, every fault in the file, or why nothing is stored.
 pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let values = read_import(options.path("file").unwrap_or_default())?;
+    // What is not needed is gone before a pipe is waited for.
     let target = Target::open(options, &mut started, false)?;
+    let values = read_import(options.path("file").unwrap_or_default())?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {

@@ -165,10 +165,8 @@ impl fmt::Display for ShownPath<'_> {
 pub fn location(text: &str) -> String {
     let (word, rest) = text.split_once(':').unwrap_or(("", text));
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let values = options.split('&').map(|one| one.split_once('='));
-    let values = values.map(|value| value.map_or("", |(_, value)| value));
     let is_fit = |part: &str| part.is_empty() || is_path(part.as_bytes());
-    match is_fit(place) && values.into_iter().all(is_fit) {
+    match is_fit(place) && options.split(['&', '=']).all(is_fit) {
         true => Shown(text.as_bytes()).to_string(),
         false => format!("{}:[store]", ShownPath(word)),
     }
@@ -303,5 +301,7 @@ mod tests {
         );
         assert_eq!(location("vault:"), "vault:");
         assert_eq!(location("age:hvs.x"), "age:[store]");
+        assert_eq!(location("vault:kv/app?kv=hvs.x"), "vault:[store]");
+        assert_eq!(location("vault:kv/app?hvs.x"), "vault:[store]");
     }
 }

@@ -2,15 +2,15 @@
 //! files are put there and removed there and nowhere else.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File, Metadata, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag};
-use nix::sys::stat::Mode;
+use nix::fcntl::{self, OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -22,6 +22,9 @@ use crate::words::named::Named;
 
 /// What a folder's group and others may have where it is for another user: to list it, at most.
 const WRITES: u32 = 0o022;
+
+/// As many links in one path as the kernel follows.
+const LINKS: usize = 40;
 
 /// What is asked of a folder.
 #[derive(Clone, Copy)]
@@ -57,16 +60,15 @@ pub struct Identity(pub [u64; 2]);
 /// # Errors
 /// Why nothing can be delivered there.
 pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
-    judge_way(path, terms)?;
-    let opened = match open(path, terms) {
-        Err(error) if is_absent(&error) => open_any(path.parent().unwrap_or(path)),
+    let (above, name) = walk(path, terms)?;
+    let opened = match open(&above, name, terms) {
+        Err(error) if is_absent(&error) => above,
         Err(error) => return Err(refused(path, terms, error)),
         Ok(place) => {
             judge(path, &place, terms)?;
-            Ok(place)
+            place
         }
     };
-    let opened = opened.map_err(|why| Error::file("write to", path.clone(), why))?;
     on_disk(path, &opened, terms)
 }
 
@@ -78,13 +80,13 @@ impl DeliveryFolder {
     /// Why nothing can be delivered there.
     pub fn open(path: &Named, terms: &Terms) -> Result<Self, Error> {
         let failed = |why| Error::file("write to", path.clone(), why);
-        judge_way(path, terms)?;
-        let made = match DirBuilder::new().mode(0o700).create(path) {
+        let (above, name) = walk(path, terms)?;
+        let made = match mkdirat(&above, name, Mode::S_IRWXU) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(failed(error)),
+            Err(Errno::EEXIST) => false,
+            Err(errno) => return Err(failed(errno.into())),
         };
-        let place = open(path, terms).map_err(|error| refused(path, terms, error))?;
+        let place = open(&above, name, terms).map_err(|error| refused(path, terms, error))?;
         if let Some(what) = judge(path, &place, terms)? {
             log::warning!(Insecure; "{path}: {what}");
         }
@@ -171,26 +173,27 @@ fn ours() -> u32 {
 }
 
 /// Opens a folder: none that a link leads to, where the files are for another user.
-fn open(path: &Path, terms: &Terms) -> io::Result<File> {
-    match terms.is_for_others() {
-        true => open_with(path, OFlag::O_NOFOLLOW),
-        false => open_any(path),
-    }
+fn open(above: &File, name: &OsStr, terms: &Terms) -> io::Result<File> {
+    let follow = match terms.is_for_others() {
+        true => OFlag::O_NOFOLLOW,
+        false => OFlag::empty(),
+    };
+    Ok(openat(above, name, FOLDER | follow, Mode::empty())?.into())
 }
 
 fn open_any(path: &Path) -> io::Result<File> {
-    open_with(path, OFlag::empty())
+    Ok(fcntl::open(path, FOLDER, Mode::empty())?.into())
 }
 
 /// To be listed it need not be, and its descriptor keeps nobody from anything but unmounting it.
-fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
-    let flags = flags | OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    Ok(fcntl::open(path, flags, Mode::empty())?.into())
-}
+const FOLDER: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_CLOEXEC);
 
 fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
     let is_link = || {
-        path.symlink_metadata()
+        let bare = path.components().as_path();
+        bare.symlink_metadata()
             .is_ok_and(|found| found.is_symlink())
     };
     match terms.is_for_others() {
@@ -213,27 +216,57 @@ fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
     Err(found(path, what.to_owned()))
 }
 
-/// Whether somebody else decides where the path leads: links on its way have to be ours, or root's.
-fn judge_way(path: &Named, terms: &Terms) -> Result<(), Error> {
-    if !terms.is_for_others() {
-        return Ok(());
-    }
-    let whose = |above: &Path| {
-        let status = above.symlink_metadata().ok()?;
-        let is_theirs = status.is_symlink() && ![0, ours()].contains(&status.uid());
-        is_theirs.then(|| (above.to_owned(), status.uid()))
+/// Opens the folder above, and says what the folder is called there: a `/` at the path's end would
+/// follow it where it is a link.
+///
+/// Where the files are for another user nobody else may decide where the path leads: links on its
+/// way have to be ours, or root's. Each step is taken from the one before, so that none is
+/// exchanged after it was looked at.
+fn walk<'p>(path: &'p Named, terms: &Terms) -> Result<(File, &'p OsStr), Error> {
+    let failed = |why| Error::file("write to", path.clone(), why);
+    let bare = path.components().as_path();
+    let (above, name) = match (bare.parent(), bare.file_name()) {
+        (Some(above), Some(name)) => (Path::new(".").join(above), name),
+        _ => (bare.to_owned(), OsStr::new(".")),
     };
-    match path.ancestors().skip(1).find_map(whose) {
-        None => Ok(()),
-        Some((link, owner)) => {
-            let link = path.with(link);
+    if !terms.is_for_others() {
+        return Ok((open_any(&above).map_err(failed)?, name));
+    }
+    let steps = |path: &Path| -> Vec<_> {
+        let steps = path.components().rev();
+        steps.map(|step| step.as_os_str().to_owned()).collect()
+    };
+    let (mut to_come, mut links) = (steps(&above), 0);
+    let (mut at, mut so_far) = (open_any(Path::new(".")).map_err(failed)?, PathBuf::new());
+    while let Some(step) = to_come.pop() {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let next = openat(&at, &*step, flags, Mode::empty());
+        let next = File::from(next.map_err(|errno| failed(errno.into()))?);
+        let status = next.metadata().map_err(failed)?;
+        if !status.is_symlink() {
+            so_far.push(step);
+            at = next;
+            continue;
+        }
+        let owner = status.uid();
+        if ![0, ours()].contains(&owner) {
+            let link = path.with(so_far.join(step));
             let what = format!(
                 "the link {link} on the way there is the user {owner}'s, who decides where it \
                  leads; name the folder by its own path"
             );
-            Err(found(path, what))
+            return Err(found(path, what));
         }
+        links += 1;
+        let target = match links > LINKS {
+            true => Err(Errno::ELOOP),
+            false => readlinkat(&next, ""),
+        };
+        let target = target.map_err(|errno| failed(errno.into()))?;
+        // An absolute one begins with the root again.
+        to_come.extend(steps(Path::new(&target)));
     }
+    Ok((at, name))
 }
 
 /// Whether others could exchange what is delivered in a folder, or have the next launch deliver

@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::fcntl::{self, OFlag};
+use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, fstatvfs, statvfs};
 
 use super::{files, process};
@@ -54,7 +56,13 @@ impl Trust {
     pub fn read_found(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
         let read = || -> io::Result<_> {
             let link = path.symlink_metadata()?;
-            let file = File::open(path)?;
+            // What is no link now may be one in a moment; and a pipe would keep us waiting.
+            let follow = match link.is_symlink() {
+                true => OFlag::empty(),
+                false => OFlag::O_NOFOLLOW,
+            };
+            let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | follow;
+            let file = File::from(fcntl::open(path, flags, Mode::empty())?);
             let mut doubt = None;
             if link.is_symlink() && !is_read_only(path.parent().unwrap_or(path))? {
                 doubt = self.doubt(&link);
@@ -62,7 +70,11 @@ impl Trust {
             if doubt.is_none() && !fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY) {
                 doubt = self.doubt(&file.metadata()?);
             }
-            Ok((files::read_all(file, limit)?, doubt))
+            match doubt {
+                Some(_) => Ok((Vec::new(), doubt)),
+                None if file.metadata()?.is_file() => Ok((files::read_all(file, limit)?, None)),
+                None => Err(Errno::EINVAL.into()),
+            }
         };
         let (text, doubt) = read().map_err(|why| Error::file("read", path, why))?;
         doubt.map_or(Ok(text), |doubt| {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Refusal, refusal};
 use super::layout::{clean, encoded};
-use super::settings::{ACCOUNT, Reader, yes_or_no};
+use super::settings::{ACCOUNT, Reader};
 use crate::stores::{credential, remote};
 use crate::words::error::{Os, Trouble};
 use crate::words::log;
@@ -56,8 +56,8 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
         Some("token") | None => given_token(reader)?,
         Some(_) => None,
     };
-    let wrapped = reader.flag("unwrap", "UNWRAP_TOKEN");
-    let wants_revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no);
+    let wrapped = reader.flag("unwrap", "UNWRAP_TOKEN")?;
+    let wants_revoked = reader.yes("REVOKE_TOKEN")?;
     let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
     let Some(given) = given else {
         let session = log_in(reader, server, revokes_ours, wrapped)?;
@@ -403,7 +403,7 @@ fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
 impl Session {
     /// Leaves the token to the workload: it is not revoked, unless that is asked for.
     pub fn hand_over(&mut self, reader: &Reader<'_>) {
-        self.revoked = reader.variable("REVOKE_TOKEN").and_then(yes_or_no) == Some(true);
+        self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
     }
 
     /// Ends the token, if it was got for this launch. A failure is no reason not to launch.

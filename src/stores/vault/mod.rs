@@ -76,6 +76,9 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let reader = Reader(context);
     let layout = Layout::new(place, &reader)?;
     reader.judge_peers()?;
+    for variable in settings::YES_OR_NO {
+        reader.yes(variable)?;
+    }
     Ok(Box::new(Vault {
         label: context.label.clone(),
         context: Arc::clone(context),
@@ -313,9 +316,8 @@ impl Store for Vault {
     }
 
     fn leaves_out_missing(&self) -> bool {
-        let ignored = self.reader();
-        let ignored = ignored.variable("IGNORE_MISSING_SECRETS");
-        ignored.and_then(settings::yes_or_no) == Some(true)
+        let ignored = self.reader().yes("IGNORE_MISSING_SECRETS");
+        matches!(ignored, Ok(Some(true)))
     }
 
     fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {

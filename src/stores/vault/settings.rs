@@ -173,6 +173,15 @@ pub const OPTIONS: &[StoreOption] = &[
     ),
 ];
 
+/// Variables that say yes or no.
+pub const YES_OR_NO: [&str; 5] = [
+    "IGNORE_MISSING_SECRETS",
+    "REQUIRE_TLS",
+    "REVOKE_TOKEN",
+    "SKIP_VERIFY",
+    "UNWRAP_TOKEN",
+];
+
 /// What the settings of a store are read from.
 pub struct Reader<'a>(pub &'a Context);
 
@@ -215,22 +224,42 @@ impl Reader<'_> {
         path.map(|path| clean(&what(), path)).transpose()
     }
 
-    /// Whether a flag is given, or its variable says yes.
-    pub fn flag(&self, id: &str, variable: &str) -> bool {
-        self.0.said(id).is_some()
-            || self.variable(variable).and_then(yes_or_no) == Some(true)
-            || self.0.configured(id).and_then(yes_or_no) == Some(true)
+    /// Whether a flag is given, or its variable or the file says yes.
+    ///
+    /// # Errors
+    /// Where one of these says neither yes nor no.
+    pub fn flag(&self, id: &str, variable: &str) -> Result<bool, Trouble> {
+        let configured = self.0.configured(id).map(|text| {
+            let name = format!("{id} in doorkey.toml");
+            yes_or_no(text).ok_or_else(|| neither(&name))
+        });
+        let said = self.0.said(id).is_some() || self.yes(variable)? == Some(true);
+        Ok(said || configured.transpose()? == Some(true))
+    }
+
+    /// What a variable says, yes or no.
+    ///
+    /// # Errors
+    /// Where that is neither: what was meant may be the safer one.
+    pub fn yes(&self, variable: &str) -> Result<Option<bool>, Trouble> {
+        let said = self.variable(variable);
+        let said = said.map(|text| yes_or_no(text).ok_or_else(|| neither(&self.full(variable))));
+        said.transpose()
     }
 
     /// A variable's path.
     pub fn path(&self, name: &str) -> Option<Named> {
         let path = self.variable(name)?;
+        Some(Named::new(self.full(name), path))
+    }
+
+    /// A variable's name with the prefix that counts.
+    fn full(&self, name: &str) -> String {
         let bao = format!("BAO_{name}");
-        let full = match self.0.variable(&bao) {
+        match self.0.variable(&bao) {
             Some(_) => bao,
             None => format!("VAULT_{name}"),
-        };
-        Some(Named::new(full, path))
+        }
     }
 
     /// How the server is reached.
@@ -302,14 +331,15 @@ impl Reader<'_> {
             let unfit = |why| Trouble::Setting(format!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
-        let unverified = self.is_unverified().then_some("VAULT_SKIP_VERIFY");
-        let required = self.flag("require-tls", "REQUIRE_TLS");
+        let unverified = self.yes("SKIP_VERIFY")? == Some(true);
+        let unverified = unverified.then_some("VAULT_SKIP_VERIFY");
+        let required = self.flag("require-tls", "REQUIRE_TLS")?;
         remote::check_way(&address, unverified, required)?;
         Ok(address)
     }
 
     fn is_unverified(&self) -> bool {
-        self.variable("SKIP_VERIFY").and_then(yes_or_no) == Some(true)
+        self.yes("SKIP_VERIFY").is_ok_and(|said| said == Some(true))
     }
 
     fn tls(&self, shared: tls::Settings) -> tls::Settings {
@@ -329,6 +359,10 @@ impl Reader<'_> {
 
 fn text(text: &str) -> Arc<Secret> {
     Arc::new(answer::secret(text))
+}
+
+fn neither(name: &str) -> Trouble {
+    Trouble::Setting(format!("{name} must be true or false"))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.
