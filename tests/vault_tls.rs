@@ -196,10 +196,6 @@ fn plain_http_is_said_or_refused() {
     );
     // A word that is neither yes nor no is not passed over.
     for (variable, said) in [
-        (
-            "VAULT_REQUIRE_TLS",
-            "VAULT_REQUIRE_TLS must be true or false",
-        ),
         ("BAO_SKIP_VERIFY", "BAO_SKIP_VERIFY must be true or false"),
         (
             "VAULT_REVOKE_TOKEN",

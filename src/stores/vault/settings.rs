@@ -174,9 +174,8 @@ pub const OPTIONS: &[StoreOption] = &[
 ];
 
 /// Variables that say yes or no.
-pub const YES_OR_NO: [&str; 5] = [
+pub const YES_OR_NO: [&str; 4] = [
     "IGNORE_MISSING_SECRETS",
-    "REQUIRE_TLS",
     "REVOKE_TOKEN",
     "SKIP_VERIFY",
     "UNWRAP_TOKEN",
