@@ -401,6 +401,17 @@ fn no_path_leads_elsewhere() {
         .write("doorkey.toml", "auth-path = \"jwt/../../../v1/sys/x\"\n");
     let run = app.nobody("run -- true").env("VAULT_AUTH_METHOD", "jwt");
     let ended = run.env("VAULT_JWT_FILE", "jwt").env("X", "secret:k").end();
+    assert!(
+        ended.err().contains("count only in a file"),
+        "{}",
+        ended.err()
+    );
+    // Nor can one that is named.
+    let run = app.nobody("run --config doorkey.toml -- true");
+    let run = run
+        .env("VAULT_AUTH_METHOD", "jwt")
+        .env("VAULT_JWT_FILE", "jwt");
+    let ended = run.env("X", "secret:k").end();
     assert!(ended.err().contains("no '..'"), "{}", ended.err());
     let asked = app.bao.requests(mark);
     assert!(

@@ -146,7 +146,7 @@ pub fn spent(location: Option<&str>, words: &BTreeSet<&str>, access: &Access) ->
 pub fn own_variables(location: Option<&str>, words: &BTreeSet<&str>) -> Vec<&'static str> {
     let all = |kind: &'static Kind| [kind.credentials, kind.variables].concat();
     let mut names: Vec<_> = used(location, words).flat_map(all).collect();
-    if !names.is_empty() {
+    if used(location, words).next().is_some() {
         let every = KINDS.iter().flat_map(|kind| kind.variables).copied();
         names.extend(every.filter(|name| name.starts_with("SECRET_INIT_")));
     }
