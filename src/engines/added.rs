@@ -128,7 +128,9 @@ fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (V
 
 /// Warns of names that options give and no variable has.
 pub fn unnamed(assembled: &Assembled<'_>) {
-    let has = |name: &[u8]| assembled.environment.value(name).is_some();
+    let variables = assembled.environment.variables();
+    let there: BTreeSet<&[u8]> = variables.map(|(_, name, _)| name).collect();
+    let has = |name: &[u8]| there.contains(name);
     let unnamed: Vec<_> = assembled
         .unnamed
         .iter()
