@@ -194,7 +194,7 @@ const OF_PEER: &str = "SECRET_INIT_";
 pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
     let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
     let mut names: Vec<_> = used(location, schemes).flat_map(own).collect();
-    if !names.is_empty() {
+    if used(location, schemes).next().is_some() {
         let every = kinds().iter().flat_map(own);
         names.extend(every.filter(|name| name.starts_with(OF_PEER)));
     }
