@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::path::Path;
 
 use support::Place;
 
@@ -138,23 +139,55 @@ fn a_team_that_shares_a_store_in_git() {
 fn every_store_has_a_row() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let (_, stores) = readme.split_once("\n## Stores\n").unwrap();
-    let (table, _) = stores.split_once("\n### ").unwrap();
+    let (table, _) = stores.split_once("\n## ").unwrap();
     for kind in doorkey::stores::KINDS {
-        let form = format!("| `{}:{}`", kind.schemes[0], kind.place);
+        let form = format!("| [`{}:{}`", kind.schemes[0], kind.place);
         assert!(table.contains(&form), "{form}");
     }
 }
 
+/// Every page of the book, by its path in `docs/src`.
+fn pages() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src");
+    let mut pages = Vec::new();
+    for below in ["", "stores/"] {
+        let entries = fs::read_dir(folder.join(below)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter(|name| name.ends_with(".md"));
+        pages.extend(names.map(|name| format!("{below}{name}")));
+    }
+    pages.sort_unstable();
+    pages
+}
+
+/// What the links of a text lead to, but for those to other sites.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let links = text.split("](").skip(1);
+    let links = links.filter_map(|link| link.split([')', '#']).next());
+    links.filter(|link| !link.is_empty() && !link.contains("://"))
+}
+
 #[test]
 fn every_page_is_in_the_summary() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src");
-    let summary = fs::read_to_string(format!("{folder}/SUMMARY.md")).unwrap();
-    let links = summary.split("](").skip(1);
-    let mut linked: Vec<_> = links.filter_map(|link| link.split(')').next()).collect();
+    let summary = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/SUMMARY.md"));
+    let summary = summary.unwrap();
+    let mut linked: Vec<_> = links(&summary).collect();
     linked.sort_unstable();
-    let pages = fs::read_dir(folder).unwrap();
-    let pages = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut pages: Vec<_> = pages.filter(|page| page != "SUMMARY.md").collect();
-    pages.sort_unstable();
+    let mut pages = pages();
+    pages.retain(|page| page != "SUMMARY.md");
     assert_eq!(linked, pages);
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = pages().into_iter().map(|page| format!("docs/src/{page}"));
+    for page in pages.chain(["README.md".to_owned()]) {
+        let path = root.join(&page);
+        let text = fs::read_to_string(&path).unwrap();
+        let broken: Vec<_> = links(&text)
+            .filter(|link| !path.with_file_name(link).exists())
+            .collect();
+        assert_eq!(broken, [""; 0], "{page}");
+    }
 }
