@@ -142,7 +142,11 @@ fn what_is_not_mistyped_but_many_is_not_compared() {
     for one in [kept, mistyped] {
         let err = one.ok().err();
         let said = |what: &str| err.lines().filter(|line| line.contains(what)).count();
-        assert_eq!((err.lines().count(), said("did you mean")), (60, 50), "{err}");
+        assert_eq!(
+            (err.lines().count(), said("did you mean")),
+            (60, 50),
+            "{err}"
+        );
     }
 }
 

@@ -97,7 +97,6 @@ pub struct Answers<'a> {
     hints: Hints,
 }
 
-
 impl<'a> Answers<'a> {
     /// No answers, yet.
     pub fn none(stores: &'a Stores, scopes: &'a Scopes) -> Self {

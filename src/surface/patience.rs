@@ -29,13 +29,7 @@ pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
     let say = move |notice| {
         let (level, event, message) = line(notice, timeout);
         if level <= least {
-            stdio::say(&logger::alone(
-                format,
-                level,
-                event,
-                "supervisor",
-                &message,
-            ));
+            stdio::say(&logger::alone(format, level, event, "supervisor", &message));
         }
     };
     Patience {
