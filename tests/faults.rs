@@ -212,7 +212,7 @@ fn is_asked(mode: &str, fault: &Fault) -> bool {
         None | Some("") => {
             let mut hasher = DefaultHasher::new();
             (mode, fault).hash(&mut hasher);
-            hasher.finish() % SAMPLE == 0
+            hasher.finish().is_multiple_of(SAMPLE)
         }
         Some("all") => true,
         Some(asked) => format!("{mode}:{call}:{number}:{error}:").starts_with(&format!("{asked}:")),
