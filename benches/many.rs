@@ -27,43 +27,61 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
+/// What a launch is given so many of.
+const KINDS: [&str; 5] = ["inherited", "in a file", "references", "--all", "files"];
+
+fn names(size: usize) -> Vec<String> {
+    (0..size).map(|at| format!("variable_{at}")).collect()
+}
+
+/// Makes a store of so many secrets, and files of as many variables.
+fn prepare(place: &Path, size: usize) -> Outcome<()> {
+    fs::create_dir_all(place.join("store"))?;
+    let [mut plain, mut references, mut files] = [const { String::new() }; 3];
+    for name in names(size) {
+        fs::write(place.join("store").join(&name), "value")?;
+        plain += &format!("{name}=value\n");
+        references += &format!("{name}=secret:{name}\n");
+        files += &format!("{name}=secret:{name}|file\n");
+    }
+    fs::write(place.join("plain"), plain)?;
+    fs::write(place.join("references"), references)?;
+    Ok(fs::write(place.join("files"), files)?)
+}
+
 /// Each kind at each size, one after the other.
 fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>> {
     let workload = copies(folder, &["true", "wait"])?;
+    for size in SIZES {
+        prepare(&folder.join(size.to_string()), size)?;
+    }
     let mut variants = Vec::new();
     for (label, program) in builds {
-        for kind in ["inherited", "in a file", "references", "--all", "files"] {
-            for size in SIZES {
-                let place = folder.join(size.to_string());
-                fs::create_dir_all(place.join("store"))?;
-                let names: Vec<String> = (0..size).map(|at| format!("variable_{at}")).collect();
-                let (mut plain, mut references) = (String::new(), String::new());
-                for name in &names {
-                    fs::write(place.join("store").join(name), "value")?;
-                    plain += &format!("{name}=value\n");
-                    let file = if kind == "files" { "|file" } else { "" };
-                    references += &format!("{name}=secret:{name}{file}\n");
+        for (kind, size) in KINDS
+            .into_iter()
+            .flat_map(|kind| SIZES.map(|size| (kind, size)))
+        {
+            let place = folder.join(size.to_string());
+            let option =
+                |option: &str, file: &str| format!("{option}{}", place.join(file).display());
+            let store = option("--store=dir:", "store");
+            let file = |file| option("--env-file=", file);
+            let options = match kind {
+                "inherited" => vec![],
+                "in a file" => vec![file("plain")],
+                "references" => vec![store, file("references")],
+                "--all" => vec![store, "--all".to_owned()],
+                _ => {
+                    let into = option("--files=", "delivered");
+                    vec![store, file("files"), into, "--allow-disk".to_owned()]
                 }
-                fs::write(place.join("plain.env"), plain)?;
-                let of = |file: &str| format!("--env-file={}", place.join(file).display());
-                let refers = format!("{}.env", kind.replace(' ', "-"));
-                fs::write(place.join(&refers), references)?;
-                let store = format!("--store=dir:{}", place.join("store").display());
-                let into = format!("--files={}", place.join("files").display());
-                let options: Vec<String> = match kind {
-                    "inherited" => vec![],
-                    "in a file" => vec![of("plain.env")],
-                    "references" => vec![store, of(&refers)],
-                    "--all" => vec![store, "--all".to_owned()],
-                    _ => vec![store, of(&refers), into, "--allow-disk".to_owned()],
-                };
-                let mut command = vec![program.as_str(), "run", "--quiet"];
-                command.extend(options.iter().map(String::as_str));
-                command.extend(["--", &workload]);
-                let own = names.iter().map(|name| format!("{name}=value"));
-                let own: Vec<String> = own.filter(|_| kind == "inherited").collect();
-                variants.push(Variant::new(&format!("{label}, {kind}"), &command, &own)?);
-            }
+            };
+            let mut command = vec![program.as_str(), "run", "--quiet"];
+            command.extend(options.iter().map(String::as_str));
+            command.extend(["--", &workload]);
+            let own = names(size).into_iter().map(|name| format!("{name}=value"));
+            let own: Vec<String> = own.filter(|_| kind == "inherited").collect();
+            variants.push(Variant::new(&format!("{label}, {kind}"), &command, &own)?);
         }
     }
     Ok(variants)

@@ -160,11 +160,13 @@ impl Delivered {
     }
 }
 
+type Removed = Result<(), Os>;
+
 /// Files whose removal stands by.
 pub struct Removal {
     delivered: Arc<Delivered>,
     /// None where none is needed, or to be had.
-    thread: Option<(Sender<()>, JoinHandle<Result<(), Os>>)>,
+    thread: Option<(Sender<()>, JoinHandle<Removed>)>,
 }
 
 impl Removal {

@@ -157,7 +157,8 @@ impl DeliveryFolder {
         for name in names {
             for name in [name, &draft::temporary(name, 0)] {
                 match unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir) {
-                    Ok(()) | Err(Errno::ENOENT) => {}
+                    // A folder is none of ours.
+                    Ok(()) | Err(Errno::ENOENT | Errno::EISDIR) => {}
                     Err(errno) => removed = Err(errno.into()),
                 }
             }
