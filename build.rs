@@ -11,7 +11,9 @@ fn main() {
     }
     let folder = env::var_os("OUT_DIR").expect("cargo sets it");
     let script = Path::new(&folder).join("no-unwinding.ld");
-    let text = "SECTIONS { /DISCARD/ : { *(.eh_frame .gcc_except_table*) } } INSERT AFTER .text;\n";
+    // What starts and ends a C program refers to its own.
+    let text = "SECTIONS { /DISCARD/ : { *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame) \
+                *(.gcc_except_table .gcc_except_table.*) } } INSERT AFTER .text;\n";
     fs::write(&script, text).expect("OUT_DIR can be written");
     // The linker is a C compiler, or itself as .ci/release has it.
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
