@@ -134,19 +134,22 @@ fn variables_that_stand_for_no_option_are_warned_of() {
 #[test]
 fn what_is_not_mistyped_but_many_is_not_compared() {
     let place = plain(&["a"]);
-    let kept: String = (0..60).map(|at| format!(" --keep-env THERE{at}")).collect();
-    let kept = run(&place, &kept).env("THERE", "1");
-    let mistyped = (0..60).fold(run(&place, ""), |run, at| {
+    let many = 3_000;
+    let kept: String = (0..many)
+        .map(|at| format!(" --keep-env THERE{at}"))
+        .collect();
+    let kept = (0..100).fold(run(&place, &kept), |run, at| {
+        run.env(&format!("THERE_{at}"), "1")
+    });
+    let mistyped = (0..many).fold(run(&place, ""), |run, at| {
         run.env(&format!("DOORKEY_PROJECT{at}"), "x")
     });
     for one in [kept, mistyped] {
         let err = one.ok().err();
-        let said = |what: &str| err.lines().filter(|line| line.contains(what)).count();
-        assert_eq!(
-            (err.lines().count(), said("did you mean")),
-            (60, 50),
-            "{err}"
-        );
+        let hints = err.lines().filter(|line| line.contains("did you mean"));
+        let hints = hints.count();
+        assert_eq!(err.lines().count(), many);
+        assert!((1..many).contains(&hints), "{hints}");
     }
 }
 

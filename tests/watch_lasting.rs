@@ -131,6 +131,13 @@ fn with_restarts_of_what_is_masked() {
     restarts(&["--mask"]);
 }
 
+/// Whether no process fetches, before and after.
+fn has_only_the_workload(watched: &Watched) -> bool {
+    let id = watched.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    children.split_whitespace().count() == 1
+}
+
 fn restarts(options: &[&str]) {
     let place = plain(&[("a", VALUES[0])]);
     let mut watched = start_with(&place, "10ms", "restart", options);
@@ -143,10 +150,12 @@ fn restarts(options: &[&str]) {
     }
     let steady = |watched: &Watched| {
         let mut held = (0, 0);
-        // The launch is over a moment after the workload has begun.
+        // The launch is over a moment after the workload has begun; a process that fetches has
+        // pipes to the supervisor.
         until("it has settled", || {
+            let alone = has_only_the_workload(watched);
             let now = (watched.descriptors(), memory(watched));
-            std::mem::replace(&mut held, now) == now
+            std::mem::replace(&mut held, now) == now && alone && has_only_the_workload(watched)
         });
         held
     };
