@@ -139,10 +139,10 @@ fn what_is_not_mistyped_but_many_is_not_compared() {
         .map(|at| format!(" --keep-env THERE{at}"))
         .collect();
     let kept = (0..100).fold(run(&place, &kept), |run, at| {
-        run.env(&format!("THERE_{at}"), "1")
+        run.env(format!("THERE_{at}"), "1")
     });
     let mistyped = (0..many).fold(run(&place, ""), |run, at| {
-        run.env(&format!("DOORKEY_PROJECT{at}"), "x")
+        run.env(format!("DOORKEY_PROJECT{at}"), "x")
     });
     for one in [kept, mistyped] {
         let err = one.ok().err();

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use support::Place;
 
@@ -190,4 +191,36 @@ fn every_link_leads_somewhere() {
             .collect();
         assert_eq!(broken, [""; 0], "{page}");
     }
+}
+
+/// `Dockerfile.example` copies what a build of the program needs, and cargo's own files name.
+#[test]
+fn the_first_stage_of_the_example_has_what_a_build_needs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let place = Place::new();
+    let file = fs::read_to_string(root.join("Dockerfile.example")).unwrap();
+    let copied = file.lines().filter_map(|line| line.strip_prefix("COPY "));
+    fs::create_dir_all(place.path("src")).unwrap();
+    for copied in copied.filter(|words| !words.starts_with("--from")) {
+        let mut words: Vec<_> = copied.split(' ').collect();
+        let to = place.path("src").join(words.pop().unwrap());
+        let mut copy = Command::new("cp");
+        copy.arg("-r").args(words).arg(to).current_dir(root);
+        assert!(copy.status().unwrap().success(), "{copied}");
+    }
+    let read = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(place.path("src"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&read.stderr);
+    assert!(read.status.success(), "{said}");
+    let metadata: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
+    let builds = |target: &serde_json::Value| target["kind"][0] == "custom-build";
+    assert_eq!(
+        targets.iter().any(builds),
+        root.join("build.rs").exists(),
+        "{targets:?}"
+    );
 }
