@@ -21,7 +21,7 @@ const NAMES: &[&[&str]] = &[
     &[
         "BASH_ENV", "ENV", "IFS", "SHELLOPTS", "BASHOPTS", "BASH_LOADABLES_PATH", "PROMPT_COMMAND",
         "PS0", "PS1", "PS2", "PS4", "CDPATH", "GLOBIGNORE", "ZDOTDIR", "FPATH", "NULLCMD",
-        "READNULLCMD", "INPUTRC",
+        "READNULLCMD", "INPUTRC", "PSModulePath",
     ],
     // Python, Perl, Ruby.
     &[
