@@ -1,11 +1,11 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
+use super::identity::Key;
 use super::{KEY, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
 use crate::words::error::{Os, Trouble};
@@ -16,7 +16,7 @@ use crate::world::files;
 ///
 /// # Errors
 /// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
+pub fn find(access: &Access) -> Result<Vec<Key>, Trouble> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -61,13 +61,11 @@ pub fn generate() -> Secret {
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Identity>, Trouble> {
+fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, Trouble> {
     let bad = |why| Trouble::BadKey(from.to_owned(), why);
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| Identity::from_str(line).ok());
+        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {

@@ -2,6 +2,7 @@
 
 mod file;
 mod git;
+mod identity;
 mod key;
 mod recipients;
 
@@ -9,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 
-use age::x25519::{Identity, Recipient};
+use age::x25519::Recipient;
 
+use self::identity::Key;
 use super::folder::{Tree, scope_folder, unwritten};
 use super::{Access, Asked, How, Opened, Recipients, Record, Store};
 use crate::words::error::{Malformed, Os, Trouble};
@@ -39,7 +41,7 @@ struct Age {
     refuses_unbound: bool,
     tree: Tree,
     access: Arc<Access>,
-    keys: OnceLock<Vec<Identity>>,
+    keys: OnceLock<Vec<Key>>,
 }
 
 /// Opens `age:PLACE`.
@@ -179,7 +181,7 @@ impl Store for Age {
 }
 
 impl Age {
-    fn keys(&self) -> &[Identity] {
+    fn keys(&self) -> &[Key] {
         self.keys.get().map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -322,7 +324,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
         made.key = path.display().to_string();
     }
     let keys = key::find(access)?;
-    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
+    let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";
