@@ -21,10 +21,11 @@
 //!    once ([`world::environ`]), overwriting the store's credentials where they stood.
 //! 3. [`engines::assemble`] puts the environment together from its sources and reads each value
 //!    by the grammar of [`words::reference`].
-//! 4. [`engines::answers`] asks the store for `db_password`, narrowest scope first
-//!    ([`pure::scope`]): the file `project/ID/db_password.age` is opened in `stores::age`, or a
-//!    member is taken from the document that `stores::vault` has fetched over [`world::http`], and
-//!    its bytes become a [`words::secret::Secret`].
+//! 4. [`engines::answers`] asks the store where `db_password` would be in each scope, the narrowest
+//!    first ([`pure::scope`]), and then for all names at once ([`stores::Store`]): the file
+//!    `project/ID/db_password.age` is opened in `stores::age`, or a member is taken from the
+//!    document that `stores::vault` has fetched over [`world::http`]. Its bytes become a
+//!    [`words::secret::Secret`].
 //! 5. [`engines::resolve`] has [`engines::fill`] copy them once more, into the `NAME=value` that
 //!    the kernel will read, for every variable or for none;
 //!    the secret, the key and every buffer on the way are wiped as they are dropped.
