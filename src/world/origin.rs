@@ -6,7 +6,7 @@
 //! put back by raw system calls just before the exec.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 
 use super::{process, signals};
 use crate::words::error::Error;
@@ -20,6 +20,8 @@ const MASK_BYTES: usize = size_of::<Mask>();
 static MASK: AtomicU64 = AtomicU64::new(0);
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILDREN_IGNORED: AtomicBool = AtomicBool::new(false);
+/// The error by which it is not known whether a signal was ignored; 0 where it is.
+static UNKNOWN: AtomicI32 = AtomicI32::new(0);
 
 // SAFETY: the section takes pointers to functions that may be called with any arguments before
 // `main`; `capture` takes none and needs nothing of Rust's runtime.
@@ -32,7 +34,9 @@ extern "C" fn capture() {
     // SAFETY: the struct is plain data, and sigaction only fills it in.
     let ignored = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut action);
+        if libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut action) == -1 {
+            is_unknown();
+        }
         action.sa_sigaction == libc::SIG_IGN
     };
     PIPE_IGNORED.store(ignored, Relaxed);
@@ -50,6 +54,12 @@ extern "C" fn capture() {
     signals::end_on_signals();
     // Whether a supervisor is to keep them is known in `main` only.
     mask(libc::SIG_BLOCK, process::ALL);
+}
+
+/// Remembers that the last call could not say how a signal is handled: taken for the default, an
+/// inherited ignore would be lost.
+pub(super) fn is_unknown() {
+    UNKNOWN.store(nix::errno::Errno::last_raw(), Relaxed);
 }
 
 /// Lets signals come as they were let when doorkey was started.
@@ -95,6 +105,11 @@ pub fn take_children() {
 /// # Errors
 /// What the system says.
 pub fn restore() -> Result<(), Error> {
+    let unknown = UNKNOWN.load(Relaxed);
+    if unknown != 0 {
+        let why = io::Error::from_raw_os_error(unknown);
+        return Err(Error::file("read", "how signals are handled", why));
+    }
     let pipe = if PIPE_IGNORED.load(Relaxed) {
         libc::SIG_IGN
     } else {

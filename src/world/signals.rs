@@ -31,8 +31,9 @@ pub fn end_on_signals() {
         // SAFETY: plain data, filled in by the first call; `end` only calls `_exit`.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(signal, std::ptr::null(), &mut action);
-            if action.sa_sigaction == libc::SIG_DFL {
+            if libc::sigaction(signal, std::ptr::null(), &mut action) == -1 {
+                origin::is_unknown();
+            } else if action.sa_sigaction == libc::SIG_DFL {
                 action.sa_sigaction = end as extern "C" fn(libc::c_int) as usize;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
             }
