@@ -1,4 +1,4 @@
-//! What the stores say: each name asked once, in the scopes in force, each single place once.
+//! The answers of the stores: each name is asked once, in the scopes in force, each single place once.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::words::name::{Level, Name, Scope};
 use crate::words::reference::{Direct, Reference, Scoped, Target};
 use crate::words::secret::Secret;
 
-/// What a reference asks. Those for names in the scopes come before those for single places.
+/// The question behind a reference. Names in scopes sort before single places.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
     /// A name, and the one level to look in where the reference says so.
@@ -23,7 +23,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// Whether it is for a single place.
+    /// True for a single place.
     pub fn is_direct(&self) -> bool {
         matches!(self, Question::Direct(_))
     }
@@ -38,7 +38,7 @@ impl From<&Reference> for Question {
     }
 }
 
-/// What stands for its value where that isn't shown.
+/// The name or place, shown instead of the value.
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,16 +48,16 @@ impl fmt::Display for Question {
     }
 }
 
-/// What asking came to.
+/// The outcome of a question.
 pub enum Answered {
     /// There is no scope of the level that it was asked of.
     NotInForce(Level),
-    /// What the store says, and the scopes that its locations are in; none of a single place.
+    /// The store's answer, and the scopes of its locations; no scope for a single place.
     Asked(Vec<Scope>, Answer),
 }
 
 impl Answered {
-    /// What was found.
+    /// The value or document, where one was found.
     pub fn found(&self) -> Option<&Found> {
         match self {
             Answered::Asked(_, Answer::Found(_, found)) => Some(found),
@@ -65,7 +65,7 @@ impl Answered {
         }
     }
 
-    /// Why nothing could be said.
+    /// The failure, where the store could not answer.
     pub fn trouble(&self) -> Option<&Trouble> {
         match self {
             Answered::Asked(_, Answer::Failed(_, trouble)) => Some(trouble),
@@ -112,7 +112,7 @@ impl<'a> Answers<'a> {
     /// Asks a store, all at once.
     ///
     /// # Errors
-    /// What keeps everything from being answered.
+    /// The errors that keep everything from being answered.
     pub fn ask(
         &mut self,
         store: &dyn Store,

@@ -135,7 +135,7 @@ fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
 /// Asks one store all that is for it.
 ///
 /// # Errors
-/// What keeps everything from being answered.
+/// The errors that keep everything from being answered.
 fn ask(
     assembled: &mut Assembled<'_>,
     store: &dyn Store,

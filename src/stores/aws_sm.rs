@@ -317,11 +317,7 @@ impl Store for SecretsManager {
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
-        Ok(Location {
-            path: self.path_in(scope)?,
-            key: Some(name.to_string()),
-            version: None,
-        })
+        Ok(Location::member(self.path_in(scope)?, name))
     }
 
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {

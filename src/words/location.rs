@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::name::Name;
+
 /// Where a value is in a store. A store makes one of a scope and a name; a direct reference is the
 /// text of one, `PATH[#KEY[#VERSION]]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +45,15 @@ const MISSING_VERSION: &str = "a version is missing";
 const UNFIT: &str = "a character that can't stand in a reference";
 
 impl Location {
+    /// The newest version of a member, by its name, in the document at a path.
+    pub fn member(path: String, name: &Name) -> Self {
+        Location {
+            path,
+            key: Some(name.to_string()),
+            version: None,
+        }
+    }
+
     /// Splits a text at its `#`.
     ///
     /// # Errors
