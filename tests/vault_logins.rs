@@ -173,7 +173,7 @@ fn what_is_refused_says_so() {
         (by("userpass"), "to log in by userpass, give VAULT_USERNAME"),
         (
             by("magic"),
-            "the auth method must be token, approle, kubernetes, jwt, userpass or cert",
+            "the auth method must be token, approle, kubernetes, jwt, userpass, cert or none",
         ),
         (
             app.nobody("run").env("VAULT_TOKEN_FILE", "nowhere"),
@@ -199,7 +199,7 @@ fn a_token_from_elsewhere_is_used_and_left_alone() {
             .env("BAO_TOKEN", first)
             .env("VAULT_TOKEN", second)
             .env("BAO_ADDR", app.bao.address())
-            .env("VAULT_ADDR", "http://127.0.0.1:1")
+            .env("VAULT_ADDR", app.bao.address())
     };
     launch(&app, both(&app.token, "wrong"));
     refused(

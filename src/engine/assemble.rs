@@ -211,7 +211,7 @@ fn listed<'v>(
     errors: &mut Vec<Error>,
 ) -> Vec<(Vec<u8>, Vec<Reference>)> {
     let mut all = Vec::new();
-    for (group, schemes) in stores::listing() {
+    for (group, mut schemes) in stores::listing() {
         let mut set = group.iter().map(|name| name.as_bytes());
         let Some((name, list)) = set.find_map(|name| Some((name, value(name)?))) else {
             continue;
@@ -219,6 +219,9 @@ fn listed<'v>(
         if is_literal(name) {
             continue;
         }
+        // A family of variables is named after the scheme that it is for.
+        let lower = name.to_ascii_lowercase();
+        schemes.sort_by_key(|scheme| !lower.starts_with(scheme.word.as_bytes()));
         match reference::documents(list, &schemes) {
             Ok(documents) if documents.is_empty() => {}
             Ok(documents) => all.push((name.to_vec(), documents)),

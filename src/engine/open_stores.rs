@@ -29,7 +29,9 @@ impl Stores {
         errors: &mut Vec<Error>,
     ) -> Self {
         let mut stores = Stores {
-            schemes_of_main: location.map(stores::schemes_of).unwrap_or_default(),
+            schemes_of_main: location
+                .map(|location| stores::schemes_of(location, access))
+                .unwrap_or_default(),
             ..Stores::default()
         };
         let mut needed = scoped;
@@ -39,7 +41,7 @@ impl Stores {
             } else if stores.others.iter().all(|(known, _)| !known.contains(word)) {
                 match stores::open_places(word, access) {
                     Ok(store) => {
-                        let schemes = stores::schemes_of(&format!("{word}:"));
+                        let schemes = stores::schemes_of(&format!("{word}:"), access);
                         stores.others.push((schemes, store));
                     }
                     Err(error) => errors.push(error),

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 use std::fmt;
+use std::sync::OnceLock;
 
 use tracing::span::EnteredSpan;
 pub use tracing::{Level, level_filters::LevelFilter};
@@ -174,6 +175,15 @@ impl Fields<'_> {
     };
 }
 
+/// What this launch is called where it asks servers, once it does.
+static LAUNCH: OnceLock<String> = OnceLock::new();
+
+/// What this launch is called: in the log's fields from here on, and in its requests. The first
+/// name that is made stays.
+pub fn launch_id(make: impl FnOnce() -> String) -> &'static str {
+    LAUNCH.get_or_init(make)
+}
+
 /// Says a line.
 pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
     macro_rules! at {
@@ -189,6 +199,7 @@ pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
                 attempt = fields.attempt,
                 elapsed_ms = fields.elapsed.map(|time| time.as_secs_f64() * 1000.0),
                 kind = fields.kind,
+                launch_id = LAUNCH.get().map(String::as_str),
                 "{message}"
             )
         };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::context::{Context, Opened};
+use super::context::{Access, Context, Opened};
 use super::{dir, remote};
 use crate::core::option::{InFile, Opt};
 use crate::model::location::{Location, Misfit};
@@ -27,6 +27,8 @@ pub struct Kind {
     pub stays: fn(&str, &[u8]) -> bool,
     /// What references to single places in it can be; `None` where there are none.
     pub direct: Option<Places>,
+    /// Whether each of its schemes is of a store of its own, by what is set.
+    pub apart: fn(&Access) -> bool,
     /// Opens the store at a place. Nothing is asked.
     pub open: fn(&str, &Arc<Context>) -> Opened,
 }
@@ -99,10 +101,20 @@ pub const NOTHING: Kind = Kind {
     variables: &[],
     stays: |_, _| false,
     direct: None,
+    apart: |_| false,
     open: dir::open,
 };
 
 impl Kind {
+    /// The schemes that stand for the same store as one of them.
+    pub fn same(&self, scheme: &str, access: &Access) -> &'static [&'static str] {
+        let at = self.schemes.iter().position(|known| *known == scheme);
+        match at {
+            Some(at) if (self.apart)(access) => &self.schemes[at..=at],
+            _ => self.schemes,
+        }
+    }
+
     /// Its variables of some uses.
     pub fn variables(&self, uses: &[Use]) -> impl Iterator<Item = &'static str> {
         let lists = self.variables.iter();

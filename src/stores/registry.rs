@@ -50,6 +50,7 @@ pub static KINDS: &[Kind] = &[
             judge_document: vault::judge_document,
             hands_over: vault::is_login,
         }),
+        apart: vault::are_two,
         open: vault::open,
     },
     Kind {
@@ -291,7 +292,8 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
     };
     let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
     own.extend(settings::in_table(kind, access)?);
-    let name = format!("{}:{after}", kind.schemes[0]);
+    let scheme = location.split(':').next().unwrap_or_default();
+    let name = format!("{}:{after}", kind.same(scheme, access)[0]);
     let context = Arc::new(Context::new(access, name, own));
     (kind.open)(place, &context).map_err(fail)
 }
@@ -306,7 +308,7 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     let Some(kind) = all.find(|kind| kind.schemes.contains(&scheme)) else {
         return Err(unnamed());
     };
-    let name = format!("{}:", kind.schemes[0]);
+    let name = format!("{}:", kind.same(scheme, access)[0]);
     let context = Arc::new(Context::new(access, name, vec![]));
     (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
 }
@@ -317,10 +319,11 @@ pub fn is_same_kind(one: &str, other: &str) -> bool {
     schemes(one) == schemes(other)
 }
 
-/// The schemes that stand for the kind of the store at `location`.
-pub fn schemes_of(location: &str) -> &'static [&'static str] {
+/// The schemes that stand for the store at `location`: those of its kind, or its own alone.
+pub fn schemes_of(location: &str, access: &Access) -> &'static [&'static str] {
+    let scheme = location.split(':').next().unwrap_or_default();
     kind(location)
-        .map(|(kind, _)| kind.schemes)
+        .map(|(kind, _)| kind.same(scheme, access))
         .unwrap_or_default()
 }
 

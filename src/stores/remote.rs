@@ -29,9 +29,15 @@ pub const VARIABLES: &[&str] = &[
 /// Of those the ones that are paths of files.
 pub const FILES: &[&str] = &["SSL_CERT_FILE"];
 
-/// The longest that one try takes where nothing else is said, and all of them where there is no
-/// deadline.
-pub const ATTEMPT: Duration = Duration::from_secs(60);
+/// The longest that all tries take where there is no deadline.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The longest that one try takes where nothing else is said; and no more than a third of what
+/// there is, so that another address, or node, is asked as well.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// What is left at the end for logging out.
+pub const LEAVING: Duration = Duration::from_millis(100);
 
 /// What differs from one store behind HTTP to the next.
 pub trait Service: Sized {
@@ -101,8 +107,12 @@ impl<S: Service> Remote<S> {
     /// # Errors
     /// What the system says.
     pub fn client(&self) -> Result<&Arc<Client>, Trouble> {
-        let deadline = || self.deadline.unwrap_or_else(|| Instant::now() + ATTEMPT);
-        let client = self.client.get_or_init(|| Client::new(deadline()));
+        let client = self.client.get_or_init(|| {
+            let now = Instant::now();
+            let deadline = self.deadline.unwrap_or(now + PATIENCE);
+            let leaving = LEAVING.min(deadline.saturating_duration_since(now) / 10);
+            Client::new(deadline.checked_sub(leaving).unwrap_or(deadline))
+        });
         client.as_ref().map_err(Trouble::clone)
     }
 
@@ -186,8 +196,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// How a server is reached where its store says nothing else.
 pub fn settings(access: &Access, address: Address) -> Settings {
+    let left = access
+        .deadline
+        .map(|deadline| deadline.saturating_duration_since(Instant::now()));
     Settings {
-        attempt: ATTEMPT,
+        attempt: ATTEMPT.min(left.unwrap_or(PATIENCE) / 3),
         tries: 0,
         proxy: proxy(access, &address),
         tls: tls::Settings {

@@ -20,6 +20,11 @@ pub fn pause(most: Duration) {
     thread::sleep(up_to(most));
 }
 
+/// A new id, as 32 hexadecimal digits.
+pub fn id() -> String {
+    format!("{:016x}{:016x}", number(), number())
+}
+
 /// A new key.
 ///
 /// # Errors

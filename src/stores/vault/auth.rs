@@ -1,7 +1,7 @@
 //! Who we are to the server, and the token that we get for it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,13 +30,13 @@ pub fn stays(name: &str, value: &[u8]) -> bool {
     name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
-/// The longest that a launch waits for a token to be revoked.
-const REVOKING: Duration = Duration::from_secs(2);
+/// The method of whoever has somebody in between who adds a token: an agent, or a proxy.
+const NOBODY: &str = "none";
 
-/// A token that can be used.
+/// What we are to the server.
 pub struct Session {
-    /// The token.
-    pub token: Arc<Secret>,
+    /// The token; none where somebody in between adds one.
+    pub token: Option<Arc<Secret>>,
     /// Whether it is revoked at the end.
     revoked: bool,
 }
@@ -54,6 +54,12 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
+        Some(NOBODY) => {
+            return Ok(Session {
+                token: None,
+                revoked: false,
+            });
+        }
         Some(_) => None,
     };
     let wrapped = reader.flag("unwrap", "UNWRAP_TOKEN")?;
@@ -76,7 +82,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
         return session(auth.get(), revokes_ours);
     }
     Ok(Session {
-        token: Arc::new(given.token),
+        token: Some(Arc::new(given.token)),
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
     })
@@ -313,7 +319,7 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         }
         "cert" => json!({"name": role}),
         _ => {
-            let known = "token, approle, kubernetes, jwt, userpass or cert";
+            let known = "token, approle, kubernetes, jwt, userpass, cert or none";
             return Err(Trouble::Setting(format!("the auth method must be {known}")));
         }
     };
@@ -387,16 +393,19 @@ fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
         client_token: &'a str,
         #[serde(borrow, default)]
         token_type: &'a str,
+        #[serde(borrow, default)]
+        accessor: Option<&'a str>,
     }
     let unusable = |_| Trouble::Unusable {
         what: "the login".to_owned(),
         why: "the answer has no token in it".to_owned(),
     };
     let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
+    // Batch tokens are kept by nobody, so that nobody can revoke one.
+    let is_batch = auth.token_type == "batch" || auth.accessor == Some("");
     Ok(Session {
-        token: Arc::new(response::secret(auth.client_token)),
-        // Batch tokens are kept by nobody, so that nobody can revoke one.
-        revoked: revoked && auth.token_type != "batch",
+        token: Some(Arc::new(response::secret(auth.client_token))),
+        revoked: revoked && !is_batch,
     })
 }
 
@@ -406,19 +415,19 @@ impl Session {
         self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
     }
 
-    /// Ends the token, if it was got for this launch. A failure is no reason not to launch.
+    /// Ends the token, if it was got for this launch. A failure is no reason not to launch, and
+    /// nobody waits for the answer for long.
     pub fn end(&self, server: &Server) {
-        if !self.revoked {
+        let Some(token) = self.token.as_ref().filter(|_| self.revoked) else {
             return;
-        }
+        };
         let began = Instant::now();
         let path = "v1/auth/token/revoke-self".to_owned();
         let request = Request {
-            headers: vec![header(&self.token)],
+            headers: vec![header(token)],
             ..Request::new(Method::POST, path)
         };
-        let deadline = server.client().deadline().min(began + REVOKING);
-        match server.ask_until(request, deadline) {
+        match server.ask_until(request, began + remote::LEAVING) {
             Ok(answer) if answer.status < 400 => {
                 let took = began.elapsed();
                 log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
@@ -431,9 +440,9 @@ impl Session {
                 );
             }
             Err(trouble) => {
-                log::warning!(
+                log::debug!(
                     NotRevoked, kind = trouble.kind();
-                    "the token is not revoked, and lives on until it expires: {trouble}"
+                    "the token is revoked, or lives on until it expires: {trouble}"
                 );
             }
         }

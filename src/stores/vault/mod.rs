@@ -31,7 +31,9 @@ use crate::model::secret::Secret;
 use crate::sys::http::{self, Method, Request, Server, Settings};
 
 pub use self::auth::stays;
-pub use self::settings::{ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES};
+pub use self::settings::{
+    ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES, are_two,
+};
 
 /// A path, and the version of what is there.
 type Place = (String, Option<String>);
@@ -155,8 +157,10 @@ impl Vault {
     /// What is at a location, when its document has been fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
         if is_login(location) {
-            let token = |session: &mut Session| copy(&session.token);
-            return Ok(Here::value(Some(self.remote.with_session(token)?)));
+            let token = |session: &mut Session| session.token.as_ref().map(|token| copy(token));
+            let none = || Trouble::Setting("with --auth none there is no token".to_owned());
+            let token = self.remote.with_session(token)?.ok_or_else(none)?;
+            return Ok(Here::value(Some(token)));
         }
         let known = self.known();
         let place = (location.path.clone(), location.version.clone());
@@ -264,7 +268,7 @@ impl Service for Who {
         _: (&(), &Server),
         request: &mut Request,
     ) -> Result<(), Trouble> {
-        request.headers.push(header(&session.token));
+        request.headers.extend(session.token.as_ref().map(header));
         Ok(())
     }
 

@@ -72,8 +72,8 @@ impl Reader<'_> {
     pub fn judge_peers(&self) -> Result<(), Trouble> {
         let is_set = |value: &&str| yes_or_no(value) != Some(false);
         let full = |name: &str| {
-            let both = ["BAO", "VAULT"].map(|prefix| format!("{prefix}_{name}"));
-            let mut both = both.into_iter();
+            let both = self.prefixes().iter();
+            let mut both = both.map(|prefix| format!("{prefix}_{name}"));
             both.find(|full| self.0.variable(full).is_some())
         };
         let faults = DECIDING.iter().filter_map(|(name, instead)| {

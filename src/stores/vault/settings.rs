@@ -6,12 +6,14 @@ use super::paths::clean;
 use super::response;
 use crate::core::option::{InFile, flag, value};
 use crate::model::error::Trouble;
+use crate::model::log;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
-use crate::stores::{Context, StoreOption, remote};
+use crate::stores::{Access, Context, Origin, StoreOption, remote};
 use crate::sys::duration;
 use crate::sys::http::tls::{self, Pem};
 use crate::sys::http::{self, Address};
+use crate::sys::random;
 
 /// Names with both prefixes, the one that wins first; after a semicolon those without.
 macro_rules! both {
@@ -184,11 +186,33 @@ pub const YES_OR_NO: [&str; 4] = [
 /// What the settings of a store are read from.
 pub struct Reader<'a>(pub &'a Context);
 
+/// Whether `vault:` and `bao:` are two servers: each family of variables names another address, and
+/// no option one for both.
+pub fn are_two(access: &Access) -> bool {
+    let mut said = access.settings.iter();
+    if said.any(|setting| setting.id == "address" && setting.origin == Origin::Said) {
+        return false;
+    }
+    let addresses = ["BAO_ADDR", "VAULT_ADDR"].map(|name| remote::text(access, name));
+    matches!(addresses, [Some(bao), Some(vault)] if bao.trim_end_matches('/') != vault.trim_end_matches('/'))
+}
+
 impl Reader<'_> {
+    /// The prefixes of the variables that count, the one that wins first.
+    pub fn prefixes(&self) -> &'static [&'static str] {
+        match self.0.location.starts_with("bao:") {
+            _ if !are_two(self.0) => &["BAO", "VAULT"],
+            true => &["BAO"],
+            false => &["VAULT"],
+        }
+    }
+
     /// A variable's value by its name without the prefix. One with the prefix `BAO_` hides the
-    /// other even where it is empty; an empty one is none.
+    /// other even where it is empty; an empty one is none. Where `vault:` and `bao:` are two
+    /// servers each has its own family.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        let bytes = ["BAO", "VAULT"]
+        let bytes = self
+            .prefixes()
             .iter()
             .find_map(|prefix| self.0.variable(&format!("{prefix}_{name}")))?;
         str::from_utf8(bytes).ok().filter(|value| !value.is_empty())
@@ -196,7 +220,7 @@ impl Reader<'_> {
 
     /// The same of a secret one.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
-        let found = ["BAO", "VAULT"].iter().find_map(|prefix| {
+        let found = self.prefixes().iter().find_map(|prefix| {
             let wanted = format!("{prefix}_{name}");
             let mut all = self.0.credentials.iter();
             all.find(|(known, _)| *known == wanted)
@@ -255,9 +279,11 @@ impl Reader<'_> {
     /// A variable's name with the prefix that counts.
     fn full(&self, name: &str) -> String {
         let bao = format!("BAO_{name}");
+        let is_only = self.prefixes() == ["BAO"];
         match self.0.variable(&bao) {
-            Some(_) => bao,
-            None => format!("VAULT_{name}"),
+            None if !is_only => format!("VAULT_{name}"),
+            _ if self.prefixes() == ["VAULT"] => format!("VAULT_{name}"),
+            _ => bao,
         }
     }
 
@@ -267,7 +293,10 @@ impl Reader<'_> {
     /// What is missing or can't be used.
     pub fn http(&self) -> Result<http::Settings, Trouble> {
         let shared = remote::settings(self.0, self.address()?);
-        let mut headers = vec![("X-Vault-Request", text("true"))];
+        let mut headers = vec![
+            ("X-Vault-Request", text("true")),
+            ("X-Correlation-Id", text(log::launch_id(random::id))),
+        ];
         if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
             headers.push(("X-Vault-Namespace", text(namespace)));
         }

@@ -9,6 +9,7 @@ use super::names::Names;
 use crate::model::named::ShownPath;
 
 /// The address of a server: `http://`, `https://` or `unix://`.
+#[derive(Clone)]
 pub struct Address {
     /// As it was given, with a slash at its end.
     base: Url,
@@ -131,14 +132,15 @@ impl Address {
         }
     }
 
-    /// Sets up how names are resolved and what is connected to.
-    pub(super) fn configure(&self, builder: ClientBuilder) -> ClientBuilder {
+    /// Sets up how names are resolved and what is connected to; `turn` is the place, in a name's
+    /// addresses, of the one that is tried first.
+    pub(super) fn configure(&self, builder: ClientBuilder, turn: usize) -> ClientBuilder {
         if let Some(socket) = &self.socket {
             return builder.unix_socket(socket.as_str());
         }
         let other = self.target.host_str() != self.base.host_str();
         let always = other.then(|| self.host().trim_matches(['[', ']']).to_owned());
-        let builder = builder.dns_resolver(Arc::new(Names { always }));
+        let builder = builder.dns_resolver(Arc::new(Names { always, turn }));
         if other {
             return builder;
         }

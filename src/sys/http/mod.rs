@@ -6,6 +6,7 @@
 //! its own, which nobody waits for.
 
 mod address;
+mod backoff;
 mod failure;
 mod first_connection;
 mod message;
@@ -191,28 +192,34 @@ impl Server {
     pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, Trouble> {
         let unfit = |what: &str| Trouble::Setting(what.to_owned());
         let gate = Arc::new(Gate::default());
-        let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .connect_timeout(CONNECTING)
-            .connector_layer(Opening(Arc::clone(&gate)))
-            .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
-        if let Some(Proxy { url, except }) = &settings.proxy {
+        let tls = tls::config(&settings.tls, settings.address.is_plain())?;
+        let proxy = settings.proxy.as_ref().map(|Proxy { url, except }| {
             let url = std::str::from_utf8(url.expose()).ok();
             let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
             let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
             let except = reqwest::NoProxy::from_string(&format!("{NEAR},{except}"));
-            builder = builder.proxy(proxy.no_proxy(except));
-        }
-        builder = settings.address.configure(builder);
-        let http = builder
-            .build()
-            .map_err(|_| unfit("the HTTP client can't be set up"))?;
+            Ok::<_, Trouble>(proxy.no_proxy(except))
+        });
+        let proxy = proxy.transpose()?;
+        let (opening, address) = (Opening(Arc::clone(&gate)), settings.address.clone());
+        let make = move |made| {
+            let mut builder = reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .no_proxy()
+                .connect_timeout(CONNECTING)
+                .connector_layer(opening.clone())
+                .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
+            if let Some(proxy) = &proxy {
+                builder = builder.proxy(proxy.clone());
+            }
+            address.configure(builder, made).build().ok()
+        };
+        let exchange = Exchange::new(Box::new(make), settings, gate);
         Ok(Server {
-            exchange: Arc::new(Exchange::new(http, settings, gate)),
+            exchange: Arc::new(exchange.ok_or_else(|| unfit("the HTTP client can't be set up"))?),
             client: Arc::clone(client),
         })
     }

@@ -12,11 +12,13 @@ use tokio::sync::oneshot;
 pub(super) struct Names {
     /// The host that is found whatever the name, if any.
     pub(super) always: Option<String>,
+    /// The place of the address that is tried first, counted round and round.
+    pub(super) turn: usize,
 }
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let always = self.always.clone();
+        let (always, turn) = (self.always.clone(), self.turn);
         let host = always.unwrap_or_else(|| name.as_str().to_owned());
         Box::pin(async move {
             let (sender, receiver) = oneshot::channel();
@@ -27,7 +29,10 @@ impl Resolve for Names {
                 Ok(_) => receiver.await?,
                 Err(_) => addresses(&host),
             };
-            Ok(Box::new(found?.into_iter()) as Addrs)
+            let mut found = found?;
+            let first = turn.checked_rem(found.len()).unwrap_or_default();
+            found.rotate_left(first);
+            Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
 }

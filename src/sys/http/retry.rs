@@ -1,52 +1,61 @@
 //! One request, until it has an answer or there is no more time.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Response, Url};
-use tokio::time::{sleep, timeout};
+use reqwest::{Response, Url, Version};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::address::{Address, is_same};
+use super::backoff::{Backoff, Record, SHORTEST};
 use super::failure::{Failure, failure};
 use super::first_connection::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
 use crate::model::error::Trouble;
 use crate::model::log;
 use crate::model::secret::Secret;
-use crate::sys::random;
-
-/// The first pause is at most this long; each further one at most twice as long as the last.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
-
-/// In less time than this nothing is tried any more.
-const SHORTEST: Duration = Duration::from_millis(10);
 
 /// More redirects than these lead nowhere.
 const MOST_REDIRECTS: usize = 5;
+
+/// As many requests at once have a connection each at most, where one does not take them all.
+const MOST_CONNECTIONS: usize = 8;
 
 /// Answers are not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
 /// All that a request needs.
 pub struct Exchange {
-    http: reqwest::Client,
+    http: Mutex<reqwest::Client>,
+    /// Makes a client whose connections are new; it is told how many were made before.
+    make: Make,
+    made: AtomicUsize,
     settings: Settings,
     /// What requests wait at for the first connection.
     pub gate: Arc<Gate>,
-    /// What the last try that failed came to.
-    last: Mutex<String>,
+    backoff: Backoff,
+    /// How many requests may be on their way, until it is known that one connection takes them all.
+    room: Semaphore,
 }
 
+/// What makes a client; it is told how many were made before.
+pub type Make = Box<dyn Fn(usize) -> Option<reqwest::Client> + Send + Sync>;
+
 impl Exchange {
-    pub fn new(http: reqwest::Client, settings: Settings, gate: Arc<Gate>) -> Self {
-        Exchange {
-            http,
+    /// `None` where no client can be made.
+    pub fn new(make: Make, settings: Settings, gate: Arc<Gate>) -> Option<Self> {
+        Some(Exchange {
+            http: Mutex::new(make(0)?),
+            make,
+            made: AtomicUsize::new(1),
             settings,
             gate,
-            last: Mutex::default(),
-        }
+            backoff: Backoff::default(),
+            room: Semaphore::new(MOST_CONNECTIONS),
+        })
     }
 
     pub fn address(&self) -> &Address {
@@ -55,11 +64,24 @@ impl Exchange {
 
     /// What a person at the terminal is told that we wait for.
     pub fn waiting(&self) -> String {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let address = self.settings.address.shown("");
-        match last.as_str() {
-            "" => address,
-            last => format!("{address} ({last})"),
+        match self.backoff.last() {
+            None => address,
+            Some(last) => format!("{address} ({last})"),
+        }
+    }
+
+    fn http(&self) -> reqwest::Client {
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        http.clone()
+    }
+
+    /// Leaves connections that have gone silent: the next one is new, and to another address where
+    /// the name has several.
+    fn leave_connections(&self) {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        if let Some(new) = (self.make)(made) {
+            *self.http.lock().unwrap_or_else(PoisonError::into_inner) = new;
         }
     }
 
@@ -70,44 +92,53 @@ impl Exchange {
     pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
         let shown = self.settings.address.shown(&request.path);
         let what = format!("{} {shown}", request.method);
-        let began = Instant::now();
-        let mut tries = 0;
+        let mut own = Record::new(&what);
+        let mut turn = None;
+        let limits = (deadline, self.settings.tries);
         loop {
-            tries += 1;
+            turn = self.backoff.wait(turn, &own, limits).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(room) = timeout(left, self.room.acquire()).await else {
+                return Err(self.backoff.fault(&own));
+            };
             let left = deadline.saturating_duration_since(Instant::now());
             let attempt = timeout(left.min(self.settings.attempt), self.attempt(&request));
-            let (last, undone, at_least) = match attempt.await {
-                Err(_) if self.gate.is_open() => ("no answer in time".to_owned(), false, None),
-                Err(_) => ("no connection in time".to_owned(), true, None),
+            let (last, is_answer, undone, at_least) = match attempt.await {
+                Err(_) if self.gate.is_open() => {
+                    self.leave_connections();
+                    ("no answer in time".to_owned(), false, false, None)
+                }
+                Err(_) => ("no connection in time".to_owned(), false, true, None),
                 Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
-                Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
+                Ok(Err(Failure::Passing { why, unsent })) => (why, false, unsent, None),
                 Ok(Ok(answer)) => match (self.settings.verdict)(&answer) {
-                    Verdict::Counts => return Ok(answer),
+                    Verdict::Counts => {
+                        self.backoff.recovered();
+                        return Ok(answer);
+                    }
                     Verdict::Passing { why, undone } => {
                         let status = answer.status;
                         let why = match why {
                             Some(why) => format!("status {status}: {why}"),
                             None => format!("status {status}"),
                         };
-                        (why, undone, answer.retry_after())
+                        (why, true, undone, answer.retry_after())
                     }
                 },
             };
-            log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
+            drop(room);
             let left = deadline.saturating_duration_since(Instant::now());
-            let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
+            let outcome = (last.as_str(), is_answer);
+            let pauses = (at_least, left / 2);
+            let pause = self
+                .backoff
+                .failed(&mut own, outcome, turn.is_some(), pauses);
+            let tries = own.tries();
+            log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
-                let within = began.elapsed().as_millis();
-                return Err(Trouble::Unreached {
-                    what,
-                    tries,
-                    within,
-                    last,
-                });
+                return Err(self.backoff.fault(&own));
             }
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
-            sleep(pause).await;
         }
     }
 
@@ -121,6 +152,9 @@ impl Exchange {
             .ok_or_else(|| bad("the address is no URL"))?;
         for _ in 0..=MOST_REDIRECTS {
             let mut response = self.send(request, url.clone()).await?;
+            if response.version() == Version::HTTP_2 {
+                self.room.close();
+            }
             let status = response.status().as_u16();
             let keeps_method = matches!(status, 307 | 308);
             if keeps_method || matches!(status, 301..=303) {
@@ -144,7 +178,7 @@ impl Exchange {
     }
 
     async fn send(&self, request: &Request, url: Url) -> Result<Response, Failure> {
-        let mut builder = self.http.request(request.method.clone(), url);
+        let mut builder = self.http().request(request.method.clone(), url);
         for (name, value) in self.settings.headers.iter().chain(&request.headers) {
             let mut value = HeaderValue::from_bytes(value.expose())
                 .map_err(|_| Failure::Final(format!("the value for {name} fits no header")))?;
@@ -196,7 +230,7 @@ impl Exchange {
     async fn leader(&self) -> Option<String> {
         let leader = self.settings.leader.as_ref()?;
         let asked = self.settings.address.url(leader.path)?;
-        let mut response = self.http.get(asked).send().await.ok()?;
+        let mut response = self.http().get(asked).send().await.ok()?;
         let body = self.read(&mut response).await.ok()?;
         let leader = (leader.read)(body.expose())?;
         let url = Url::parse(&leader).ok();
@@ -225,13 +259,4 @@ impl Exchange {
     fn failure(&self, error: &reqwest::Error) -> Failure {
         failure(error, &self.settings)
     }
-}
-
-/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
-/// fleet does not come back all at once.
-fn pause(tries: u32) -> Duration {
-    let most = PAUSE
-        .saturating_mul(1 << tries.saturating_sub(1).min(16))
-        .min(LONGEST_PAUSE);
-    random::up_to(most)
 }

@@ -1,0 +1,234 @@
+//! One backoff for all requests of a launch to a server: while it fails one of them tries, and the
+//! others wait. A request that backs off by itself would make many launches a flood.
+
+use std::sync::{Mutex as Plain, MutexGuard as PlainGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{sleep, timeout};
+
+use crate::model::error::Trouble;
+use crate::sys::random;
+
+/// The first pause is at most this long; each further one at most twice as long as the last.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// In less time than this nothing is tried any more.
+pub const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What tries have come to.
+#[derive(Clone)]
+pub struct Record {
+    began: Instant,
+    tries: u32,
+    /// What was asked last: method and address.
+    what: String,
+    /// Each outcome, whether it is a complete answer, and how often it was seen; the last at the
+    /// end.
+    seen: Vec<(String, bool, u32)>,
+}
+
+impl Record {
+    /// Nothing was tried yet.
+    pub fn new(what: &str) -> Self {
+        Record {
+            began: Instant::now(),
+            tries: 0,
+            what: what.to_owned(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// How often something was tried.
+    pub fn tries(&self) -> u32 {
+        self.tries
+    }
+
+    fn add(&mut self, why: &str, is_answer: bool) {
+        self.tries += 1;
+        let known = self.seen.iter().position(|(known, ..)| known == why);
+        let times = known.map_or(0, |at| self.seen.remove(at).2);
+        self.seen.push((why.to_owned(), is_answer, times + 1));
+    }
+
+    /// The last complete answer, or else what came last; with several kinds how often each was
+    /// seen.
+    fn outcome(&self) -> String {
+        let answer = self.seen.iter().rposition(|(_, is_answer, _)| *is_answer);
+        let last = answer.or(self.seen.len().checked_sub(1));
+        let Some(last) = last else {
+            return "nothing was sent".to_owned();
+        };
+        let (why, _, times) = &self.seen[last];
+        let others = self.seen.iter().enumerate();
+        let others = others.filter(|(at, _)| *at != last);
+        let others = others.map(|(_, (why, _, times))| format!("; {} {why}", count(*times)));
+        match others.collect::<String>() {
+            none if none.is_empty() => why.clone(),
+            others => format!("{why} ({}{others})", count(*times)),
+        }
+    }
+
+    /// The fault that comes of them.
+    fn fault(&self) -> Trouble {
+        Trouble::Unreached {
+            what: self.what.clone(),
+            tries: self.tries,
+            within: self.began.elapsed().as_millis(),
+            last: self.outcome(),
+        }
+    }
+}
+
+fn count(times: u32) -> String {
+    match times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    }
+}
+
+/// How a server does.
+#[derive(Default)]
+pub struct Backoff {
+    state: Plain<State>,
+    /// Held by the request that tries while it fails.
+    turn: Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was tried since it fails; `None` while it doesn't.
+    failing: Option<Record>,
+    /// How many pauses were made since then.
+    pauses: u32,
+    /// When it is asked again.
+    until: Option<Instant>,
+}
+
+/// The right to try while the server fails.
+pub type Turn<'a> = MutexGuard<'a, ()>;
+
+impl Backoff {
+    fn state(&self) -> PlainGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one may try: at once where the server does not fail, else alone, after the
+    /// pause. `held` is what one has already.
+    ///
+    /// # Errors
+    /// There is no time, or no try, left.
+    pub async fn wait<'a>(
+        &'a self,
+        held: Option<Turn<'a>>,
+        own: &Record,
+        (deadline, most): (Instant, u32),
+    ) -> Result<Option<Turn<'a>>, Trouble> {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        if self.state().failing.is_none() {
+            return Ok(None);
+        }
+        let turn = match held {
+            Some(turn) => turn,
+            None => timeout(left(), self.turn.lock())
+                .await
+                .map_err(|_| self.fault(own))?,
+        };
+        let (tries, until) = {
+            let state = self.state();
+            let Some(failing) = &state.failing else {
+                return Ok(None);
+            };
+            (failing.tries, state.until)
+        };
+        let pause = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let pause = pause.unwrap_or_default();
+        let is_over = pause >= left() || left() < SHORTEST;
+        if is_over || (most != 0 && tries >= most) {
+            return Err(self.fault(own));
+        }
+        sleep(pause).await;
+        Ok(Some(turn))
+    }
+
+    /// A try has failed: the next one is after a pause, of which this is the longest. `at_least` is
+    /// what the server asks for.
+    pub fn failed(
+        &self,
+        own: &mut Record,
+        (why, is_answer): (&str, bool),
+        holds_turn: bool,
+        (at_least, longest): (Option<Duration>, Duration),
+    ) -> Duration {
+        own.add(why, is_answer);
+        let mut state = self.state();
+        if state.failing.is_none() || holds_turn {
+            state.pauses += 1;
+        }
+        let failing = state.failing.get_or_insert_with(|| Record {
+            began: own.began,
+            ..Record::new("")
+        });
+        failing.what.clone_from(&own.what);
+        failing.add(why, is_answer);
+        let pause = pause(state.pauses).min(longest);
+        let pause = pause.max(at_least.unwrap_or_default());
+        let until = Instant::now().checked_add(pause);
+        state.until = state.until.max(until);
+        pause
+    }
+
+    /// An answer has come that counts.
+    pub fn recovered(&self) {
+        *self.state() = State::default();
+    }
+
+    /// What a person at the terminal is told of the last try that failed.
+    pub fn last(&self) -> Option<String> {
+        let state = self.state();
+        let last = state.failing.as_ref()?.seen.last();
+        last.map(|(why, ..)| why.clone())
+    }
+
+    /// The fault of a request that gives up: what it has tried itself, or all together have.
+    pub fn fault(&self, own: &Record) -> Trouble {
+        let state = self.state();
+        match &state.failing {
+            Some(all) if all.tries > own.tries => all.fault(),
+            _ => own.fault(),
+        }
+    }
+}
+
+/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
+/// fleet does not come back all at once.
+fn pause(number: u32) -> Duration {
+    let most = PAUSE
+        .saturating_mul(1 << number.saturating_sub(1).min(16))
+        .min(LONGEST_PAUSE);
+    random::up_to(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Record;
+
+    #[test]
+    fn the_last_answer_is_said_with_how_often_each_was_seen() {
+        let mut record = Record::new("GET x");
+        assert_eq!(record.outcome(), "nothing was sent");
+        for _ in 0..3 {
+            record.add("status 503", true);
+        }
+        assert_eq!(record.outcome(), "status 503");
+        record.add("no answer in time", false);
+        record.add("connection refused", false);
+        record.add("no answer in time", false);
+        assert_eq!(
+            record.outcome(),
+            "status 503 (3 times; once connection refused; 2 times no answer in time)"
+        );
+        assert_eq!(record.tries(), 6);
+    }
+}
