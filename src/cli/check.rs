@@ -23,7 +23,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
     let depth = if options.flag("names") {
         Depth::Names
     } else {
-        Depth::Values
+        Depth::Look
     };
     super::run::resolved(options, &mut started, depth, |mut resolved, _| {
         let rows = check::check(&mut resolved);
@@ -35,7 +35,7 @@ pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error>
         if !resolved.errors.is_empty() {
             return Err(Error::all(resolved.errors));
         }
-        if depth == Depth::Values {
+        if depth == Depth::Look {
             let (environment, ..) = resolved.fill(|_, _| ())?;
             launch::seal(environment, &[])?;
         }

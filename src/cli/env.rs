@@ -14,7 +14,7 @@ use crate::sys::environ::Started;
 /// As `run`.
 pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
     let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
-    let shown = super::run::resolved(options, &mut started, Depth::Values, |resolved, used| {
+    let shown = super::run::resolved(options, &mut started, Depth::Look, |resolved, used| {
         show(resolved, &used.credentials)
     })?;
     super::print(&shown)

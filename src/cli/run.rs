@@ -11,6 +11,7 @@ use super::{logger, process_options, refresh};
 use crate::engine::assemble::{Assembled, Sources, assemble};
 use crate::engine::delivered::Removal;
 use crate::engine::launch;
+use crate::engine::leases::{self, Lent};
 use crate::engine::open_stores::Stores;
 use crate::engine::resolve::{self, Resolved, Summary};
 use crate::engine::secret_files::Files;
@@ -40,11 +41,12 @@ pub fn run(
     let deadline = start_deadline(&options, 125, NOTHING_EXECUTED)?;
     let mut attributes = process_options::prepare(&options, supervised.as_mut(), &mut started)?;
     let command = options.command();
-    let ((environment, deliveries, summary), used) =
+    let ((environment, deliveries, summary), used, lent) =
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
+            let lent = Lent::of(&resolved);
             let (masks, watches) = (options.flag("mask"), options.value("watch").is_some());
             let Some(supervised) = supervised.as_mut().filter(|_| masks || watches) else {
-                return Ok((resolved.fill(|_, _| ())?, used));
+                return Ok((resolved.fill(|_, _| ())?, used, lent));
             };
             let (mut digests, mut sought) = (Vec::new(), Sought::default());
             if masks {
@@ -65,11 +67,12 @@ pub fn run(
                 let needles = sought.needles(&options, supervised)?;
                 supervised.arm(&needles);
             }
-            Ok((filled, used))
+            Ok((filled, used, lent))
         })?;
     let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
+    say_lent(&lent);
     let files_owner = options.value("files-owner").is_some();
     drop(options);
     attributes.files = deliveries.paths();
@@ -214,6 +217,24 @@ pub fn deadline_for(options: &Options, code: u8, outcome: &str) -> Result<Deadli
     let message = logger::error("timeout", &message);
     let deadline = signals::deadline(timeout, message, code);
     deadline.map_err(|error| Error::file("start", "a timer", error))
+}
+
+/// One line where something is lent: what, and for how long.
+fn say_lent(lent: &Lent) {
+    let Some((time, by_token)) = lent.shortest() else {
+        return;
+    };
+    let names = lent.variables.join(", ");
+    let time = leases::shown(time);
+    let why = if by_token {
+        ", as the token ends then"
+    } else {
+        ""
+    };
+    log::info!(
+        Leased, variable = &Label(&names);
+        "lent: {names}, the shortest for {time}{why}; nothing renews it without --init"
+    );
 }
 
 /// One line: how many references, from which scopes and store, in what time. Without references

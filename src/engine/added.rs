@@ -14,7 +14,7 @@ use crate::model::name::Name;
 use crate::model::named::ShownPath;
 use crate::model::reference::{Direct, Reference, Scoped, Target, Value};
 use crate::model::secret::Secret;
-use crate::stores::{Answer, Found};
+use crate::stores::{Answer, Found, Lease};
 
 /// Adds secrets in force under their own names.
 pub fn names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
@@ -46,10 +46,11 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
             }
         }
         let mut targets = Vec::with_capacity(members.len());
-        for (name, (place, value)) in members {
+        for (name, (place, value, lease)) in members {
             let found = Found {
                 value: Some(value),
-                ..Found::default()
+                members: vec![],
+                lease,
             };
             let answered = Answered::Asked(vec![], Answer::Found(0, found));
             answers
@@ -65,8 +66,8 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
     }
 }
 
-/// A member's name, its own place, and its value.
-type Member = (String, (Direct, Secret));
+/// A member's name, its own place, its value, and what that is lent by.
+type Member = (String, (Direct, Secret, Option<Lease>));
 
 /// A document's members, each with its own place; none where it is missing and may be, or was not
 /// asked for.
@@ -83,7 +84,7 @@ fn found(reference: &Reference, answers: &Answers<'_>) -> Result<Vec<Member>, Ca
         let mut place = document.clone();
         place.location.key = Some(key.clone());
         let value = Secret::new(value.expose().to_vec());
-        (key.clone(), (place, value))
+        (key.clone(), (place, value, found.lease.clone()))
     };
     Ok(found.members.iter().map(member).collect())
 }

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::leases;
 use super::lookup::{Answered, Answers, Question};
 use crate::core::scope::Scopes;
 use crate::model::error::{Error, Os, Trouble};
@@ -94,6 +95,11 @@ impl Cache {
     /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
     /// not to launch.
     pub fn keep(&self, bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) {
+        if leases::any(answers) {
+            // What is lent may be over when it is needed, and is nobody else's.
+            let why = "some of the values are lent";
+            return log::warning!(Cache; "the cache {} is not written: {why}", self.file);
+        }
         let Some(kept) = kept(bound, answers, asked) else {
             return;
         };

@@ -21,7 +21,7 @@ pub struct Row {
     pub shadows: Vec<Scope>,
     /// Bytes that the reference gives, where values were read.
     pub size: Option<usize>,
-    /// One word: `ok`, `default`, `absent`, or what is wrong.
+    /// One word: `ok`, `leased`, `default`, `absent`, or what is wrong.
     pub status: &'static str,
 }
 
@@ -70,6 +70,7 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
                     row.size = Some(value.len());
                     row.status = "ok";
                 }
+                Ok(Some(substitute::Piece::Lent(_))) => row.status = "leased",
                 Ok(Some(_)) => row.status = "default",
                 Ok(None) if row.scope.is_none() => row.status = "absent",
                 Ok(None) => {}

@@ -8,6 +8,7 @@ pub mod check;
 pub mod delivered;
 pub mod join;
 pub mod launch;
+pub mod leases;
 pub mod lookup;
 pub mod open_stores;
 pub mod render;

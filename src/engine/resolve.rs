@@ -84,7 +84,7 @@ pub fn resolve<'a, 'e>(
 ) -> Resolved<'a, 'e> {
     let _phase = log::begin(Phase::Fetch);
     let mut answers = Answers::none(stores, scopes);
-    let asks = depth == Depth::Values && stores.all().next().is_some();
+    let asks = matches!(depth, Depth::Values | Depth::Look) && stores.all().next().is_some();
     let asked = questions(&assembled);
     let cache = cache.filter(|_| asks).map(|cache| {
         let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();

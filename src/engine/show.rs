@@ -57,7 +57,7 @@ pub fn show(resolved: Resolved<'_, '_>, credentials: &[&str]) -> Result<Vec<u8>,
 fn show_piece(piece: &Piece<'_>, hidden: &Hidden<'_>) -> Vec<u8> {
     match piece {
         Piece::Text(text) => hidden.masked(text),
-        Piece::Secret(label, _) => placeholder(label),
+        Piece::Secret(label, _) | Piece::Lent(label) => placeholder(label),
         Piece::File(path, ..) => path.clone(),
     }
 }

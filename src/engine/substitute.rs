@@ -17,6 +17,8 @@ pub enum Piece<'a> {
     Text(&'a [u8]),
     /// What a reference gave, and what stands for it where it isn't shown.
     Secret(String, Cow<'a, [u8]>),
+    /// What was not read, as something would be made for it; what stands for it.
+    Lent(String),
     /// The path of the file that what a reference gave is delivered in, and that.
     File(Vec<u8>, String, Cow<'a, [u8]>),
 }
@@ -27,6 +29,7 @@ impl Piece<'_> {
         match self {
             Piece::Text(text) => text,
             Piece::Secret(_, value) => value,
+            Piece::Lent(_) => b"",
             Piece::File(path, _, _) => path,
         }
     }
@@ -34,7 +37,7 @@ impl Piece<'_> {
     /// The secret in it, after what stands for it where it isn't shown.
     pub fn secret(&self) -> Option<(&str, &[u8])> {
         match self {
-            Piece::Text(_) => None,
+            Piece::Text(_) | Piece::Lent(_) => None,
             Piece::Secret(label, value) | Piece::File(_, label, value) => Some((label, value)),
         }
     }
@@ -102,9 +105,10 @@ pub fn piece<'a>(
     };
     match answer {
         Answer::Found(at, found) => {
-            // Where only names were asked for there is nothing to fill in.
             let Some(value) = &found.value else {
-                return Ok(None);
+                // Where only names were asked for there is nothing to fill in.
+                let lease = found.lease.as_ref();
+                return Ok(lease.map(|_| Piece::Lent(reference.label())));
             };
             let from = || match target {
                 Target::Scoped(_) => scopes.get(*at).map(Scope::to_string).unwrap_or_default(),

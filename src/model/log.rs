@@ -95,6 +95,8 @@ words! {
         Ignored = "ignored",
         /// Others can read along, or be the server.
         Insecure = "insecure",
+        /// What is lent, and for how long.
+        Leased = "leased",
         /// A missing secret was left out.
         LeftOut = "left_out",
         /// A login was made.

@@ -64,7 +64,7 @@ impl Store for Dir {
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
         let look = |location: &Location| match depth {
             Depth::Names => self.tree.has(location).map(Here::exists),
-            Depth::Values | Depth::Fresh => self.read(location).map(Here::value),
+            _ => self.read(location).map(Here::value),
         };
         let questions = questions.iter();
         Ok(questions.map(|question| search(question, look)).collect())

@@ -30,7 +30,8 @@ mod settings;
 mod vault;
 
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::error::Trouble;
 use crate::model::name::{Name, Scope};
@@ -126,8 +127,13 @@ pub enum Depth {
     Names,
     /// The values.
     Values,
+    /// The values, but for those that would be made for whoever reads them: of these only that
+    /// they would be.
+    Look,
     /// The values, and no kept ones in their place.
     Fresh,
+    /// The same without reading what is lent at these paths.
+    Watch(&'static [String]),
 }
 
 /// What a store says to a question.
@@ -157,14 +163,48 @@ pub struct Found {
 }
 
 /// What a value is lent by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lease {
-    /// Its name at the store.
+    /// Its name at the store; empty where the value was not read.
     pub id: String,
     /// Whether it can be made longer.
     pub renewable: bool,
-    /// When it ends.
+    /// How long it lasts from when it was read.
+    pub lasts: Duration,
+    /// When it ends by itself.
     pub end: Instant,
+    /// What it hangs on.
+    pub holder: Option<Arc<Holder>>,
+}
+
+impl Lease {
+    /// One of something that was not read.
+    pub fn unmade() -> Self {
+        Lease {
+            id: String::new(),
+            renewable: false,
+            lasts: Duration::ZERO,
+            end: Instant::now(),
+            holder: None,
+        }
+    }
+}
+
+/// A token that leases end with.
+#[derive(Clone, Debug, Default)]
+pub struct Holder {
+    /// By what it can be named without being shown; empty where it can't.
+    pub accessor: String,
+    /// When it ends; `None` where that is never, or not known.
+    pub end: Option<Instant>,
+    /// How long it lasted when it was got.
+    pub lasts: Duration,
+    /// Whether it can be made longer.
+    pub renewable: bool,
+    /// Whether nobody keeps it, so that it can't be made longer, nor what hangs on it.
+    pub is_batch: bool,
+    /// Whether it came from outside.
+    pub is_given: bool,
 }
 
 /// What is at one location.

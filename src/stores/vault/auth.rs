@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::paths::{clean, encoded};
 use super::response::{self, Refusal, refusal};
+use super::session::{Session, header, session};
 use super::settings::{ACCOUNT, Reader};
 use crate::model::error::{Os, Trouble};
 use crate::model::log;
@@ -33,19 +34,6 @@ pub fn stays(name: &str, value: &[u8]) -> bool {
 /// The method of whoever has somebody in between who adds a token: an agent, or a proxy.
 const NOBODY: &str = "none";
 
-/// What we are to the server.
-pub struct Session {
-    /// The token; none where somebody in between adds one.
-    pub token: Option<Arc<Secret>>,
-    /// Whether it is revoked at the end.
-    revoked: bool,
-}
-
-/// A header with a token.
-pub fn header(token: &Arc<Secret>) -> http::Header {
-    ("X-Vault-Token", Arc::clone(token))
-}
-
 /// Gets a token: one that is given, or by logging in.
 ///
 /// # Errors
@@ -58,6 +46,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
             return Ok(Session {
                 token: None,
                 revoked: false,
+                holder: None,
             });
         }
         Some(_) => None,
@@ -85,6 +74,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
         token: Some(Arc::new(given.token)),
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
+        holder: None,
     })
 }
 
@@ -272,9 +262,7 @@ fn log_in(
             Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
             Refusal::NoNamespace => response::trouble(&answer, &login.path),
             _ if !answer.is_json() => response::trouble(&answer, &login.path),
-            Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
-                refused("the server refuses it")
-            }
+            _ => refused("the server refuses it"),
         });
     }
     let opened = response::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
@@ -383,68 +371,4 @@ fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
     };
     let method = "unwrapping".to_owned();
     Err(Trouble::NotAdmitted { method, why })
-}
-
-/// The session that a login's answer gives.
-fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
-    #[derive(Deserialize)]
-    struct Auth<'a> {
-        #[serde(borrow)]
-        client_token: &'a str,
-        #[serde(borrow, default)]
-        token_type: &'a str,
-        #[serde(borrow, default)]
-        accessor: Option<&'a str>,
-    }
-    let unusable = |_| Trouble::Unusable {
-        what: "the login".to_owned(),
-        why: "the answer has no token in it".to_owned(),
-    };
-    let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
-    // Batch tokens are kept by nobody, so that nobody can revoke one.
-    let is_batch = auth.token_type == "batch" || auth.accessor == Some("");
-    Ok(Session {
-        token: Some(Arc::new(response::secret(auth.client_token))),
-        revoked: revoked && !is_batch,
-    })
-}
-
-impl Session {
-    /// Leaves the token to the workload: it is not revoked, unless that is asked for.
-    pub fn hand_over(&mut self, reader: &Reader<'_>) {
-        self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
-    }
-
-    /// Ends the token, if it was got for this launch. A failure is no reason not to launch, and
-    /// nobody waits for the answer for long.
-    pub fn end(&self, server: &Server) {
-        let Some(token) = self.token.as_ref().filter(|_| self.revoked) else {
-            return;
-        };
-        let began = Instant::now();
-        let path = "v1/auth/token/revoke-self".to_owned();
-        let request = Request {
-            headers: vec![header(token)],
-            ..Request::new(Method::POST, path)
-        };
-        match server.ask_until(request, began + remote::LEAVING) {
-            Ok(answer) if answer.status < 400 => {
-                let took = began.elapsed();
-                log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
-            }
-            Ok(answer) => {
-                let status = answer.status;
-                log::warning!(
-                    NotRevoked;
-                    "the token is not revoked, and lives on until it expires: status {status}"
-                );
-            }
-            Err(trouble) => {
-                log::debug!(
-                    NotRevoked, kind = trouble.kind();
-                    "the token is revoked, or lives on until it expires: {trouble}"
-                );
-            }
-        }
-    }
 }

@@ -18,12 +18,24 @@ pub struct Document {
     pub members: Vec<(String, Secret)>,
     /// Their places, by their names.
     by_name: Vec<usize>,
+    /// The lease that it comes with.
+    pub granted: Option<Granted>,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
     pub version: u64,
     /// When it was written, where that is kept.
     pub written: Option<SystemTime>,
+}
+
+/// A lease, as the server says it.
+pub struct Granted {
+    /// Its id.
+    pub id: String,
+    /// How long it lasts, in seconds.
+    pub seconds: u64,
+    /// Whether it can be made longer.
+    pub renewable: bool,
 }
 
 /// What reading a document came to.
@@ -78,6 +90,7 @@ impl Document {
         Some(Document {
             members,
             by_name,
+            granted: None,
             source: Secret::new(source.to_vec()),
             version,
             written,
@@ -108,7 +121,14 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
             (false, _) => Read::Failed(unusable()),
         };
     };
+    let granted = opened.lease_id.filter(|id| !id.is_empty());
+    let granted = granted.map(|id| Granted {
+        id: id.to_owned(),
+        seconds: opened.lease_duration,
+        renewable: opened.renewable,
+    });
     let wrapped: Option<Versioned<'_>> = match versioned {
+        _ if granted.is_some() => None,
         Some(false) => None,
         // A flat document may have members of these names, too, but not such ones.
         _ => serde_json::from_str(data.get()).ok(),
@@ -132,5 +152,9 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
             }
         }
     };
-    found.map_or_else(|| Read::Failed(unusable()), Read::There)
+    let granting = |found| Document { granted, ..found };
+    found.map_or_else(
+        || Read::Failed(unusable()),
+        |found| Read::There(granting(found)),
+    )
 }

@@ -12,6 +12,7 @@ use crate::model::error::Trouble;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
+use crate::stores::Depth;
 use crate::sys::duration;
 use crate::sys::http::Answer;
 
@@ -51,7 +52,15 @@ impl Vault {
     ///
     /// # Errors
     /// What keeps all of them from being read.
-    pub(super) fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
+    pub(super) fn fetch_places(&self, places: Vec<Place>) -> Result<(), Trouble> {
+        self.fetch_at(places, Depth::Values)
+    }
+
+    /// The same; what is lent is fetched only where values are asked for.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn fetch_at(&self, mut places: Vec<Place>, depth: Depth) -> Result<(), Trouble> {
         let is_of_scope =
             |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
         if places.iter().any(is_of_scope) {
@@ -61,7 +70,16 @@ impl Vault {
         }
         places.sort_unstable();
         places.dedup();
-        places.retain(|place| !self.known().places.contains_key(place));
+        match depth {
+            Depth::Names | Depth::Look => self.settle_lent(&places)?,
+            Depth::Watch(lent) => self.known().lent.extend(lent.iter().cloned()),
+            Depth::Values | Depth::Fresh => {}
+        }
+        let is_known = |place: &Place| {
+            let known = self.known();
+            known.places.contains_key(place) || known.lent.contains(&place.0)
+        };
+        places.retain(|place| !is_known(place));
         if places.is_empty() {
             return Ok(());
         }
@@ -90,8 +108,22 @@ impl Vault {
             Fetched, elapsed = took;
             "{} documents fetched in {}", wanted.len(), duration::shown(took)
         );
+        let is_lent = |wanted: &Wanted| {
+            let read = &wanted.read;
+            matches!(read, Read::There(document) if document.granted.is_some())
+        };
+        let holder = match wanted.iter().any(is_lent) {
+            true => Some(self.hold()?),
+            false => None,
+        };
         let mut known = self.known();
         for wanted in wanted {
+            if let Read::There(document) = &wanted.read {
+                let lease = Vault::lease(document, began, holder.as_ref());
+                known
+                    .leases
+                    .extend(lease.map(|lease| (wanted.place.clone(), lease)));
+            }
             known.places.insert(wanted.place, kept(wanted.read)?);
         }
         Ok(())

@@ -5,24 +5,26 @@
 mod auth;
 mod document;
 mod fetch;
+mod leases;
 mod paths;
 mod peers;
 mod response;
+mod session;
 mod settings;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use self::auth::{Session, header};
 use self::document::Document;
 use self::paths::{Layout, Mount, encoded};
+use self::session::{Session, header};
 use self::settings::Reader;
 use super::remote::{Remote, Service};
 use super::{
-    Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
-    search,
+    Answer, Context, Depth, Found, Here, How, Lease, Location, Names, Opened, Record, Store,
+    Writer, search,
 };
 use crate::model::error::Trouble;
 use crate::model::location::{Misfit, Part};
@@ -58,6 +60,10 @@ struct Known {
     scopes: BTreeMap<String, String>,
     /// What was fetched; `None` for a document that is not there.
     places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+    /// The leases of those that are lent.
+    leases: BTreeMap<Place, Lease>,
+    /// The paths of those that are, and are not to be read.
+    lent: BTreeSet<String>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
 }
@@ -164,6 +170,13 @@ impl Vault {
         }
         let known = self.known();
         let place = (location.path.clone(), location.version.clone());
+        if known.lent.contains(&location.path) {
+            return Ok(Here::Found(Found {
+                lease: Some(Lease::unmade()),
+                ..Found::default()
+            }));
+        }
+        let lease = known.leases.get(&place).cloned();
         let document = match known.places.get(&place) {
             Some(Ok(Some(document))) => document,
             Some(Err(trouble)) => return Err(trouble.clone()),
@@ -172,8 +185,9 @@ impl Vault {
         let Some(key) = &location.key else {
             let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
             return Ok(Here::Found(Found {
+                value: None,
                 members: document.members.iter().map(member).collect(),
-                ..Found::default()
+                lease,
             }));
         };
         // A single place is always read.
@@ -181,7 +195,8 @@ impl Vault {
         Ok(document.member(key).map_or(Here::NoKey, |value| {
             Here::Found(Found {
                 value: is_asked.then(|| copy(value)),
-                ..Found::default()
+                members: vec![],
+                lease,
             })
         }))
     }
@@ -303,7 +318,7 @@ impl Store for Vault {
         let (logins, documents): (Vec<_>, Vec<_>) =
             questions.iter().flatten().partition(|one| is_login(one));
         let place = |one: &Location| (one.path.clone(), one.version.clone());
-        self.fetch_places(documents.into_iter().map(place).collect())?;
+        self.fetch_at(documents.into_iter().map(place).collect(), depth)?;
         self.check_documents()?;
         if !logins.is_empty() {
             let reader = self.reader();

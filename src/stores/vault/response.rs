@@ -90,6 +90,15 @@ pub struct Envelope<'a> {
     /// What a login gave.
     #[serde(borrow, default)]
     pub auth: Option<&'a RawValue>,
+    /// The lease of what was read, where it is lent; else empty.
+    #[serde(borrow, default)]
+    pub lease_id: Option<&'a str>,
+    /// How long that lasts, in seconds.
+    #[serde(default)]
+    pub lease_duration: u64,
+    /// Whether it can be made longer.
+    #[serde(default)]
+    pub renewable: bool,
 }
 
 const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault server?";
@@ -126,6 +135,10 @@ pub enum Refusal {
     NeedsVersion,
     /// The credentials are wrong; why.
     Credentials(&'static str),
+    /// The token that asked was used up by it, and what was made for it went with it.
+    UsedUp,
+    /// The path answers only to a write.
+    WriteOnly,
     /// Anything else.
     Other,
 }
@@ -186,6 +199,12 @@ pub fn refusal(answer: &Answer) -> Refusal {
             },
         };
     }
+    if answer.status == 405 || messages.contains("unsupported operation") {
+        return Refusal::WriteOnly;
+    }
+    if messages.contains("token had one use left") {
+        return Refusal::UsedUp;
+    }
     if messages.contains("no handler for route") {
         Refusal::NoMount
     } else if messages.contains("namespace not found") {
@@ -212,6 +231,18 @@ pub fn trouble(answer: &Answer, path: &str) -> Trouble {
         Refusal::NoNamespace => {
             Trouble::Setting("the server has no such namespace; check VAULT_NAMESPACE".to_owned())
         }
+        Refusal::WriteOnly => Trouble::Unusable {
+            what: ShownPath(path).to_string(),
+            why: "it answers only to a write, which doorkey does not send to get a value; have \
+                  what is made there put into KV"
+                .to_owned(),
+        },
+        Refusal::UsedUp => Trouble::Unusable {
+            what: ShownPath(path).to_string(),
+            why: "the token had one use left, so that the server took the credentials back at \
+                  once; give a token of more uses"
+                .to_owned(),
+        },
         Refusal::LostRace => Trouble::Contended,
         Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
             what: ShownPath(path).to_string(),

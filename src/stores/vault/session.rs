@@ -1,0 +1,117 @@
+//! A token, from when it was got to when it is given back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Deserialize;
+
+use super::leases;
+use super::response;
+use super::settings::Reader;
+use crate::model::error::Trouble;
+use crate::model::log;
+use crate::model::secret::Secret;
+use crate::stores::{Holder, remote};
+use crate::sys::duration;
+use crate::sys::http::{self, Method, Request, Server};
+
+/// What we are to the server.
+pub struct Session {
+    /// The token; none where somebody in between adds one.
+    pub token: Option<Arc<Secret>>,
+    /// Whether it is revoked at the end.
+    pub revoked: bool,
+    /// What is known of the token.
+    pub holder: Option<Arc<Holder>>,
+}
+
+/// A header with a token.
+pub fn header(token: &Arc<Secret>) -> http::Header {
+    ("X-Vault-Token", Arc::clone(token))
+}
+
+/// The session that a login's answer gives.
+pub fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        client_token: &'a str,
+        #[serde(borrow, default)]
+        token_type: &'a str,
+        #[serde(borrow, default)]
+        accessor: Option<&'a str>,
+        #[serde(default)]
+        lease_duration: u64,
+        #[serde(default)]
+        renewable: bool,
+    }
+    let unusable = |_| Trouble::Unusable {
+        what: "the login".to_owned(),
+        why: "the answer has no token in it".to_owned(),
+    };
+    let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
+    // Batch tokens are kept by nobody, so that nobody can revoke one.
+    let is_batch = auth.token_type == "batch" || auth.accessor == Some("");
+    Ok(Session {
+        token: Some(Arc::new(response::secret(auth.client_token))),
+        revoked: revoked && !is_batch,
+        holder: Some(Arc::new(leases::holder(
+            auth.accessor.unwrap_or_default(),
+            auth.lease_duration,
+            auth.renewable,
+            is_batch,
+            false,
+        ))),
+    })
+}
+
+impl Session {
+    /// Has the token live on, as something hangs on it; what is known of it.
+    pub fn keep(&mut self) -> Option<Arc<Holder>> {
+        self.revoked = false;
+        self.holder.clone()
+    }
+
+    /// What was found out about the token.
+    pub fn is(&mut self, holder: Arc<Holder>) {
+        self.holder = Some(holder);
+    }
+
+    /// Leaves the token to the workload: it is not revoked, unless that is asked for.
+    pub fn hand_over(&mut self, reader: &Reader<'_>) {
+        self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
+    }
+
+    /// Ends the token, if it was got for this launch. A failure is no reason not to launch, and
+    /// nobody waits for the answer for long.
+    pub fn end(&self, server: &Server) {
+        let Some(token) = self.token.as_ref().filter(|_| self.revoked) else {
+            return;
+        };
+        let began = Instant::now();
+        let path = "v1/auth/token/revoke-self".to_owned();
+        let request = Request {
+            headers: vec![header(token)],
+            ..Request::new(Method::POST, path)
+        };
+        match server.ask_until(request, began + remote::LEAVING) {
+            Ok(answer) if answer.status < 400 => {
+                let took = began.elapsed();
+                log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
+            }
+            Ok(answer) => {
+                let status = answer.status;
+                log::warning!(
+                    NotRevoked;
+                    "the token is not revoked, and lives on until it expires: status {status}"
+                );
+            }
+            Err(trouble) => {
+                log::debug!(
+                    NotRevoked, kind = trouble.kind();
+                    "the token is revoked, or lives on until it expires: {trouble}"
+                );
+            }
+        }
+    }
+}
