@@ -10,11 +10,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::aws::{self, Aws};
-use super::document::{Document, scope_of};
+use super::document::{Document, no_document, scope_of};
 use super::remote::Remote;
 use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
 use crate::core::json;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::location::{Misfit, Part};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
@@ -49,7 +49,7 @@ struct Known {
     /// The names of the scopes' documents.
     scopes: BTreeSet<String>,
     /// What was fetched; `None` for what is not there.
-    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+    places: BTreeMap<Place, Result<Option<Document>, StoreError>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -60,7 +60,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let prefix = place.trim_matches('/');
     if !is_name(prefix) && !prefix.is_empty() {
         let what = "a prefix has letters, digits and /_+=.@- alone";
-        return Err(Trouble::Setting(what.to_owned()));
+        return Err(StoreError::setting(what));
     }
     let aws = Aws {
         context: Arc::clone(context),
@@ -122,7 +122,7 @@ impl SecretsManager {
     }
 
     /// The name of a scope's document.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
+    fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
         let path = format!("{}/{scope}", self.prefix);
         let why = match path.len() {
             _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
@@ -132,11 +132,11 @@ impl SecretsManager {
             }
             _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
         };
-        Err(Trouble::Setting(why.to_owned()))
+        Err(StoreError::setting(why))
     }
 
     /// A request to one region, and the region.
-    fn request(&self, (id, version): &Place) -> Result<(String, Request), Trouble> {
+    fn request(&self, (id, version): &Place) -> Result<(String, Request), StoreError> {
         let region = match aws::region_of(id) {
             Some(region) => region,
             None => self.aws().region()?,
@@ -161,7 +161,7 @@ impl SecretsManager {
     ///
     /// # Errors
     /// What keeps all of them from being read.
-    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
+    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), StoreError> {
         let is_of_scope = |(path, _): &Place| self.known().scopes.contains(path);
         if places.iter().any(is_of_scope) {
             for scope in self.scopes_in_force() {
@@ -184,7 +184,7 @@ impl SecretsManager {
         );
         for (place, answer) in places.into_iter().zip(answers) {
             let read = match read(&answer?, &place.0) {
-                Err(everybodys @ Trouble::NotAdmitted { .. }) => return Err(everybodys),
+                Err(trouble) if trouble.is_of_all() => return Err(trouble),
                 read => read,
             };
             self.known().places.insert(place, read);
@@ -194,7 +194,7 @@ impl SecretsManager {
 
     /// Where no scope in force has a document, the store's name is likely to be wrong, which must
     /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), Trouble> {
+    fn check_documents(&self) -> Result<(), StoreError> {
         if self.known().scopes.is_empty() {
             return Ok(());
         }
@@ -208,7 +208,7 @@ impl SecretsManager {
         }
         match documents.is_empty() {
             true => Ok(()),
-            false => Err(Trouble::NoDocument(documents)),
+            false => Err(no_document(&documents)),
         }
     }
 
@@ -217,7 +217,7 @@ impl SecretsManager {
         &self,
         scope: &Scope,
         then: impl FnOnce(Option<(&Document, &[(String, Secret)])>) -> T,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, StoreError> {
         let place = (self.path_in(scope)?, None);
         self.fetch_places(vec![place.clone()])?;
         match self.known().places.get(&place) {
@@ -231,7 +231,7 @@ impl SecretsManager {
     }
 
     /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         let known = self.known();
         let place = (location.path.clone(), location.version.clone());
         let document = match known.places.get(&place) {
@@ -256,15 +256,12 @@ impl SecretsManager {
     }
 }
 
-fn no_object(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "it is no JSON object in UTF-8".to_owned(),
-    }
+fn no_object(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "it is no JSON object in UTF-8")
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
-fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
+fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Value<'a> {
@@ -275,20 +272,23 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
         #[serde(default)]
         created_date: Option<f64>,
     }
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(id).to_string(),
-        why: "the answer is no secret".to_owned(),
-    };
+    let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
-        Some("DecryptionFailure") => {
-            return Err(Trouble::Unusable {
-                what: ShownPath(id).to_string(),
-                why: "denied: there is no right to decrypt with its KMS key".to_owned(),
-            });
+        Some("InvalidRequestException") => {
+            let what = format_args!("{} is deleted", ShownPath(id));
+            let hint = "restore it, or set its secrets again";
+            return Err(StoreError::gone(what).hint(hint));
         }
-        _ if answer.status >= 400 => return Err(aws::trouble(answer, id)),
+        Some("DecryptionFailure") => {
+            return Err(StoreError::unusable(
+                ShownPath(id),
+                "denied: there is no right to decrypt with its KMS key",
+            ));
+        }
+        _ if answer.status >= 400 => {
+            return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
+        }
         _ => {}
     }
     let value: Value<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
@@ -316,11 +316,11 @@ impl Store for SecretsManager {
         format!("{} of {}", aws.context.location, aws.identity())
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(Location::member(self.path_in(scope)?, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         let all = questions.iter().flatten();
         let places = all.map(|one| (one.path.clone(), one.version.clone()));
         self.fetch_places(places.collect())?;
@@ -330,7 +330,7 @@ impl Store for SecretsManager {
         Ok(questions.map(|question| search(question, look)).collect())
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         let mut places = Vec::with_capacity(scopes.len());
         for scope in scopes {
             places.push((self.path_in(scope)?, None));
@@ -349,7 +349,7 @@ impl Store for SecretsManager {
         Ok(names.collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
         self.with_document(scope, |found| {
             let (document, _) = found?;
             Some(Record {
@@ -361,7 +361,7 @@ impl Store for SecretsManager {
         })
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
@@ -385,7 +385,11 @@ impl Store for SecretsManager {
                 .remote
                 .ask(&region, self.aws().request("ListSecrets", &body))?;
             if answer.status >= 400 {
-                return Err(aws::trouble(&answer, &format!("{folder}*")));
+                return Err(aws::trouble(
+                    &answer,
+                    &format!("{folder}*"),
+                    "secretsmanager:ListSecrets",
+                ));
             }
             let listed: Listed = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;

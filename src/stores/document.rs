@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::time::SystemTime;
 
 use crate::core::json;
+use crate::model::error::StoreError;
 use crate::model::name::{Level, Name, Scope};
+use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 
 /// What a store keeps under one name.
@@ -46,6 +48,16 @@ impl Document {
         let found = members.rfind(|(known, _)| known == name);
         found.map(|(_, value)| value)
     }
+}
+
+/// That none of the documents exists which could hold a secret.
+pub fn no_document(paths: &[String]) -> StoreError {
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| ShownPath(path).to_string())
+        .collect();
+    StoreError::gone(format_args!("none of {} exists", paths.join(", ")))
+        .hint("check the store's name, or set a secret")
 }
 
 /// The scope that a document's name says, behind the prefix that all have.

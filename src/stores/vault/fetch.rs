@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::document::{self, Document, Read};
 use super::paths::{Mount, clean, encoded};
 use super::{Place, Vault, get, path_of, response};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
@@ -51,7 +51,7 @@ impl Vault {
     ///
     /// # Errors
     /// What keeps all of them from being read.
-    pub(super) fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
+    pub(super) fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), StoreError> {
         let is_of_scope =
             |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
         if places.iter().any(is_of_scope) {
@@ -103,7 +103,7 @@ impl Vault {
     }
 
     /// One round.
-    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), Trouble> {
+    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
         for (wanted, answer) in wanted.iter_mut().zip(answers) {
@@ -114,7 +114,7 @@ impl Vault {
 
     /// Finds out what is mounted where no answer has shown it, which takes one question for each
     /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), Trouble> {
+    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
             let Some((document, mount)) = &one.scoped else {
@@ -163,7 +163,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, Trouble> {
+    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
         struct Listed {
             keys: Vec<String>,
@@ -200,7 +200,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why the server can't be asked.
-    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, Trouble> {
+    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
         struct Metadata<'a> {
             #[serde(borrow)]
@@ -229,25 +229,22 @@ impl Vault {
 }
 
 /// What a launch keeps of what was read. A token that is none is everybody's trouble.
-fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
+fn kept(read: Read) -> Result<Result<Option<Document>, StoreError>, StoreError> {
     match read {
         Read::There(document) => Ok(Ok(Some(document))),
         Read::Absent => Ok(Ok(None)),
         Read::Gone(_, trouble) => Ok(Err(trouble)),
-        Read::Failed(trouble @ Trouble::NotAdmitted { .. }) => Err(trouble),
+        Read::Failed(trouble) if trouble.is_of_all() => Err(trouble),
         Read::Failed(trouble) => Ok(Err(trouble)),
     }
 }
 
-fn no_answer(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is not what was asked for".to_owned(),
-    }
+fn no_answer(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "the answer is not what was asked for")
 }
 
 /// What the server says is mounted where a document is.
-fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
+fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
     struct Mounted<'a> {
         #[serde(borrow)]
@@ -267,7 +264,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {
         let path = mounted.path;
-        return Err(Trouble::Setting(format!(
+        return Err(StoreError::setting(format!(
             "what is mounted at {path} is no KV store"
         )));
     }

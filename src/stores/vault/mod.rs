@@ -19,15 +19,17 @@ use self::auth::{Session, header};
 use self::document::Document;
 use self::paths::{Layout, Mount, encoded};
 use self::settings::Reader;
+use super::document::no_document;
 use super::remote::{Remote, Service};
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
     search,
 };
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::location::{Misfit, Part};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
 use crate::sys::http::{self, Method, Request, Server, Settings};
 
 pub use self::auth::stays;
@@ -55,7 +57,7 @@ struct Known {
     /// The scopes' documents, by the paths of locations in them.
     scopes: BTreeMap<String, String>,
     /// What was fetched; `None` for a document that is not there.
-    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+    places: BTreeMap<Place, Result<Option<Document>, StoreError>>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
 }
@@ -94,13 +96,16 @@ impl Vault {
     }
 
     /// Asks several things at once, with our token.
-    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<http::Answer, Trouble>>, Trouble> {
+    fn round(
+        &self,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Result<http::Answer, StoreError>>, StoreError> {
         let requests = requests.into_iter().map(|request| ((), request));
         self.remote.round(requests.collect())
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, request: Request) -> Result<http::Answer, Trouble> {
+    fn ask(&self, request: Request) -> Result<http::Answer, StoreError> {
         self.remote.ask(&(), request)
     }
 
@@ -110,7 +115,7 @@ impl Vault {
 
     /// The path of locations in a scope's document: where a request would find it, as far as that
     /// can be said without asking.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
+    fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
         let document = self.layout.document(scope)?;
         let path = self.layout.guess(&document).path("data", &document);
         self.known().scopes.insert(path.clone(), document);
@@ -122,7 +127,7 @@ impl Vault {
         &self,
         scope: &Scope,
         then: impl FnOnce(Option<&Document>) -> T,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, StoreError> {
         let place = (self.path_in(scope)?, None);
         self.fetch_places(vec![place.clone()])?;
         match self.known().places.get(&place) {
@@ -134,7 +139,7 @@ impl Vault {
 
     /// Where no scope in force has a document, the store's name is likely to be wrong, which must
     /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), Trouble> {
+    fn check_documents(&self) -> Result<(), StoreError> {
         let mut documents = Vec::new();
         if self.known().scopes.is_empty() {
             return Ok(());
@@ -148,12 +153,12 @@ impl Vault {
         }
         match documents.is_empty() {
             true => Ok(()),
-            false => Err(Trouble::NoDocument(documents)),
+            false => Err(no_document(&documents)),
         }
     }
 
     /// What is at a location, when its document has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         if is_login(location) {
             let token = |session: &mut Session| copy(&session.token);
             return Ok(Here::value(Some(self.remote.with_session(token)?)));
@@ -181,6 +186,12 @@ impl Vault {
             })
         }))
     }
+}
+
+/// That the store can't hold a value.
+fn not_text() -> StoreError {
+    let what = "the value is not UTF-8, which this store can't hold";
+    StoreError::of(Kind::Unusable, what).hint("store it as base64, and read it with |base64decode")
 }
 
 fn copy(secret: &Secret) -> Secret {
@@ -250,11 +261,11 @@ impl Service for Who {
     type Host = ();
     type Session = Session;
 
-    fn settings(&self, _: &()) -> Result<Settings, Trouble> {
+    fn settings(&self, _: &()) -> Result<Settings, StoreError> {
         Reader(&self.0).http()
     }
 
-    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, Trouble> {
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, StoreError> {
         auth::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
@@ -263,7 +274,7 @@ impl Service for Who {
         session: &Session,
         _: (&(), &Server),
         request: &mut Request,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         request.headers.push(header(&session.token));
         Ok(())
     }
@@ -291,11 +302,11 @@ impl Store for Vault {
         )
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(Location::member(self.path_in(scope)?, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         let (logins, documents): (Vec<_>, Vec<_>) =
             questions.iter().flatten().partition(|one| is_login(one));
         let place = |one: &Location| (one.path.clone(), one.version.clone());
@@ -316,7 +327,7 @@ impl Store for Vault {
         matches!(ignored, Ok(Some(true)))
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         let mut places = Vec::with_capacity(scopes.len());
         for scope in scopes {
             places.push((self.path_in(scope)?, None));
@@ -337,7 +348,7 @@ impl Store for Vault {
             .collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
         let found = self.with_document(scope, |document| {
             let document = document?;
             Some((document.member(name.as_str())?.len(), document.written))
@@ -353,7 +364,7 @@ impl Store for Vault {
         }))
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let mut scopes = Vec::new();
         if self.with_document(&Scope::Team, |document| document.is_some())? {
             scopes.push(Scope::Team);
@@ -379,16 +390,16 @@ impl Store for Vault {
 }
 
 impl Writer for Vault {
-    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {
-            let text = str::from_utf8(value.expose()).map_err(|_| Trouble::NotText)?;
+            let text = str::from_utf8(value.expose()).map_err(|_| not_text())?;
             changes.push((name.as_str(), Some(text)));
         }
         self.change(scope, &changes, how)
     }
 
-    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {
         self.change(scope, &[(name.as_str(), None)], How::Update)
     }
 }
