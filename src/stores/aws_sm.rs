@@ -1,7 +1,7 @@
 //! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -10,9 +10,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::aws::{self, Aws};
-use super::document::{Document, no_document, scope_of};
+use super::document::{self, Document, Documents, Known, Place, Reading, no_object, scope_of};
 use super::remote::Remote;
-use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
+use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store};
 use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::location::{Misfit, Part};
@@ -34,22 +34,11 @@ const SERVICE: aws::Service = aws::Service {
 const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
-/// A secret's name, and its version.
-type Place = (String, Option<String>);
-
 struct SecretsManager {
     label: String,
     prefix: String,
     remote: Remote<Aws>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The names of the scopes' documents.
-    scopes: BTreeSet<String>,
-    /// What was fetched; `None` for what is not there.
-    places: BTreeMap<Place, Result<Option<Document>, StoreError>>,
+    known: Mutex<Known<Document>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -113,28 +102,6 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    fn scopes_in_force(&self) -> &[Scope] {
-        &self.aws().context.scopes
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The name of a scope's document.
-    fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
-        let path = format!("{}/{scope}", self.prefix);
-        let why = match path.len() {
-            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
-            ..=LONGEST => {
-                self.known().scopes.insert(path.clone());
-                return Ok(path);
-            }
-            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
-        };
-        Err(StoreError::setting(why))
-    }
-
     /// A request to one region, and the region.
     fn request(&self, (id, version): &Place) -> Result<(String, Request), StoreError> {
         let region = match aws::region_of(id) {
@@ -155,25 +122,28 @@ impl SecretsManager {
             self.aws().request("GetSecretValue", &body),
         ))
     }
+}
 
-    /// Fetches documents unless they have been, all at once and each once; with that of one scope
-    /// those of all in force.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), StoreError> {
-        let is_of_scope = |(path, _): &Place| self.known().scopes.contains(path);
-        if places.iter().any(is_of_scope) {
-            for scope in self.scopes_in_force() {
-                places.push((self.path_in(scope)?, None));
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places.retain(|place| !self.known().places.contains_key(place));
-        if places.is_empty() {
-            return Ok(());
-        }
+impl Documents<Document> for SecretsManager {
+    fn in_force(&self) -> &[Scope] {
+        &self.aws().context.scopes
+    }
+
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let path = format!("{}/{scope}", self.prefix);
+        let why = match path.len() {
+            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
+            ..=LONGEST => return Ok((path.clone(), path)),
+            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
+        };
+        Err(StoreError::setting(why))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Document>> {
+        &self.known
+    }
+
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let requests: Result<_, _> = places.iter().map(|place| self.request(place)).collect();
         let began = Instant::now();
         let answers = self.remote.round(requests?)?;
@@ -182,82 +152,11 @@ impl SecretsManager {
             Fetched, elapsed = took;
             "{} secrets fetched in {}", places.len(), duration::shown(took)
         );
-        for (place, answer) in places.into_iter().zip(answers) {
-            let read = match read(&answer?, &place.0) {
-                Err(trouble) if trouble.is_of_all() => return Err(trouble),
-                read => read,
-            };
-            self.known().places.insert(place, read);
-        }
-        Ok(())
+        let answers = places.iter().zip(answers);
+        answers
+            .map(|((id, _), answer)| Ok(read(&answer?, id)))
+            .collect()
     }
-
-    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
-    /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), StoreError> {
-        if self.known().scopes.is_empty() {
-            return Ok(());
-        }
-        let mut documents = Vec::new();
-        for scope in self.scopes_in_force() {
-            let place = (self.path_in(scope)?, None);
-            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
-                return Ok(());
-            }
-            documents.push(place.0);
-        }
-        match documents.is_empty() {
-            true => Ok(()),
-            false => Err(no_document(&documents)),
-        }
-    }
-
-    /// Does something with a scope's document, which is fetched unless it has been.
-    fn with_document<T>(
-        &self,
-        scope: &Scope,
-        then: impl FnOnce(Option<(&Document, &[(String, Secret)])>) -> T,
-    ) -> Result<T, StoreError> {
-        let place = (self.path_in(scope)?, None);
-        self.fetch_places(vec![place.clone()])?;
-        match self.known().places.get(&place) {
-            Some(Ok(Some(document))) => {
-                let members = document.members().ok_or_else(|| no_object(&place.0))?;
-                Ok(then(Some((document, members))))
-            }
-            Some(Err(trouble)) => Err(trouble.clone()),
-            Some(Ok(None)) | None => Ok(then(None)),
-        }
-    }
-
-    /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
-        let known = self.known();
-        let place = (location.path.clone(), location.version.clone());
-        let document = match known.places.get(&place) {
-            Some(Ok(Some(document))) => document,
-            Some(Err(trouble)) => return Err(trouble.clone()),
-            Some(Ok(None)) | None => return Ok(Here::Nothing),
-        };
-        let value = match &location.key {
-            None => &document.content,
-            Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
-            Some(key) => match document.member(key) {
-                Some(value) => value,
-                None => return Ok(Here::NoKey),
-            },
-        };
-        // A single place is always read.
-        let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
-        Ok(Here::Found(Found {
-            value: is_asked.then(|| Secret::new(value.expose().to_vec())),
-            ..Found::default()
-        }))
-    }
-}
-
-fn no_object(path: &str) -> StoreError {
-    StoreError::unusable(ShownPath(path), "it is no JSON object in UTF-8")
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
@@ -317,48 +216,19 @@ impl Store for SecretsManager {
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
-        Ok(Location::member(self.path_in(scope)?, name))
+        Ok(Location::member(document::path_in(self, scope)?, name))
     }
 
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
-        let all = questions.iter().flatten();
-        let places = all.map(|one| (one.path.clone(), one.version.clone()));
-        self.fetch_places(places.collect())?;
-        self.check_documents()?;
-        let look = |location: &Location| self.look(location, depth);
-        let questions = questions.iter();
-        Ok(questions.map(|question| search(question, look)).collect())
+        document::answers(self, questions, depth)
     }
 
     fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
-        let mut places = Vec::with_capacity(scopes.len());
-        for scope in scopes {
-            places.push((self.path_in(scope)?, None));
-        }
-        self.fetch_places(places)?;
-        self.check_documents()?;
-        let scopes = scopes.iter();
-        let names = scopes.map(|scope| {
-            self.with_document(scope, |found| {
-                let members = found.map_or(&[][..], |(_, members)| members).iter();
-                let names = members.filter_map(|(name, _)| Name::new(name.as_bytes()));
-                let names: BTreeSet<Name> = names.collect();
-                names.into_iter().collect()
-            })
-        });
-        Ok(names.collect())
+        document::names(self, scopes)
     }
 
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
-        self.with_document(scope, |found| {
-            let (document, _) = found?;
-            Some(Record {
-                size: document.member(name.as_str())?.len(),
-                created: None,
-                modified: document.written,
-                recipients: None,
-            })
-        })
+        document::record(self, scope, name)
     }
 
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
@@ -374,7 +244,7 @@ impl Store for SecretsManager {
         struct Entry {
             name: String,
         }
-        let folder = self.path_in(&Scope::Team)?;
+        let (folder, _) = self.document_of(&Scope::Team)?;
         let folder = folder.trim_end_matches(Level::Team.as_str());
         let region = self.aws().region()?.to_owned();
         let filters = json!([{"Key": "name", "Values": [folder]}]);

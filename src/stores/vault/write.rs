@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::document::{self, Document, Read};
+use super::read::{self, Document, Read};
 use super::response::{self, Refusal, refusal};
 use super::{Vault, get};
 use crate::core::json;
@@ -13,6 +13,7 @@ use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::secret::Secret;
 use crate::stores::How;
+use crate::stores::document::{known, path_in, with};
 use crate::sys::http::{self, Answer, Method, Request};
 use crate::sys::random;
 
@@ -48,13 +49,12 @@ impl Vault {
     ) -> Result<(), StoreError> {
         let path = self.layout.document(scope)?;
         // Shows what is mounted, too, unless the command has asked before.
-        self.with_document(scope, |_| ())
-            .or_else(|trouble| match trouble.is_gone() {
-                true => Ok(()),
-                false => Err(trouble),
-            })?;
-        let place = (self.path_in(scope)?, None);
-        self.known().places.remove(&place);
+        with(self, scope, |_| ()).or_else(|trouble| match trouble.is_gone() {
+            true => Ok(()),
+            false => Err(trouble),
+        })?;
+        let place = (path_in(self, scope)?, None);
+        known(self).places.remove(&place);
         let deadline = self.remote.client()?.deadline();
         let mut patches = self.mount_of(&path).versioned;
         let mut compares = how != How::Set;
@@ -89,7 +89,7 @@ impl Vault {
     ) -> Result<Tried, StoreError> {
         let mount = self.mount_of(path);
         let answer = self.ask(get(mount.request("data", path)))?;
-        let (document, version) = match document::read(&answer, path, Some(mount.versioned)) {
+        let (document, version) = match read::read(&answer, path, Some(mount.versioned)) {
             Read::There(document) => {
                 let version = document.version;
                 (Some(document), version)
