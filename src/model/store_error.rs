@@ -6,6 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use super::error::Os;
+use super::named::Named;
 
 /// Why a store, or one scope of it, could not answer: a kind, the text that the store gives, and
 /// what to do next.
@@ -153,6 +154,13 @@ impl StoreError {
     /// A setting or a credential that is missing, or can't be used.
     pub fn setting(what: impl fmt::Display) -> Self {
         Self::of(Kind::Setting, what)
+    }
+
+    /// A path that a setting says, with what the system does not let us do there, which is the
+    /// source: `can't read PATH: WHY`.
+    pub fn file(doing: &str, path: &Named, why: impl Into<Os>) -> Self {
+        let why = why.into();
+        Self::setting(path.cannot(doing, why)).because_of(why)
     }
 
     /// An answer that can't be used, and would be the same the next time: `WHERE: WHY`.

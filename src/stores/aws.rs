@@ -150,7 +150,7 @@ impl Aws {
         };
         let text = self.endpoint().map_or_else(usual, str::to_owned);
         Address::parse(&text)
-            .map_err(|why| StoreError::setting(format!("the endpoint's URL {why}")))
+            .map_err(|why| StoreError::setting(format_args!("the endpoint's URL {why}")))
     }
 
     /// A request to do something.

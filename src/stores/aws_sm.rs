@@ -15,7 +15,7 @@ use super::remote::Remote;
 use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store};
 use crate::core::json;
 use crate::model::error::StoreError;
-use crate::model::location::{Misfit, Part};
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -73,7 +73,7 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
         Some(rest) => {
@@ -132,7 +132,10 @@ impl Documents<Document> for SecretsManager {
     fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
         let path = format!("{}/{scope}", self.prefix);
         let why = match path.len() {
-            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
+            _ if self.prefix.is_empty() => {
+                let what = "the store's name says no prefix";
+                return Err(StoreError::setting(what).hint("give aws-sm:PREFIX"));
+            }
             ..=LONGEST => return Ok((path.clone(), path)),
             _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
         };
@@ -276,7 +279,7 @@ impl Store for SecretsManager {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Part, is_id, judge};
+    use super::{Form, Location, Part, is_id, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -291,11 +294,11 @@ mod tests {
             ("arn:aws:secretsmanager::123456789012:secret:a", false),
             ("arn:aws:secretsmanager:eu-west-1:1:secret", false),
         ] {
-            let judged = judge(Location::parse(text).unwrap());
+            let judged = judge(Location::parse(text).unwrap(), Form::Value);
             let part = judged.err().map(|(part, _)| part);
             assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
         }
-        assert!(judge(Location::parse(&"a".repeat(513)).unwrap()).is_err());
+        assert!(judge(Location::parse(&"a".repeat(513)).unwrap(), Form::Value).is_err());
     }
 
     #[test]

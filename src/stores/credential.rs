@@ -36,14 +36,12 @@ pub fn read(path: &Named) -> Result<Secret, StoreError> {
 /// Why it can't be read, or that others can write it.
 pub fn open(path: &Named) -> Result<KeyFile, StoreError> {
     let file = files::read_key(path, LARGEST);
-    let file = file.map_err(|error| StoreError::setting(path.cannot("read", error)))?;
+    let file = file.map_err(|error| StoreError::file("read", path, error))?;
     match file.open {
         None => Ok(file),
         Some(mode) => {
-            let what = format!("{path} can be written by others (mode {mode:04o})");
-            Err(StoreError::setting(format!(
-                "{what}; run chmod go-w {path}"
-            )))
+            let what = format_args!("{path} can be written by others (mode {mode:04o})");
+            Err(StoreError::setting(what).hint(format!("run chmod go-w {path}")))
         }
     }
 }

@@ -24,7 +24,7 @@ pub fn behind<'p>(
         return Ok((text, vec![]));
     };
     let origin = access.of_main.origin;
-    let fault = |why| StoreError::setting(format!("after '?': {why}"));
+    let fault = |why| StoreError::setting(format_args!("after '?': {why}"));
     let mut settings = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -6,7 +6,7 @@ use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
-use crate::model::error::StoreError;
+use crate::model::error::{Os, StoreError};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::Access;
@@ -28,7 +28,8 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, StoreError> {
             return Err(none(&why));
         }
         Err(error) => {
-            return Err(none(&path.cannot("read", error)));
+            let why = Os::from(error);
+            return Err(none(&path.cannot("read", why)).because_of(why));
         }
         Ok(file) => file,
     };

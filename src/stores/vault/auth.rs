@@ -133,16 +133,15 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
 /// What is spent by using it is no credential for a process that has to come again.
 fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), StoreError> {
     match reader.0.again {
-        true => Err(StoreError::setting(format!(
-            "{what} can be used once; --watch needs credentials that can be read again"
-        ))),
+        true => Err(StoreError::setting(format_args!("{what} can be used once"))
+            .hint("--watch needs credentials that can be read again")),
         false => Ok(()),
     }
 }
 
 fn no_token() -> StoreError {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
-    StoreError::setting(format!("there is nothing to log in with: {how}"))
+    StoreError::setting(format_args!("there is nothing to log in with: {how}"))
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
@@ -220,7 +219,7 @@ fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
             Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
             _ => Os::from(error).to_string(),
         };
-        StoreError::setting(format!("--token-once: can't remove {path}: {why}"))
+        StoreError::setting(format_args!("--token-once: can't remove {path}: {why}"))
     })
 }
 
@@ -284,7 +283,8 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, StoreError> {
     let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
-    let needs = |what: &str| StoreError::setting(format!("to log in by {method}, give {what}"));
+    let needs =
+        |what: &str| StoreError::setting(format_args!("to log in by {method}, give {what}"));
     let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
@@ -314,9 +314,8 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, StoreError> {
         "cert" => json!({"name": role}),
         _ => {
             let known = "token, approle, kubernetes, jwt, userpass or cert";
-            return Err(StoreError::setting(format!(
-                "the auth method must be {known}"
-            )));
+            let what = format_args!("the auth method must be {known}");
+            return Err(StoreError::setting(what));
         }
     };
     Ok(Login {

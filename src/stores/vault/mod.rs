@@ -26,7 +26,7 @@ use super::{
     search,
 };
 use crate::model::error::StoreError;
-use crate::model::location::{Misfit, Part};
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
 use crate::model::store_error::Kind;
@@ -149,28 +149,16 @@ fn copy(secret: &Secret) -> Secret {
 }
 
 /// Takes what a reference says: the path of a document as the server's interface has it, a key
-/// and, it may be, a version; or the word for our own token.
+/// unless the whole document is meant, and, it may be, a version; or the word for our own token.
 ///
 /// # Errors
 /// Why it is none of them.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
-        return Ok(location);
-    }
-    let location = judge_document(location)?;
-    match location.key {
-        Some(_) => Ok(location),
-        None => Err((Part::Key, "'#' and a key must follow the path")),
-    }
-}
-
-/// Takes a whole document: its path, and, it may be, a version.
-///
-/// # Errors
-/// Why it is none.
-pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
-    if is_login(&location) {
-        return Err((Part::Path, "this is the word for doorkey's own token"));
+        return match form {
+            Form::Value => Ok(location),
+            Form::Document => Err((Part::Path, "this is the word for doorkey's own token")),
+        };
     }
     let path = location.path.strip_prefix('/').unwrap_or(&location.path);
     if !name::is_path(path) {
@@ -186,6 +174,9 @@ pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
         }
     };
     location.version = (version > 0).then(|| version.to_string());
+    if form == Form::Value && location.key.is_none() {
+        return Err((Part::Key, "'#' and a key must follow the path"));
+    }
     Ok(location)
 }
 

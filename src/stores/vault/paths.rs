@@ -120,9 +120,8 @@ impl Layout {
             return Ok(path.clone());
         }
         if self.prefix.is_empty() {
-            return Err(StoreError::setting(format!(
-                "the store's name says no mount; give vault:MOUNT/PREFIX, or --{level}-path"
-            )));
+            let hint = format!("give vault:MOUNT/PREFIX, or --{level}-path");
+            return Err(StoreError::setting("the store's name says no mount").hint(hint));
         }
         Ok(format!("{}/{scope}", self.prefix))
     }
@@ -153,6 +152,6 @@ pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, StoreError> {
     let path = path.trim_matches('/');
     match is_path(path) {
         true => Ok(path),
-        false => Err(StoreError::setting(format!("{what}: {NO_PATH}"))),
+        false => Err(StoreError::setting(format_args!("{what}: {NO_PATH}"))),
     }
 }

@@ -322,12 +322,12 @@ impl Reader<'_> {
         let given = self.address_text();
         let given = given.ok_or_else(|| {
             let how = "give --address URL, VAULT_ADDR, or address = in a file that --config names";
-            StoreError::setting(format!("the server's address is missing: {how}"))
+            StoreError::setting(format_args!("the server's address is missing: {how}"))
         })?;
-        let unfit = |why| StoreError::setting(format!("the server's address {why}"));
+        let unfit = |why| StoreError::setting(format_args!("the server's address {why}"));
         let mut address = Address::parse(given).map_err(unfit)?;
         if let Some(name) = self.variable("TLS_SERVER_NAME") {
-            let unfit = |why| StoreError::setting(format!("VAULT_TLS_SERVER_NAME {why}"));
+            let unfit = |why| StoreError::setting(format_args!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
         let unverified = self.yes("SKIP_VERIFY")? == Some(true);
@@ -361,7 +361,7 @@ fn text(text: &str) -> Arc<Secret> {
 }
 
 fn neither(name: &str) -> StoreError {
-    StoreError::setting(format!("{name} must be true or false"))
+    StoreError::setting(format_args!("{name} must be true or false"))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.

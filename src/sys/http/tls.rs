@@ -47,7 +47,7 @@ impl Pem {
         match self {
             Pem::File(file) => {
                 let read = files::read(file, LARGEST).map(Secret::new);
-                read.map_err(|error| StoreError::setting(file.cannot("read", error)))
+                read.map_err(|error| StoreError::file("read", file, error))
             }
             Pem::Text(_, text) => Ok(Secret::new(text.expose().to_vec())),
         }
@@ -104,7 +104,7 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, StoreErr
 }
 
 fn unfit(setting: &str, what: &str) -> StoreError {
-    StoreError::setting(format!("{setting} {what}"))
+    StoreError::setting(format_args!("{setting} {what}"))
 }
 
 /// All certificates in a PEM text, of which there must be one.
@@ -122,7 +122,7 @@ fn roots(settings: &Settings) -> Result<RootCertStore, StoreError> {
         add(&mut roots, trust.setting(), trust.read()?.expose())?;
     } else if let Some(folder) = &settings.folder {
         let files = files::list(folder);
-        let files = files.map_err(|error| StoreError::setting(folder.cannot("read", error)))?;
+        let files = files.map_err(|error| StoreError::file("read", folder, error))?;
         let setting = folder.setting();
         for file in files {
             // A folder of certificates may hold lists of revoked ones, too, and links to nowhere.
