@@ -223,8 +223,6 @@ impl Exchange {
     }
 }
 
-/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
-/// fleet does not come back all at once.
 /// That there was no answer, after some tries in some time.
 fn gave_up(what: &str, tries: u32, within: Duration, last: &str) -> StoreError {
     let plural = if tries == 1 { "try" } else { "tries" };
@@ -234,6 +232,8 @@ fn gave_up(what: &str, tries: u32, within: Duration, last: &str) -> StoreError {
     ))
 }
 
+/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
+/// fleet does not come back all at once.
 fn pause(tries: u32) -> Duration {
     let most = PAUSE
         .saturating_mul(1 << tries.saturating_sub(1).min(16))
