@@ -225,7 +225,7 @@ fn what_can_not_be_lent_says_why() {
         "{}",
         ended.err()
     );
-    assert_eq!(lending.leases(), 0);
+    wait("no lease", || (lending.leases() == 0).then_some(()));
 }
 
 #[test]

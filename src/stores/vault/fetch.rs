@@ -1,18 +1,19 @@
 //! Fetching documents: all of a launch in one round.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
 
-use super::document::{self, Document, Read};
 use super::paths::{Mount, clean, encoded};
-use super::{Place, Vault, get, path_of, response};
-use crate::model::error::Trouble;
+use super::read::{self, Document, Read};
+use super::{Vault, get, path_of, response};
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
-use crate::stores::Depth;
+use crate::stores::document::{Documents, Known, Place, Reading, known};
 use crate::sys::duration;
 use crate::sys::http::Answer;
 
@@ -39,65 +40,43 @@ impl Wanted {
 
     fn take(&mut self, answer: &Answer) {
         self.read = match &self.scoped {
-            Some((document, mount)) => document::read(answer, document, Some(mount.versioned)),
-            None => document::read(answer, &self.place.0, None),
+            Some((document, mount)) => read::read(answer, document, Some(mount.versioned)),
+            None => read::read(answer, &self.place.0, None),
         };
     }
 }
 
-impl Vault {
-    /// Fetches documents unless they have been, all at once and each once; with that of one scope
-    /// those of all in force. What is mounted is known afterwards: where no answer shows it, the
-    /// server is asked.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    pub(super) fn fetch_places(&self, places: Vec<Place>) -> Result<(), Trouble> {
-        self.fetch_at(places, Depth::Values)
+impl Documents<Document> for Vault {
+    fn in_force(&self) -> &[Scope] {
+        &self.context.scopes
     }
 
-    /// The same; what is lent is fetched only where values are asked for.
-    ///
-    /// # Errors
-    /// As above.
-    pub(super) fn fetch_at(&self, mut places: Vec<Place>, depth: Depth) -> Result<(), Trouble> {
-        let is_of_scope =
-            |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
-        if places.iter().any(is_of_scope) {
-            for scope in &self.context.scopes {
-                places.push((self.path_in(scope)?, None));
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        match depth {
-            Depth::Names | Depth::Look => self.settle_lent(&places)?,
-            Depth::Watch(lent) => self.known().lent.extend(lent.iter().cloned()),
-            Depth::Values | Depth::Fresh => {}
-        }
-        let is_known = |place: &Place| {
-            let known = self.known();
-            known.places.contains_key(place) || known.lent.contains(&place.0)
-        };
-        places.retain(|place| !is_known(place));
-        if places.is_empty() {
-            return Ok(());
-        }
-        let wanted = |place: Place| {
-            let known = self.known();
-            let document = known.scopes.get(&place.0).filter(|_| place.1.is_none());
-            let scoped = document.map(|document| {
-                let mount = known.mount_of(document, &self.layout);
-                (document.clone(), mount)
-            });
-            let read = Read::Absent;
+    /// Where a request would find it, as far as that can be said without asking.
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let document = self.layout.document(scope)?;
+        let path = self.layout.guess(&document).path("data", &document);
+        Ok((path, document))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Document>> {
+        &self.documents
+    }
+
+    /// What is mounted is known afterwards: where no answer shows it, the server is asked.
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
+        let wanted = |place: &Place| {
+            let documents = known(self);
+            let document = documents.scopes.get(&place.0);
+            let document = document.filter(|_| place.1.is_none());
+            let scoped = document.map(|document| (document.clone(), self.mount_of(document)));
+            let (place, read) = (place.clone(), Read::Absent);
             Wanted {
                 place,
                 scoped,
                 read,
             }
         };
-        let mut wanted: Vec<Wanted> = places.into_iter().map(wanted).collect();
+        let mut wanted: Vec<Wanted> = places.iter().map(wanted).collect();
         // Logging in is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
@@ -108,34 +87,36 @@ impl Vault {
             Fetched, elapsed = took;
             "{} documents fetched in {}", wanted.len(), duration::shown(took)
         );
-        let is_lent = |wanted: &Wanted| {
-            let read = &wanted.read;
-            matches!(read, Read::There(document) if document.granted.is_some())
-        };
-        let holder = match wanted.iter().any(is_lent) {
-            true => Some(self.hold()?),
-            false => None,
-        };
-        let mut known = self.known();
-        for wanted in wanted {
-            if let Read::There(document) = &wanted.read {
-                let lease = Vault::lease(document, began, holder.as_ref());
-                known
-                    .leases
-                    .extend(lease.map(|lease| (wanted.place.clone(), lease)));
-            }
-            known.places.insert(wanted.place, kept(wanted.read)?);
+        self.keep_lent(&mut wanted, began)?;
+        Ok(wanted.into_iter().map(|one| one.read.into()).collect())
+    }
+}
+
+impl Vault {
+    /// Notes what of what was read at `began` is lent, and has the token live on that it hangs on.
+    fn keep_lent(&self, wanted: &mut [Wanted], began: Instant) -> Result<(), StoreError> {
+        let documents = wanted
+            .iter_mut()
+            .filter_map(|wanted| match &mut wanted.read {
+                Read::There(document) if document.granted.is_some() => Some(document),
+                _ => None,
+            });
+        let mut holder = None;
+        for document in documents {
+            let holder = match &mut holder {
+                Some(holder) => holder,
+                none => none.insert(self.hold()?),
+            };
+            document.lease = document
+                .granted
+                .as_ref()
+                .map(|lent| lent.lease(began, holder));
         }
         Ok(())
     }
 
-    /// What is mounted where a document is: what is known, or else a guess.
-    pub(super) fn mount_of(&self, document: &str) -> Mount {
-        self.known().mount_of(document, &self.layout)
-    }
-
     /// One round.
-    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), Trouble> {
+    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
         for (wanted, answer) in wanted.iter_mut().zip(answers) {
@@ -146,7 +127,7 @@ impl Vault {
 
     /// Finds out what is mounted where no answer has shown it, which takes one question for each
     /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), Trouble> {
+    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
             let Some((document, mount)) = &one.scoped else {
@@ -154,12 +135,12 @@ impl Vault {
             };
             let guess = self.layout.guess(document).path;
             if matches!(one.read, Read::There(_) | Read::Gone(..)) {
-                self.known().mounts.insert(guess, mount.clone());
+                self.of_server().mounts.insert(guess, mount.clone());
             } else {
                 unclear.entry(guess).or_insert_with(|| document.clone());
             }
         }
-        unclear.retain(|guess, _| !self.known().mounts.contains_key(guess));
+        unclear.retain(|guess, _| !self.of_server().mounts.contains_key(guess));
         if unclear.is_empty() || self.layout.versioned.is_some() {
             return Ok(());
         }
@@ -172,7 +153,7 @@ impl Vault {
                 continue;
             }
             let mount = mounted(&answer, path)?;
-            self.known().mounts.insert(guess.clone(), mount);
+            self.of_server().mounts.insert(guess.clone(), mount);
         }
         let mut again: Vec<&mut Wanted> = Vec::new();
         for one in wanted.iter_mut() {
@@ -195,7 +176,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, Trouble> {
+    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
         struct Listed {
             keys: Vec<String>,
@@ -232,7 +213,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why the server can't be asked.
-    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, Trouble> {
+    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
         struct Metadata<'a> {
             #[serde(borrow)]
@@ -243,7 +224,7 @@ impl Vault {
         if !mount.versioned {
             return Ok(None);
         }
-        if let Some(created) = self.known().created.get(&path) {
+        if let Some(created) = self.of_server().created.get(&path) {
             return Ok(*created);
         }
         let answer = self.ask(get(mount.request("metadata", &path)))?;
@@ -255,31 +236,28 @@ impl Vault {
             // A policy may well allow the document and not what is known of it.
             _ => None,
         };
-        self.known().created.insert(path, created);
+        self.of_server().created.insert(path, created);
         Ok(created)
     }
 }
 
-/// What a launch keeps of what was read. A token that is none is everybody's trouble.
-fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
-    match read {
-        Read::There(document) => Ok(Ok(Some(document))),
-        Read::Absent => Ok(Ok(None)),
-        Read::Gone(_, trouble) => Ok(Err(trouble)),
-        Read::Failed(trouble @ Trouble::NotAdmitted { .. }) => Err(trouble),
-        Read::Failed(trouble) => Ok(Err(trouble)),
+/// What a launch keeps of what was read.
+impl From<Read> for Reading<Document> {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::There(document) => Ok(Some(document)),
+            Read::Absent => Ok(None),
+            Read::Gone(_, trouble) | Read::Failed(trouble) => Err(trouble),
+        }
     }
 }
 
-fn no_answer(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is not what was asked for".to_owned(),
-    }
+fn no_answer(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "the answer is not what was asked for")
 }
 
 /// What the server says is mounted where a document is.
-fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
+fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
     struct Mounted<'a> {
         #[serde(borrow)]
@@ -299,7 +277,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {
         let path = mounted.path;
-        return Err(Trouble::Setting(format!(
+        return Err(StoreError::setting(format!(
             "what is mounted at {path} is no KV store"
         )));
     }

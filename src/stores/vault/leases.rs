@@ -8,45 +8,39 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::document::{Document, Granted};
 use super::paths::encoded;
+use super::read::Granted;
 use super::session::Session;
-use super::{Place, Vault, get, response};
-use crate::model::error::Trouble;
+use super::{Vault, get, response};
+use crate::model::error::StoreError;
 use crate::model::secret::Secret;
+use crate::stores::document::{Place, known};
 use crate::stores::{Holder, Lease};
 use crate::sys::http::{self, Method, Request};
 
 /// The capabilities by which a path can be read.
 const READING: [&str; 2] = ["read", "root"];
 
-impl Vault {
-    /// The lease of a document that was read at `began`.
-    pub(super) fn lease(
-        document: &Document,
-        began: Instant,
-        holder: Option<&Arc<Holder>>,
-    ) -> Option<Lease> {
-        let Granted {
-            id,
-            seconds,
-            renewable,
-        } = document.granted.as_ref()?;
-        let lasts = Duration::from_secs(*seconds);
-        Some(Lease {
-            id: id.clone(),
-            renewable: *renewable && holder.is_none_or(|holder| !holder.is_batch),
+impl Granted {
+    /// The lease that it is, of what was read at `began`.
+    pub fn lease(&self, began: Instant, holder: &Arc<Holder>) -> Lease {
+        let lasts = Duration::from_secs(self.seconds);
+        Lease {
+            id: self.id.clone(),
+            renewable: self.renewable && !holder.is_batch,
             lasts,
             end: began.checked_add(lasts).unwrap_or(began),
-            holder: holder.map(Arc::clone),
-        })
+            holder: Some(Arc::clone(holder)),
+        }
     }
+}
 
+impl Vault {
     /// Has the token live on, as leases hang on it, and finds out until when it does.
     ///
     /// # Errors
     /// Why there is no session.
-    pub(super) fn hold(&self) -> Result<Arc<Holder>, Trouble> {
+    pub(super) fn hold(&self) -> Result<Arc<Holder>, StoreError> {
         let keep = |session: &mut Session| session.keep();
         if let Some(holder) = self.remote.with_session(keep)? {
             return Ok(holder);
@@ -66,14 +60,14 @@ impl Vault {
     ///
     /// # Errors
     /// What keeps all of them from being looked at.
-    pub(super) fn settle_lent(&self, places: &[Place]) -> Result<(), Trouble> {
+    pub(super) fn settle_lent(&self, places: &[Place]) -> Result<(), StoreError> {
         let mut paths: BTreeSet<&str> = places.iter().map(|(path, _)| path.as_str()).collect();
         {
-            let known = self.known();
+            let (known, server) = (known(self), self.of_server());
             paths.retain(|path| {
                 let is_read = |(one, _): &Place| one == path;
                 !known.scopes.contains_key(*path)
-                    && !known.lent.contains(*path)
+                    && !server.lent.contains(*path)
                     && !known.places.keys().any(is_read)
             });
         }
@@ -109,7 +103,7 @@ impl Vault {
             // Who may not ask may still read.
             false => None,
         };
-        let mut known = self.known();
+        let (mut known, mut server) = (known(self), self.of_server());
         for path in paths {
             let list = said.as_ref().map(|said| &said["data"][path]);
             let may = list.and_then(Value::as_array).is_none_or(|list| {
@@ -117,11 +111,11 @@ impl Vault {
                 list.any(|one| READING.contains(&one))
             });
             if may {
-                known.lent.insert(path.to_owned());
+                server.lent.insert(path.to_owned());
                 continue;
             }
             for place in places.iter().filter(|(one, _)| one == path) {
-                let denied = Trouble::Forbidden(path.to_owned());
+                let denied = response::denied(path);
                 known.places.insert(place.clone(), Err(denied));
             }
         }
@@ -130,7 +124,7 @@ impl Vault {
 }
 
 /// Whether a KV store is mounted there, by what the server says.
-fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, Trouble> {
+fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
     struct Mounted<'a> {
         #[serde(borrow, rename = "type", default)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::leases;
 use super::response;
 use super::settings::Reader;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 use crate::stores::{Holder, remote};
@@ -31,7 +31,7 @@ pub fn header(token: &Arc<Secret>) -> http::Header {
 }
 
 /// The session that a login's answer gives.
-pub fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
+pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     #[derive(Deserialize)]
     struct Auth<'a> {
         #[serde(borrow)]
@@ -45,10 +45,7 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
         #[serde(default)]
         renewable: bool,
     }
-    let unusable = |_| Trouble::Unusable {
-        what: "the login".to_owned(),
-        why: "the answer has no token in it".to_owned(),
-    };
+    let unusable = |_| StoreError::unusable("the login", "the answer has no token in it");
     let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
     // Batch tokens are kept by nobody, so that nobody can revoke one.
     let is_batch = auth.token_type == "batch" || auth.accessor == Some("");

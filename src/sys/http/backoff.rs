@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::sys::random;
 
 /// The first pause is at most this long; each further one at most twice as long as the last.
@@ -71,13 +71,13 @@ impl Record {
     }
 
     /// The fault that comes of them.
-    fn fault(&self) -> Trouble {
-        Trouble::Unreached {
-            what: self.what.clone(),
-            tries: self.tries,
-            within: self.began.elapsed().as_millis(),
-            last: self.outcome(),
-        }
+    fn fault(&self) -> StoreError {
+        let (what, tries, last) = (&self.what, self.tries, self.outcome());
+        let plural = if tries == 1 { "try" } else { "tries" };
+        let seconds = self.began.elapsed().as_millis() as f64 / 1000.0;
+        StoreError::unreachable(format_args!(
+            "{what}: gave up after {tries} {plural} in {seconds:.1} s; the last: {last}"
+        ))
     }
 }
 
@@ -124,7 +124,7 @@ impl Backoff {
         held: Option<Turn<'a>>,
         own: &Record,
         (deadline, most): (Instant, u32),
-    ) -> Result<Option<Turn<'a>>, Trouble> {
+    ) -> Result<Option<Turn<'a>>, StoreError> {
         let left = || deadline.saturating_duration_since(Instant::now());
         if self.state().failing.is_none() {
             return Ok(None);
@@ -192,7 +192,7 @@ impl Backoff {
     }
 
     /// The fault of a request that gives up: what it has tried itself, or all together have.
-    pub fn fault(&self, own: &Record) -> Trouble {
+    pub fn fault(&self, own: &Record) -> StoreError {
         let state = self.state();
         match &state.failing {
             Some(all) if all.tries > own.tries => all.fault(),

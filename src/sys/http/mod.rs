@@ -26,7 +26,7 @@ use self::first_connection::{Gate, Opening};
 pub use self::message::{Answer, FORM, Header, JSON, MERGE_PATCH, Request, Verdict};
 use self::retry::Exchange;
 use super::terminal;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 pub use reqwest::Method;
@@ -113,12 +113,12 @@ impl Client {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(deadline: Instant) -> Result<Arc<Self>, Trouble> {
+    pub fn new(deadline: Instant) -> Result<Arc<Self>, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|error| Trouble::Unreadable(error.into()))?;
+            .map_err(StoreError::unreadable)?;
         Ok(Arc::new(Client {
             runtime: Some(runtime),
             deadline,
@@ -132,7 +132,7 @@ impl Client {
 
     /// Asks everything at the same time, and gives the answers in the same order. Requests are
     /// tried again, with growing random pauses, while that can help and there is time.
-    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, Trouble>> {
+    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, StoreError>> {
         self.round_until(requests, self.deadline)
     }
 
@@ -140,7 +140,7 @@ impl Client {
         &self,
         requests: Vec<(&Server, Request)>,
         deadline: Instant,
-    ) -> Vec<Result<Answer, Trouble>> {
+    ) -> Vec<Result<Answer, StoreError>> {
         let Some(runtime) = &self.runtime else {
             return Vec::new();
         };
@@ -189,8 +189,8 @@ impl Server {
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, Trouble> {
-        let unfit = |what: &str| Trouble::Setting(what.to_owned());
+    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, StoreError> {
+        let unfit = |what: &str| StoreError::setting(what);
         let gate = Arc::new(Gate::default());
         let tls = tls::config(&settings.tls, settings.address.is_plain())?;
         let proxy = settings.proxy.as_ref().map(|Proxy { url, except }| {
@@ -198,7 +198,7 @@ impl Server {
             let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
             let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
             let except = reqwest::NoProxy::from_string(&format!("{NEAR},{except}"));
-            Ok::<_, Trouble>(proxy.no_proxy(except))
+            Ok::<_, StoreError>(proxy.no_proxy(except))
         });
         let proxy = proxy.transpose()?;
         let (opening, address) = (Opening(Arc::clone(&gate)), settings.address.clone());
@@ -238,7 +238,7 @@ impl Server {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask(&self, request: Request) -> Result<Answer, Trouble> {
+    pub fn ask(&self, request: Request) -> Result<Answer, StoreError> {
         self.ask_until(request, self.client.deadline)
     }
 
@@ -246,9 +246,9 @@ impl Server {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let only = self.client.round_until(vec![(self, request)], deadline);
-        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        let none = || Err(StoreError::setting("nothing was asked"));
         only.into_iter().next().unwrap_or_else(none)
     }
 }

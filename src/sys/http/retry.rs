@@ -14,7 +14,7 @@ use super::backoff::{Backoff, Record, SHORTEST};
 use super::failure::{Failure, failure};
 use super::first_connection::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 
@@ -88,8 +88,8 @@ impl Exchange {
     /// Asks until there is an answer that counts.
     ///
     /// # Errors
-    /// [`Trouble::Unreached`] past the deadline, [`Trouble::Unusable`] at once.
-    pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+    /// No answer before the deadline, or an unusable one.
+    pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let shown = self.settings.address.shown(&request.path);
         let what = format!("{} {shown}", request.method);
         let mut own = Record::new(&what);
@@ -109,7 +109,7 @@ impl Exchange {
                     ("no answer in time".to_owned(), false, false, None)
                 }
                 Err(_) => ("no connection in time".to_owned(), false, true, None),
-                Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
+                Ok(Err(Failure::Final(why))) => return Err(StoreError::unusable(what, why)),
                 Ok(Err(Failure::Passing { why, unsent })) => (why, false, unsent, None),
                 Ok(Ok(answer)) => match (self.settings.verdict)(&answer) {
                     Verdict::Counts => {

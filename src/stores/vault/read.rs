@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{self, trouble};
+use super::response::{self, Refusal, refusal, trouble};
 use crate::core::json;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::stores::Lease;
 use crate::sys::http::Answer;
 
 /// A document.
@@ -20,6 +21,8 @@ pub struct Document {
     by_name: Vec<usize>,
     /// The lease that it comes with.
     pub granted: Option<Granted>,
+    /// The same with what it hangs on.
+    pub lease: Option<Lease>,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
@@ -45,9 +48,9 @@ pub enum Read {
     /// It isn't, or nothing that could be told from that.
     Absent,
     /// Its newest version, of this number, is deleted or destroyed.
-    Gone(u64, Trouble),
+    Gone(u64, StoreError),
     /// There is an answer, but not to the question.
-    Failed(Trouble),
+    Failed(StoreError),
 }
 
 /// What a mount with versions puts around a document's members.
@@ -91,6 +94,7 @@ impl Document {
             members,
             by_name,
             granted: None,
+            lease: None,
             source: Secret::new(source.to_vec()),
             version,
             written,
@@ -101,10 +105,7 @@ impl Document {
 /// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
 /// where that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is no document".to_owned(),
-    };
+    let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;
     if answer.status >= 400 && !missing {
         return Read::Failed(trouble(answer, path));
@@ -115,10 +116,10 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
         Err(trouble) => return Read::Failed(trouble),
     };
     let Some(data) = opened.data.filter(|data| data.get() != "null") else {
-        return match (missing, trouble(answer, path)) {
-            (true, trouble @ (Trouble::NoMount(_) | Trouble::Setting(_))) => Read::Failed(trouble),
-            (true, _) => Read::Absent,
-            (false, _) => Read::Failed(unusable()),
+        return match refusal(answer) {
+            _ if !missing => Read::Failed(unusable()),
+            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            _ => Read::Absent,
         };
     };
     let granted = opened.lease_id.filter(|id| !id.is_empty());
@@ -144,8 +145,8 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
                 }
                 None => {
                     let gone = match metadata.destroyed {
-                        true => Trouble::Destroyed(path.to_owned()),
-                        false => Trouble::Deleted(path.to_owned()),
+                        true => response::destroyed(path),
+                        false => response::deleted(path),
                     };
                     return Read::Gone(metadata.version, gone);
                 }
