@@ -9,6 +9,8 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::encodings::forms;
 use super::key::{BITS, Key, word};
 use super::placeholder;
@@ -78,6 +80,7 @@ impl Run {
 }
 
 /// A text to find.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Needle {
     pub(super) window: u32,
     pub(super) length: usize,
@@ -88,14 +91,17 @@ pub(super) struct Needle {
     pub(super) whole: Print,
     /// Shorter ones, the shortest first.
     pub(super) prefixes: Vec<Print>,
-    /// The fingerprint that tells it from others that begin alike.
+    /// The fingerprint that tells it from others that begin alike; not passed on.
+    #[serde(skip)]
     pub(super) probe: u32,
 }
 
 /// The fingerprint of the first `length` bytes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Print {
     pub(super) length: usize,
+    /// Follows from the key and the length; not passed on.
+    #[serde(skip)]
     pub(super) power: u32,
     pub(super) print: u32,
 }
