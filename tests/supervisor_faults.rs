@@ -94,7 +94,7 @@ fn what_can_not_be_looked_at_or_heard_is_not_shown() {
 fn a_launch_that_is_not_heard_of_ends() {
     let place = plain(&[("a", VALUE)]);
     // Those that the supervisor has forked are not traced.
-    for (error, expected, last) in [("EINTR", 0, 8), ("EIO", 125, 4)] {
+    for (error, expected, last) in [("EINTR", 0, 8), ("EIO", 125, 2)] {
         for nth in 1..=last {
             let inject = format!("inject=read:error={error}:when={nth}");
             let options = ["-e", "trace=read", "-e", &inject];

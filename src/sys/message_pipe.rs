@@ -34,8 +34,8 @@ pub enum Heard {
     Failed,
 }
 
-/// What stands before each message: its length in bytes, and its kind.
-const HEAD: usize = 5;
+/// What stands before each message: its length in bytes, as a number of so many bytes.
+const HEAD: usize = size_of::<u32>();
 
 /// Read at once, in bytes.
 const PIECE: usize = 2 * 1024;
@@ -77,16 +77,15 @@ pub(super) fn ends() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Speaker {
-    /// Puts down something of a kind, which is said with what comes after it: each time, the
-    /// listener wakes.
-    pub fn put(&mut self, kind: u8, message: &[u8]) {
+    /// Buffers a message until [`Speaker::say`]: each time that one is said the listener wakes.
+    pub fn put(&mut self, message: &[u8]) {
         let length = message.len() as u32;
+        self.pending.reserve(HEAD + message.len());
         self.pending.extend(length.to_le_bytes());
-        self.pending.push(kind);
         self.pending.extend(message);
     }
 
-    /// Says all that was put down.
+    /// Says all that is buffered.
     ///
     /// # Errors
     /// What the system says.
@@ -108,7 +107,7 @@ impl Listener {
     }
 
     /// Takes in what has come, and hands over each message that is whole.
-    pub fn hear(&mut self, mut take: impl FnMut(u8, &[u8])) -> Heard {
+    pub fn hear(&mut self, mut take: impl FnMut(&[u8])) -> Heard {
         let before = self.heard.len();
         self.heard.resize(before + PIECE, 0);
         let read = self.pipe.read(&mut self.heard[before..]);
@@ -124,12 +123,11 @@ impl Listener {
         }
         let mut rest = self.heard.as_slice();
         while let Some((head, after)) = rest.split_first_chunk::<HEAD>() {
-            let [a, b, c, d, kind] = *head;
-            let length = u32::from_le_bytes([a, b, c, d]) as usize;
+            let length = u32::from_le_bytes(*head) as usize;
             let Some((message, after)) = after.split_at_checked(length) else {
                 break;
             };
-            take(kind, message);
+            take(message);
             rest = after;
         }
         let left = rest.len();

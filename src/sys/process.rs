@@ -5,26 +5,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::page_release::{self, Clean};
-use super::startup::{self, Mask};
-
-/// Every signal but those that a process's own faults raise, which would come again at once.
-pub const ALL: Mask = !(bit(libc::SIGILL)
-    | bit(libc::SIGTRAP)
-    | bit(libc::SIGBUS)
-    | bit(libc::SIGFPE)
-    | bit(libc::SIGSEGV)
-    | bit(libc::SIGSYS));
+use super::signal_mask::{self, ALL, Mask, bit};
 
 /// How long a full queue of the receiver is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The first real-time signal, as the kernel counts.
 const FIRST_REAL_TIME: libc::c_int = 32;
-
-/// A signal as a mask.
-pub const fn bit(signal: libc::c_int) -> Mask {
-    1 << (signal - 1)
-}
 
 /// Which of the two a fork has made of this process.
 pub enum Forked {
@@ -45,7 +32,7 @@ pub fn fork() -> io::Result<Forked> {
         0 => Ok(Forked::Child),
         child => {
             // The C library's call has changed the mask, and does not look whether it can.
-            startup::mask(libc::SIG_BLOCK, ALL);
+            signal_mask::change(libc::SIG_BLOCK, ALL);
             Ok(Forked::Parent(child))
         }
     }
@@ -309,8 +296,8 @@ pub fn has_children() -> bool {
 
 /// Lets this process be stopped by a signal that waits for it; comes back when it is continued.
 pub fn be_stopped_by(signal: libc::c_int) {
-    startup::mask(libc::SIG_UNBLOCK, bit(signal));
-    startup::mask(libc::SIG_BLOCK, bit(signal));
+    signal_mask::change(libc::SIG_UNBLOCK, bit(signal));
+    signal_mask::change(libc::SIG_BLOCK, bit(signal));
 }
 
 #[cfg(test)]
