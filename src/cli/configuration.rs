@@ -53,7 +53,7 @@ impl Options {
     /// Whom files have to belong to that are read again beside a workload of another user; `None`
     /// where there is no such workload.
     pub fn distrust(&self) -> Result<Option<Trust>, Error> {
-        if self.value("watch").is_none() {
+        if self.value("watch").is_none() && !self.comes_again {
             return Ok(None);
         }
         let account = process_options::account(self, "user")?;

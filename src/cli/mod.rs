@@ -22,6 +22,7 @@ mod secret;
 mod store;
 mod store_and_scope;
 mod table;
+mod upkeep;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -99,7 +100,8 @@ fn start(
     } else {
         startup::unblock();
     }
-    let options = Options::parse(leaf, arguments, &started.environment)?;
+    let mut options = Options::parse(leaf, arguments, &started.environment)?;
+    options.comes_again = supervised.as_ref().is_some_and(|by| by.known.is_some());
     if self_exe::is_distrustful() {
         log::debug!("the kernel has started doorkey in secure mode (AT_SECURE)");
     }

@@ -42,6 +42,8 @@ pub struct Options {
     no_color: bool,
     /// The user who has called sudo.
     pub sudo: Option<u32>,
+    /// Whether another process like this one was there before, and has read the same.
+    pub comes_again: bool,
 }
 
 impl Options {
@@ -79,6 +81,7 @@ impl Options {
             user_home: folder(environment, "HOME"),
             sudo: lookup(environment, b"SUDO_UID")
                 .and_then(|uid| str::from_utf8(uid).ok()?.parse().ok()),
+            comes_again: false,
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
         };
         let started = options.start_log();
@@ -355,7 +358,7 @@ impl Options {
         let settings = settings.flatten().collect();
         let variables = names.into_iter().filter_map(variable).collect();
         let mut credentials = started.take(&credentials, keeps);
-        let again = self.value("watch").is_some();
+        let again = self.value("watch").is_some() || self.comes_again;
         // With --watch they are judged first: what is here would be here at each fetch.
         if !again {
             let caches = self.value("cache").is_some() || place.config.get("cache").is_some();

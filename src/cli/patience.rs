@@ -56,6 +56,14 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
                 format!("{NOTHING_EXECUTED}: {why}"),
             )
         }
+        Notice::NotKept { hangs: late } => {
+            let why = match late {
+                true => format!("{gave_up}: {hangs}"),
+                false => "there was no process to be had for it, or to be heard".to_owned(),
+            };
+            let message = format!("{}{why}", super::upkeep::NOT_KEPT);
+            (Level::WARN, Event::Leased, message)
+        }
         Notice::NotRemoved(why) => (Level::ERROR, Event::Fault, not_removed(why)),
         Notice::NotPassedOn(why) => {
             let message = format!("what the command writes can't all be passed on: {why}");

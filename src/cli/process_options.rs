@@ -173,8 +173,10 @@ fn settings(options: &Options) -> Result<Settings, Error> {
     let supervision = ["signal-map", "signal-group", "grace"];
     needs(&["init", "mask", "watch"], &supervision, "needs --init")?;
     needs(&["mask"], &["mask-min"], "needs --mask")?;
-    let changes = ["on-change", "on-loss", "refresh-signal"];
-    needs(&["watch"], &changes, "needs --watch")?;
+    let lends = ["init", "mask", "watch"];
+    needs(&lends, &["on-change", "on-loss"], "needs --init or --watch")?;
+    needs(&["watch"], &["refresh-signal"], "needs --watch")?;
+    changes(options)?;
     Ok(settings)
 }
 
@@ -189,6 +191,30 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let every = duration::parse(every).filter(|every| *every >= SHORTEST);
     let every = every
         .ok_or_else(|| options.usage("watch", "must be a duration of 10ms or more, such as 60s"))?;
+    let (on_change, stop_on_loss) = changes(options)?;
+    let refresh = match options.text("refresh-signal")?.unwrap_or("USR2") {
+        "none" => Some(0),
+        name => signal::parse(name).filter(|&signal| signal::is_forwarded(signal)),
+    };
+    let refresh = refresh.ok_or_else(|| {
+        options.usage(
+            "refresh-signal",
+            "must be a signal that can be caught, or none",
+        )
+    })?;
+    Ok(Some(Watching {
+        every,
+        on_change,
+        stop_on_loss,
+        refresh,
+    }))
+}
+
+/// What a change does, and whether a loss stops the command.
+///
+/// # Errors
+/// Usage.
+pub fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = options.text("on-change")?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
         None if on_change == "restart" => Some(OnChange::Restart),
@@ -207,22 +233,7 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
         "stop" => true,
         _ => return Err(options.usage("on-loss", "must be warn or stop")),
     };
-    let refresh = match options.text("refresh-signal")?.unwrap_or("USR2") {
-        "none" => Some(0),
-        name => signal::parse(name).filter(|&signal| signal::is_forwarded(signal)),
-    };
-    let refresh = refresh.ok_or_else(|| {
-        options.usage(
-            "refresh-signal",
-            "must be a signal that can be caught, or none",
-        )
-    })?;
-    Ok(Some(Watching {
-        every,
-        on_change,
-        stop_on_loss,
-        refresh,
-    }))
+    Ok((on_change, stop_on_loss))
 }
 
 fn grace(options: &Options) -> Result<Option<Duration>, Error> {

@@ -11,11 +11,13 @@ use super::masking::Sought;
 use super::options::Options;
 use super::process_options;
 use super::run::{self, resolved};
+use super::upkeep;
 use crate::core::keyed_hash::keyed;
 use crate::core::signal;
+use crate::engine::leases::Lent;
 use crate::engine::secret_files::Deliveries;
 use crate::engine::supervise::{
-    Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
+    Digests, Known, OnChange, Outcome, Supervised, Task, Watching, digest, pause,
 };
 use crate::model::error::Error;
 use crate::model::escape::Shown;
@@ -25,16 +27,12 @@ use crate::stores::{self, Access, Depth};
 use crate::sys::environ::Started;
 use crate::sys::files;
 
-/// Whether all that is needed can be had again, by a process that was started as this one was.
-///
-/// # Errors
-/// Usage: a credential that is in a variable, `spent`, or a file that is a pipe.
-pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
+/// What can't be had again, though it is needed, by a process that was started as this one was: a
+/// credential that is in a variable, `spent`, or a file that is a pipe.
+pub fn unread(options: &Options, spent: Vec<&str>, access: &Access) -> Option<String> {
     if let Some(name) = spent.first() {
-        return Err(Error::Usage(format!(
-            "--watch needs credentials that can be read again: {}",
-            stores::instead(name)
-        )));
+        let instead = stores::instead(name);
+        return Some(format!("credentials that can be read again: {instead}"));
     }
     let given = ["env-file", "spec"].map(|id| options.paths(id));
     let settings = access.settings.iter();
@@ -46,13 +44,8 @@ pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(),
         .flatten()
         .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
         .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
-    files
-        .find(|file| files::is_pipe(file))
-        .map_or(Ok(()), |file| {
-            Err(Error::Usage(format!(
-                "--watch needs files that can be read again: {file} is a pipe"
-            )))
-        })
+    let pipe = files.find(|file| files::is_pipe(file))?;
+    Some(format!("files that can be read again: {pipe} is a pipe"))
 }
 
 /// Fetches everything once more, compares it with what the workload has, says what is to be said,
@@ -66,16 +59,22 @@ pub fn refresh(
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
     let _deadline = run::start_deadline(options, 125, "the command goes on")?;
+    let (key, mut known) = (supervised.key, supervised.known.take().unwrap_or_default());
+    let task = std::mem::take(&mut known.task);
+    if task != Task::Refresh {
+        return upkeep::keep(options, started, supervised, &known, task);
+    }
     let Some(watching) = process_options::watching(options)? else {
         return Ok(ExitCode::FAILURE);
     };
-    let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
     // The launch has said already what else there is to warn of.
     let level = match logger::shows(Level::DEBUG) {
         true => Level::DEBUG,
         false => logger::set_level(Level::ERROR),
     };
-    let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
+    let depth = Depth::Watch(std::mem::take(&mut known.lent).leak());
+    let fetched = resolved(options, &mut started, depth, |resolved, _| {
+        let lent = Lent::of(&resolved);
         let (mut digests, mut sought) = (Vec::new(), Sought::default());
         // Only a workload that goes on may show them.
         let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
@@ -83,7 +82,9 @@ pub fn refresh(
             sought.add_read(&resolved.answers);
         }
         let (_, deliveries, _) = resolved.fill(|name, filled| {
-            digests.push((name.to_vec(), digest(&key, filled)));
+            if !lent.wholes.contains(name) {
+                digests.push((name.to_vec(), digest(&key, filled, &lent.labels)));
+            }
             if masks {
                 sought.add_filled(filled);
             }
@@ -92,6 +93,7 @@ pub fn refresh(
             digests,
             deliveries,
             sought: masks.then_some(sought),
+            is_lent: !lent.labels.is_empty(),
         })
     });
     logger::set_level(level);
@@ -107,7 +109,7 @@ pub fn refresh(
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
-fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
+pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
     let Some(folder) = deliveries.open(supervised.delivered.take())? else {
         return Ok(());
     };
@@ -122,6 +124,8 @@ struct Fetched {
     deliveries: Deliveries,
     /// What is to be looked for in the command's output, where that is masked.
     sought: Option<Sought>,
+    /// Whether some of it is lent, and was not read.
+    is_lent: bool,
 }
 
 fn compared(
@@ -141,6 +145,8 @@ fn compared(
     let then = match watching.on_change {
         OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
         OnChange::Restart => "the command is launched anew".to_owned(),
+        // All files are written, and what is lent is not there.
+        OnChange::Signal(_) if fetched.is_lent => return Ok(Outcome::Anew),
         OnChange::Signal(signal) => {
             // They are looked for before the workload can have them.
             if let Some(sought) = fetched.sought {

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::masking::Sought;
 use super::options::Options;
-use super::{logger, process_options, refresh};
+use super::{logger, process_options, refresh, upkeep};
 use crate::engine::assemble::{Assembled, Sources, assemble};
 use crate::engine::delivered::Removal;
 use crate::engine::launch;
-use crate::engine::leases::{self, Lent};
+use crate::engine::leases::Lent;
 use crate::engine::open_stores::Stores;
 use crate::engine::resolve::{self, Resolved, Summary};
 use crate::engine::secret_files::Files;
@@ -45,6 +45,9 @@ pub fn run(
         resolved(&options, &mut started, Depth::Values, |resolved, used| {
             let lent = Lent::of(&resolved);
             let (masks, watches) = (options.flag("mask"), options.value("watch").is_some());
+            if let Some(supervised) = supervised.as_mut().filter(|_| !lent.is_empty()) {
+                supervised.lend(&upkeep::told(&options, &lent, used.unread.is_none())?);
+            }
             let Some(supervised) = supervised.as_mut().filter(|_| masks || watches) else {
                 return Ok((resolved.fill(|_, _| ())?, used, lent));
             };
@@ -53,8 +56,9 @@ pub fn run(
                 sought.add_read(&resolved.answers);
             }
             let filled = resolved.fill(|name, filled| {
-                if watches {
-                    digests.push((name.to_vec(), digest(&supervised.key, filled)));
+                if watches && !lent.wholes.contains(name) {
+                    let digest = digest(&supervised.key, filled, &lent.labels);
+                    digests.push((name.to_vec(), digest));
                 }
                 if masks {
                     sought.add_filled(filled);
@@ -72,7 +76,7 @@ pub fn run(
     let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
-    say_lent(&lent);
+    upkeep::say(&lent, supervised.is_some(), used.unread.as_deref());
     let files_owner = options.value("files-owner").is_some();
     drop(options);
     attributes.files = deliveries.paths();
@@ -142,8 +146,10 @@ pub fn answered<T>(
     let mut access = options.access(&place, started, &words, &assembled.kept, reads);
     access.scopes = place.scopes.in_force();
     let access = Arc::new(access);
-    if access.again {
-        refresh::check(options, stores::spent(location, &words, &access), &access)?;
+    let spent = stores::spent(location, &words, &access);
+    let unread = refresh::unread(options, spent, &access);
+    if let Some(why) = unread.as_ref().filter(|_| access.again) {
+        return Err(Error::Usage(format!("--watch needs {why}")));
     }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
@@ -152,10 +158,32 @@ pub fn answered<T>(
     let used = Used {
         credentials: stores::credentials(location, &words),
         stores: stores.all().map(|store| store.label().to_owned()).collect(),
+        unread,
         environment,
         answers: began.elapsed() - environment,
     };
     then(resolved, used)
+}
+
+/// Opens the stores that a launch has to do with, to do something else than to ask them for it.
+///
+/// # Errors
+/// Options, or what keeps one of them from being opened.
+pub fn opened<T>(
+    options: &Options,
+    started: &mut Started,
+    then: impl FnOnce(&Stores) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let place = options.place()?;
+    let mut assembled = assemble(&started.environment, &options.sources(&place)?);
+    let words = std::mem::take(&mut assembled.words);
+    let access = options.access(&place, started, &words, &assembled.kept, true);
+    let (location, access) = (place.store.as_deref(), Arc::new(access));
+    let stores = Stores::open(location, false, &words, &access, &mut assembled.errors);
+    match assembled.errors.is_empty() {
+        true => then(&stores),
+        false => Err(Error::all(assembled.errors)),
+    }
 }
 
 /// Where files are delivered.
@@ -190,6 +218,8 @@ pub struct Used {
     pub credentials: Vec<&'static str>,
     /// The stores that were asked.
     pub stores: Vec<String>,
+    /// What would be needed to come again, where that can't be.
+    pub unread: Option<String>,
     /// How long it took to read options and environment.
     environment: Duration,
     /// How long the stores took to answer.
@@ -217,24 +247,6 @@ pub fn deadline_for(options: &Options, code: u8, outcome: &str) -> Result<Deadli
     let message = logger::error("timeout", &message);
     let deadline = signals::deadline(timeout, message, code);
     deadline.map_err(|error| Error::file("start", "a timer", error))
-}
-
-/// One line where something is lent: what, and for how long.
-fn say_lent(lent: &Lent) {
-    let Some((time, by_token)) = lent.shortest() else {
-        return;
-    };
-    let names = lent.variables.join(", ");
-    let time = leases::shown(time);
-    let why = if by_token {
-        ", as the token ends then"
-    } else {
-        ""
-    };
-    log::info!(
-        Leased, variable = &Label(&names);
-        "lent: {names}, the shortest for {time}{why}; nothing renews it without --init"
-    );
 }
 
 /// One line: how many references, from which scopes and store, in what time. Without references

@@ -1,12 +1,14 @@
 //! What of a launch is lent: by a lease each document, which ends by itself or with a token.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::lookup::{Answered, Answers};
+use super::lookup::{Answered, Answers, Question};
 use super::resolve::Resolved;
+use super::supervise::Held;
+use crate::model::error::Error;
 use crate::model::escape::Shown;
-use crate::model::reference::{Target, references};
+use crate::model::reference::references;
 use crate::stores::Lease;
 
 /// The leases of a launch, and what of it is theirs.
@@ -14,12 +16,12 @@ use crate::stores::Lease;
 pub struct Lent {
     /// The variables, by their names as they are shown.
     pub variables: Vec<String>,
+    /// Of them those in which nothing else is a secret.
+    pub wholes: BTreeSet<Vec<u8>>,
     /// What stands for the references, where their values aren't shown.
     pub labels: BTreeSet<String>,
-    /// The paths of the documents.
-    pub paths: BTreeSet<String>,
-    /// The leases, each once.
-    pub leases: Vec<Lease>,
+    /// The leases, each once, with the scheme of the store and the path of the document.
+    pub leases: Vec<(&'static str, String, Lease)>,
 }
 
 impl Lent {
@@ -28,30 +30,59 @@ impl Lent {
         let mut lent = Lent::default();
         let answers = &resolved.answers;
         let mut known = BTreeSet::new();
-        for found in answers.all.values().filter_map(Answered::found) {
-            if let Some(lease) = &found.lease
+        for (question, answered) in &answers.all {
+            let found = answered.found();
+            if let (Question::Direct(place), Some(found)) = (question, found)
+                && let Some(lease) = &found.lease
                 && !lease.id.is_empty()
                 && known.insert(lease.id.as_str())
             {
-                lent.leases.push(lease.clone());
+                let path = place.location.path.clone();
+                lent.leases.push((place.scheme, path, lease.clone()));
             }
         }
         for (_, variable, value) in &resolved.values {
-            let mut is_lent = false;
+            let (mut is_lent, mut is_whole) = (false, true);
             for reference in references(value) {
-                if let Target::Direct(place) = &reference.target
-                    && is_leased(answers.to(reference))
-                {
+                if is_leased(answers.to(reference)) {
                     is_lent = true;
                     lent.labels.insert(reference.label());
-                    lent.paths.insert(place.location.path.clone());
+                } else {
+                    is_whole = false;
                 }
             }
             if is_lent {
                 lent.variables.push(Shown(variable).to_string());
+                lent.wholes.extend(is_whole.then(|| variable.clone()));
             }
         }
         lent
+    }
+
+    /// Makes sure that the stores would lend what was not read.
+    ///
+    /// # Errors
+    /// Why one of them would not.
+    pub fn would_be(answers: &Answers<'_>) -> Result<(), Error> {
+        let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for (question, answered) in &answers.all {
+            if let Question::Direct(place) = question
+                && is_leased(Some(answered))
+            {
+                let known = paths.entry(place.scheme).or_default();
+                known.insert(place.location.path.clone());
+            }
+        }
+        for (scheme, paths) in &paths {
+            let store = answers.stores.of_scheme(scheme);
+            if let Some(lender) = store.and_then(|store| store.lender()) {
+                lender.would_lend(paths).map_err(|trouble| Error::Store {
+                    store: format!("{scheme}:"),
+                    trouble,
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether nothing is.
@@ -59,9 +90,39 @@ impl Lent {
         self.leases.is_empty()
     }
 
+    /// The leases as a supervisor is told of them.
+    pub fn held(&self) -> Vec<Held> {
+        let now = Instant::now();
+        let held = |(scheme, path, lease): &(&'static str, String, Lease)| {
+            let holder = lease.holder.as_deref().cloned().unwrap_or_default();
+            Held {
+                scheme: (*scheme).to_owned(),
+                path: path.clone(),
+                id: lease.id.clone(),
+                renewable: lease.renewable,
+                lasts: lease.lasts,
+                left: lease.end.saturating_duration_since(now),
+                accessor: holder.accessor,
+                token_renewable: holder.renewable,
+                token_lasts: holder.lasts,
+                token_left: holder.end.map(|end| end.saturating_duration_since(now)),
+            }
+        };
+        self.leases.iter().map(held).collect()
+    }
+
+    /// Whether what a lease hangs on was got by something that can be used once.
+    pub fn is_once(&self) -> bool {
+        let holders = self
+            .leases
+            .iter()
+            .filter_map(|(_, _, lease)| lease.holder.as_ref());
+        holders.into_iter().any(|holder| holder.is_once)
+    }
+
     /// How long the shortest lives from now on, and whether it is the token that ends it.
     pub fn shortest(&self) -> Option<(Duration, bool)> {
-        let ends = self.leases.iter().map(|lease| {
+        let ends = self.leases.iter().map(|(_, _, lease)| {
             let holder = lease.holder.as_ref().and_then(|holder| holder.end);
             match holder.filter(|end| *end < lease.end) {
                 Some(end) => (end, true),

@@ -60,11 +60,16 @@ impl Stores {
 
     /// The store that a single place is in.
     pub fn of(&self, place: &Direct) -> Option<&dyn Store> {
-        if self.schemes_of_main.contains(&place.scheme) {
+        self.of_scheme(place.scheme)
+    }
+
+    /// The store that references to begin with a scheme.
+    pub fn of_scheme(&self, scheme: &str) -> Option<&dyn Store> {
+        if self.schemes_of_main.contains(&scheme) {
             return self.main.as_deref();
         }
         let mut others = self.others.iter();
-        let other = others.find(|(words, _)| words.contains(&place.scheme));
+        let other = others.find(|(words, _)| words.contains(&scheme));
         other.map(|(_, store)| store.as_ref())
     }
 

@@ -29,9 +29,12 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
@@ -99,6 +102,11 @@ pub trait Store: Sync {
     /// Why that can't be said.
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         Err(unlisted())
+    }
+
+    /// The store as one that lends, if it does.
+    fn lender(&self) -> Option<&dyn Lender> {
+        None
     }
 
     /// The store as one that can be written to, if doorkey can.
@@ -200,6 +208,52 @@ impl Lease {
     }
 }
 
+/// A store that lends: what it has lent is kept, and given back, by whoever logs in anew.
+pub trait Lender {
+    /// Has leases, each with how long it is to last, go on, and the tokens with these accessors.
+    ///
+    /// # Errors
+    /// What keeps all of them from being renewed.
+    fn renew(
+        &self,
+        leases: &[(String, Duration)],
+        accessors: &[String],
+    ) -> Result<Renewals, StoreError>;
+
+    /// Makes sure that what is at these paths would be lent now; nothing is made for that.
+    ///
+    /// # Errors
+    /// Why it would not.
+    fn would_lend(&self, paths: &BTreeSet<String>) -> Result<(), StoreError>;
+
+    /// Gives leases back by their ids, and where that is not allowed by the tokens with these
+    /// accessors. Gives the places of those that live on.
+    ///
+    /// # Errors
+    /// What keeps all of them from being given back.
+    fn give_back(&self, leases: &[(String, String)]) -> Result<Vec<usize>, StoreError>;
+}
+
+/// How long leases and tokens last from now on, in the order in which they were asked for.
+#[derive(Debug, Default)]
+pub struct Renewals {
+    /// Leases.
+    pub leases: Vec<Renewal>,
+    /// Tokens.
+    pub tokens: Vec<Renewal>,
+}
+
+/// What renewing something has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Renewal {
+    /// It lasts so long from now on.
+    Lasts(Duration),
+    /// That is not allowed.
+    Denied,
+    /// It is there no more.
+    Gone,
+}
+
 /// A token that leases end with.
 #[derive(Clone, Debug, Default)]
 pub struct Holder {
@@ -215,6 +269,8 @@ pub struct Holder {
     pub is_batch: bool,
     /// Whether it came from outside.
     pub is_given: bool,
+    /// Whether it was got by something that can be used once.
+    pub is_once: bool,
 }
 
 /// What is at one location.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::errands::Purpose;
-use super::known::{Digests, Outcome};
+use super::known::{Digests, Lent, Outcome};
 use super::notice::Notice;
 use super::settings::Settings;
 use crate::core::signal::Signal;
@@ -20,6 +20,8 @@ pub(super) enum Event {
     Settings(Settings),
     /// It has told the digests of what the workload gets.
     Digests(Digests),
+    /// It, or a process on an errand, has told what is lent.
+    Lent(Lent),
     /// It has become the workload, or has ended, which a signal says. `armed` is whether its output
     /// can be relayed: else it is not known what to mask.
     Begun { armed: bool },
@@ -215,6 +217,9 @@ pub(super) enum Action {
     KillRest(Rest),
     /// Takes one of these signals, if one has come: [`Event::Taken`].
     TakeEnding(Mask),
+    /// Nothing that this process was started with is needed again: lets go of it, and of what was
+    /// inherited.
+    LetGo,
     /// Removes what was delivered in a folder.
     RemoveFiles,
     /// Forks the process that becomes the workload.

@@ -5,12 +5,16 @@ use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions, Next};
 use super::clearing::Clearing;
+use super::errands::Purpose;
 use crate::core::signal::{CHLD, Signal};
 use crate::sys::signal_mask::{Mask, bit};
 
 /// What does not change on the way.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
+    pub(super) now: Instant,
+    /// How long giving back may take of what is lent; none where there is nothing.
+    pub(super) gives_back: Option<Duration>,
     /// Whether we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
     /// How long the rest may take; without it nobody is waited for.
@@ -28,6 +32,8 @@ pub(super) enum End {
     LettingOut(Next),
     /// What has come meanwhile is looked at, before a launch.
     Looking,
+    /// What is lent is given back, until then; the code to end with.
+    GivingBack(Option<Instant>, u8),
     /// There is nothing left to do.
     Over,
 }
@@ -69,7 +75,7 @@ impl End {
         match self {
             End::Clearing(clearing) if clearing.next == Next::Launch => ending | bit(CHLD.into()),
             End::Clearing(_) => bit(CHLD.into()),
-            End::LettingOut(_) => ending | bit(CHLD.into()),
+            End::LettingOut(_) | End::GivingBack(..) => ending | bit(CHLD.into()),
             End::Looking | End::Over => 0,
         }
     }
@@ -78,6 +84,7 @@ impl End {
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             End::Clearing(clearing) => clearing.due(),
+            End::GivingBack(until, _) => *until,
             End::LettingOut(_) | End::Looking | End::Over => None,
         }
     }
@@ -96,8 +103,13 @@ impl End {
                 actions.push_back(Action::DropOutput);
                 *self = match next {
                     Next::Launch => End::quit(128 + signal, terms, actions),
-                    Next::Quit(code) => End::over(*code, actions),
+                    Next::Quit(code) => End::give_back(*code, terms, actions),
                 };
+            }
+            End::GivingBack(_, code) if ends => {
+                let code = *code;
+                actions.push_back(Action::EndErrand);
+                *self = End::over(code, actions);
             }
             _ => {}
         }
@@ -113,7 +125,14 @@ impl End {
     }
 
     /// Time has passed.
-    pub(super) fn time(&mut self, now: Instant, actions: &mut Actions) {
+    pub(super) fn time(&mut self, terms: Terms, actions: &mut Actions) {
+        let now = terms.now;
+        if let End::GivingBack(Some(until), code) = *self
+            && until <= now
+        {
+            actions.push_back(Action::EndErrand);
+            *self = End::over(code, actions);
+        }
         if let End::Clearing(clearing) = self
             && clearing.time(now, actions)
         {
@@ -124,7 +143,7 @@ impl End {
     /// Nothing of the output is left to pass on.
     pub(super) fn output_done(&mut self, terms: Terms, actions: &mut Actions) {
         *self = match self {
-            End::LettingOut(Next::Quit(code)) => End::over(*code, actions),
+            End::LettingOut(Next::Quit(code)) => End::give_back(*code, terms, actions),
             End::LettingOut(Next::Launch) => {
                 actions.push_back(Action::TakeEnding(terms.ending));
                 End::Looking
@@ -139,6 +158,27 @@ impl End {
             Some(signal) => *self = End::quit(128 + signal, terms, actions),
             None => actions.push_back(Action::Launch),
         }
+    }
+
+    /// Whether a process is heard that gives back what is lent.
+    pub(super) fn is_giving_back(&self) -> bool {
+        matches!(self, End::GivingBack(..))
+    }
+
+    /// It has ended.
+    pub(super) fn given_back(&mut self, actions: &mut Actions) {
+        if let End::GivingBack(_, code) = *self {
+            *self = End::over(code, actions);
+        }
+    }
+
+    /// The workload is gone, and needs nothing any more that is lent to it.
+    fn give_back(code: u8, terms: Terms, actions: &mut Actions) -> Self {
+        let Some(time) = terms.gives_back else {
+            return End::over(code, actions);
+        };
+        actions.push_back(Action::StartErrand(Purpose::GiveBack));
+        End::GivingBack(terms.now.checked_add(time), code)
     }
 
     fn over(code: u8, actions: &mut Actions) -> Self {

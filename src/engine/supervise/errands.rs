@@ -13,6 +13,12 @@ pub(super) const MARGIN: Duration = Duration::from_secs(1);
 pub(super) enum Purpose {
     /// To fetch the secrets again, and compare them with what the workload has.
     Refresh,
+    /// To renew what is lent.
+    Renew,
+    /// To fetch anew what can't be renewed any more.
+    Replace,
+    /// To give back what is not used any more.
+    GiveBack,
 }
 
 /// Due times, each with a purpose, and the errand under way. There is one at a time: each logs in
@@ -74,6 +80,11 @@ impl Errands {
     pub(super) fn is_late(&mut self, now: Instant) -> bool {
         let under_way = self.under_way.as_mut();
         under_way.is_some_and(|errand| is_over(&mut errand.late, now))
+    }
+
+    /// What the one under way is for.
+    pub(super) fn purpose(&self) -> Option<Purpose> {
+        Some(self.under_way.as_ref()?.purpose)
     }
 
     /// The one under way has ended; its purpose.

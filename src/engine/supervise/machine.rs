@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions, Arrived, Below, Change, Event, Output, Then, Whom};
 use super::end::{End, Terms};
-use super::errands::{Errands, after, is_over};
+use super::errands::{Errands, Purpose, after, is_over};
 use super::job::Job;
-use super::known::Known;
+use super::lease::Leases;
 use super::notice::{Notice, OWN};
 use super::settings::Settings;
-use super::watch::{Follows, Watch};
+use super::watch::Watch;
 use crate::core::signal::{
     CHLD, CONT, HUP, INT, KILL, QUIT, Signal, TERM, TSTP, TTIN, TTOU, WINCH,
 };
@@ -49,6 +49,7 @@ pub(super) struct Machine {
     then: Then,
     job: Job,
     watch: Watch,
+    leases: Leases,
     errands: Errands,
     /// When what is launched should have become the workload, or have ended.
     late: Option<Instant>,
@@ -81,6 +82,7 @@ impl Machine {
             then: Then::End,
             job: Job::default(),
             watch: Watch::new(chance),
+            leases: Leases::new(chance),
             errands: Errands::default(),
             late: None,
             patience: None,
@@ -129,13 +131,6 @@ impl Machine {
         self.job.output
     }
 
-    /// What is known of the workload's secrets, for a process that fetches them again.
-    pub(super) fn known(&mut self, now: Instant) -> Known {
-        let mut known = std::mem::take(&mut self.watch.known);
-        known.held_back = self.watch.holds_back(now);
-        known
-    }
-
     /// Handles what happens: adds to `actions` what is to be done, in this order.
     pub(super) fn step(&mut self, now: Instant, event: Event, actions: &mut Actions) {
         match event {
@@ -147,7 +142,8 @@ impl Machine {
                 }
             }
             Event::Digests(digests) => self.watch.known.digests = digests,
-            Event::Begun { armed } => self.begun(armed, now),
+            Event::Lent(lent) => self.leases.lent(lent, now),
+            Event::Begun { armed } => self.begun(armed, now, actions),
             Event::Unheard => self.give_up(Notice::Unheard, now, actions),
             Event::Signal(arrived) => self.signal(arrived, now, actions),
             Event::Child(change, foreign) => self.child(change, foreign, actions),
@@ -156,7 +152,7 @@ impl Machine {
             Event::TerminalNotGiven(stop) => self.job.stop_with(stop, actions),
             Event::HeardOut => self.heard_out(now, actions),
             Event::Output(output) => self.job.output = output,
-            Event::Reported(outcome) => self.watch.report(outcome),
+            Event::Reported(outcome) => self.reported(outcome),
             Event::ErrandOver => self.errand_over(now, actions),
             Event::ErrandLost => self.give_up_errand(false, now, actions),
             Event::ErrandHangs => self.give_up_errand(true, now, actions),
@@ -195,6 +191,7 @@ impl Machine {
     }
 
     fn forked(&mut self, below: Below, now: Instant) {
+        self.leases.pass();
         self.phase = Phase::Launching;
         self.then = Then::End;
         self.patience = None;
@@ -207,7 +204,7 @@ impl Machine {
 
     /// The process that launches has become the workload, or ends, which a signal says. Where it is
     /// not known what to mask it is to end, and nothing that it writes goes out.
-    fn begun(&mut self, armed: bool, now: Instant) {
+    fn begun(&mut self, armed: bool, now: Instant, actions: &mut Actions) {
         if !self.hears() {
             return;
         }
@@ -217,12 +214,16 @@ impl Machine {
             if let Some(watching) = &self.settings.watching {
                 self.watch.wait(watching, &mut self.errands, now);
             }
+            self.leases.begin(&mut self.errands, now);
+            if self.settings.watching.is_none() && !self.leases.are_kept() {
+                actions.push_back(Action::LetGo);
+            }
         }
     }
 
     fn signal(&mut self, arrived: Arrived, now: Instant, actions: &mut Actions) {
         let signal = arrived.signal;
-        let terms = self.terms();
+        let terms = self.terms(now);
         match &mut self.phase {
             Phase::Launching | Phase::Running => {}
             Phase::Ending(end) => return end.signal(signal, terms, actions),
@@ -311,27 +312,29 @@ impl Machine {
             return;
         };
         match self.then {
-            Then::End => self.end(code, actions),
-            Then::Exit(code) => self.end(code, actions),
+            Then::End => self.end(code, now, actions),
+            Then::Exit(code) => self.end(code, now, actions),
             Then::Launch => {
                 let left = self.patience.take();
                 let left = left.map(|until| until.saturating_duration_since(now));
                 // None is left to one that had to be killed, nor to what it has left.
                 let left = left.unwrap_or_default();
-                self.phase = Phase::Ending(End::launch(left, self.terms(), actions));
+                self.phase = Phase::Ending(End::launch(left, self.terms(now), actions));
             }
         }
     }
 
     /// The workload has ended, and so do we.
-    fn end(&mut self, code: u8, actions: &mut Actions) {
+    fn end(&mut self, code: u8, now: Instant, actions: &mut Actions) {
         self.stop_errands(actions);
-        self.phase = Phase::Ending(End::quit(code, self.terms(), actions));
+        self.phase = Phase::Ending(End::quit(code, self.terms(now), actions));
     }
 
     /// What the end is by.
-    fn terms(&self) -> Terms {
+    fn terms(&self, now: Instant) -> Terms {
         Terms {
+            now,
+            gives_back: self.leases.are_kept().then(|| self.grace()),
             first: self.fixed.first,
             grace: self.settings.grace.map(|grace| grace.min(LONGEST)),
             ending: self.ending(),
@@ -340,13 +343,14 @@ impl Machine {
 
     /// Handles what happens at the end alone.
     fn of_end(&mut self, event: Event, now: Instant, actions: &mut Actions) {
-        let terms = self.terms();
+        let terms = self.terms(now);
         let Phase::Ending(end) = &mut self.phase else {
             return;
         };
         match event {
             Event::Rest { any, apart } => end.counted(any, apart, now, actions),
             Event::OutputDone => end.output_done(terms, actions),
+            Event::ErrandOver => end.given_back(actions),
             Event::Taken(signal) => end.looked(signal, terms, actions),
             _ => {}
         }
@@ -375,51 +379,16 @@ impl Machine {
         }
     }
 
-    /// Gives up an errand, with what there is of it, and says so.
-    fn give_up_errand(&mut self, hangs: bool, now: Instant, actions: &mut Actions) {
-        let Some(watching) = self.settings.watching else {
-            return;
-        };
-        let next = self.watch.give_up(&watching);
-        let notice = Notice::NotFetched { next, hangs };
-        actions.extend([Action::EndErrand, Action::Notify(notice)]);
-        self.errand_over(now, actions);
-    }
-
-    /// A process on an errand has ended, or could not even begin.
-    fn errand_over(&mut self, now: Instant, actions: &mut Actions) {
-        let (Some(_), Some(watching)) = (self.errands.end(), self.settings.watching) else {
-            return;
-        };
-        match self.watch.end(&watching, &mut self.errands, now) {
-            Follows::Nothing => {}
-            Follows::Signal(signal) => {
-                let whom = self.whom(false);
-                actions.extend([Action::Placed, Action::Send(whom, signal)]);
-            }
-            Follows::Stop(then) => {
-                self.stop_errands(actions);
-                actions.push_back(Action::ReapBefore(then));
-            }
-        }
-    }
-
-    fn stop_errands(&mut self, actions: &mut Actions) {
-        self.watch.stop();
-        if self.errands.stop() {
-            actions.push_back(Action::EndErrand);
-        }
-    }
-
     /// Does what is due.
     fn time(&mut self, now: Instant, actions: &mut Actions) {
+        let terms = self.terms(now);
         match &mut self.phase {
             Phase::Launching | Phase::Running => self.time_of_workload(now, actions),
             Phase::Aborting { until, code } if *until <= now => {
                 let code = *code;
-                self.end(code, actions);
+                self.end(code, now, actions);
             }
-            Phase::Ending(end) => end.time(now, actions),
+            Phase::Ending(end) => end.time(terms, actions),
             _ => {}
         }
     }
@@ -440,11 +409,15 @@ impl Machine {
             return actions.push_back(Action::LookAtErrand);
         }
         if let Some(purpose) = self.errands.begin(now, self.fixed.timeout) {
-            self.watch.begin(now);
+            if purpose == Purpose::Refresh {
+                self.watch.begin(now);
+            }
             actions.push_back(Action::StartErrand(purpose));
         }
     }
 }
+
+mod upkeep;
 
 #[cfg(test)]
 mod tests;

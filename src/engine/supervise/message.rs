@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::known::{Digests, Outcome};
+use super::known::{Digests, Lent, Outcome};
 use super::settings::Settings;
 use crate::engine::delivered::Told;
 use crate::sys::message_pipe::Speaker;
@@ -18,6 +18,8 @@ pub(super) enum Message<'m> {
     Needles(&'m [u8]),
     /// The digests of what the workload gets.
     Digests(Digests),
+    /// What of it is lent.
+    Lent(Lent),
     /// What to remove when the workload has ended.
     Files(Told),
     /// What fetching again has come to.

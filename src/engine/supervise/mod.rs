@@ -10,11 +10,11 @@
 //! | `message`, `supervised` | how a process that launches or fetches tells its supervisor |
 //! | `errands` | what fresh processes are started for, and when |
 //! | `action` | what can happen, and what can be done |
-//! | `job`, `watch`, `clearing`, `end` | one concern each: a stop, a change, what the workload leaves, the end |
+//! | `job`, `watch`, `lease`, `clearing`, `end` | one concern each: a stop, a change, what is lent, what the workload leaves, the end |
 //! | `machine` | those together: `step(event)` gives actions, without any system call |
 //! | `channel`, `session`, `sought`, `relay`, `streams` | the workload's output, on its way without secrets |
 //! | `monitor`, `forked` | the processes that are forked, and what they get |
-//! | `waiting`, `supervisor` | waits, tells the machine what happens, and does what it says |
+//! | `waiting`, `supervisor`, `hearing` | waits, tells the machine what happens, and does what it says |
 
 mod action;
 mod channel;
@@ -22,8 +22,10 @@ mod clearing;
 mod end;
 mod errands;
 mod forked;
+mod hearing;
 mod job;
 mod known;
+mod lease;
 mod machine;
 mod message;
 mod monitor;
@@ -38,7 +40,7 @@ mod supervisor;
 mod waiting;
 mod watch;
 
-pub use self::known::{Digests, Known, Outcome, digest, pause};
+pub use self::known::{Digests, Held, Known, Lent, Outcome, Task, Upkeep, digest, pause};
 pub use self::notice::{Notice, Patience};
 pub use self::relay::Inner;
 pub use self::settings::{Asked, OnChange, Settings, Watching};

@@ -24,6 +24,11 @@ pub enum Notice {
         /// Whether it was not done in its time; else there was no process to be had, or to be heard.
         hangs: bool,
     },
+    /// What is lent was not renewed, fetched anew or given back.
+    NotKept {
+        /// As above.
+        hangs: bool,
+    },
     /// What a launch has said could not be understood, and it was ended.
     Unheard,
     /// Something that the workload has written is lost, for this reason.

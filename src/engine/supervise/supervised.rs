@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::known::{Digests, Known, Outcome};
+use super::known::{Digests, Known, Lent, Outcome};
 use super::message::Message;
 use super::relay::Inner;
 use super::settings::Settings;
@@ -70,6 +70,11 @@ impl Supervised {
     /// Buffers the digests of what the workload gets.
     pub fn remember(&mut self, digests: &Digests) {
         Message::Digests(digests.clone()).put(&mut self.speaker);
+    }
+
+    /// Buffers what the workload is lent.
+    pub fn lend(&mut self, lent: &Lent) {
+        Message::Lent(lent.clone()).put(&mut self.speaker);
     }
 
     /// Buffers what to remove when the workload has ended.

@@ -5,10 +5,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions, Arrived, Below, Change, Event, Rest, Whom};
+use super::errands::Purpose;
 use super::forked::{self, Errand, Given};
-use super::known::Outcome;
 use super::machine::{Fixed, Machine};
-use super::message::Message;
 use super::monitor::{self, Made};
 use super::notice::{Notice, Patience};
 use super::relay::Relay;
@@ -20,13 +19,13 @@ use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
 use crate::sys::environ::Started;
 use crate::sys::job::Job;
-use crate::sys::message_pipe::{self, Heard, Listener};
+use crate::sys::message_pipe::{self, Listener};
 use crate::sys::poll::Watched;
 use crate::sys::process::{self, Taken, To};
 use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, stdio};
 
 pub(super) struct Supervisor {
-    asked: Asked,
+    pub(super) asked: Asked,
     waits: Patience,
     /// What this process was started with, as long as that may be needed again.
     started: Option<Started>,
@@ -38,13 +37,13 @@ pub(super) struct Supervisor {
     /// The process whose end is the workload's: that itself, or the one above it.
     child: i32,
     workload: i32,
-    streams: Streams,
+    pub(super) streams: Streams,
     /// What the workload tells until it has begun.
-    link: Option<Listener>,
-    errand: Option<Errand>,
+    pub(super) link: Option<Listener>,
+    pub(super) errand: Option<Errand>,
     /// What is removed at the end.
-    delivered: Option<Delivered>,
-    waiting: Waiting,
+    pub(super) delivered: Option<Delivered>,
+    pub(super) waiting: Waiting,
     /// The signal that is handled.
     taken: Option<Taken>,
     /// Why there is no supervisor any more: this process was just forked by it, or it has failed.
@@ -148,9 +147,6 @@ impl Supervisor {
         drop(inner);
         if self.asked.watches {
             memory::stay();
-        } else {
-            self.started.take().unwrap_or_default().erase();
-            files::leave_folder();
         }
         process::set_name(&format!("doorkey:{workload}"));
         self.streams.job.is_of(workload);
@@ -159,15 +155,6 @@ impl Supervisor {
             output: self.streams.output(),
             has_terminal: self.streams.job.has_terminal(),
         }));
-        if !self.asked.watches {
-            // A workload that is launched anew gets what was inherited, so that it has to stay.
-            let mut ours = vec![listener.descriptor()];
-            ours.extend(self.streams.aside.descriptors());
-            if let Some(relay) = &self.streams.relay {
-                relay.descriptors(&mut ours);
-            }
-            fd::close_others(&mut ours);
-        }
         self.waiting.listen(self.machine.listens())?;
         self.link = Some(listener);
         Ok(None)
@@ -194,7 +181,8 @@ impl Supervisor {
         let time = due.map(|due| due.saturating_duration_since(Instant::now()));
         let (set, hears) = (self.machine.listens(), self.machine.hears());
         let link = self.link.as_ref().filter(|_| hears);
-        let errand = self.errand.as_ref().filter(|_| hears);
+        let hears_errand = self.machine.hears_errand();
+        let errand = self.errand.as_ref().filter(|_| hears_errand);
         if link.is_none() && errand.is_none() && relay.is_none() {
             return self.waiting.alone(set, time);
         }
@@ -240,76 +228,8 @@ impl Supervisor {
         }
     }
 
-    /// Hears the process that launches.
-    fn hear(&mut self) {
-        let Some(mut link) = self.link.take() else {
-            return;
-        };
-        let mut understood = true;
-        let heard = link.hear(|message| understood &= self.take_in(message));
-        match heard {
-            Heard::More if understood => self.link = Some(link),
-            Heard::End => {
-                let armed = self.streams.relay.as_mut().is_none_or(Relay::begin);
-                if self.streams.relay.is_none() && !self.asked.watches {
-                    self.waiting.stop_listening();
-                }
-                self.on(Event::Begun { armed });
-            }
-            Heard::More | Heard::Failed => self.on(Event::Unheard),
-        }
-    }
-
-    /// Takes in what a process that launches says; whether it can be understood.
-    fn take_in(&mut self, message: &[u8]) -> bool {
-        match Message::read(message) {
-            Some(Message::Settings(settings)) => self.on(Event::Settings(settings)),
-            Some(Message::Needles(needles)) => return self.arm(needles),
-            Some(Message::Digests(digests)) => self.on(Event::Digests(digests)),
-            Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
-            Some(Message::Outcome(_) | Message::Armed) | None => return false,
-        }
-        true
-    }
-
-    /// Has needles be looked for; whether they are.
-    fn arm(&mut self, needles: &[u8]) -> bool {
-        self.streams
-            .relay
-            .as_mut()
-            .is_none_or(|relay| relay.arm(needles))
-    }
-
-    /// Hears a process on an errand.
-    fn hear_errand(&mut self) {
-        let Some(mut errand) = self.errand.take() else {
-            return;
-        };
-        let (mut outcome, mut armed): (Option<Outcome>, _) = (None, None);
-        let heard = errand.link.hear(|message| match Message::read(message) {
-            Some(Message::Outcome(told)) => outcome = Some(told),
-            Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
-            Some(Message::Needles(needles)) => armed = Some(self.arm(needles)),
-            _ => {}
-        });
-        if let Some(armed) = armed {
-            errand.answer(armed);
-        }
-        if let Some(outcome) = outcome {
-            self.on(Event::Reported(outcome));
-        }
-        match heard {
-            Heard::End => return self.on(Event::ErrandOver),
-            Heard::More => self.errand = Some(errand),
-            Heard::Failed => {
-                self.errand = Some(errand);
-                self.on(Event::ErrandLost);
-            }
-        }
-    }
-
     /// Tells the machine what has happened, and does what it says.
-    fn on(&mut self, event: Event) {
+    pub(super) fn on(&mut self, event: Event) {
         self.machine.step(Instant::now(), event, &mut self.actions);
         while let Some(action) = self.actions.pop_front() {
             self.act(action);
@@ -346,7 +266,7 @@ impl Supervisor {
                 self.on(Event::HeardOut);
             }
             Action::Notify(notice) => self.notify(notice),
-            Action::StartErrand(_) => self.start_errand(),
+            Action::StartErrand(purpose) => self.start_errand(purpose),
             Action::LookAtErrand => {
                 let has_more = |errand: &Errand| errand.link.has_more();
                 if !self.errand.as_ref().is_some_and(has_more) {
@@ -367,6 +287,7 @@ impl Supervisor {
                 let taken = process::take(set, Some(Duration::ZERO));
                 self.on(Event::Taken(taken.map(|taken| Arrived::of(&taken).signal)));
             }
+            Action::LetGo => self.let_go(),
             Action::RemoveFiles => self.remove_files(),
             Action::Launch => self.launch(),
             Action::Quit(code) => exec::quit(code),
@@ -413,7 +334,7 @@ impl Supervisor {
     }
 
     /// Forks a process on an errand.
-    fn start_errand(&mut self) {
+    fn start_errand(&mut self, purpose: Purpose) {
         match Errand::start() {
             Ok(forked::Made::Supervisor(errand)) => self.errand = Some(errand),
             Ok(forked::Made::OnErrand(fresh)) => {
@@ -421,12 +342,31 @@ impl Supervisor {
                 if self.streams.aside.put_back().is_err() {
                     exec::quit(125);
                 }
-                let known = self.machine.known(Instant::now());
+                let known = self.machine.known(purpose, Instant::now());
                 let supervised = fresh.hand_over(self.given, known, self.delivered.take());
                 self.left = Ok(Some(supervised));
             }
             Err(_) => self.on(Event::ErrandLost),
         }
+    }
+
+    /// Lets go of what this process was started with. A workload that is launched anew gets what was
+    /// inherited, and whoever renews something reads it again: there it has to stay.
+    fn let_go(&mut self) {
+        if self.asked.watches || self.started.is_none() {
+            return;
+        }
+        self.started.take().unwrap_or_default().erase();
+        files::leave_folder();
+        let mut ours: Vec<_> = self.streams.aside.descriptors().into_iter().collect();
+        match &self.streams.relay {
+            Some(relay) => {
+                relay.descriptors(&mut ours);
+                ours.extend(self.waiting.descriptor());
+            }
+            None => self.waiting.stop_listening(),
+        }
+        fd::close_others(&mut ours);
     }
 
     /// Removes what was delivered in a folder.

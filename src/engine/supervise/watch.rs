@@ -128,6 +128,7 @@ impl Watch {
                 self.look_again(errands, now);
                 return Follows::Nothing;
             }
+            (Outcome::Anew, _) => errands.plan(Purpose::Replace, now),
             (Outcome::Changed(_), OnChange::Restart) => return Follows::Stop(Then::Launch),
             (Outcome::Changed(_), OnChange::Exit(code)) => {
                 return Follows::Stop(Then::Exit(code));
@@ -135,7 +136,7 @@ impl Watch {
             (Outcome::Lost(_), _) if watching.stop_on_loss => {
                 return Follows::Stop(Then::Exit(OWN));
             }
-            (Outcome::Same | Outcome::Failed | Outcome::Lost(_), _) => {}
+            _ => {}
         }
         self.wait(watching, errands, now);
         follows
@@ -146,7 +147,7 @@ impl Watch {
         (self.known.failures, self.known.lost) = match outcome {
             Outcome::Failed => (self.known.failures.saturating_add(1), self.known.lost),
             Outcome::Lost(digest) => (0, Some(*digest)),
-            Outcome::Same | Outcome::Changed(_) | Outcome::HeldBack => (0, None),
+            _ => (0, None),
         };
     }
 

@@ -46,6 +46,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
             return Ok(Session {
                 token: None,
                 revoked: false,
+                is_once: false,
                 holder: None,
             });
         }
@@ -68,12 +69,16 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
             StoreError::setting(why)
         })?;
-        return session(auth.get(), revokes_ours);
+        return Ok(Session {
+            is_once: true,
+            ..session(auth.get(), revokes_ours)?
+        });
     }
     Ok(Session {
         token: Some(Arc::new(given.token)),
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
+        is_once: reader.0.said("token-once").is_some(),
         holder: None,
     })
 }
@@ -234,6 +239,7 @@ fn log_in(
     wrapped: bool,
 ) -> Result<Session, StoreError> {
     let mut login = prepared(reader)?;
+    let mut is_once = wrapped;
     if wrapped {
         used_once(reader, "a wrapped secret id")?;
         unwrap_secret_id(server, &mut login)?;
@@ -246,6 +252,7 @@ fn log_in(
         && !reader.0.again
         && unwrap_secret_id(server, &mut login).is_ok()
     {
+        is_once = true;
         answer = ask(server, &login)?;
     }
     let refused = |why: &str| {
@@ -268,7 +275,8 @@ fn log_in(
     let auth = opened
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
-    session(auth.get(), revoked)
+    let session = session(auth.get(), revoked)?;
+    Ok(Session { is_once, ..session })
 }
 
 /// The login that the settings describe, its credentials read.

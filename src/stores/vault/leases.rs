@@ -15,7 +15,7 @@ use super::{Vault, get, response};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
 use crate::stores::document::{Place, known};
-use crate::stores::{Holder, Lease};
+use crate::stores::{Holder, Lease, Lender, Renewal, Renewals};
 use crate::sys::http::{self, Method, Request};
 
 /// The capabilities by which a path can be read.
@@ -42,16 +42,18 @@ impl Vault {
     /// Why there is no session.
     pub(super) fn hold(&self) -> Result<Arc<Holder>, StoreError> {
         let keep = |session: &mut Session| session.keep();
-        if let Some(holder) = self.remote.with_session(keep)? {
-            return Ok(holder);
+        let (is_once, holder) = self.remote.with_session(keep)?;
+        let once = |holder| Arc::new(Holder { is_once, ..holder });
+        if let Some(holder) = holder {
+            return Ok(once((*holder).clone()));
         }
         // Whatever the answer is, the leases are there.
         let answer = self.ask(get("v1/auth/token/lookup-self".to_owned()));
         let holder = answer.ok().and_then(|answer| looked_up(&answer));
-        let holder = Arc::new(holder.unwrap_or_default());
-        let known = Arc::clone(&holder);
+        let holder = holder.unwrap_or_default();
+        let known = Arc::new(holder.clone());
         self.remote.with_session(|session| session.is(known))?;
-        Ok(holder)
+        Ok(once(holder))
     }
 
     /// Finds out which single places are not to be read just to look at them, as something would
@@ -93,24 +95,10 @@ impl Vault {
         if paths.is_empty() {
             return Ok(());
         }
-        let body = json!({"paths": paths}).to_string().into_bytes();
-        let answer = self.ask(Request {
-            body: Some((http::JSON, Secret::new(body))),
-            ..Request::new(Method::POST, "v1/sys/capabilities-self".to_owned())
-        })?;
-        let said: Option<Value> = match answer.status < 400 {
-            true => serde_json::from_slice(answer.body.expose()).ok(),
-            // Who may not ask may still read.
-            false => None,
-        };
+        let denied = self.denied(&paths)?;
         let (mut known, mut server) = (known(self), self.of_server());
         for path in paths {
-            let list = said.as_ref().map(|said| &said["data"][path]);
-            let may = list.and_then(Value::as_array).is_none_or(|list| {
-                let mut list = list.iter().filter_map(Value::as_str);
-                list.any(|one| READING.contains(&one))
-            });
-            if may {
+            if !denied.contains(path) {
                 server.lent.insert(path.to_owned());
                 continue;
             }
@@ -121,6 +109,145 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+impl Vault {
+    /// Of these paths those that may not be read. Who may not even ask may still read all.
+    fn denied<'p>(&self, paths: &BTreeSet<&'p str>) -> Result<BTreeSet<&'p str>, StoreError> {
+        let path = "v1/sys/capabilities-self".to_owned();
+        let answer = self.ask(self.write(path, &json!({"paths": paths})))?;
+        let said: Value = match answer.status < 400 {
+            true => serde_json::from_slice(answer.body.expose()).unwrap_or_default(),
+            false => Value::Null,
+        };
+        let is_denied = |path: &&str| {
+            let list = said["data"][*path].as_array();
+            list.is_some_and(|list| {
+                let mut list = list.iter().filter_map(Value::as_str);
+                !list.any(|one| READING.contains(&one))
+            })
+        };
+        Ok(paths.iter().copied().filter(is_denied).collect())
+    }
+
+    fn write(&self, path: String, body: &Value) -> Request {
+        let body = Secret::new(body.to_string().into_bytes());
+        Request {
+            body: Some((http::JSON, body)),
+            ..Request::new(Method::POST, path)
+        }
+    }
+}
+
+impl Lender for Vault {
+    fn renew(
+        &self,
+        leases: &[(String, Duration)],
+        accessors: &[String],
+    ) -> Result<Renewals, StoreError> {
+        // First the tokens, which the leases end with.
+        let token = |accessor: &String| {
+            let path = "v1/auth/token/renew-accessor".to_owned();
+            self.write(path, &json!({"accessor": accessor}))
+        };
+        let tokens = self.round(accessors.iter().map(token).collect())?;
+        let lease = |(id, lasts): &(String, Duration)| {
+            let path = "v1/sys/leases/renew".to_owned();
+            let increment = lasts.as_secs().max(1);
+            self.write(path, &json!({"lease_id": id, "increment": increment}))
+        };
+        let leases = self.round(leases.iter().map(lease).collect())?;
+        let all = |answers: Vec<Result<http::Answer, StoreError>>| {
+            let renewals = answers.into_iter().map(|answer| Ok(renewal(&answer?)));
+            renewals.collect::<Result<Vec<_>, StoreError>>()
+        };
+        Ok(Renewals {
+            leases: all(leases)?,
+            tokens: all(tokens)?,
+        })
+    }
+
+    fn would_lend(&self, paths: &BTreeSet<String>) -> Result<(), StoreError> {
+        let paths = paths.iter().map(String::as_str).collect();
+        let denied = self.denied(&paths)?;
+        match denied.first() {
+            None => Ok(()),
+            Some(path) => Err(response::denied(path)),
+        }
+    }
+
+    fn give_back(&self, leases: &[(String, String)]) -> Result<Vec<usize>, StoreError> {
+        // A policy can allow a path with an id in it narrowly, and no body.
+        let by_path = |id: &str| {
+            let path = format!("v1/sys/leases/revoke/{}", encoded(id));
+            self.write(path, &json!({"sync": true}))
+        };
+        let by_body = |id: &str| {
+            let path = "v1/sys/leases/revoke".to_owned();
+            self.write(path, &json!({"lease_id": id, "sync": true}))
+        };
+        let mut left: Vec<usize> = (0..leases.len()).collect();
+        for by in [&by_path as &dyn Fn(&str) -> Request, &by_body] {
+            let requests = left.iter().map(|&at| by(&leases[at].0)).collect();
+            left = refused(&left, self.round(requests)?)?;
+        }
+        let mut accessors: Vec<&str> = left.iter().map(|&at| leases[at].1.as_str()).collect();
+        accessors.sort_unstable();
+        accessors.dedup();
+        accessors.retain(|accessor| !accessor.is_empty());
+        let by_accessor = |accessor: &&str| {
+            let path = "v1/auth/token/revoke-accessor".to_owned();
+            self.write(path, &json!({"accessor": accessor}))
+        };
+        let answers = self.round(accessors.iter().map(by_accessor).collect())?;
+        for (accessor, answer) in accessors.iter().zip(answers) {
+            // One that is there no more has taken them along.
+            if answer?.status != 403 {
+                left.retain(|&at| leases[at].1 != *accessor);
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// Of what was asked for the places of those that are refused.
+fn refused(
+    places: &[usize],
+    answers: Vec<Result<http::Answer, StoreError>>,
+) -> Result<Vec<usize>, StoreError> {
+    let mut left = Vec::new();
+    for (&at, answer) in places.iter().zip(answers) {
+        // What is there no more is given back.
+        if matches!(answer?.status, 403 | 405 | 500..) {
+            left.push(at);
+        }
+    }
+    Ok(left)
+}
+
+/// What an answer to a renewal says.
+fn renewal(answer: &http::Answer) -> Renewal {
+    #[derive(Deserialize)]
+    struct Lasts {
+        #[serde(default)]
+        lease_duration: u64,
+    }
+    match answer.status {
+        ..400 => {}
+        403 => return Renewal::Denied,
+        _ if response::is_not_renewable(answer) => return Renewal::Denied,
+        _ => return Renewal::Gone,
+    }
+    let opened = response::open(answer, "the renewal");
+    let seconds = opened.ok().map(|opened| match opened.auth {
+        Some(auth) => {
+            serde_json::from_str::<Lasts>(auth.get()).map_or(0, |lasts| lasts.lease_duration)
+        }
+        None => opened.lease_duration,
+    });
+    seconds.map_or(Renewal::Denied, |seconds| {
+        Renewal::Lasts(Duration::from_secs(seconds))
+    })
 }
 
 /// Whether a KV store is mounted there, by what the server says.
@@ -181,5 +308,6 @@ pub(super) fn holder(
         renewable: renewable && !is_batch,
         is_batch,
         is_given,
+        is_once: false,
     }
 }

@@ -24,8 +24,8 @@ use self::settings::Reader;
 use super::document::{self, Known, known, path_in};
 use super::remote::{Remote, Service};
 use super::{
-    Answer, Context, Depth, Found, Here, How, Lease, Location, Names, Opened, Record, Store,
-    Writer, search,
+    Answer, Context, Depth, Found, Here, How, Lease, Lender, Location, Names, Opened, Record,
+    Store, Writer, search,
 };
 use crate::model::error::StoreError;
 use crate::model::location::{Form, Misfit, Part};
@@ -346,6 +346,10 @@ impl Store for Vault {
         }
         scopes.sort();
         Ok(scopes)
+    }
+
+    fn lender(&self) -> Option<&dyn Lender> {
+        Some(self)
     }
 
     fn writer(&self) -> Option<&dyn Writer> {

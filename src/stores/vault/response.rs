@@ -224,6 +224,14 @@ pub fn denied(path: &str) -> StoreError {
     StoreError::denied(what).hint("its policies must allow it")
 }
 
+/// Whether something can't be made to last longer at all.
+pub fn is_not_renewable(answer: &Answer) -> bool {
+    let messages = messages(answer.body.expose());
+    ["not renewable", "past the max", "beyond the max", "max_ttl"]
+        .iter()
+        .any(|text| messages.contains(text))
+}
+
 /// The trouble that an answer to a request for `path` is, where it is none that the caller knows.
 pub fn trouble(answer: &Answer, path: &str) -> StoreError {
     match refusal(answer) {

@@ -21,6 +21,8 @@ pub struct Session {
     pub token: Option<Arc<Secret>>,
     /// Whether it is revoked at the end.
     pub revoked: bool,
+    /// Whether it was got by something that can be used once.
+    pub is_once: bool,
     /// What is known of the token.
     pub holder: Option<Arc<Holder>>,
 }
@@ -52,6 +54,7 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     Ok(Session {
         token: Some(Arc::new(response::secret(auth.client_token))),
         revoked: revoked && !is_batch,
+        is_once: false,
         holder: Some(Arc::new(leases::holder(
             auth.accessor.unwrap_or_default(),
             auth.lease_duration,
@@ -64,9 +67,9 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
 
 impl Session {
     /// Has the token live on, as something hangs on it; what is known of it.
-    pub fn keep(&mut self) -> Option<Arc<Holder>> {
+    pub fn keep(&mut self) -> (bool, Option<Arc<Holder>>) {
         self.revoked = false;
-        self.holder.clone()
+        (self.is_once, self.holder.clone())
     }
 
     /// What was found out about the token.

@@ -125,7 +125,8 @@ fn play(rows: &[Row], runs: bool) {
         let mut machine = row.start.machine(start);
         if runs {
             let begun = Event::Begun { armed: true };
-            assert_eq!(did(&mut machine, start, begun), []);
+            let did = did(&mut machine, start, begun);
+            assert!(did.iter().all(|one| *one == Action::LetGo));
         }
         for (step, (time, event, actions)) in row.steps.iter().enumerate() {
             let now = start + seconds(*time);

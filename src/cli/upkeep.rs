@@ -1,0 +1,336 @@
+//! What is done about what is lent to a running workload: it is renewed, fetched anew when it can't
+//! be any more, and given back at the end. And what is said about it at the launch.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::logger;
+use super::masking::Sought;
+use super::options::Options;
+use super::process_options;
+use super::refresh::swap;
+use super::run::{self, opened, resolved};
+use crate::core::signal;
+use crate::engine::leases::{self, Lent};
+use crate::engine::open_stores::Stores;
+use crate::engine::supervise::{
+    self, Held, Known, OnChange, Outcome, Supervised, Task, Upkeep, digest,
+};
+use crate::model::error::Error;
+use crate::model::log::{self, Event, Label, Level};
+use crate::model::named::ShownPath;
+use crate::stores::{Depth, Lender, Renewal, Renewals};
+use crate::sys::environ::Started;
+
+/// How a line begins about what is lent and was not renewed, fetched anew or given back.
+pub const NOT_KEPT: &str = "what is lent is not renewed, or given back: ";
+
+/// The policies that renewing needs beside the server's default one.
+const BY_ACCESSOR: &str = "path \"auth/token/renew-accessor\" { capabilities = [\"update\"] }";
+
+/// What a supervisor is told of what is lent; `again` is whether all that is needed for more can be
+/// read again.
+///
+/// # Errors
+/// Usage.
+pub fn told(options: &Options, lent: &Lent, again: bool) -> Result<supervise::Lent, Error> {
+    let (on_change, stop_on_loss) = process_options::changes(options)?;
+    Ok(supervise::Lent {
+        held: lent.held(),
+        upkeep: Upkeep {
+            renews: again && !lent.is_once(),
+            on_change,
+            stop_on_loss,
+        },
+    })
+}
+
+/// One line where something is lent: what, for how long, and what is done about it.
+pub fn say(lent: &Lent, is_supervised: bool, unread: Option<&str>) {
+    let Some((time, by_token)) = lent.shortest() else {
+        return;
+    };
+    let names = lent.variables.join(", ");
+    let time = leases::shown(time);
+    let ends = if by_token {
+        ", as the token ends then"
+    } else {
+        ""
+    };
+    let then = match (is_supervised, unread) {
+        (false, _) => "nothing renews it without --init".to_owned(),
+        (true, Some(why)) => format!("nothing renews it, which needs {why}"),
+        (true, None) if lent.is_once() => {
+            "nothing renews it, which needs credentials that can be used again".to_owned()
+        }
+        (true, None) if by_token => {
+            let longest = lent.leases.iter().map(|(_, _, lease)| lease.lasts).max();
+            let longest = leases::shown(longest.unwrap_or_default());
+            format!(
+                "it is renewed where the policy has {BY_ACCESSOR}, or the login's role a \
+                 token_ttl of {longest}; else fetched anew before"
+            )
+        }
+        (true, None) => "it is renewed, and fetched anew when it can't be".to_owned(),
+    };
+    log::info!(
+        Leased, variable = &Label(&names);
+        "lent: {names}, the shortest for {time}{ends}; {then}"
+    );
+}
+
+/// Does what the supervisor has forked this process for, and tells it what has come of that.
+///
+/// # Errors
+/// The supervisor is gone.
+pub fn keep(
+    options: &Options,
+    mut started: Started,
+    mut supervised: Supervised,
+    known: &Known,
+    task: Task,
+) -> Result<ExitCode, Error> {
+    let _deadline = run::start_deadline(options, 125, "the command goes on")?;
+    let started = &mut started;
+    let outcome = match task {
+        Task::Refresh => return Ok(ExitCode::FAILURE),
+        Task::Renew(held) => renew(options, started, &held),
+        Task::Replace { by_token, left } => {
+            let why = (by_token, left);
+            replace(options, started, &mut supervised, known, why)
+        }
+        Task::GiveBack(held) => give_back(options, started, &held),
+    };
+    supervised.report(&outcome);
+    supervised.tell()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Does something without what a launch has said already.
+fn quietly<T>(then: impl FnOnce() -> T) -> T {
+    let level = match logger::shows(Level::DEBUG) {
+        true => Level::DEBUG,
+        false => logger::set_level(Level::ERROR),
+    };
+    let done = then();
+    logger::set_level(level);
+    done
+}
+
+/// Does something with each store that has lent something, and with the places of that.
+fn each_lender(
+    stores: &Stores,
+    held: &[Held],
+    mut then: impl FnMut(&dyn Lender, &[usize]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let schemes: BTreeSet<&str> = held.iter().map(|held| held.scheme.as_str()).collect();
+    for scheme in schemes {
+        let places: Vec<usize> = (0..held.len())
+            .filter(|&at| held[at].scheme == scheme)
+            .collect();
+        let store = stores.of_scheme(scheme);
+        if let Some(lender) = store.and_then(|store| store.lender()) {
+            then(lender, &places)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(scheme: &str) -> impl Fn(crate::model::error::StoreError) -> Error {
+    move |trouble| Error::Store {
+        store: format!("{scheme}:"),
+        trouble,
+    }
+}
+
+/// The time until the first of them ends.
+fn left(held: &[Held]) -> Duration {
+    let ends = held.iter().map(|held| {
+        let token = held.token_left.unwrap_or(held.left);
+        token.min(held.left)
+    });
+    ends.min().unwrap_or_default()
+}
+
+fn renew(options: &Options, started: &mut Started, held: &[Held]) -> Outcome {
+    let mut renewals = vec![(Renewal::Denied, None); held.len()];
+    let renewed = quietly(|| {
+        opened(options, started, |stores| {
+            each_lender(stores, held, |lender, places| {
+                let ids = places
+                    .iter()
+                    .map(|&at| (held[at].id.clone(), held[at].lasts));
+                let ends =
+                    |at: &&usize| held[**at].token_renewable && held[**at].token_left.is_some();
+                let accessors = places
+                    .iter()
+                    .filter(ends)
+                    .map(|&at| held[at].accessor.clone());
+                let accessors: BTreeSet<String> = accessors.filter(|one| !one.is_empty()).collect();
+                let accessors: Vec<String> = accessors.into_iter().collect();
+                let said = lender.renew(&ids.collect::<Vec<_>>(), &accessors);
+                let Renewals { leases, tokens } = said.map_err(failed(&held[places[0]].scheme))?;
+                for (&at, lease) in places.iter().zip(leases) {
+                    let token = accessors.iter().position(|one| *one == held[at].accessor);
+                    renewals[at] = (lease, token.and_then(|at| tokens.get(at).copied()));
+                }
+                Ok(())
+            })
+        })
+    });
+    if let Err(error) = renewed {
+        let before = format!("not renewed, ends in {}: ", leases::shown(left(held)));
+        log::say_faults(Level::WARN, Event::Leased, &before, &error);
+        return Outcome::Failed;
+    }
+    for (held, (lease, token)) in held.iter().zip(&renewals) {
+        let path = ShownPath(&held.path);
+        match lease {
+            Renewal::Lasts(time) => {
+                let time = leases::shown(*time);
+                log::debug!(Leased; "{path} is renewed, and lasts {time}; its token: {token:?}");
+            }
+            Renewal::Denied => {
+                let time = leases::shown(held.left);
+                log::warning!(
+                    Leased;
+                    "{path} can't be renewed, and is fetched anew before it ends in {time}; a \
+                     policy allows it with path \"sys/leases/renew\" {{ capabilities = \
+                     [\"update\"] }}"
+                );
+            }
+            Renewal::Gone => {
+                log::warning!(Leased; "the server has taken {path} back; it is fetched anew");
+            }
+        }
+    }
+    Outcome::Renewed(renewals)
+}
+
+/// Fetches anew, for a workload that goes on; else makes sure that a launch can.
+fn replace(
+    options: &Options,
+    started: &mut Started,
+    supervised: &mut Supervised,
+    known: &Known,
+    (by_token, left): (bool, Duration),
+) -> Outcome {
+    let replaced = try_replace(options, started, supervised, known, by_token);
+    replaced.unwrap_or_else(|error| {
+        let before = format!("not fetched anew, ends in {}: ", leases::shown(left));
+        let before = match left.is_zero() {
+            true => "not fetched anew, though it has ended: ",
+            false => before.as_str(),
+        };
+        log::say_faults(Level::WARN, Event::Leased, before, &error);
+        Outcome::Failed
+    })
+}
+
+fn try_replace(
+    options: &Options,
+    started: &mut Started,
+    supervised: &mut Supervised,
+    known: &Known,
+    by_token: bool,
+) -> Result<Outcome, Error> {
+    let (on_change, _) = process_options::changes(options)?;
+    let why = match by_token {
+        true => "the token that it hangs on ends",
+        false => "it can't be renewed any more",
+    };
+    let then = match on_change {
+        OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
+        OnChange::Restart => "the command is launched anew".to_owned(),
+        OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
+        OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
+    };
+    let is_new = matches!(on_change, OnChange::Signal(_));
+    let depth = match is_new {
+        true => Depth::Fresh,
+        // The launch fetches it; here it only shows whether it will be able to.
+        false => Depth::Watch(known.lent.clone().leak()),
+    };
+    let masks = options.flag("mask");
+    let key = supervised.key;
+    let ((digests, deliveries, sought), lent) = quietly(|| {
+        resolved(options, started, depth, |resolved, _| {
+            let lent = Lent::of(&resolved);
+            if !is_new {
+                Lent::would_be(&resolved.answers)?;
+            }
+            let (mut digests, mut sought) = (Vec::new(), Sought::default());
+            if masks {
+                sought.add_read(&resolved.answers);
+            }
+            let (_, deliveries, _) = resolved.fill(|name, filled| {
+                if !lent.wholes.contains(name) {
+                    digests.push((name.to_vec(), digest(&key, filled, &lent.labels)));
+                }
+                if masks {
+                    sought.add_filled(filled);
+                }
+            })?;
+            Ok(((digests, deliveries, sought), lent))
+        })
+    })?;
+    let names = lent.variables.join(", ");
+    if !is_new {
+        log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
+        return Ok(Outcome::Changed(vec![]));
+    }
+    if masks {
+        let needles = sought.needles(options, supervised)?;
+        supervised.arm_now(&needles)?;
+    }
+    // What there is from here on is to be given back.
+    supervised.lend(&told(options, &lent, true)?);
+    swap(deliveries, supervised)?;
+    log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
+    Ok(Outcome::Changed(digests))
+}
+
+fn give_back(options: &Options, started: &mut Started, held: &[Held]) -> Outcome {
+    if held.is_empty() {
+        return Outcome::GivenBack;
+    }
+    let mut living = Vec::new();
+    let given = quietly(|| {
+        opened(options, started, |stores| {
+            each_lender(stores, held, |lender, places| {
+                let lent = places
+                    .iter()
+                    .map(|&at| (held[at].id.clone(), held[at].accessor.clone()));
+                let left = lender.give_back(&lent.collect::<Vec<_>>());
+                let left = left.map_err(failed(&held[places[0]].scheme))?;
+                living.extend(left.into_iter().map(|at| places[at]));
+                Ok(())
+            })
+        })
+    });
+    let latest = |held: &mut dyn Iterator<Item = &Held>| {
+        let ends = held.map(|held| held.left.min(held.token_left.unwrap_or(held.left)));
+        leases::shown(ends.max().unwrap_or_default())
+    };
+    if let Err(error) = given {
+        let before = format!("not given back, lives for {}: ", latest(&mut held.iter()));
+        log::say_faults(Level::WARN, Event::Leased, &before, &error);
+        return Outcome::Failed;
+    }
+    if !living.is_empty() {
+        let paths: BTreeSet<_> = living.iter().map(|&at| held[at].path.as_str()).collect();
+        let paths: Vec<_> = paths
+            .into_iter()
+            .map(|path| ShownPath(path).to_string())
+            .collect();
+        let paths = paths.join(", ");
+        let time = latest(&mut living.iter().map(|&at| &held[at]));
+        log::warning!(
+            Leased;
+            "not given back, lives for {time}: {paths}; a policy allows it with path \
+             \"sys/leases/revoke/{paths}/*\" {{ capabilities = [\"update\"] }}"
+        );
+    }
+    Outcome::GivenBack
+}
