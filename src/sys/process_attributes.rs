@@ -113,12 +113,13 @@ impl Attributes {
             // A change of user undoes it.
             super::process::signal_at_end_of(parent, signal);
         }
-        // A sandbox may refuse it, which `nix` does not look for.
-        // SAFETY: it takes no pointer.
-        if let Some(umask) = self.umask
-            && unsafe { libc::umask(umask as libc::mode_t) } == libc::mode_t::MAX
-        {
-            return Err(Error::file("set", "the umask", io_error(last())));
+        if let Some(umask) = self.umask {
+            // A sandbox may refuse it, which `nix` does not look for.
+            // SAFETY: it takes no pointer.
+            let before = unsafe { libc::umask(umask as libc::mode_t) };
+            if before == libc::mode_t::MAX {
+                return Err(Error::file("set", "the umask", io_error(last())));
+            }
         }
         if self.no_new_privs {
             let renounced = prctl::set_no_new_privs().map_err(io::Error::from);
