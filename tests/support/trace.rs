@@ -2,8 +2,6 @@
 //! one, and looked at from outside. What a workload finds is read before its first instruction,
 //! so that no probe has to run with closed descriptors or blocked signals.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};

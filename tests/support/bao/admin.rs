@@ -1,8 +1,7 @@
 //! What an operator does to a server, over its API.
 
-use serde_json::{Value, json};
-
 use super::http::{self, Answer};
+use serde_json::{Value, json};
 
 /// Speaks to one server with one token in one namespace.
 #[derive(Clone)]
