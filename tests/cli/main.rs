@@ -1,10 +1,8 @@
-//! The command line: options, usage, what is printed and what must not be, a person at a terminal.
+//! The command line, held against the library's own tables: every subcommand, option and kind of
+//! store. As in `tests/house` the library is linked in: nothing here is about signals.
 
-mod install;
+mod concealed;
 mod log;
-mod managing_secrecy;
 mod options;
-mod prompt;
-mod secrecy;
 mod shown_paths;
 mod usage;

@@ -288,6 +288,18 @@ fn what_is_known_of_a_store_is_in_its_own_files() {
     assert_eq!(faults, [""; 0]);
 }
 
+/// The library blocks signals before `main`, also in a test that it is linked to.
+#[test]
+fn few_tests_are_linked_to_the_library() {
+    for (path, text) in files("tests") {
+        let may = ["tests/house/", "tests/cli/", "tests/conformance/"];
+        if !may.iter().any(|folder| path.starts_with(folder)) {
+            let named = code(&text).find(|(_, line)| line.contains("doorkey::"));
+            assert_eq!(named, None, "{path}");
+        }
+    }
+}
+
 #[test]
 fn no_file_is_too_long() {
     let files = [files("src"), files("tests")].concat();

@@ -1,13 +1,14 @@
 //! A launch: what the workload gets, where its values come from, and what keeps it from starting.
 
+mod arm64;
 mod check;
-mod concealed;
 mod env;
 mod exec;
 mod faults;
 mod files;
 mod files_folder;
 mod files_owner;
+mod install;
 mod join;
 mod join_refused;
 mod lacks;
@@ -15,10 +16,9 @@ mod memory;
 mod names;
 mod privileged;
 mod process;
-mod reference;
-mod reference_properties;
 mod render;
 mod run;
+mod secrecy;
 mod sources;
 mod trust;
 mod values;

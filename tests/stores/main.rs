@@ -12,6 +12,8 @@ mod interrupted;
 mod lasting;
 mod leaver;
 mod list;
+mod managing_secrecy;
+mod prompt;
 mod recipients;
 mod secret;
 mod secret_input;

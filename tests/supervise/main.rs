@@ -7,7 +7,6 @@ mod init_signals;
 mod init_terminal;
 mod mask;
 mod mask_memory;
-mod mask_properties;
 mod mask_terminal;
 mod pairs;
 mod receiver;
