@@ -7,7 +7,8 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::json;
@@ -24,33 +25,49 @@ fn launch(place: &Place, server: &Faulty) -> Run {
         .env("V", "secret:k")
 }
 
+/// Something that is held, and a function that waits until it is dropped.
+fn held() -> (Sender<()>, impl Fn() + Send + Sync) {
+    let (sender, receiver) = channel();
+    let receiver = Mutex::new(receiver);
+    (sender, move || {
+        let _ = receiver.lock().unwrap().recv();
+    })
+}
+
 #[test]
 fn whoever_looks_on_is_told_what_takes_so_long() {
     let place = Place::new();
-    let slow = |steps: Vec<Step>| {
-        let pause = Step::Pause(std::time::Duration::from_millis(1500));
-        Faulty::in_turn(vec![[vec![pause], steps].concat()])
-    };
-    let server = slow(document(&json!({"k": "v"})));
+    let good = || document(&json!({"k": "v"}));
+    // It is answered when it has been told.
+    let (told, wait) = held();
+    let server = Faulty::new(move |_| {
+        wait();
+        good()
+    });
     let waits = format!("doorkey: waiting for {}/", server.address());
     let mut terminal = Terminal::start(launch(&place, &server));
-    terminal.wait_for(&waits).wait_for("1 reference resolved");
+    terminal.wait_for(&waits);
+    drop(told);
+    terminal.wait_for("1 reference resolved");
     assert!(terminal.child.wait().unwrap().success());
     // What came of it until then is said, too.
-    let server = Faulty::new(|request| match request.number {
+    let (told, wait) = held();
+    let server = Faulty::new(move |request| match request.number {
         0..6 => answer(503, &[("Retry-After", "0")], b""),
-        6 => vec![
-            Step::Pause(std::time::Duration::from_millis(1500)),
-            Step::Close,
-        ],
-        _ => document(&json!({"k": "v"})),
+        6 => {
+            wait();
+            vec![Step::Close]
+        }
+        _ => good(),
     });
     let mut terminal = Terminal::start(launch(&place, &server));
     terminal.wait_for("waiting for ").wait_for("(status 503)");
+    drop(told);
     terminal.wait_for("1 reference resolved");
     assert!(terminal.child.wait().unwrap().success());
     // Nobody looks at a log.
-    let server = slow(document(&json!({"k": "v"})));
+    let pause = Step::Pause(std::time::Duration::from_millis(1500));
+    let server = Faulty::in_turn(vec![[vec![pause], good()].concat()]);
     let ended = launch(&place, &server).ok();
     assert!(!ended.err().contains("waiting"), "{}", ended.err());
 }
