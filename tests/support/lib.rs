@@ -1,5 +1,10 @@
 //! What the tests share: a folder of their own, and the program run in it as a process.
 
+#![allow(
+    clippy::new_without_default,
+    reason = "a folder or a server is made, not a value"
+)]
+
 pub mod bao;
 pub mod beside;
 pub mod canaries;

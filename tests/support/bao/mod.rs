@@ -390,13 +390,6 @@ impl Cluster {
             self.nodes.iter().find(|node| node.health() == 200)
         })
     }
-
-    /// A node that does not lead.
-    pub fn follower(&self) -> &Bao {
-        wait("a node follows", || {
-            self.nodes.iter().find(|node| node.health() == 429)
-        })
-    }
 }
 
 /// The API server of a Kubernetes cluster, as far as a login asks it: it knows the service
