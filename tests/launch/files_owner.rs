@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::watched::{Watched, plain, put, until};
@@ -78,6 +78,15 @@ fn nothing_is_removed_but_in_the_folder_that_was_opened() {
     assert_eq!(fs::read_to_string(victim.join("A")).unwrap(), "untouched");
 }
 
+/// What of a place the supervisor has open. It has the folder a moment after the workload began.
+fn held(watched: &Watched, place: &Place) -> Vec<PathBuf> {
+    let entries = fs::read_dir(format!("/proc/{}/fd", watched.id())).unwrap();
+    let links = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    links
+        .filter(|link| link.starts_with(place.path("")))
+        .collect()
+}
+
 #[test]
 fn nothing_is_exchanged_but_in_the_folder_that_was_opened() {
     for (change, by_link) in [
@@ -101,8 +110,18 @@ fn nothing_is_exchanged_but_in_the_folder_that_was_opened() {
         let watch = ["run", "--store=dir:plain", "--watch=1h"];
         let run = place.doorkey(watch).args(["--on-change", change, &files]);
         let run = run.args(["--user=nobody", "-eA=secret:a|file", "--", "sh", "-c"]);
-        let script = format!("{moves} || :; echo moved; while :; do sleep 1000; done");
-        let mut watched = Watched::began(run.arg(script), "moved");
+        let go = shared.path("go");
+        let script = format!(
+            "echo waits; until [ -e {} ]; do sleep 0.01; done; {moves} || :; echo moved; \
+             while :; do sleep 1000; done",
+            go.display()
+        );
+        let mut watched = Watched::began(run.arg(script), "waits");
+        until("the supervisor has the folder", || {
+            held(&watched, &shared) == [folder.clone()]
+        });
+        fs::write(go, "").unwrap();
+        watched.shows("moved");
         put(&place, "a", "new");
         watched.refresh();
         let what = match by_link {
@@ -153,17 +172,9 @@ fn a_swap_is_the_user_s_too() {
     let script = "trap 'cat $A; stat -c \" %a %u %g\" $A' HUP; echo began; \
                   while :; do sleep 0.05; done";
     let mut watched = Watched::began(run.args(["--", "sh", "-c", script]), "began");
-    // The launch is over a moment after the workload has begun.
-    let links = || -> Vec<_> {
-        fs::read_dir(format!("/proc/{}/fd", watched.id()))
-            .unwrap()
-            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
-            .filter(|link| link.starts_with(shared.path("")))
-            .collect()
-    };
     until(
         "the supervisor has the folder, and nothing else of it",
-        || links() == [folder.clone()],
+        || held(&watched, &shared) == [folder.clone()],
     );
     put(&place, "a", "new");
     watched.refresh();

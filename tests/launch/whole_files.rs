@@ -202,7 +202,8 @@ fn a_cache_is_written_in_the_same_way() {
 fn out_of_time_it_leaves_nothing() {
     let place = place();
     for lacks in ALL {
-        let writer = Writer::render(&place, &["--timeout=500ms"], lacks);
+        // Long enough to be led up to each call on a busy machine.
+        let writer = Writer::render(&place, &["--timeout=1500ms"], lacks);
         fs::write(place.path("out/file"), "old").unwrap();
         let mut named = 0;
         for calls in 0.. {
@@ -222,7 +223,7 @@ fn out_of_time_it_leaves_nothing() {
                 u64::from_str_radix(pending.unwrap(), 16).unwrap() >> 60 & 1 == 1
             };
             while !is_due() {
-                std::thread::yield_now();
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             ptrace::detach(tracee.pid, None).unwrap();
             let (mut status, process) = (0, tracee.pid.as_raw());
