@@ -32,11 +32,11 @@ mod vault;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use crate::words::error::Trouble;
-use crate::words::name::{Name, Scope};
-use crate::words::secret::Secret;
+use crate::model::error::Trouble;
+use crate::model::name::{Name, Scope};
+use crate::model::secret::Secret;
 
-pub use crate::words::location::Location;
+pub use crate::model::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};

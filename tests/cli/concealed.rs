@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use doorkey::surface::cli::LEAVES;
+use doorkey::cli::command_line::LEAVES;
 use nix::fcntl::{OFlag, open};
 use nix::sys::ptrace;
 use nix::sys::resource::{Resource, setrlimit};

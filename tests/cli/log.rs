@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use doorkey::words::log::Event;
+use doorkey::model::log::Event;
 use serde_json::{Map, Value, json};
 use support::faulty::{Faulty, answer, document};
 use support::{Place, Run};

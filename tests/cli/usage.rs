@@ -2,7 +2,7 @@
 //! help, completions and the manual page.
 
 use clap_complete::Shell;
-use doorkey::surface::cli::LEAVES;
+use doorkey::cli::command_line::LEAVES;
 use support::Place;
 
 #[test]

@@ -15,8 +15,8 @@ use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
 use super::{RECIPIENTS, git};
-use crate::words::error::Trouble;
-use crate::words::secret::Secret;
+use crate::model::error::Trouble;
+use crate::model::secret::Secret;
 
 /// The type of the stanza that names the recipients, one an argument.
 const NOTE: &str = "doorkey-recipients";
