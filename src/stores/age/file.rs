@@ -10,16 +10,17 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use age::armor::ArmoredReader;
-use age::x25519::{Identity, Recipient};
+use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
+use super::identity::{Holder, Key};
 use super::{RECIPIENTS, git};
 use crate::words::error::Trouble;
 use crate::words::secret::Secret;
 
-/// The type of the stanza that names the recipients, one an argument.
-const NOTE: &str = "doorkey-recipients";
+/// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
+pub const NOTE: &str = "doorkey-recipients";
 
 /// The type of the stanza that says what the file was written for, as its argument.
 const BINDING: &str = "doorkey-secret";
@@ -32,14 +33,13 @@ const TAG: usize = 16;
 ///
 /// # Errors
 /// [`Trouble::Denied`] where none of the keys is a recipient's; where it is damaged.
-pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<(Secret, Option<String>), Trouble> {
+pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), Trouble> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(&*bytes).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
-    let identities = [&look as &dyn age::Identity].into_iter();
-    let identities = identities.chain(keys.iter().map(|key| key as &dyn age::Identity));
-    let opened = decryptor.decrypt(identities);
+    let identities: [&dyn age::Identity; 2] = [&look, &Holder(keys)];
+    let opened = decryptor.decrypt(identities.into_iter());
     // From here on the header is known to be as it was written.
     let mut plain = opened.map_err(|error| trouble(file, error))?;
     // The value is shorter than its file, so the buffer never grows.
@@ -198,6 +198,9 @@ impl age::Identity for Look {
 
 #[cfg(test)]
 mod tests {
+    use age::secrecy::ExposeSecret;
+    use age::x25519::Identity;
+
     use super::*;
 
     #[test]
@@ -217,7 +220,8 @@ mod tests {
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
-                let (value, bound) = decrypt(&file, std::slice::from_ref(key)).unwrap();
+                let key = [Key::parse(key.to_string().expose_secret()).unwrap()];
+                let (value, bound) = decrypt(&file, &key).unwrap();
                 assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }
         }

@@ -1,10 +1,9 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::str::FromStr;
-
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
+use super::identity::Key;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::stores::Access;
 use crate::words::error::Trouble;
@@ -16,7 +15,7 @@ use crate::world::files;
 ///
 /// # Errors
 /// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
+pub fn find(access: &Access) -> Result<Vec<Key>, Trouble> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -56,13 +55,11 @@ pub fn generate() -> Secret {
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Identity>, Trouble> {
+fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, Trouble> {
     let bad = |why| Trouble::BadKey(from.to_owned(), why);
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| Identity::from_str(line).ok());
+        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {
