@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::{Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use age::armor::ArmoredReader;
 use age::x25519::Recipient;
@@ -36,7 +36,7 @@ const TAG: usize = 16;
 pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), Trouble> {
     let look = Look::default();
     let bytes = binary(file)?;
-    let decryptor = Decryptor::new_buffered(&*bytes).map_err(|error| trouble(file, error))?;
+    let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
     let identities: [&dyn age::Identity; 2] = [&look, &Holder(keys)];
     let opened = decryptor.decrypt(identities.into_iter());
@@ -101,11 +101,12 @@ pub struct Inspected {
 pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
     let look = Look::default();
     let bytes = binary(file)?;
-    let mut rest = &*bytes;
+    let mut rest = File(&bytes);
     let decryptor = Decryptor::new_buffered(&mut rest).map_err(|error| trouble(file, error))?;
     // `Look` opens nothing, so this ends with `NoMatchingKeys`.
     let _ = decryptor.decrypt([&look as &dyn age::Identity].into_iter());
     let mut inspected = look.0.take();
+    let File(rest) = rest;
     let pieces = rest.len().div_ceil(PIECE + TAG);
     inspected.size = rest
         .len()
@@ -113,6 +114,36 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
         .filter(|_| pieces > 0)
         .ok_or_else(|| corrupt(file, DAMAGED))?;
     Ok(inspected)
+}
+
+/// What is left to read of a file. age asks for its header line by line, and parses all that it has
+/// so far after each; it gets the header at once.
+struct File<'a>(&'a [u8]);
+
+impl Read for File<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl BufRead for File<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.0)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.0 = &self.0[bytes..];
+    }
+
+    fn read_until(&mut self, end: u8, into: &mut Vec<u8>) -> io::Result<usize> {
+        // The header's last line alone begins like that.
+        let last = self.0.windows(4).position(|four| four == b"\n---");
+        let before = last.map_or(0, |at| at + 1);
+        let (head, rest) = self.0.split_at(before);
+        into.extend_from_slice(head);
+        self.0 = rest;
+        Ok(before + self.0.read_until(end, into)?)
+    }
 }
 
 /// A file as age writes it by itself; one that `age --armor` wrote is decoded.
