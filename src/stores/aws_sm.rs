@@ -223,7 +223,7 @@ impl SecretsManager {
         match self.known().places.get(&place) {
             Some(Ok(Some(document))) => {
                 let members = document.members().ok_or_else(|| no_object(&place.0))?;
-                Ok(then(Some((document, members))))
+                Ok(then(Some((document, &members.all))))
             }
             Some(Err(trouble)) => Err(trouble.clone()),
             Some(Ok(None)) | None => Ok(then(None)),

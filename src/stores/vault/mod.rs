@@ -168,7 +168,7 @@ impl Vault {
         let Some(key) = &location.key else {
             let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
             return Ok(Here::Found(Found {
-                members: document.members.iter().map(member).collect(),
+                members: document.members.all.iter().map(member).collect(),
                 ..Found::default()
             }));
         };
@@ -324,7 +324,7 @@ impl Store for Vault {
         self.fetch_places(places)?;
         self.check_documents()?;
         let names = |document: Option<&Document>| {
-            let members = document.map_or(&[][..], |document| &document.members);
+            let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();
             names.sort();
