@@ -9,7 +9,8 @@ use age_core::format::{FILE_KEY_BYTES, FileKey, Stanza};
 use age_core::primitives::{aead_decrypt, bech32_decode, hkdf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use x25519_dalek::{PublicKey, StaticSecret};
+use curve25519_dalek::MontgomeryPoint;
+use zeroize::Zeroizing;
 
 use super::file::NOTE;
 
@@ -20,8 +21,8 @@ const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
 
 /// A secret key, with its public half.
 pub struct Key {
-    secret: StaticSecret,
-    public: PublicKey,
+    secret: Zeroizing<[u8; 32]>,
+    public: [u8; 32],
     /// The public half as age writes it.
     pub recipient: String,
 }
@@ -31,24 +32,35 @@ impl Key {
     pub fn parse(text: &str) -> Option<Self> {
         let recipient = Identity::from_str(text).ok()?.to_public().to_string();
         Some(Key {
-            secret: bytes(text)?.into(),
-            public: bytes(&recipient)?.into(),
+            secret: Zeroizing::new(bytes(text)?),
+            public: bytes(&recipient)?,
             recipient,
         })
     }
 
     /// The file's key, where the stanza was written for this one.
     fn unwrap(&self, wrapped: &Wrapped) -> Option<Result<FileKey, DecryptError>> {
-        let shared = self.secret.diffie_hellman(&wrapped.share);
-        if !shared.was_contributory() {
+        let shared = self.shared(wrapped.share);
+        if shared.iter().fold(0, |all, byte| all | byte) == 0 {
             return Some(Err(DecryptError::InvalidHeader));
         }
-        let salt = [*wrapped.share.as_bytes(), *self.public.as_bytes()].concat();
-        let key = hkdf(&salt, LABEL, shared.as_bytes());
+        let salt = [wrapped.share, self.public].concat();
+        let key = hkdf(&salt, LABEL, &*shared);
         let file_key = aead_decrypt(&key, FILE_KEY_BYTES, wrapped.file_key).ok()?;
         Some(Ok(FileKey::init_with_mut(|bytes| {
             bytes.copy_from_slice(&file_key);
         })))
+    }
+
+    /// X25519 (RFC 7748, section 5). A share that an age program has made is a point of the curve,
+    /// on whose Edwards form multiplying takes three quarters of the time; any other is on the twist.
+    fn shared(&self, share: [u8; 32]) -> Zeroizing<[u8; 32]> {
+        let share = MontgomeryPoint(share);
+        let shared = match share.to_edwards(0) {
+            Some(point) => point.mul_clamped(*self.secret).to_montgomery(),
+            None => share.mul_clamped(*self.secret),
+        };
+        Zeroizing::new(shared.to_bytes())
     }
 }
 
@@ -60,7 +72,7 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 
 /// A recipient's stanza.
 struct Wrapped<'a> {
-    share: PublicKey,
+    share: [u8; 32],
     file_key: &'a [u8],
 }
 
@@ -72,7 +84,7 @@ impl<'a> Wrapped<'a> {
         };
         let share: [u8; 32] = STANDARD_NO_PAD.decode(share).ok()?.try_into().ok()?;
         (stanza.body.len() == FILE_KEY_BYTES + 16).then(|| Wrapped {
-            share: share.into(),
+            share,
             file_key: &stanza.body,
         })
     }
@@ -126,6 +138,47 @@ mod tests {
     fn opened(holder: &Holder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
         let opened = holder.unwrap_stanzas(stanzas)?;
         Some(opened.map(|key| *key.expose_secret()).map_err(|_| ()))
+    }
+
+    /// RFC 7748, section 5.2, of which the second share is on the twist; and shares of a low order,
+    /// by which every key has the same secret.
+    #[test]
+    fn shares_on_and_off_the_curve() {
+        let hex = |text: &str| -> [u8; 32] {
+            std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
+        };
+        let shared = |secret: &str, share: [u8; 32]| {
+            let key = Key {
+                secret: Zeroizing::new(hex(secret)),
+                public: [0; 32],
+                recipient: String::new(),
+            };
+            *key.shared(share)
+        };
+        let secret = "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4";
+        let share = "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c";
+        let both = "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552";
+        assert_eq!(shared(secret, hex(share)), hex(both));
+        let other = "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d";
+        let share = "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493";
+        let both = "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957";
+        assert_eq!(shared(other, hex(share)), hex(both));
+        for low in [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ] {
+            assert_eq!(shared(secret, hex(low)), [0; 32], "{low}");
+        }
+        // Whatever the share is, it is as by the ladder.
+        for at in 0..=255 {
+            let share = [at; 32];
+            let ladder = MontgomeryPoint(share).mul_clamped(hex(secret)).to_bytes();
+            assert_eq!(shared(secret, share), ladder, "{at}");
+        }
     }
 
     #[test]
