@@ -1,5 +1,5 @@
 //! The program: everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    doorkey::surface::main()
+    doorkey::cli::main()
 }

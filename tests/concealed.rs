@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Child, Command, Stdio};
 
-use doorkey::surface::cli::LEAVES;
+use doorkey::cli::command_line::LEAVES;
 use nix::fcntl::{OFlag, open};
 use nix::sys::ptrace;
 use nix::sys::resource::{Resource, setrlimit};

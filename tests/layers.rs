@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use doorkey::model::secret::Secret;
 use doorkey::stores::KINDS;
-use doorkey::words::secret::Secret;
 
 /// The layers; each imports only from itself and those before it.
-const LAYERS: [&str; 6] = ["words", "pure", "world", "stores", "engines", "surface"];
+const LAYERS: [&str; 6] = ["model", "core", "sys", "stores", "engine", "cli"];
 
 /// No file is longer.
 const LONGEST: usize = 450;
@@ -137,7 +137,7 @@ fn imports(path: &str, text: &str) -> Vec<String> {
 fn privileges(path: &str, text: &str) -> Vec<String> {
     let is_in = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
     let rules: [(&[&str], &[&str]); 6] = [
-        (&["unsafe"], &["src/world/"]),
+        (&["unsafe"], &["src/sys/"]),
         (
             &[
                 "println!",
@@ -148,11 +148,7 @@ fn privileges(path: &str, text: &str) -> Vec<String> {
                 "stdout()",
                 "stderr()",
             ],
-            &[
-                "src/surface/",
-                "src/world/stdio.rs",
-                "src/world/terminal.rs",
-            ],
+            &["src/cli/", "src/sys/stdio.rs", "src/sys/terminal.rs"],
         ),
         (
             &[
@@ -165,11 +161,11 @@ fn privileges(path: &str, text: &str) -> Vec<String> {
                 "env::set_var",
                 "env::remove_var",
             ],
-            &["src/world/environ.rs"],
+            &["src/sys/environ.rs"],
         ),
-        (&["libc::syscall", "asm!"], &["src/world/"]),
+        (&["libc::syscall", "asm!"], &["src/sys/"]),
         // What is logged goes by the types of the first, and is written by the second.
-        (&["tracing"], &["src/words/log.rs", "src/surface/logger.rs"]),
+        (&["tracing"], &["src/model/log.rs", "src/cli/logger.rs"]),
         // The first two layers know no system at all.
         (
             &[
@@ -183,10 +179,10 @@ fn privileges(path: &str, text: &str) -> Vec<String> {
                 "nix",
             ],
             &[
-                "src/world/",
+                "src/sys/",
                 "src/stores/",
-                "src/engines/",
-                "src/surface/",
+                "src/engine/",
+                "src/cli/",
                 "src/main.rs",
                 "src/lib.rs",
             ],
@@ -329,7 +325,7 @@ fn a_secret_shows_nothing_of_itself() {
     let files = files("src");
     let (_, text) = files
         .iter()
-        .find(|(path, _)| path == "src/words/secret.rs")
+        .find(|(path, _)| path == "src/model/secret.rs")
         .unwrap();
     for (number, line) in code(text) {
         let shows = [
@@ -351,19 +347,16 @@ fn a_secret_shows_nothing_of_itself() {
 #[test]
 fn the_checks_can_fail() {
     for (path, text) in [
-        ("src/words/a.rs", "use crate::pure::json;"),
-        ("src/pure/a.rs", "let x: Vec<crate::world::files::Folder>;"),
-        (
-            "src/world/a.rs",
-            "use crate::{words, stores::{self, Store}};",
-        ),
+        ("src/model/a.rs", "use crate::core::json;"),
+        ("src/core/a.rs", "let x: Vec<crate::sys::files::Folder>;"),
+        ("src/sys/a.rs", "use crate::{model, stores::{self, Store}};"),
         (
             "src/stores/a.rs",
             "use crate::{\n    words,\n    surface,\n};",
         ),
-        ("src/engines/mod.rs", "use super::surface::cli;"),
-        ("src/engines/a.rs", "use super::super::surface;"),
-        ("src/engines/a.rs", "use crate::other;"),
+        ("src/engine/mod.rs", "use super::surface::cli;"),
+        ("src/engine/a.rs", "use super::super::surface;"),
+        ("src/engine/a.rs", "use crate::other;"),
     ] {
         assert_eq!(
             imports(path, text).len(),
@@ -374,32 +367,32 @@ fn the_checks_can_fail() {
     }
     for (path, text) in [
         (
-            "src/surface/run.rs",
-            "use crate::{words::name, engines::{fill, launch}};",
+            "src/cli/run.rs",
+            "use crate::{model::name, engine::{substitute, launch}};",
         ),
         (
-            "src/world/a.rs",
-            "// crate::surface\n/// [`crate::engines`]\nlet a = 1; // crate::stores",
+            "src/sys/a.rs",
+            "// crate::cli\n/// [`crate::engine`]\nlet a = 1; // crate::stores",
         ),
         (
-            "src/words/a.rs",
+            "src/model/a.rs",
             "use super::name;\n#[cfg(test)]\nmod tests { use super::*; }",
         ),
-        ("src/lib.rs", "use crate::surface;"),
+        ("src/lib.rs", "use crate::cli;"),
     ] {
         assert_eq!(imports(path, text), [""; 0], "{text}");
     }
     for (path, text) in [
         ("src/stores/a.rs", "    unsafe { x() }"),
         ("src/lib.rs", "unsafe impl Sync for X {}"),
-        ("src/engines/a.rs", "println!(\"{x}\");"),
-        ("src/world/files.rs", "eprintln!(\"{x}\");"),
-        ("src/engines/a.rs", "let mut out = io::stdout().lock();"),
+        ("src/engine/a.rs", "println!(\"{x}\");"),
+        ("src/sys/files.rs", "eprintln!(\"{x}\");"),
+        ("src/engine/a.rs", "let mut out = io::stdout().lock();"),
         ("src/stores/a.rs", "dbg!(x);"),
-        ("src/surface/options.rs", "std::env::var(\"HOME\")"),
+        ("src/cli/options.rs", "std::env::var(\"HOME\")"),
         ("src/stores/age.rs", "env::vars_os()"),
-        ("src/pure/a.rs", "use std::fs;"),
-        ("src/words/a.rs", "libc::getpid()"),
+        ("src/core/a.rs", "use std::fs;"),
+        ("src/model/a.rs", "libc::getpid()"),
         ("src/stores/a.rs", "tracing::info!(%value);"),
     ] {
         assert!(!privileges(path, text).is_empty(), "{text}");
@@ -411,17 +404,17 @@ fn the_checks_can_fail() {
         "\"give VAULT_ADDR\"",
         "lookup(b\"AWS_REGION\")",
     ] {
-        assert_eq!(of_one_store("src/surface/a.rs", text).len(), 1, "{text}");
+        assert_eq!(of_one_store("src/cli/a.rs", text).len(), 1, "{text}");
         assert_eq!(of_one_store("src/stores/vault/a.rs", text), [""; 0]);
     }
     for text in ["use age::Identity;", "fn a(dir: &Path) {}", "// vault:a"] {
-        assert_eq!(of_one_store("src/surface/a.rs", text), [""; 0], "{text}");
+        assert_eq!(of_one_store("src/cli/a.rs", text), [""; 0], "{text}");
     }
     for (path, text) in [
-        ("src/world/memory.rs", "unsafe { x() }"),
+        ("src/sys/memory.rs", "unsafe { x() }"),
         ("src/stores/a.rs", "// unsafe"),
         ("src/stores/a.rs", "fn fingerprint() {}"),
-        ("src/surface/options.rs", "std::env::current_dir()"),
+        ("src/cli/options.rs", "std::env::current_dir()"),
     ] {
         assert_eq!(privileges(path, text), [""; 0], "{text}");
     }

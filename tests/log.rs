@@ -8,7 +8,7 @@ mod support;
 
 use std::fs;
 
-use doorkey::words::log::Event;
+use doorkey::model::log::Event;
 use faulty::{Faulty, answer, document};
 use serde_json::{Map, Value, json};
 use support::{Place, Run};

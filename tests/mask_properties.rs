@@ -3,9 +3,9 @@
 
 use std::rc::Rc;
 
-use doorkey::pure::mask::forms::forms;
-use doorkey::pure::mask::needles::{Needles, too_short};
-use doorkey::pure::mask::stream::{Held, Stream};
+use doorkey::core::mask::encodings::forms;
+use doorkey::core::mask::patterns::{Needles, too_short};
+use doorkey::core::mask::stream::{Held, Stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

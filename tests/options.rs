@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::BTreeSet;
 
+use doorkey::cli::command_line::LEAVES;
 use doorkey::stores::KINDS;
-use doorkey::surface::cli::LEAVES;
 use support::{Place, Run};
 
 /// A store with one name in three scopes, files for the options that name one, and a second key.

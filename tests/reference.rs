@@ -1,14 +1,14 @@
 //! The grammar of references, held from outside: tables of what is read and of what is refused,
 //! with column and reason.
 
+use doorkey::model::error::Malformed;
+use doorkey::model::location::Location;
+use doorkey::model::name::{Level, Name};
+use doorkey::model::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 use doorkey::stores::schemes;
-use doorkey::words::error::Malformed;
-use doorkey::words::location::Location;
-use doorkey::words::name::{Level, Name};
-use doorkey::words::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 
 fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    doorkey::words::reference::parse(value, &schemes())
+    doorkey::model::reference::parse(value, &schemes())
 }
 
 fn name(text: &str) -> Name {

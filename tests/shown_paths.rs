@@ -5,9 +5,9 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use doorkey::pure::option::Takes;
+use doorkey::cli::command_line::LEAVES;
+use doorkey::core::option::Takes;
 use doorkey::stores::KINDS;
-use doorkey::surface::cli::LEAVES;
 use support::{Place, Run};
 
 /// What easily stands in the wrong place.

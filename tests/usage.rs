@@ -4,7 +4,7 @@
 mod support;
 
 use clap_complete::Shell;
-use doorkey::surface::cli::LEAVES;
+use doorkey::cli::command_line::LEAVES;
 use support::Place;
 
 #[test]

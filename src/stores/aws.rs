@@ -13,11 +13,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Context, StoreOption, Use, remote};
-use crate::pure::option::{InFile, value};
-use crate::words::error::Trouble;
-use crate::words::named::ShownPath;
-use crate::words::secret::Secret;
-use crate::world::http::{self, Address, Answer, Method, Request, Server, Verdict, tls};
+use crate::core::option::{InFile, value};
+use crate::model::error::Trouble;
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
+use crate::sys::http::{self, Address, Answer, Method, Request, Server, Verdict, tls};
 
 /// Names with what stands before all of them.
 macro_rules! names {

@@ -13,15 +13,15 @@ use super::aws::{self, Aws};
 use super::document::{Document, scope_of};
 use super::remote::Remote;
 use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
-use crate::pure::json;
-use crate::words::error::Trouble;
-use crate::words::location::{Misfit, Part};
-use crate::words::log;
-use crate::words::name::{Level, Name, Scope};
-use crate::words::named::ShownPath;
-use crate::words::secret::Secret;
-use crate::world::duration;
-use crate::world::http::{self, Request};
+use crate::core::json;
+use crate::model::error::Trouble;
+use crate::model::location::{Misfit, Part};
+use crate::model::log;
+use crate::model::name::{Level, Name, Scope};
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
+use crate::sys::duration;
+use crate::sys::http::{self, Request};
 
 /// The service.
 const SERVICE: aws::Service = aws::Service {

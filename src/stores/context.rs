@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Store;
-use crate::words::error::Trouble;
-use crate::words::name::Scope;
-use crate::words::named::{self, Named};
-use crate::words::secret::Secret;
+use crate::model::error::Trouble;
+use crate::model::name::Scope;
+use crate::model::named::{self, Named};
+use crate::model::secret::Secret;
 
 /// An open store, or why it can't be opened.
 pub type Opened = Result<Box<dyn Store>, Trouble>;

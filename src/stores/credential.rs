@@ -1,9 +1,9 @@
 //! Credentials that stores are given: in variables, and in files.
 
-use crate::words::error::Trouble;
-use crate::words::named::Named;
-use crate::words::secret::Secret;
-use crate::world::files::{self, KeyFile};
+use crate::model::error::Trouble;
+use crate::model::named::Named;
+use crate::model::secret::Secret;
+use crate::sys::files::{self, KeyFile};
 
 /// A file with a credential is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024;

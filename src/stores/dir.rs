@@ -6,10 +6,10 @@ use super::folder::Tree;
 use super::{
     Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
 };
-use crate::pure::option::{InFile, flag};
-use crate::words::error::Trouble;
-use crate::words::name::{Name, Scope};
-use crate::words::secret::Secret;
+use crate::core::option::{InFile, flag};
+use crate::model::error::Trouble;
+use crate::model::name::{Name, Scope};
+use crate::model::secret::Secret;
 
 /// Its options.
 pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(

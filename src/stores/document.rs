@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 use std::time::SystemTime;
 
-use crate::pure::json;
-use crate::words::name::{Level, Name, Scope};
-use crate::words::secret::Secret;
+use crate::core::json;
+use crate::model::name::{Level, Name, Scope};
+use crate::model::secret::Secret;
 
 /// What a store keeps under one name.
 pub struct Document {

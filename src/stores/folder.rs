@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::words::error::Trouble;
-use crate::words::location::Location;
-use crate::words::name::{Level, Name, Scope};
-use crate::world::files;
-use crate::world::folder::{FileRecord, Folder, Held};
+use crate::model::error::Trouble;
+use crate::model::location::Location;
+use crate::model::name::{Level, Name, Scope};
+use crate::sys::files;
+use crate::sys::rooted_dir::{FileRecord, Folder, Held};
 
 /// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
 /// more may be asked for as the base64 or JSON around what is needed.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::context::{Context, Opened};
 use super::{dir, remote};
-use crate::pure::option::{InFile, Opt};
-use crate::words::location::{Location, Misfit};
+use crate::core::option::{InFile, Opt};
+use crate::model::location::{Location, Misfit};
 
 /// A kind of store.
 #[derive(Clone, Copy)]

@@ -33,12 +33,12 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use crate::pure::json::Levels;
-use crate::words::error::Trouble;
-use crate::words::name::{Name, Scope};
-use crate::words::secret::Secret;
+use crate::core::json::Levels;
+use crate::model::error::Trouble;
+use crate::model::name::{Name, Scope};
+use crate::model::secret::Secret;
 
-pub use crate::words::location::Location;
+pub use crate::model::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};

@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use super::context::{Access, Context};
 use super::kind::{Kind, NOTHING, Places, StoreOption, Use, is_ours};
 use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
-use crate::pure::option::{InFile, Takes};
-use crate::words::error::Error;
-use crate::words::location::Scheme;
-use crate::words::named;
-use crate::words::reference::Direct;
+use crate::core::option::{InFile, Takes};
+use crate::model::error::Error;
+use crate::model::location::Scheme;
+use crate::model::named;
+use crate::model::reference::Direct;
 
 /// Every kind of store.
 pub static KINDS: &[Kind] = &[

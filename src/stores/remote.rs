@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::words::error::Trouble;
-use crate::words::log::{self, Phase};
-use crate::words::named::{Named, ShownPath};
-use crate::words::secret::Secret;
-use crate::world::http::{
+use crate::model::error::Trouble;
+use crate::model::log::{self, Phase};
+use crate::model::named::{Named, ShownPath};
+use crate::model::secret::Secret;
+use crate::sys::http::{
     Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
 };
 

@@ -5,9 +5,9 @@ use percent_encoding::percent_decode_str;
 
 use super::context::{Access, Origin, Setting};
 use super::kind::{Kind, StoreOption};
-use crate::pure::nearest::nearest;
-use crate::pure::option::{InFile, Takes, named_only};
-use crate::words::error::{Error, Trouble};
+use crate::core::option::{InFile, Takes, named_only};
+use crate::core::suggest::nearest;
+use crate::model::error::{Error, Trouble};
 
 /// Splits what stands after a store's colon into its place, and the settings behind that.
 ///

@@ -59,14 +59,14 @@ fn main() -> ExitCode {
             .chain([mem::KIND])
             .collect();
         doorkey::stores::use_table(table.leak());
-        return doorkey::surface::main();
+        return doorkey::cli::main();
     }
     for kind in doorkey::stores::KINDS {
         let has_row = TABLE.iter().any(|row| row.scheme == kind.schemes[0]);
         assert!(has_row, "{} has no row in this suite", kind.schemes[0]);
     }
     // What doorkey blocks before `main` is not for the suite.
-    doorkey::world::origin::unblock();
+    doorkey::sys::startup::unblock();
     let wanted: Vec<_> = arguments.filter(|one| !one.starts_with('-')).collect();
     let rows = TABLE.iter();
     let all = rows.flat_map(|row| CHECKS.iter().map(move |check| (row, check)));

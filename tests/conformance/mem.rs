@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use doorkey::pure::option::{InFile, Opt, value};
+use doorkey::core::option::{InFile, Opt, value};
+use doorkey::model::error::Trouble;
+use doorkey::model::name::{Name, Scope};
+use doorkey::model::secret::Secret;
 use doorkey::stores::{
     Answer, Context, Depth, Here, Kind, Location, NOTHING, Opened, Store, StoreOption, Use, search,
 };
-use doorkey::words::error::Trouble;
-use doorkey::words::name::{Name, Scope};
-use doorkey::words::secret::Secret;
 
 const DENY: Opt = value("deny", "SCOPE", "The scope that fails");
 const OPTIONS: &[StoreOption] = &[StoreOption::new(DENY, InFile::Always)];

@@ -16,8 +16,8 @@ use age_core::format::{FileKey, Stanza};
 
 use super::identity::{Holder, Key};
 use super::{RECIPIENTS, git};
-use crate::words::error::Trouble;
-use crate::words::secret::Secret;
+use crate::model::error::Trouble;
+use crate::model::secret::Secret;
 
 /// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
 pub const NOTE: &str = "doorkey-recipients";

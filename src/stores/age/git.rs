@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::LARGEST_LIST;
-use crate::world::files;
+use crate::sys::files;
 
 /// The file that tells git what its files are.
 pub const ATTRIBUTES: &str = ".gitattributes";

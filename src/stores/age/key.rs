@@ -5,11 +5,11 @@ use age::x25519::Identity;
 
 use super::identity::Key;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
+use crate::model::error::Trouble;
+use crate::model::named::Named;
+use crate::model::secret::Secret;
 use crate::stores::Access;
-use crate::words::error::Trouble;
-use crate::words::named::Named;
-use crate::words::secret::Secret;
-use crate::world::files;
+use crate::sys::files;
 
 /// The keys to read with: `DOORKEY_KEY`, else `DOORKEY_KEY_FILE`, else the user's own file.
 ///

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{KEY, RECIPIENTS, git, key};
+use crate::model::error::{Os, Trouble};
 use crate::stores::Access;
-use crate::words::error::{Os, Trouble};
-use crate::world::draft::{self, Kind};
-use crate::world::files;
-use crate::world::folder::Folder;
+use crate::sys::draft::{self, Kind};
+use crate::sys::files;
+use crate::sys::rooted_dir::Folder;
 
 /// What making a store came to.
 pub struct Made {

@@ -20,11 +20,11 @@ use super::{
     Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
     StoreOption, Writer, search,
 };
-use crate::pure::option::{InFile, Opt, value};
-use crate::words::error::{Malformed, Trouble};
-use crate::words::name::{Name, Scope};
-use crate::words::secret::Secret;
-use crate::world::processors;
+use crate::core::option::{InFile, Opt, value};
+use crate::model::error::{Malformed, Trouble};
+use crate::model::name::{Name, Scope};
+use crate::model::secret::Secret;
+use crate::sys::processors;
 
 pub use made::init;
 

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use age::x25519::Recipient;
 
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, meaningful_lines, own_list, place_of};
+use crate::model::error::Trouble;
+use crate::model::name::{Name, Scope};
+use crate::model::secret::Secret;
 use crate::stores::folder::{scope_folder, unwritten};
 use crate::stores::{Changed, Checked, Naming, Recipients, Store};
-use crate::words::error::Trouble;
-use crate::words::name::{Name, Scope};
-use crate::words::secret::Secret;
-use crate::world::folder::Held;
+use crate::sys::rooted_dir::Held;
 
 impl Recipients for Age {
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble> {

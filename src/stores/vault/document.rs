@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{self, trouble};
+use super::response::{self, trouble};
+use crate::model::error::Trouble;
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
 use crate::stores::document::Members;
-use crate::words::error::Trouble;
-use crate::words::named::ShownPath;
-use crate::words::secret::Secret;
-use crate::world::http::Answer;
+use crate::sys::http::Answer;
 
 /// A document.
 pub struct Document {
@@ -83,7 +83,7 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     if answer.status >= 400 && !missing {
         return Read::Failed(trouble(answer, path));
     }
-    let opened = match answer::open(answer, path) {
+    let opened = match response::open(answer, path) {
         Ok(opened) => opened,
         Err(_) if missing && answer.body.is_empty() => return Read::Absent,
         Err(trouble) => return Read::Failed(trouble),

@@ -6,14 +6,14 @@ use std::time::{Instant, SystemTime};
 use serde::Deserialize;
 
 use super::document::{self, Document, Read};
-use super::layout::{Mount, clean, encoded};
-use super::{Place, Vault, answer, get, path_of};
-use crate::words::error::Trouble;
-use crate::words::log;
-use crate::words::name::{Name, Scope};
-use crate::words::named::ShownPath;
-use crate::world::duration;
-use crate::world::http::Answer;
+use super::paths::{Mount, clean, encoded};
+use super::{Place, Vault, get, path_of, response};
+use crate::model::error::Trouble;
+use crate::model::log;
+use crate::model::name::{Name, Scope};
+use crate::model::named::ShownPath;
+use crate::sys::duration;
+use crate::sys::http::Answer;
 
 /// A document on its way.
 struct Wanted {
@@ -181,9 +181,9 @@ impl Vault {
                 continue;
             }
             if answer.status >= 400 {
-                return Err(answer::trouble(&answer, folder));
+                return Err(response::trouble(&answer, folder));
             }
-            let data = answer::open(&answer, folder)?.data;
+            let data = response::open(&answer, folder)?.data;
             let listed = data.and_then(|data| serde_json::from_str(data.get()).ok());
             let Listed { keys } = listed.ok_or_else(|| no_answer(folder))?;
             // What ends with a slash is a folder.
@@ -216,7 +216,7 @@ impl Vault {
         }
         let answer = self.ask(get(mount.request("metadata", &path)))?;
         let created = match answer.status {
-            200 => answer::open(&answer, &path)?.data.and_then(|data| {
+            200 => response::open(&answer, &path)?.data.and_then(|data| {
                 let metadata: Metadata<'_> = serde_json::from_str(data.get()).ok()?;
                 humantime::parse_rfc3339(metadata.created_time).ok()
             }),
@@ -262,7 +262,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
         #[serde(borrow, default)]
         version: Option<&'a str>,
     }
-    let data = answer::open(answer, document)?.data;
+    let data = response::open(answer, document)?.data;
     let data = data.ok_or_else(|| no_answer(document))?;
     let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {

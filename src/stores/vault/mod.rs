@@ -2,12 +2,12 @@
 //!
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
-mod answer;
+mod auth;
 mod document;
 mod fetch;
-mod layout;
-mod login;
+mod paths;
 mod peers;
+mod response;
 mod settings;
 mod write;
 
@@ -15,22 +15,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use self::auth::{Session, header};
 use self::document::Document;
-use self::layout::{Layout, Mount, encoded};
-use self::login::{Session, header};
+use self::paths::{Layout, Mount, encoded};
 use self::settings::Reader;
 use super::remote::{Remote, Service};
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
     search,
 };
-use crate::words::error::Trouble;
-use crate::words::location::{Misfit, Part};
-use crate::words::name::{self, Level, Name, Scope};
-use crate::words::secret::Secret;
-use crate::world::http::{self, Method, Request, Server, Settings};
+use crate::model::error::Trouble;
+use crate::model::location::{Misfit, Part};
+use crate::model::name::{self, Level, Name, Scope};
+use crate::model::secret::Secret;
+use crate::sys::http::{self, Method, Request, Server, Settings};
 
-pub use self::login::stays;
+pub use self::auth::stays;
 pub use self::settings::{ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES};
 
 /// A path, and the version of what is there.
@@ -255,7 +255,7 @@ impl Service for Who {
     }
 
     fn log_in(&self, remote: &Remote<Self>) -> Result<Session, Trouble> {
-        login::start(&Reader(&self.0), &*remote.server(&())?)
+        auth::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
     fn sign(

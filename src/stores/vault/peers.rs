@@ -2,9 +2,9 @@
 //! use for: none is passed over without a word.
 
 use super::settings::{Reader, yes_or_no};
+use crate::model::error::Trouble;
+use crate::model::log::{self, Label};
 use crate::stores::remote;
-use crate::words::error::Trouble;
-use crate::words::log::{self, Label};
 
 /// Those that decide what is delivered, or who we are to the server, by their names without the
 /// prefix: a launch without them would be another one. And what to do about each.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::answer;
-use super::layout::clean;
-use crate::pure::option::{InFile, flag, value};
+use super::paths::clean;
+use super::response;
+use crate::core::option::{InFile, flag, value};
+use crate::model::error::Trouble;
+use crate::model::named::Named;
+use crate::model::secret::Secret;
 use crate::stores::{Context, StoreOption, remote};
-use crate::words::error::Trouble;
-use crate::words::named::Named;
-use crate::words::secret::Secret;
-use crate::world::duration;
-use crate::world::http::tls::{self, Pem};
-use crate::world::http::{self, Address};
+use crate::sys::duration;
+use crate::sys::http::tls::{self, Pem};
+use crate::sys::http::{self, Address};
 
 /// Names with both prefixes, the one that wins first; after a semicolon those without.
 macro_rules! both {
@@ -286,7 +286,7 @@ impl Reader<'_> {
         let own = ["PROXY_ADDR", "HTTP_PROXY"];
         let own = own.iter().find_map(|name| self.variable(name));
         let proxy = own.map(|url| http::Proxy {
-            url: answer::secret(url),
+            url: response::secret(url),
             except: String::new(),
         });
         Ok(http::Settings {
@@ -295,7 +295,7 @@ impl Reader<'_> {
             attempt,
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
-            verdict: answer::verdict,
+            verdict: response::verdict,
             hints: http::Hints {
                 trust: "VAULT_CACERT",
                 name: "VAULT_TLS_SERVER_NAME",
@@ -303,7 +303,7 @@ impl Reader<'_> {
             },
             leader: Some(http::Leader {
                 path: "v1/sys/leader",
-                read: answer::leader,
+                read: response::leader,
             }),
             ..shared
         })
@@ -345,7 +345,7 @@ impl Reader<'_> {
         let file = |name| self.path(name).map(Pem::File);
         let bytes = self.variable("CACERT_BYTES");
         let bytes =
-            bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), answer::secret(text)));
+            bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), response::secret(text)));
         tls::Settings {
             trust: file("CACERT").or(bytes),
             folder: self.path("CAPATH"),
@@ -357,7 +357,7 @@ impl Reader<'_> {
 }
 
 fn text(text: &str) -> Arc<Secret> {
-    Arc::new(answer::secret(text))
+    Arc::new(response::secret(text))
 }
 
 fn neither(name: &str) -> Trouble {

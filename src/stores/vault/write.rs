@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::answer::{self, Refusal, refusal};
 use super::document::{self, Document, Read};
+use super::response::{self, Refusal, refusal};
 use super::{Vault, get};
-use crate::pure::json;
+use crate::core::json;
+use crate::model::error::Trouble;
+use crate::model::name::Scope;
+use crate::model::secret::Secret;
 use crate::stores::How;
-use crate::words::error::Trouble;
-use crate::words::name::Scope;
-use crate::words::secret::Secret;
-use crate::world::http::{self, Answer, Method, Request};
-use crate::world::random;
+use crate::sys::http::{self, Answer, Method, Request};
+use crate::sys::random;
 
 /// A member's name, and its new value; `None` where it is removed.
 type Change<'a> = (&'a str, Option<&'a str>);
@@ -171,7 +171,7 @@ fn tried(answer: &Answer, path: &str) -> Result<Tried, Trouble> {
     match refusal(answer) {
         Refusal::LostRace => Ok(Tried::Lost),
         Refusal::NeedsVersion => Ok(Tried::NeedsVersion),
-        _ => Err(answer::trouble(answer, path)),
+        _ => Err(response::trouble(answer, path)),
     }
 }
 

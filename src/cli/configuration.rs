@@ -1,0 +1,116 @@
+//! `doorkey.toml`: the one that is named, or that is found and may be obeyed.
+
+use std::path::PathBuf;
+
+use super::options::Options;
+use super::process_options;
+use crate::core::config::{self, Config};
+use crate::core::scope::Scopes;
+use crate::model::error::Error;
+use crate::model::log;
+use crate::model::named::Named;
+use crate::stores::{self, OfMain, Origin};
+use crate::sys::files;
+use crate::sys::trust::Trust;
+
+/// `doorkey.toml` is not larger than this, in bytes.
+const LARGEST_CONFIG: usize = 64 * 1024;
+
+impl Options {
+    /// The configuration, and its file.
+    pub fn config(&self) -> Result<(Config, Named), Error> {
+        let parse = |path: Named, text: &[u8], named| {
+            let config = config::parse(text, named, stores::configurable());
+            let config = config.map_err(|(line, column, what)| {
+                let place = in_file(&path, line, column);
+                Error::Found { place, what }
+            })?;
+            Ok((config, path))
+        };
+        if let Some(file) = self.path("config") {
+            let text = match self.distrust()? {
+                Some(trust) => trust.read_again(&file, LARGEST_CONFIG)?,
+                None => files::read(&file, LARGEST_CONFIG)
+                    .map_err(|error| Error::file("read", file.clone(), error))?,
+            };
+            return parse(file, &text, true);
+        }
+        let Some(start) = self.start_folder()? else {
+            return Ok(Default::default());
+        };
+        for above in start.ancestors() {
+            let file = above.join("doorkey.toml");
+            if files::exists(&file) {
+                log::debug!("settings come from {}", Named::from(&file));
+                let trust = Trust::new(self.sudo);
+                let text = trust.read_found(&file, LARGEST_CONFIG)?;
+                return parse(file.into(), &text, false);
+            }
+        }
+        Ok(Default::default())
+    }
+
+    /// Whom files have to belong to that are read again beside a workload of another user; `None`
+    /// where there is no such workload.
+    pub fn distrust(&self) -> Result<Option<Trust>, Error> {
+        if self.value("watch").is_none() {
+            return Ok(None);
+        }
+        let account = process_options::account(self, "user")?;
+        Ok(account.and_then(|(account, _)| Trust::new(self.sudo).beside(account.uid)))
+    }
+
+    fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
+        match self.path("cwd") {
+            // A working directory that was removed has no configuration above it.
+            None => Ok(std::env::current_dir().ok()),
+            Some(folder) => match folder.canonicalize() {
+                Ok(found) => Ok(Some(found)),
+                Err(error) => Err(Error::file("read", folder, error)),
+            },
+        }
+    }
+}
+
+/// Where secrets are looked for.
+pub struct Place {
+    /// The store, as `SCHEME:PLACE`.
+    pub store: Option<String>,
+    /// Who has named it.
+    pub origin: Origin,
+    /// The folder that a relative place starts from.
+    pub base: PathBuf,
+    /// The scopes in force.
+    pub scopes: Scopes,
+    /// What else `doorkey.toml` says.
+    pub config: Config,
+    /// Where that is.
+    pub file: Named,
+}
+
+impl Place {
+    /// What is said of the store alone. What the file says of its own store is nothing to one of
+    /// another kind.
+    pub fn of_main(&self) -> OfMain {
+        let its_own = self.config.get("store");
+        let is_other = |store: &str| its_own.is_some_and(|own| !stores::is_same_kind(own, store));
+        let table = match self.store.as_deref().is_some_and(is_other) {
+            true => [].iter(),
+            false => self.config.of_store.iter(),
+        };
+        let table = table.map(|(line, column, key, value)| {
+            let place = in_file(&self.file, *line, *column);
+            (place, key.clone(), value.clone())
+        });
+        OfMain {
+            origin: self.origin,
+            table: table.collect(),
+            named: self.config.named,
+        }
+    }
+}
+
+/// A place in a file, as messages name it.
+fn in_file(path: &Named, line: usize, column: usize) -> String {
+    format!("{path}:{line}:{column}")
+}

@@ -1,0 +1,229 @@
+//! `doorkey secret get` and `list`: what is known of secrets.
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::options::Options;
+use super::store_and_scope::{Target, name};
+use super::table::{NOTHING, table};
+use super::{print, print_json};
+use crate::model::error::{Error, Trouble};
+use crate::model::log;
+use crate::model::name::{Name, Scope};
+use crate::stores::{Depth, Record};
+use crate::sys::environ::Started;
+use crate::sys::terminal;
+
+/// A secret in a list. A record that could not be read is empty.
+struct Item {
+    scope: Scope,
+    name: Name,
+    record: Option<Record>,
+}
+
+/// What can be shown of a secret.
+const FIELDS: [&str; 6] = ["name", "scope", "size", "created", "modified", "recipients"];
+
+impl Item {
+    /// A field for programs.
+    fn json(&self, field: &str) -> Value {
+        let record = self.record.as_ref();
+        let time = |time: Option<SystemTime>| {
+            time.map(|time| humantime::format_rfc3339_millis(time).to_string())
+        };
+        match field {
+            "name" => json!(self.name.as_str()),
+            "scope" => json!(self.scope.to_string()),
+            "size" => json!(record.map(|record| record.size)),
+            "created" => json!(record.and_then(|record| time(record.created))),
+            "modified" => json!(record.and_then(|record| time(record.modified))),
+            _ => json!(record.and_then(|record| record.recipients.clone())),
+        }
+    }
+
+    /// The same for people.
+    fn text(&self, field: &str) -> String {
+        match self.json(field) {
+            Value::Null => NOTHING.to_owned(),
+            Value::String(text) => text,
+            Value::Array(items) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
+            other => other.to_string(),
+        }
+    }
+
+    /// Where a list goes on after this one.
+    fn cursor(&self) -> String {
+        format!("{}/{}", self.scope, self.name)
+    }
+}
+
+/// Shows what is known of one secret, and its value with `--reveal`.
+///
+/// # Errors
+/// Usage, or why it can't be read.
+pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let name = name(options)?;
+    let target = Target::open(options, &mut started, options.flag("reveal"))?;
+    let scope = target.scope(options)?;
+    let fail = |trouble| target.secret_error(&scope, &name, trouble);
+    let record = target.store.record(&scope, &name).map_err(fail)?;
+    let record = record.ok_or_else(|| fail(Trouble::Absent(None)))?;
+    let item = Item {
+        scope: scope.clone(),
+        name: name.clone(),
+        record: Some(record),
+    };
+    let mut shown: serde_json::Map<String, Value> = FIELDS
+        .iter()
+        .map(|field| ((*field).to_owned(), item.json(field)))
+        .collect();
+    if options.flag("reveal") {
+        let found = target.find(&scope, &name, Depth::Values);
+        let found = found.map_err(|trouble| target.error(None, trouble))?;
+        let value = found.map_err(fail)?.and_then(|found| found.value);
+        let value = value.ok_or_else(|| fail(Trouble::Absent(None)))?;
+        if !options.flag("json") {
+            let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
+            return print(&[value.expose(), end].concat());
+        }
+        match str::from_utf8(value.expose()) {
+            Ok(text) => shown.insert("value".to_owned(), json!(text)),
+            Err(_) => shown.insert(
+                "valueBase64".to_owned(),
+                json!(BASE64_STANDARD.encode(value.expose())),
+            ),
+        };
+    }
+    if options.flag("json") {
+        return print_json(&Value::Object(shown));
+    }
+    let lines = FIELDS
+        .iter()
+        .map(|field| format!("{:11} {}\n", format!("{field}:"), item.text(field)));
+    print(lines.collect::<String>().as_bytes())
+}
+
+/// Lists secrets, without values.
+///
+/// # Errors
+/// Usage, or why a scope can't be listed.
+pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let fields = fields(options)?;
+    let order = match options.text("order-by")?.unwrap_or("name") {
+        known @ ("name" | "created" | "modified") => known,
+        _ => return Err(options.usage("order-by", "must be name, created or modified")),
+    };
+    let limit = match options.text("limit")? {
+        None => usize::MAX,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| *limit > 0)
+            .ok_or_else(|| options.usage("limit", "must be a number above zero"))?,
+    };
+    let target = Target::open(options, &mut started, false)?;
+    let scopes = match options.flag("all") {
+        true => target
+            .store
+            .scopes()
+            .map_err(|trouble| target.error(None, trouble))?,
+        false => vec![target.scope(options)?],
+    };
+    let mut items = Vec::new();
+    for scope in scopes {
+        let names = target.names(&scope);
+        for name in names.map_err(|trouble| target.error(Some(scope.to_string()), trouble))? {
+            let record = target
+                .store
+                .record(&scope, &name)
+                .unwrap_or_else(|trouble| {
+                    log::warning!(
+                        Fault, reference = &name, scope = &scope, kind = trouble.kind();
+                        "{name} in {scope}: {trouble}"
+                    );
+                    None
+                });
+            items.push(Item {
+                scope: scope.clone(),
+                name,
+                record,
+            });
+        }
+    }
+    let descending = options.flag("desc") && !options.is_given("asc");
+    sort(&mut items, order, descending);
+    let start = match options.text("after")? {
+        None => 0,
+        Some(after) => {
+            let is_it = |item: &Item| {
+                item.cursor() == after || (!options.flag("all") && item.name.as_str() == after)
+            };
+            let at = items.iter().position(is_it);
+            at.ok_or_else(|| options.usage("after", "is not in this list (any more)"))? + 1
+        }
+    };
+    let page = &items[start..items.len().min(start.saturating_add(limit))];
+    let has_more = start + page.len() < items.len();
+    let next = page.last().filter(|_| has_more).map(Item::cursor);
+    if options.flag("json") {
+        let row = |item: &Item| -> serde_json::Map<String, Value> {
+            fields
+                .iter()
+                .map(|field| ((*field).to_owned(), item.json(field)))
+                .collect()
+        };
+        let rows: Vec<_> = page.iter().map(row).collect();
+        return print_json(&json!({"items": rows, "hasMore": has_more, "nextPage": next}));
+    }
+    let head: Vec<_> = fields.iter().map(|field| field.to_uppercase()).collect();
+    let head: Vec<_> = head.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = page
+        .iter()
+        .map(|item| fields.iter().map(|field| item.text(field)).collect())
+        .collect();
+    let printed = print(&table(&head, &rows, options.is_colourful()));
+    if let Some(next) = next {
+        log::info!("there are more: go on with --after {next}");
+    }
+    printed
+}
+
+fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
+    let Some(text) = options.text("fields")? else {
+        return Ok(FIELDS[..5].to_vec());
+    };
+    let known = |field: &str| FIELDS.iter().find(|known| **known == field.trim()).copied();
+    let fields: Option<Vec<_>> = text.split(',').map(known).collect();
+    fields.ok_or_else(|| options.usage("fields", &format!("must be some of {}", FIELDS.join(","))))
+}
+
+/// Sorts by a field; where that is equal, by scope and name.
+fn sort(items: &mut [Item], order: &str, descending: bool) {
+    let time = |item: &Item| {
+        let record = item.record.as_ref()?;
+        if order == "created" {
+            record.created
+        } else {
+            record.modified
+        }
+    };
+    items.sort_by(|one, other| {
+        let by_name = (&one.name, &one.scope).cmp(&(&other.name, &other.scope));
+        if order == "name" {
+            by_name
+        } else {
+            time(one).cmp(&time(other)).then(by_name)
+        }
+    });
+    if descending {
+        items.reverse();
+    }
+}

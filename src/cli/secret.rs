@@ -1,0 +1,288 @@
+//! `doorkey secret`: putting secrets into a store, and taking them out.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::options::Options;
+use super::print_json;
+use super::store_and_scope::{Target, confirm, name, unreadable};
+use crate::core::dotenv;
+use crate::model::error::{Error, Os, Trouble};
+use crate::model::log::{self, Label};
+use crate::model::name::{Name, Scope};
+use crate::model::named::Named;
+use crate::model::secret::Secret;
+use crate::stores::How;
+use crate::sys::environ::Started;
+use crate::sys::{files, terminal};
+
+/// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
+const LARGEST: usize = 65_536;
+const TOO_LARGE: &str = "a value is at most 65536 bytes";
+
+/// The longest name that is created, in bytes; it begins with a letter and has only letters,
+/// digits and `_` in it, so that every store takes it and every shell can use it.
+const LONGEST_NAME: usize = 128;
+const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
+
+const OTHERWISE: &str = "pipe the value, or use --value-file";
+
+/// A file of many secrets is not larger than this, in bytes.
+const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
+
+/// Stores one value.
+///
+/// # Errors
+/// Usage, or why it is not stored.
+pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCode, Error> {
+    if options.value("value").is_some() {
+        return Err(Error::Usage(
+            "a value is no argument, as every process can read those; pipe it: \
+             printf %s \"$VALUE\" | doorkey secret set NAME"
+                .to_owned(),
+        ));
+    }
+    let name = name(options)?;
+    let target = Target::open(options, &mut started, false)?;
+    let scope = target.scope(options)?;
+    // What is there already may have any name: another program may have put it there. The store is
+    // asked for such a name alone, so that nobody has to log in before the value is typed.
+    if !is_creatable(name.as_str()) {
+        let is_new = match how {
+            How::Create => true,
+            How::Set => target.has(&scope, &name) != Ok(true),
+            How::Update => false,
+        };
+        if is_new {
+            return Err(Error::Usage(RULE.to_owned()));
+        }
+    }
+    let value = read_value(options, &name)?;
+    let values = [(name.clone(), value)];
+    let written = target
+        .writer()
+        .and_then(|to| to.write(&scope, &values, how));
+    written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
+    let done = match how {
+        How::Create => "created",
+        How::Set => "set",
+        How::Update => "updated",
+    };
+    report(options, &target, &scope, &name, done)
+}
+
+/// Removes a secret.
+///
+/// # Errors
+/// Usage, or why it is not removed.
+pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let name = name(options)?;
+    let target = Target::open(options, &mut started, false)?;
+    let scope = target.scope(options)?;
+    let fail = |trouble| target.secret_error(&scope, &name, trouble);
+    if !target.has(&scope, &name).map_err(fail)? {
+        return Err(fail(Trouble::Absent(None)));
+    }
+    let label = target.store.label();
+    confirm(options, &format!("remove {name} in {scope} of {label}"))?;
+    let removed = target.writer().and_then(|from| from.delete(&scope, &name));
+    removed.map_err(fail)?;
+    report(options, &target, &scope, &name, "removed")
+}
+
+/// Stores everything that a dotenv file assigns, all or nothing.
+///
+/// # Errors
+/// Usage, every fault in the file, or why nothing is stored.
+pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    // What is not needed is gone before a pipe is waited for.
+    let target = Target::open(options, &mut started, false)?;
+    let values = read_import(options.path("file").unwrap_or_default())?;
+    let scope = target.scope(options)?;
+    let mut existing = Vec::new();
+    for (name, _) in &values {
+        let has = target.has(&scope, name);
+        if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
+            existing.push(name.clone());
+        }
+    }
+    if !options.flag("dry-run") {
+        if !existing.is_empty() {
+            let names: Vec<_> = existing.iter().map(Name::as_str).collect();
+            confirm(
+                options,
+                &format!("overwrite {} in {scope}", names.join(", ")),
+            )?;
+        }
+        let writer = target.writer();
+        let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
+        written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
+    }
+    let is_there: BTreeSet<&Name> = existing.iter().collect();
+    let change = |name: &Name| {
+        if is_there.contains(name) {
+            "overwrite"
+        } else {
+            "create"
+        }
+    };
+    if options.flag("json") {
+        let items: Vec<_> = values
+            .iter()
+            .map(|(name, _)| json!({"name": name.as_str(), "change": change(name)}))
+            .collect();
+        return print_json(&json!({
+            "store": target.store.label(), "scope": scope.to_string(),
+            "dryRun": options.flag("dry-run"), "items": items,
+        }));
+    }
+    if options.flag("dry-run") {
+        let lines = values
+            .iter()
+            .map(|(name, _)| format!("{}\t{name}\n", change(name)));
+        return super::print(lines.collect::<String>().as_bytes());
+    }
+    let (count, over) = (values.len(), existing.len());
+    log::info!(
+        Done, scope = &scope, store = &Label(target.store.label());
+        "{count} stored in {scope} of {}, {over} of them in place of others",
+        target.store.label()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was done: one line on stderr, or JSON.
+fn report(
+    options: &Options,
+    target: &Target,
+    scope: &Scope,
+    name: &Name,
+    done: &str,
+) -> Result<ExitCode, Error> {
+    let store = target.store.label();
+    if options.flag("json") {
+        let (name, scope) = (name.as_str(), scope.to_string());
+        return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
+    }
+    let preposition = if done == "removed" { "from" } else { "in" };
+    log::info!(
+        Done, reference = name, scope = scope, store = &Label(store);
+        "{name} is {done} {preposition} {scope} of {store}"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_creatable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && name.len() <= LONGEST_NAME
+}
+
+/// The value: from `--value-file`, from a person who types it twice, or from standard input.
+fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
+    // A byte more than fits, and a newline that is dropped.
+    let limit = LARGEST + 2;
+    if let Some(path) = options.path("value-file") {
+        let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
+        return check_size(Secret::new(bytes));
+    }
+    if terminal::is_interactive() {
+        let question = format!("value of {name}: ");
+        let mut typed = [const { None }; 2];
+        for (line, question) in typed.iter_mut().zip([question.as_str(), "once more: "]) {
+            let answer = terminal::ask_hidden(question, limit).map_err(unreadable)?;
+            *line = Some(answer.ok_or(Error::Declined)?);
+        }
+        if typed
+            .iter()
+            .flatten()
+            .any(|line| line.len() >= terminal::LONGEST_LINE)
+        {
+            return Err(Error::Usage(format!(
+                "a terminal passes on at most {} bytes of a line whole; {OTHERWISE}",
+                terminal::LONGEST_LINE - 1
+            )));
+        }
+        return match typed {
+            [Some(first), Some(second)] if first.expose() == second.expose() => check_size(first),
+            _ => Err(Error::Usage(
+                "the two values differ; nothing is stored".to_owned(),
+            )),
+        };
+    }
+    if terminal::is_typed() {
+        return Err(Error::Usage(format!(
+            "the question for the value would not be seen, as standard error is no terminal; {OTHERWISE}"
+        )));
+    }
+    let mut bytes = files::read_stdin(limit)
+        .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
+    if !options.flag("raw") && bytes.ends_with(b"\n") {
+        bytes.pop();
+    }
+    check_size(Secret::new(bytes))
+}
+
+fn too_large_or(why: Os, path: Named) -> Error {
+    if why == Os(libc::EFBIG) {
+        Error::Usage(TOO_LARGE.to_owned())
+    } else {
+        Error::file("read", path, why)
+    }
+}
+
+fn check_size(value: Secret) -> Result<Secret, Error> {
+    match wrong_size(&value) {
+        Some(why) => Err(Error::Usage(why.to_owned())),
+        None => Ok(value),
+    }
+}
+
+fn wrong_size(value: &Secret) -> Option<&'static str> {
+    match value.len() {
+        0 => Some("the value is empty"),
+        1..=LARGEST => None,
+        _ => Some(TOO_LARGE),
+    }
+}
+
+/// The assignments of a file, the last of each name, or everything that is wrong with them.
+fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
+    let text = match file.to_str() {
+        Some("-") => files::read_stdin(LARGEST_IMPORT),
+        _ => files::read(&file, LARGEST_IMPORT),
+    };
+    let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
+    let wrong = |at| Error::Text {
+        path: file.clone(),
+        at,
+    };
+    let assignments = dotenv::parse(&text).map_err(wrong)?;
+    let lines = dotenv::lines(&text);
+    let mut values: Vec<(Name, Secret)> = Vec::new();
+    let mut errors = Vec::new();
+    for mut assignment in assignments {
+        let value = Secret::new(assignment.value.take().unwrap_or_default());
+        let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
+        // What stands where a name should be may be a piece of a value that was not quoted.
+        let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
+        if name.is_none() {
+            refuse(RULE);
+        }
+        if let Some(reason) = wrong_size(&value) {
+            refuse(reason);
+        }
+        values.extend(name.map(|name| (name, value)));
+    }
+    let mut later = BTreeSet::new();
+    values.reverse();
+    values.retain(|(name, _)| later.insert(name.clone()));
+    values.reverse();
+    if errors.is_empty() {
+        Ok(values)
+    } else {
+        Err(Error::all(errors))
+    }
+}

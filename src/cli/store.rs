@@ -1,0 +1,304 @@
+//! `doorkey store`: making a store, verifying it, and who can read it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::configuration::Place;
+use super::options::Options;
+use super::store_and_scope::Target;
+use super::{print, print_json};
+use crate::core::config::Config;
+use crate::core::scope::Scopes;
+use crate::model::error::{Error, Trouble};
+use crate::model::log::{self, Label};
+use crate::model::name::{Name, Scope};
+use crate::model::named::{Named, location};
+use crate::stores::{self, Changed, Checked, Origin, Recipients};
+use crate::sys::environ::Started;
+
+/// Makes an embedded store and, where the user has none, a key.
+///
+/// # Errors
+/// Why it is not made.
+pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let dir = options.path("dir").unwrap_or_else(|| "secrets".into());
+    let store = stores::embedded(&dir.display().to_string());
+    let label = location(&store);
+    let place = Place {
+        store: Some(store),
+        origin: Origin::Said,
+        base: PathBuf::new(),
+        scopes: Scopes::default(),
+        config: Config::default(),
+        file: Named::default(),
+    };
+    let access = options.access(&place, &mut started, &BTreeSet::new(), &[], true);
+    let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
+        store: label.clone(),
+        trouble,
+    })?;
+    if options.flag("json") {
+        let new = made.new_key;
+        return print_json(
+            &json!({"store": label, "recipient": made.recipient, "key": made.key, "newKey": new}),
+        );
+    }
+    log::info!(Done, store = &Label(&label); "{label} is made, readable for {}", made.recipient);
+    if made.new_key {
+        log::info!(
+            "the key is {}: keep a copy, without it no value can be read again",
+            made.key
+        );
+    } else {
+        log::info!("its key is the one of {}", made.key);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Verifies a whole store.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let target = Target::open(options, &mut started, true)?;
+    let checked = recipients(&target)?
+        .check(options.flag("fix"))
+        .map_err(|trouble| target.error(None, trouble))?;
+    warn(&checked);
+    if options.flag("json") {
+        let findings: Vec<_> = checked
+            .findings
+            .iter()
+            .map(|(place, what)| json!({"place": place, "what": what}))
+            .collect();
+        let (secrets, scopes) = (checked.secrets, checked.scopes);
+        print_json(&json!({
+            "secrets": secrets, "scopes": scopes, "findings": findings,
+            "unbound": paths(&checked.unbound), "bound": paths(&checked.bound),
+        }))?;
+    }
+    if checked.findings.is_empty() {
+        let label = target.store.label();
+        log::info!(
+            Done, store = &Label(label);
+            "{label} is sound: {} secrets in {} scopes",
+            checked.secrets,
+            checked.scopes
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found = |(place, what)| Error::Found { place, what };
+    Err(Error::all(
+        checked.findings.into_iter().map(found).collect(),
+    ))
+}
+
+/// Says what is not wrong, but should be known.
+fn warn(checked: &Checked) {
+    if let Some((file, line)) = &checked.attributes {
+        let file = Named::from(file);
+        log::warning!(
+            Advice;
+            "git may take the store's files for text and damage them; put the line \"{line}\" into {file}"
+        );
+    }
+    match checked.unbound.len() {
+        0 => {}
+        count => log::warning!(
+            Advice;
+            "{count} secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them"
+        ),
+    }
+    for path in paths(&checked.bound) {
+        log::warning!(Advice, reference = &Label(&path); "{path} is bound to its name now; see that its value is the right one");
+    }
+}
+
+/// Shows who can read the store, or a scope.
+///
+/// # Errors
+/// Usage, or that the list can't be read.
+pub fn list_recipients(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+    let target = Target::open(options, &mut started, false)?;
+    let scope = target.named_scope(options);
+    let listed = recipients(&target)?.list(scope.as_ref());
+    let listed =
+        listed.map_err(|trouble| target.error(scope.as_ref().map(Scope::to_string), trouble))?;
+    if options.flag("json") {
+        let scope = scope.map(|scope| scope.to_string());
+        return print_json(
+            &json!({"store": target.store.label(), "scope": scope, "recipients": listed}),
+        );
+    }
+    print(
+        listed
+            .iter()
+            .map(|recipient| format!("{recipient}\n"))
+            .collect::<String>()
+            .as_bytes(),
+    )
+}
+
+/// Lets others read the store, or a scope.
+///
+/// # Errors
+/// Usage, or why nothing, or not all, is changed.
+pub fn add_recipients(options: &Options, started: Started) -> Result<ExitCode, Error> {
+    change(options, started, true)
+}
+
+/// Lets some read the store, or a scope, no more.
+///
+/// # Errors
+/// As `add_recipients`.
+pub fn remove_recipients(options: &Options, started: Started) -> Result<ExitCode, Error> {
+    change(options, started, false)
+}
+
+fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitCode, Error> {
+    let target = Target::open(options, &mut started, true)?;
+    let lists = recipients(&target)?;
+    let named = options.values("recipient").into_iter();
+    let named: Vec<String> = named
+        .map(|text| text.to_string_lossy().into_owned())
+        .collect();
+    let everywhere = options.flag("everywhere");
+    let scope = target.named_scope(options).filter(|_| !everywhere);
+    let fail = |scope: Option<&Scope>, trouble| target.error(scope.map(Scope::to_string), trouble);
+    let places = if everywhere {
+        let naming = lists.naming(&named, true);
+        naming.map_err(|trouble| fail(None, trouble))?
+    } else {
+        vec![(scope.clone(), named.clone())]
+    };
+    let (mut done, mut errors) = (Vec::new(), Vec::new());
+    for (place, named) in places {
+        let (add, remove): (&[String], &[String]) = match adding {
+            true => (&named, &[]),
+            false => (&[], &named),
+        };
+        match lists.change(place.as_ref(), add, remove) {
+            Ok(changed) => done.push((place, changed)),
+            // Where the store's list does not name it, another may, or none.
+            Err(Trouble::NotListed) if place.is_none() => {
+                let nowhere = lists.naming(&named, true).err();
+                errors.push(fail(None, nowhere.unwrap_or(Trouble::NotListed)));
+            }
+            Err(trouble) => errors.push(fail(place.as_ref(), trouble)),
+        }
+    }
+    let mut still = Vec::new();
+    if !adding && scope.is_none() {
+        let naming = lists.naming(&named, false);
+        still = naming.map_err(|trouble| fail(None, trouble))?;
+        still.retain(|(scope, _)| scope.is_some());
+    }
+    if options.flag("json") && !done.is_empty() {
+        print_changes(&target, scope.as_ref(), &done, &still, adding)?;
+    } else {
+        say_changes(&target, &done, &still, adding);
+    }
+    for (scope, named) in &still {
+        let (scope, named) = (shown(scope), named.join(" "));
+        let option = scope.replace('/', " ");
+        log::warning!(
+            Advice;
+            "{scope} still has {named}; run doorkey store recipient remove {named} --{option}, or use --everywhere"
+        );
+    }
+    match (errors.is_empty(), still.is_empty()) {
+        (true, true) => Ok(ExitCode::SUCCESS),
+        (true, false) => Ok(ExitCode::FAILURE),
+        (false, _) => Err(Error::all(errors)),
+    }
+}
+
+/// The lists that were changed, or that name somebody.
+type Lists<T> = [(Option<Scope>, T)];
+
+fn print_changes(
+    target: &Target,
+    scope: Option<&Scope>,
+    done: &Lists<Changed>,
+    still: &Lists<Vec<String>>,
+    adding: bool,
+) -> Result<ExitCode, Error> {
+    let all = |of: fn(&Changed) -> &[(Scope, Name)]| -> Vec<String> {
+        done.iter().flat_map(|(_, one)| paths(of(one))).collect()
+    };
+    let rotate = if adding {
+        vec![]
+    } else {
+        all(|one| &one.covered)
+    };
+    let own = done.iter().find(|(one, _)| one.as_ref() == scope);
+    print_json(&json!({
+        "store": target.store.label(),
+        "scope": scope.map(Scope::to_string),
+        "recipients": own.map(|(_, changed)| &changed.recipients),
+        "rewritten": all(|one| &one.rewritten),
+        "rotate": rotate,
+        "left": left(done, &[]).map(Scope::to_string).collect::<Vec<_>>(),
+        "still": still.iter().map(|(scope, _)| shown(scope)).collect::<Vec<_>>(),
+    }))
+}
+
+fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>>, adding: bool) {
+    let label = target.store.label();
+    for (scope, changed) in done {
+        let what = match scope {
+            Some(scope) => format!("{scope} of {label}"),
+            None => label.to_owned(),
+        };
+        let (readers, rewritten) = (changed.recipients.len(), changed.rewritten.len());
+        log::info!(
+            Done, store = &Label(&what);
+            "{what} is readable for {readers} recipients; {rewritten} secrets are encrypted anew"
+        );
+    }
+    for scope in left(done, still) {
+        log::info!("{scope} has recipients of its own, which are left as they are");
+    }
+    if !adding && !done.is_empty() {
+        log::warning!(
+            Rotate;
+            "whoever was removed may have read every value until now, and can still read old copies"
+        );
+        for path in done.iter().flat_map(|(_, one)| paths(&one.covered)) {
+            log::warning!(Rotate, reference = &Label(&path); "rotate {path}");
+        }
+    }
+}
+
+/// The scopes with lists that were left, but those about which there is more to say.
+fn left<'a>(
+    done: &'a Lists<Changed>,
+    still: &'a Lists<Vec<String>>,
+) -> impl Iterator<Item = &'a Scope> {
+    let all = done.iter().flat_map(|(_, changed)| &changed.left);
+    all.filter(|scope| {
+        let is_it = |other: &Option<Scope>| other.as_ref() == Some(*scope);
+        !done.iter().any(|(other, _)| is_it(other)) && !still.iter().any(|(other, _)| is_it(other))
+    })
+}
+
+fn shown(scope: &Option<Scope>) -> String {
+    scope.as_ref().map_or(String::new(), Scope::to_string)
+}
+
+fn paths(secrets: &[(Scope, Name)]) -> Vec<String> {
+    secrets
+        .iter()
+        .map(|(scope, name)| format!("{scope}/{name}"))
+        .collect()
+}
+
+fn recipients(target: &Target) -> Result<&dyn Recipients, Error> {
+    target
+        .store
+        .recipients()
+        .ok_or_else(|| target.error(None, Trouble::NoLists))
+}

@@ -1,0 +1,39 @@
+//! Rows for people and for programs.
+
+use crate::sys::terminal;
+
+/// What stands in a table where there is nothing.
+pub const NOTHING: &str = "-";
+
+/// Rows under a head, the columns as wide as they need.
+pub fn aligned(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
+    let head = head.iter().map(|cell| (*cell).to_owned()).collect();
+    let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..head.len()).filter_map(width).collect();
+    let mut out = String::new();
+    for (index, line) in lines.iter().enumerate() {
+        let cells = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let (start, end) = if bold && index == 0 {
+            ("\x1b[1m", "\x1b[0m")
+        } else {
+            ("", "")
+        };
+        out.push_str(&format!("{start}{}{end}\n", line.trim_end()));
+    }
+    out.into_bytes()
+}
+
+/// On a terminal a table; elsewhere a line a row, with tabs between the cells and no head.
+pub fn table(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
+    if terminal::is_shown() {
+        return aligned(head, rows, bold);
+    }
+    rows.iter()
+        .flat_map(|row| (row.join("\t") + "\n").into_bytes())
+        .collect()
+}

@@ -1,0 +1,181 @@
+//! `doorkey.toml`: the few settings that a repository keeps.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::option::{self, InFile};
+use super::suggest::nearest;
+use crate::model::error::Malformed;
+
+/// What the file can say of doorkey itself: names of options. All of it can also be said by options
+/// and variables, which win. None has a program run or says where a credential goes: `store`
+/// chooses among the documents of the server that the user has named, and among folders.
+const OWN: [(&str, InFile); 6] = [
+    ("store", InFile::Always),
+    ("project", InFile::Always),
+    ("cluster", InFile::Always),
+    // Where values are kept, and for whom.
+    ("cache", InFile::Named),
+    ("cache-recipient", InFile::Named),
+    ("cache-max-age", InFile::Always),
+];
+
+/// What names the store where `store` is a table of its settings.
+const LOCATION: &str = "location";
+
+/// The settings of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    values: Vec<(&'static str, String)>,
+    /// What it says of the store alone: the line and column, the key, the value.
+    pub of_store: Vec<(usize, usize, String, String)>,
+    /// Whether the user has named the file.
+    pub named: bool,
+}
+
+impl Config {
+    /// What the file says.
+    pub fn get(&self, setting: &str) -> Option<&str> {
+        let found = self.values.iter().find(|(known, _)| *known == setting);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why a file can't be used: the line and column, and the reason.
+pub type Unfit = (usize, usize, String);
+
+/// Reads the file's text; `named` says whether the user named the file, `stores` what it can say of
+/// stores at its top.
+///
+/// # Errors
+/// The first place that is not TOML, not a setting that the file may say, or not a string.
+pub fn parse(
+    bytes: &[u8],
+    named: bool,
+    stores: impl Iterator<Item = (&'static str, InFile)>,
+) -> Result<Config, Unfit> {
+    let place = |at| {
+        let at = Malformed::at(bytes, at, "");
+        (at.line, at.column)
+    };
+    let fault = |at, reason: String| {
+        let (line, column) = place(at);
+        (line, column, reason)
+    };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| fault(error.valid_up_to(), "this is not UTF-8".to_owned()))?;
+    let table = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        fault(at, "this is not TOML".to_owned())
+    })?;
+    let known: Vec<(&'static str, InFile)> = OWN.into_iter().chain(stores).collect();
+    let text = |value: &Spanned<DeValue<'_>>| {
+        let wanted = || fault(value.span().start, "a string is wanted here".to_owned());
+        string(value).ok_or_else(wanted)
+    };
+    let mut config = Config {
+        named,
+        ..Config::default()
+    };
+    for (key, value) in table.get_ref() {
+        let is_it = |(known, _): &&(&str, InFile)| *known == key.get_ref().as_ref();
+        let found = known.iter().find(is_it);
+        let (id, file) =
+            *found.ok_or_else(|| fault(key.span().start, no_such(key.get_ref(), &known)))?;
+        if let (OWN_STORE, DeValue::Table(settings)) = (id, value.get_ref()) {
+            for (key, value) in settings {
+                let value = text(value)?;
+                if key.get_ref().as_ref() == LOCATION {
+                    config.values.push((id, value));
+                } else {
+                    let (line, column) = place(key.span().start);
+                    let key = key.get_ref().clone().into_owned();
+                    config.of_store.push((line, column, key, value));
+                }
+            }
+            continue;
+        }
+        let value = text(value)?;
+        if file == InFile::Named && !named {
+            return Err(fault(key.span().start, option::named_only(id)));
+        }
+        config.values.push((id, value));
+    }
+    Ok(config)
+}
+
+/// The setting that may be a table.
+const OWN_STORE: &str = OWN[0].0;
+
+fn no_such(key: &str, known: &[(&'static str, InFile)]) -> String {
+    match nearest(key, known, |(id, _)| id) {
+        Some((meant, _)) => format!("there is no such setting; did you mean {meant}?"),
+        None => {
+            let known: Vec<_> = known.iter().map(|(id, _)| *id).collect();
+            format!("this setting is none of {}", known.join(", "))
+        }
+    }
+}
+
+fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &[u8], named: bool) -> Result<Config, Unfit> {
+        let stores = [("address", InFile::Named), ("role", InFile::Always)];
+        super::parse(text, named, stores.into_iter())
+    }
+
+    #[test]
+    fn settings() {
+        let config = parse(b"store = \"age:secrets\"\nproject = 'web'\n", false).unwrap();
+        assert_eq!(config.get("store"), Some("age:secrets"));
+        assert_eq!(config.get("project"), Some("web"));
+        assert_eq!(config.get("cluster"), None);
+    }
+
+    #[test]
+    fn the_store_can_be_a_table() {
+        let text = b"project = 'web'\n[store]\nlocation = 'x:a'\nregion = 'b'\n";
+        let config = parse(text, false).unwrap();
+        assert_eq!(config.get("store"), Some("x:a"));
+        let region = (4, 1, "region".to_owned(), "b".to_owned());
+        assert_eq!(config.of_store, [region]);
+    }
+
+    #[test]
+    fn where_a_token_goes_is_said_by_a_file_that_was_named() {
+        for setting in ["store", "cluster", "role", "cache", "address"] {
+            let text = format!("\n{setting} = 'x'");
+            let parse = |named| parse(text.as_bytes(), named);
+            assert_eq!(parse(true).unwrap().get(setting), Some("x"));
+            let refused = ["cache", "address"].contains(&setting);
+            let fault = (2, 1, option::named_only(setting));
+            assert_eq!(parse(false).err(), refused.then_some(fault));
+        }
+    }
+
+    #[test]
+    fn faults_say_where() {
+        let at = |text: &[u8]| parse(text, true).unwrap_err();
+        let fault = |line, column, reason: &str| (line, column, reason.to_owned());
+        let near = "there is no such setting; did you mean store?";
+        assert_eq!(at(b"\nstor = ''"), fault(2, 1, near));
+        let none = "this setting is none of store, project, cluster, cache, cache-recipient, \
+                    cache-max-age, address, role";
+        assert_eq!(at(b"x = ''"), fault(1, 1, none));
+        let string = "a string is wanted here";
+        assert_eq!(at(b"store = 1"), fault(1, 9, string));
+        assert_eq!(at(b"[store]\na = 1"), fault(2, 5, string));
+        assert_eq!(at(b"[role]"), fault(1, 1, string));
+        assert_eq!(at(b"store = \xff"), fault(1, 9, "this is not UTF-8"));
+        assert!(matches!(at(b"\n store"), (2, _, why) if why == "this is not TOML"));
+    }
+}

@@ -1,0 +1,170 @@
+//! YAML and JSON texts as trees, with the place of each node.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::value::RawValue;
+
+use super::json::{self, View};
+use crate::model::error::Malformed;
+
+const NOT_YAML: &str = "this is not YAML";
+
+/// A text as nodes, of which few are ever looked at.
+pub(super) trait Tree {
+    type Node: Copy;
+
+    /// What a node is; the scalar of a null is empty.
+    fn view(&self, node: Self::Node) -> Result<View<'_, Self::Node>, Malformed>;
+
+    fn fault(&self, node: Self::Node, reason: &'static str) -> Malformed;
+}
+
+/// A key and its value.
+pub(super) type Pair<T> = (<T as Tree>::Node, <T as Tree>::Node);
+
+/// A JSON text, of which each node is a part.
+pub(super) struct Json<'t> {
+    pub text: &'t str,
+}
+
+impl<'t> Tree for Json<'t> {
+    type Node = &'t RawValue;
+
+    fn view(&self, node: &'t RawValue) -> Result<View<'_, &'t RawValue>, Malformed> {
+        if node.get() == "null" {
+            return Ok(View::Scalar(Cow::Borrowed("")));
+        }
+        let view = json::view(node);
+        view.ok_or_else(|| self.fault(node, "this is half of a surrogate pair"))
+    }
+
+    fn fault(&self, node: &'t RawValue, reason: &'static str) -> Malformed {
+        let offset = node.get().as_ptr().addr() - self.text.as_ptr().addr();
+        Malformed::at(self.text.as_bytes(), offset, reason)
+    }
+}
+
+/// A YAML text and its nodes, the root first; a text without any is a null. They refer to each
+/// other by number, so that neither aliases nor deep nesting cost more than the text they take.
+#[derive(Default)]
+pub(super) struct Yaml<'t> {
+    text: &'t str,
+    nodes: Vec<Node<'t>>,
+    /// The nodes that have an anchor, by the number that the parser gives it.
+    anchored: BTreeMap<usize, usize>,
+}
+
+struct Node<'t> {
+    /// Where it starts, in characters.
+    index: usize,
+    kind: Kind<'t>,
+    /// The nodes in it; of a mapping, keys and values in turn.
+    children: Vec<usize>,
+}
+
+enum Kind<'t> {
+    Scalar(Cow<'t, str>),
+    List,
+    Mapping,
+    Alias(usize),
+}
+
+impl<'t> Yaml<'t> {
+    pub fn read(text: &'t str) -> Result<Self, Malformed> {
+        let mut yaml = Yaml {
+            text,
+            ..Yaml::default()
+        };
+        // The parser would take it for the end of the text.
+        if let Some(index) = text.chars().position(|character| character == '\0') {
+            return Err(yaml.fault_at(index, NOT_YAML));
+        }
+        let mut parents = Vec::new();
+        for event in Parser::new_from_str(text) {
+            let (event, span) =
+                event.map_err(|error| yaml.fault_at(error.marker().index(), NOT_YAML))?;
+            let index = span.start.index();
+            match event {
+                Event::Scalar(text, style, anchor, _) => {
+                    yaml.add(&parents, index, Kind::Scalar(meant(text, style)), anchor);
+                }
+                Event::Alias(anchor) => {
+                    yaml.add(&parents, index, Kind::Alias(anchor), 0);
+                }
+                Event::SequenceStart(anchor, _) => {
+                    parents.push(yaml.add(&parents, index, Kind::List, anchor));
+                }
+                Event::MappingStart(anchor, _) => {
+                    parents.push(yaml.add(&parents, index, Kind::Mapping, anchor));
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    parents.pop();
+                }
+                Event::DocumentStart(_) if !yaml.nodes.is_empty() => {
+                    return Err(yaml.fault_at(index, "more than one document"));
+                }
+                _ => {}
+            }
+        }
+        if yaml.nodes.is_empty() {
+            yaml.add(&[], 0, Kind::Scalar(Cow::Borrowed("")), 0);
+        }
+        Ok(yaml)
+    }
+
+    /// Adds a node to the last of its parents, and returns its number. The parser gives a node
+    /// without an anchor 0 for it, which no alias has.
+    fn add(&mut self, parents: &[usize], index: usize, kind: Kind<'t>, anchor: usize) -> usize {
+        let node = self.nodes.len();
+        if let Some(&parent) = parents.last() {
+            self.nodes[parent].children.push(node);
+        }
+        self.anchored.insert(anchor, node);
+        self.nodes.push(Node {
+            index,
+            kind,
+            children: Vec::new(),
+        });
+        node
+    }
+
+    fn fault_at(&self, index: usize, reason: &'static str) -> Malformed {
+        let mut offsets = self.text.char_indices().map(|(offset, _)| offset);
+        let offset = offsets.nth(index).unwrap_or(self.text.len());
+        Malformed::at(self.text.as_bytes(), offset, reason)
+    }
+}
+
+/// The text of a scalar, which is empty for a null.
+fn meant(text: Cow<'_, str>, style: ScalarStyle) -> Cow<'_, str> {
+    match &*text {
+        "~" | "null" | "Null" | "NULL" if style == ScalarStyle::Plain => Cow::Borrowed(""),
+        _ => text,
+    }
+}
+
+impl Tree for Yaml<'_> {
+    type Node = usize;
+
+    fn view(&self, node: usize) -> Result<View<'_, usize>, Malformed> {
+        let Node { kind, children, .. } = &self.nodes[node];
+        Ok(match kind {
+            Kind::Scalar(text) => View::Scalar(Cow::Borrowed(text)),
+            Kind::List => View::List(children.clone()),
+            Kind::Mapping => {
+                let pairs = children.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+                View::Mapping(pairs.collect())
+            }
+            Kind::Alias(anchor) => match self.anchored.get(anchor) {
+                Some(&node) => return self.view(node),
+                None => return Err(self.fault(node, NOT_YAML)),
+            },
+        })
+    }
+
+    fn fault(&self, node: usize, reason: &'static str) -> Malformed {
+        self.fault_at(self.nodes[node].index, reason)
+    }
+}

@@ -1,0 +1,373 @@
+//! Dotenv files as Docker Compose reads them (its compose-go, 2.16), but with no interpolation:
+//! a `$` is a `$`.
+//!
+//! Where Compose reads something that nobody can have meant, this is a fault instead: a name that
+//! is missing or has a blank in it, and text on the line after a closing quote. And a name alone
+//! may end the file without a line break.
+
+use std::fmt;
+
+use crate::model::error::{Lines, Malformed};
+
+/// What some editors put at the front of UTF-8 text, and no reader counts as part of it.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a dotenv file says of one variable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The name: one or more of Unicode's letters and digits, `_`, `.`, `-`, `[` and `]`, in UTF-8.
+    pub name: Vec<u8>,
+    /// The value, any bytes. None for a name alone on a line, which asks for the value that the
+    /// variable already has.
+    pub value: Option<Vec<u8>>,
+    /// Where the name begins, in bytes from 0, without a byte order mark.
+    offset: usize,
+}
+
+impl Assignment {
+    /// A fault of this assignment; `lines` are those of the text that it was read from.
+    pub fn fault(&self, lines: &Lines, reason: &'static str) -> Malformed {
+        lines.fault(self.offset, reason)
+    }
+}
+
+impl fmt::Debug for Assignment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = String::from_utf8_lossy(&self.name);
+        f.debug_struct("Assignment")
+            .field("name", &name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The assignments of a dotenv file in their order, repeated names and all.
+///
+/// # Errors
+/// The first place where the text is no dotenv file; for a quote that is never closed, the quote.
+pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
+    let text = unmarked(text);
+    let mut reader = Reader { text, offset: 0 };
+    let mut assignments = Vec::new();
+    while reader.finds_statement() {
+        assignments.push(reader.assignment()?);
+    }
+    Ok(assignments)
+}
+
+/// Where the lines of a dotenv file begin.
+pub fn lines(text: &[u8]) -> Lines {
+    Lines::of(unmarked(text))
+}
+
+fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// A place in a dotenv file.
+struct Reader<'t> {
+    text: &'t [u8],
+    offset: usize,
+}
+
+impl<'t> Reader<'t> {
+    /// Goes past white space and comments, and says whether anything is left.
+    fn finds_statement(&mut self) -> bool {
+        loop {
+            self.take(char::is_whitespace);
+            if self.peek() != Some(b'#') {
+                return self.peek().is_some();
+            }
+            self.offset += self.line().len();
+        }
+    }
+
+    fn assignment(&mut self) -> Result<Assignment, Malformed> {
+        let name = self.name();
+        let offset = self.offset - name.len();
+        self.take(is_blank);
+        let value = match self.peek() {
+            None | Some(b'\n' | b'=' | b':') if name.is_empty() => {
+                return Err(self.fault("a name is missing"));
+            }
+            None | Some(b'\n') => None,
+            Some(b'=' | b':') => {
+                self.offset += 1;
+                Some(self.value()?)
+            }
+            _ if self.character().is_some_and(is_of_name) => {
+                return Err(self.fault("a name has no blank in it"));
+            }
+            _ => return Err(self.fault("a name has only letters, digits and _ . - [ ] in it")),
+        };
+        Ok(Assignment {
+            name: name.to_vec(),
+            value,
+            offset,
+        })
+    }
+
+    /// The name, without the `export` that may stand before it. A variable may be called `export`.
+    fn name(&mut self) -> &'t [u8] {
+        let word = self.take(is_of_name);
+        if word != b"export" || matches!(self.peek(), Some(b'=' | b':')) {
+            return word;
+        }
+        self.take(is_blank);
+        self.take(is_of_name)
+    }
+
+    fn value(&mut self) -> Result<Vec<u8>, Malformed> {
+        self.take(is_blank);
+        if let Some(quote @ (b'"' | b'\'')) = self.peek() {
+            return self.quoted(quote);
+        }
+        // A value that begins with `#` is one: Compose looks for a comment only after it.
+        let line = self.line();
+        self.offset += line.len();
+        let comment = line.windows(2).position(|pair| pair == b" #");
+        Ok(trim_end(&line[..comment.unwrap_or(line.len())]).to_vec())
+    }
+
+    fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, Malformed> {
+        let opening = self.offset;
+        self.offset += 1;
+        let mut value = Vec::new();
+        loop {
+            match self.next() {
+                None => {
+                    return Err(Malformed::at(
+                        self.text,
+                        opening,
+                        "the quote is never closed",
+                    ));
+                }
+                Some(byte) if byte == quote => break,
+                Some(b'\\') => self.escape(quote, &mut value),
+                Some(byte) => value.push(byte),
+            }
+        }
+        self.take(|character| character.is_whitespace() && character != '\n');
+        match self.peek() {
+            None | Some(b'\n' | b'#') => Ok(value),
+            Some(_) => Err(self.fault("only a comment may follow a closing quote")),
+        }
+    }
+
+    /// Reads what follows a backslash in quotes. At the end of the text that is nothing, which the
+    /// missing quote makes a fault anyway.
+    fn escape(&mut self, quote: u8, value: &mut Vec<u8>) {
+        let Some(escaped) = self.next() else { return };
+        if escaped == quote {
+            value.push(quote);
+        } else if quote == b'"' && escaped == b'0' {
+            self.octal(value);
+        } else {
+            match meaning(escaped).filter(|_| quote == b'"') {
+                Some(byte) => value.push(byte),
+                None => value.extend([b'\\', escaped]),
+            }
+        }
+    }
+
+    /// Reads what follows `\0`: three octal digits are the character of that number, at most 377,
+    /// in UTF-8. Of anything else only the `0` is dropped: odd, but it is what Compose does.
+    fn octal(&mut self, value: &mut Vec<u8>) {
+        let rest = &self.text[self.offset..];
+        let count = rest
+            .iter()
+            .take(3)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let digits = &rest[..count];
+        self.offset += count;
+        let number = str::from_utf8(digits)
+            .ok()
+            .filter(|digits| digits.len() == 3);
+        match number.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(number) => value.extend(char::from(number).encode_utf8(&mut [0; 2]).bytes()),
+            None => value.extend([b"\\", digits].concat()),
+        }
+    }
+
+    /// Takes characters for as long as they fit.
+    fn take(&mut self, fits: impl Fn(char) -> bool) -> &'t [u8] {
+        let start = self.offset;
+        while let Some(character) = self.character().filter(|&character| fits(character)) {
+            self.offset += character.len_utf8();
+        }
+        &self.text[start..self.offset]
+    }
+
+    /// The next character; none at the end, nor where the text is not UTF-8.
+    fn character(&self) -> Option<char> {
+        let rest = &self.text[self.offset..];
+        let longest = &rest[..rest.len().min(4)];
+        longest.utf8_chunks().next()?.valid().chars().next()
+    }
+
+    /// The rest of the line, without the line break.
+    fn line(&self) -> &'t [u8] {
+        let rest = &self.text[self.offset..];
+        let length = rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .unwrap_or(rest.len());
+        &rest[..length]
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.offset += 1;
+        Some(byte)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.offset).copied()
+    }
+
+    fn fault(&self, reason: &'static str) -> Malformed {
+        Malformed::at(self.text, self.offset, reason)
+    }
+}
+
+fn is_of_name(character: char) -> bool {
+    character.is_alphanumeric() || "_.-[]".contains(character)
+}
+
+/// What a backslash and this byte stand for in double quotes.
+fn meaning(escaped: u8) -> Option<u8> {
+    let at = b"abtnvfr\\$".iter().position(|&byte| byte == escaped)?;
+    b"\x07\x08\t\n\x0b\x0c\r\\$".get(at).copied()
+}
+
+/// White space within a line; Compose leaves the rest of Unicode's white space to the value.
+fn is_blank(character: char) -> bool {
+    matches!(
+        character,
+        '\t' | '\x0b' | '\x0c' | '\r' | ' ' | '\u{85}' | '\u{a0}'
+    )
+}
+
+/// The text without the white space at its end, where all of the text need not be UTF-8.
+fn trim_end(text: &[u8]) -> &[u8] {
+    let Some(last) = text
+        .utf8_chunks()
+        .last()
+        .filter(|last| last.invalid().is_empty())
+    else {
+        return text;
+    };
+    let blank = last.valid().len() - last.valid().trim_end().len();
+    &text[..text.len() - blank]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    /// Each name and value that is read, or the line, column and reason of the fault.
+    #[allow(clippy::type_complexity)]
+    fn read(text: &[u8]) -> Result<Vec<(String, Option<Vec<u8>>)>, (usize, usize, &'static str)> {
+        let pair = |one: super::Assignment| (String::from_utf8(one.name).unwrap(), one.value);
+        parse(text)
+            .map(|all| all.into_iter().map(pair).collect())
+            .map_err(|fault| (fault.line, fault.column, fault.reason))
+    }
+
+    #[test]
+    fn values() {
+        for (text, value) in [
+            ("A =  b \t", "b"),
+            ("A:=b:c=d", "=b:c=d"),
+            ("A=b\r\n", "b"),
+            ("A=\r\n", ""),
+            ("A=b # c", "b"),
+            ("A=b#c #d", "b#c"),
+            ("A=b\t#c", "b\t#c"),
+            ("A= # c", "# c"),
+            ("A=# c", "# c"),
+            (r"A=b\n\$c$D${E}$$", r"b\n\$c$D${E}$$"),
+            ("A=it's \"b\"", "it's \"b\""),
+            ("A=\u{a0}\u{3000}b\u{3000}\u{a0}", "\u{3000}b"),
+            // Single quotes.
+            ("A=''#c", ""),
+            ("A='b # c\r\n d' # c", "b # c\r\n d"),
+            (r"A='\'b\'\\\n\x'", r"'b'\\\n\x"),
+            (r#"A='"\"'"#, r#""\""#),
+            // Double quotes.
+            ("A=\"b\n# c\"\t", "b\n# c"),
+            (r#"A="\a\b\f\n\r\t\v\\\"\$""#, "\x07\x08\x0c\n\r\t\x0b\\\"$"),
+            (r#"A="$D${E}$$\$F""#, "$D${E}$$$F"),
+            (r#"A="\c\x41\u12e4\'\ \\n\\""#, r"\c\x41\u12e4\'\ \n\"),
+            (r#"A="\01234\0351\0000""#, "S4\u{e9}\0"),
+            (r#"A="\0777\0189\012 \0""#, r"\777\189\12 \"),
+        ] {
+            let expected = vec![("A".to_owned(), Some(value.into()))];
+            assert_eq!(read(text.as_bytes()), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for (text, names) in [
+            ("", ""),
+            ("\u{feff} \r\n# c\n\t# c", ""),
+            ("\u{feff}A=\nB:\nA='\n'\nC=''", "A B A C"),
+            ("export A=1\n\texport\tB : 2\nexport C", "A B C"),
+            ("A\nB \r\nC", "A B C"),
+            ("export=1\nexported=2\nexport:3", "export exported export"),
+            ("a.b-c[0]=1\n\u{e9}\u{663}=2", "a.b-c[0] \u{e9}\u{663}"),
+        ] {
+            let read = read(text.as_bytes()).unwrap();
+            let read: Vec<_> = read.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(read.join(" "), names, "{text:?}");
+        }
+        assert_eq!(read(b"A\r\n"), Ok(vec![("A".to_owned(), None)]));
+    }
+
+    #[test]
+    fn bytes_that_are_not_text() {
+        let read = parse(b"A=\xff \x00\xc3 # \xff\nB=\"\xff\0\" \nC='\x80'").unwrap();
+        let values = read.iter().map(|one| one.value.as_deref().unwrap());
+        assert!(values.eq([&b"\xff \0\xc3"[..], b"\xff\0", b"\x80"]));
+        assert_eq!(format!("{:?}", read[0]), "Assignment { name: \"A\", .. }");
+    }
+
+    #[test]
+    fn faults() {
+        const LETTERS: &str = "a name has only letters, digits and _ . - [ ] in it";
+        const COMMENT: &str = "only a comment may follow a closing quote";
+        for (text, line, column, reason) in [
+            (&b"A=1\n =2"[..], 2, 2, "a name is missing"),
+            (b"export", 1, 7, "a name is missing"),
+            (b"export =1", 1, 8, "a name is missing"),
+            (b"\nA  B=1", 2, 4, "a name has no blank in it"),
+            (b"\xef\xbb\xbfA B", 1, 3, "a name has no blank in it"),
+            (b"A\xff=1", 1, 2, LETTERS),
+            (b"\xc3\xa9 # c", 1, 4, LETTERS),
+            (b"export A\0", 1, 9, LETTERS),
+            (b"A='1\n\n'2", 3, 2, COMMENT),
+            (b"A=\"1\" B=2", 1, 7, COMMENT),
+            (b"A='\\'\nB=\"2\"", 1, 3, "the quote is never closed"),
+            (b"A=\r\nB= \"\n\\", 2, 4, "the quote is never closed"),
+        ] {
+            assert_eq!(read(text), Err((line, column, reason)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn any_bytes() {
+        let alphabet = b"A=: \t\r\n\n#'\"\\0n7$\0\xc3\xa9\xff\xef\xbb\xbf";
+        let mut state = 1_u32;
+        for length in (0..24).cycle().take(50_000) {
+            let text = [(); 24].map(|()| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                alphabet[(state >> 8) as usize % alphabet.len()]
+            });
+            if let Err((line, column, _)) = read(&text[..length]) {
+                let line = text[..length].split(|&byte| byte == b'\n').nth(line - 1);
+                assert!(column <= line.unwrap().len() + 1, "{text:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Finding needles in a text.
+//!
+//! Of every text that begins as a needle does, a gram lies at one of the places that are looked
+//! at, every fourth as a rule. What has a known gram there may begin at the few places before it;
+//! what has a known window is told from others by the hashes of longer stretches, which cost the
+//! same whatever their length is; the keyed hash of the whole decides.
+
+use zeroize::Zeroize;
+
+use super::key::{Key, word};
+use super::patterns::{Group, Needle, Needles, Print, is_in};
+
+/// What is in a text.
+pub(super) enum Found {
+    /// A needle of this length and label.
+    Whole {
+        start: usize,
+        end: usize,
+        label: usize,
+    },
+    /// What may become a needle when more comes.
+    Beginning { start: usize },
+    /// Neither.
+    Nothing,
+}
+
+/// The bytes that must be there behind a text, whatever they are.
+pub(super) const SLACK: usize = BLOCK;
+
+/// What eight places look at that are four bytes apart.
+const BLOCK: usize = 7 * 4 + 8;
+
+/// How many hashes more than are asked for are made where another has been asked for just before.
+const AHEAD: usize = 256;
+
+/// The hashes of all that ends at a place, counted from some place on.
+#[derive(Default)]
+pub(super) struct Sums {
+    hashes: Box<[u32]>,
+    from: usize,
+    to: usize,
+}
+
+impl Sums {
+    /// Makes the hashes from `start` to `end` be there, for a text that ends at `limit`. Starts
+    /// that grow make each byte count once.
+    #[inline(never)]
+    fn extend(&mut self, key: &Key, padded: &[u8], start: usize, end: usize, limit: usize) {
+        if self.hashes.len() <= padded.len() {
+            self.hashes = vec![0; padded.len() + 1].into_boxed_slice();
+            (self.from, self.to) = (start, start);
+        }
+        let mut to = end;
+        if start < self.from || start > self.to {
+            (self.from, self.to) = (start, start);
+            self.hashes[start] = 0;
+        } else {
+            to = limit.min(end + AHEAD);
+        }
+        let known = self.hashes[self.to];
+        let into = &mut self.hashes[self.to + 1..=to];
+        key.hashes(known, &padded[self.to..to], into);
+        self.to = to;
+    }
+
+    /// Everything is `by` bytes further in front from now on; what was before is forgotten.
+    pub(super) fn shift(&mut self, by: usize) {
+        self.from = self.from.max(by);
+        if self.from >= self.to {
+            (self.from, self.to) = (0, 0);
+        } else {
+            self.hashes.copy_within(self.from..=self.to, self.from - by);
+            (self.from, self.to) = (self.from - by, self.to - by);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Forgets everything: it would tell the text.
+    pub(super) fn wipe(&mut self) {
+        self.hashes.zeroize();
+        self.hashes = Box::default();
+        (self.from, self.to) = (0, 0);
+    }
+}
+
+/// A search through `padded[..end]`, with [`SLACK`] bytes behind it.
+pub(super) struct Search<'s> {
+    pub(super) needles: &'s Needles,
+    pub(super) padded: &'s [u8],
+    pub(super) end: usize,
+    /// Nothing can begin here that would end behind the end.
+    pub(super) ends: bool,
+    pub(super) sums: &'s mut Sums,
+}
+
+impl Search<'_> {
+    /// The first of what there is from `from` on: leftmost, then longest. What begins within less
+    /// than a window of the end is not looked at.
+    pub(super) fn first(&mut self, from: usize) -> Found {
+        match self.needles.step {
+            2 => self.stepping::<2>(from),
+            _ => self.stepping::<4>(from),
+        }
+    }
+
+    fn stepping<const STEP: usize>(&mut self, from: usize) -> Found {
+        let needles = self.needles;
+        if needles.needles.is_empty() || from + needles.window > self.end {
+            return Found::Nothing;
+        }
+        let last = self.end - needles.gram;
+        let last_start = self.end - needles.window;
+        let mut group: (u32, Option<&Group>) = (u32::MAX, None);
+        // One and the same byte goes on to here.
+        let mut same = from;
+        let mut at = next_hit::<STEP>(needles, self.padded, from + STEP - 1, last);
+        while at <= last {
+            let mut start = from.max(at + 1 - STEP);
+            while start <= at.min(last_start) {
+                let window = needles.key.window(self.padded, start, needles.window);
+                let window = window & needles.set_mask;
+                if window != group.0 {
+                    let known = is_in(&needles.windows, window);
+                    let found = if known {
+                        group_of(needles, window)
+                    } else {
+                        None
+                    };
+                    group = (window, found);
+                }
+                if let Some(group) = group.1 {
+                    let mut seen = self.refuses(start, group);
+                    if seen == 0 {
+                        match self.among(start, group) {
+                            Found::Nothing => seen = group.longest,
+                            found => return found,
+                        }
+                    }
+                    if start >= same {
+                        same = self.repeats(start);
+                    }
+                    if start + seen <= same {
+                        // Up to here each next start sees what this one has seen.
+                        start = same - seen;
+                    }
+                }
+                start += 1;
+            }
+            at = (at + STEP).max(start + STEP - 1);
+            if at <= last && !has(needles, word(self.padded, at)) {
+                at = next_hit::<STEP>(needles, self.padded, at + STEP, last);
+            }
+        }
+        Found::Nothing
+    }
+
+    /// How many bytes from `start` on say that none of a group begins there; 0 where one may.
+    #[inline(always)]
+    fn refuses(&mut self, start: usize, group: &Group) -> usize {
+        let there = self.end - start;
+        let mut seen = 0;
+        for run in &group.runs {
+            if run.length > there {
+                return 0;
+            }
+            seen = run.length.max(seen);
+            if run.may_have(self.print(start, run.length, run.power)) {
+                match &run.only {
+                    Some(whole) if whole.length <= there && !self.allows(start, whole, true) => {
+                        seen = whole.length.max(seen);
+                    }
+                    _ => return 0,
+                }
+            }
+        }
+        seen
+    }
+
+    /// Where the byte at `start` ends to repeat itself.
+    #[inline(always)]
+    fn repeats(&self, start: usize) -> usize {
+        let byte = self.padded[start];
+        let mut at = start;
+        while at + 8 <= self.end && word(self.padded, at) == u64::from_le_bytes([byte; 8]) {
+            at += 8;
+        }
+        while at < self.end && self.padded[at] == byte {
+            at += 1;
+        }
+        at
+    }
+
+    /// What of a group begins at `start`.
+    #[inline(never)]
+    fn among(&mut self, start: usize, group: &Group) -> Found {
+        let needles = self.needles;
+        let there = self.end - start;
+        let mut best: Option<&Needle> = None;
+        let mut more = false;
+        for run in &group.runs {
+            let all = &needles.needles[run.needles.clone()];
+            if run.length > there {
+                more = more || !self.ends && all.iter().any(|needle| self.begins(start, needle));
+                continue;
+            }
+            let print = self.print(start, run.length, run.power);
+            if !run.may_have(print) {
+                continue;
+            }
+            for needle in all {
+                if needle.probe != print {
+                    continue;
+                }
+                if needle.length > there {
+                    more = more || !self.ends && self.begins(start, needle);
+                } else if best.is_none_or(|best| best.length < needle.length)
+                    && self.is(start, needle)
+                {
+                    best = Some(needle);
+                }
+            }
+        }
+        let may_go_on = best.is_none_or(|best| best.goes_on);
+        if more && may_go_on && self.has_all_grams(start) {
+            return Found::Beginning { start };
+        }
+        match best {
+            Some(needle) => Found::Whole {
+                start,
+                end: start + needle.length,
+                label: needle.label,
+            },
+            None => Found::Nothing,
+        }
+    }
+
+    /// Whether what is there may be the beginning of a needle whose window is there: by the longest
+    /// prefix that has a fingerprint.
+    fn begins(&mut self, start: usize, needle: &Needle) -> bool {
+        let mut shorter = needle.prefixes.iter().rev();
+        let longest = shorter.find(|prefix| start + prefix.length <= self.end);
+        longest.is_none_or(|prefix| self.allows(start, prefix, false))
+    }
+
+    fn is(&mut self, start: usize, needle: &Needle) -> bool {
+        self.allows(start, &needle.whole, true)
+            && self
+                .needles
+                .key
+                .whole(&self.padded[start..start + needle.length])
+                == needle.hash
+    }
+
+    #[inline(always)]
+    fn allows(&mut self, start: usize, print: &Print, of_whole: bool) -> bool {
+        print.allows(self.print(start, print.length, print.power), of_whole)
+    }
+
+    /// The fingerprint of the `length` bytes from `start`, which are there.
+    #[inline(always)]
+    fn print(&mut self, start: usize, length: usize, power: u32) -> u32 {
+        let (key, end) = (&self.needles.key, start + length);
+        if start < self.sums.from || end > self.sums.to {
+            self.sums.extend(key, self.padded, start, end, self.end);
+        }
+        let before = self.sums.hashes[start].wrapping_mul(power);
+        key.print(self.sums.hashes[end].wrapping_sub(before))
+    }
+
+    /// A window's fingerprint alone would now and then hold back what no needle begins with.
+    fn has_all_grams(&self, start: usize) -> bool {
+        (start..start + self.needles.step).all(|at| has(self.needles, word(self.padded, at)))
+    }
+}
+
+#[inline(never)]
+fn group_of(needles: &Needles, window: u32) -> Option<&Group> {
+    let groups = &needles.groups;
+    let at = groups.binary_search_by_key(&window, |group| group.window);
+    at.ok().map(|at| &groups[at])
+}
+
+#[inline(always)]
+fn has(needles: &Needles, word: u64) -> bool {
+    let hash = needles.key.gram(word, needles.gram_mask) & needles.set_mask;
+    is_in(&needles.grams, hash)
+}
+
+/// The first place with a gram of a needle, of each `STEP`th from `at` to `last`; a place behind
+/// `last` where there is none.
+#[inline(never)]
+fn next_hit<const STEP: usize>(
+    needles: &Needles,
+    padded: &[u8],
+    mut at: usize,
+    last: usize,
+) -> usize {
+    // This is where nearly all of the time is spent: eight places at once, none of them checked.
+    while at + 7 * STEP <= last
+        && let Some(block) = padded
+            .get(at..)
+            .and_then(|rest| rest.first_chunk::<BLOCK>())
+    {
+        let nth = match () {
+            () if has(needles, word(block, 0)) => 0,
+            () if has(needles, word(block, STEP)) => 1,
+            () if has(needles, word(block, 2 * STEP)) => 2,
+            () if has(needles, word(block, 3 * STEP)) => 3,
+            () if has(needles, word(block, 4 * STEP)) => 4,
+            () if has(needles, word(block, 5 * STEP)) => 5,
+            () if has(needles, word(block, 6 * STEP)) => 6,
+            () if has(needles, word(block, 7 * STEP)) => 7,
+            () => {
+                at += 8 * STEP;
+                continue;
+            }
+        };
+        return at + nth * STEP;
+    }
+    while at <= last && !has(needles, word(padded, at)) {
+        at += STEP;
+    }
+    at
+}

@@ -1,0 +1,404 @@
+//! One stream of output, from which values are taken before anyone sees it.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use zeroize::Zeroize;
+
+use super::patterns::Needles;
+use super::search::{Found, SLACK, Search, Sums};
+
+/// How many bytes are read at once, at most.
+const ROOM: usize = 256 * 1024;
+
+/// With less room than this, what is kept is moved to the front.
+const LITTLE: usize = 64 * 1024;
+
+/// What holds output back. `since` is the place in the stream of the first byte that waits, in
+/// bytes: while it is the same, the same bytes wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// The last bytes, too few to tell whether a needle begins with them.
+    Short {
+        /// The first byte's place.
+        since: u64,
+    },
+    /// What begins as a needle does.
+    Long {
+        /// The first byte's place.
+        since: u64,
+    },
+}
+
+/// Takes a stream in pieces, and gives it out with a placeholder for each needle in it: the
+/// leftmost first, of those the longest, wherever the pieces were cut.
+///
+/// `from <= out <= end`: before `from` nothing is needed any more but to be written, up to `out`
+/// everything has been decided on. What is between the two was released: it is known only so that
+/// the rest of a needle is found.
+pub struct Stream {
+    needles: Rc<Needles>,
+    /// Empty until there is something to read, and short while nothing comes.
+    buffer: Vec<u8>,
+    from: usize,
+    out: usize,
+    end: usize,
+    /// From here on nothing was ever read into the buffer.
+    clean: usize,
+    /// A needle may begin at `from`; otherwise there are too few bytes to tell.
+    begun: bool,
+    /// The place in the stream at which the buffer begins.
+    before: u64,
+    sums: Sums,
+    queue: Vec<Piece>,
+    /// The first piece of the queue that is not written, and how many of its bytes are.
+    next: usize,
+    written: usize,
+}
+
+enum Piece {
+    Text(Range<usize>),
+    Placeholder(Rc<[u8]>),
+}
+
+impl Stream {
+    /// One of which nothing has been read.
+    pub fn new(needles: Rc<Needles>) -> Self {
+        Stream {
+            needles,
+            buffer: Vec::new(),
+            from: 0,
+            out: 0,
+            end: 0,
+            clean: 0,
+            begun: false,
+            before: 0,
+            sums: Sums::default(),
+            queue: Vec::new(),
+            next: 0,
+            written: 0,
+        }
+    }
+
+    /// What comes from here on, and what has not been decided on, is looked through for these
+    /// instead. They are of the same key.
+    pub fn rearm(&mut self, needles: Rc<Needles>) {
+        self.needles = needles;
+    }
+
+    /// Where to read the next bytes into, from 64 to 256 KiB; none while output waits.
+    pub fn room(&mut self) -> &mut [u8] {
+        if !self.queue.is_empty() {
+            return &mut [];
+        }
+        let wanted = ROOM + self.needles.longest() + SLACK;
+        if self.buffer.len() < wanted {
+            let mut buffer = vec![0; wanted];
+            buffer[..self.end].copy_from_slice(&self.buffer[..self.end]);
+            self.buffer = buffer;
+        }
+        let limit = self.buffer.len() - SLACK;
+        if self.from == self.end || limit - self.end < LITTLE {
+            self.close_up();
+        }
+        let limit = limit.min(self.end + ROOM);
+        &mut self.buffer[self.end..limit]
+    }
+
+    /// Moves what is needed to the front.
+    fn close_up(&mut self) {
+        let by = self.from;
+        self.buffer.copy_within(by..self.end, 0);
+        self.sums.shift(by);
+        self.before += by as u64;
+        (self.from, self.out, self.end) = (0, self.out - by, self.end - by);
+    }
+
+    /// So many bytes have been read into the room.
+    pub fn took(&mut self, bytes: usize) {
+        self.end = (self.end + bytes).min(self.buffer.len().saturating_sub(SLACK));
+        self.clean = self.clean.max(self.end);
+        let (from, begun) = self.search(false);
+        self.let_out(from);
+        (self.from, self.begun) = (from, begun);
+    }
+
+    /// Queues what has been found from `from` on, and says from where on something is to be
+    /// decided when more comes, and whether a needle may begin there.
+    fn search(&mut self, ends: bool) -> (usize, bool) {
+        let needles = Rc::clone(&self.needles);
+        let mut from = self.from;
+        loop {
+            let mut search = Search {
+                needles: &needles,
+                padded: &self.buffer,
+                end: self.end,
+                ends,
+                sums: &mut self.sums,
+            };
+            match search.first(from) {
+                Found::Whole { start, end, label } => {
+                    self.let_out(start);
+                    // Some or all of it may have been released.
+                    if end > self.out {
+                        let placeholder = Rc::clone(&needles.placeholders[label]);
+                        self.queue.push(Piece::Placeholder(placeholder));
+                        self.out = end;
+                    }
+                    from = end;
+                }
+                Found::Beginning { start } => return (start, true),
+                Found::Nothing => {
+                    let undecided = needles.window - 1;
+                    let undecided = if needles.longest() == 0 { 0 } else { undecided };
+                    return (from.max(self.end.saturating_sub(undecided)), false);
+                }
+            }
+        }
+    }
+
+    /// Queues the bytes before `to` that are not yet in the queue.
+    fn let_out(&mut self, to: usize) {
+        if to > self.out {
+            self.queue.push(Piece::Text(self.out..to));
+            self.out = to;
+        }
+    }
+
+    /// Nothing more comes: all there is goes out.
+    pub fn end(&mut self) {
+        self.release();
+        self.from = self.end;
+    }
+
+    /// What is held back goes out, but for needles that are there as a whole. When more comes,
+    /// the rest of a needle that has begun is found all the same.
+    pub fn release(&mut self) {
+        if self.out < self.end {
+            self.search(true);
+            self.let_out(self.end);
+        }
+    }
+
+    /// What is held back, if anything.
+    pub fn held(&self) -> Option<Held> {
+        let since = self.before + self.out as u64;
+        (self.out < self.end).then_some(match self.begun {
+            true => Held::Long { since },
+            false => Held::Short { since },
+        })
+    }
+
+    /// What may go out now, in its order.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let pieces = self.queue.get(self.next..).unwrap_or_default().iter();
+        let mut written = self.written;
+        pieces.map(move |piece| {
+            let bytes = self.bytes(piece);
+            &bytes[std::mem::take(&mut written)..]
+        })
+    }
+
+    fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
+        match piece {
+            Piece::Text(range) => &self.buffer[range.clone()],
+            Piece::Placeholder(placeholder) => placeholder,
+        }
+    }
+
+    /// So many bytes of that have gone out.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.written += bytes;
+        while let Some(piece) = self.queue.get(self.next) {
+            let length = self.bytes(piece).len();
+            if self.written < length {
+                return;
+            }
+            self.written -= length;
+            self.next += 1;
+        }
+        self.queue.clear();
+        (self.next, self.written) = (0, 0);
+    }
+
+    /// Overwrites what is left of output that has gone, and gives its memory back. While some waits
+    /// nothing happens.
+    pub fn wipe(&mut self) {
+        if self.queue.is_empty() && !self.buffer.is_empty() {
+            self.close_up();
+            self.buffer[self.end..self.clean].zeroize();
+            self.clean = self.end;
+            self.sums.wipe();
+            let kept = self.buffer[..self.end + SLACK].to_vec();
+            self.buffer[..self.end].zeroize();
+            self.buffer = kept;
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
+        self.sums.wipe();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(values: &[(&str, &[u8])]) -> Stream {
+        Stream::new(Rc::new(Needles::of(values.iter().copied(), 8, [7; 32])))
+    }
+
+    /// What goes out at once when this comes.
+    fn gives(stream: &mut Stream, bytes: &[u8]) -> String {
+        stream.room()[..bytes.len()].copy_from_slice(bytes);
+        stream.took(bytes.len());
+        out(stream)
+    }
+
+    fn out(stream: &mut Stream) -> String {
+        let out: Vec<u8> = stream.pieces().flatten().copied().collect();
+        stream.wrote(out.len());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_beginning_that_was_released_has_its_rest_masked() {
+        let mut stream = stream(&[("pw", b"Password123!")]);
+        assert_eq!(gives(&mut stream, b"$ Pass"), "");
+        assert_eq!(stream.held(), Some(Held::Short { since: 0 }));
+        assert_eq!(gives(&mut stream, b"word"), "$ ");
+        assert_eq!(stream.held(), Some(Held::Long { since: 2 }));
+        stream.release();
+        assert_eq!((out(&mut stream), stream.held()), ("Password".into(), None));
+        assert_eq!(gives(&mut stream, b"12"), "");
+        // It is another wait: nothing that has waited once does so again.
+        assert_eq!(stream.held(), Some(Held::Long { since: 10 }));
+        assert_eq!(gives(&mut stream, b"3!"), "[secret:pw]");
+        assert_eq!(stream.held(), None);
+        assert_eq!(gives(&mut stream, b"Password: "), "");
+        stream.release();
+        assert_eq!(out(&mut stream), "Password: ");
+    }
+
+    #[test]
+    fn the_longer_of_two_may_still_come() {
+        let values: [(&str, &[u8]); 2] = [("short", b"password"), ("long", b"password-two")];
+        let mut stream = stream(&values);
+        assert_eq!(gives(&mut stream, b"password"), "");
+        assert_eq!(stream.held(), Some(Held::Long { since: 0 }));
+        stream.release();
+        assert_eq!(out(&mut stream), "[secret:short]");
+        assert_eq!(gives(&mut stream, b"-two."), "[secret:long]");
+        assert_eq!(gives(&mut stream, b"password"), ".");
+        stream.end();
+        assert_eq!(out(&mut stream), "[secret:short]");
+    }
+
+    #[test]
+    fn nothing_is_read_while_output_waits() {
+        let mut stream = stream(&[("a", b"something")]);
+        assert_eq!(stream.room().len(), ROOM);
+        stream.room()[..20].copy_from_slice(b"more than a window..");
+        stream.took(20);
+        assert!(stream.room().is_empty());
+        let some: usize = stream.pieces().map(<[u8]>::len).sum();
+        stream.wrote(some - 1);
+        assert!(stream.room().is_empty());
+        stream.wrote(1);
+        assert!(stream.room().len() >= LITTLE);
+    }
+
+    #[test]
+    fn without_needles_nothing_is_held() {
+        let mut stream = stream(&[("empty", b""), ("short", b"1")]);
+        assert_eq!(gives(&mut stream, b"1"), "1");
+        assert_eq!(stream.held(), None);
+    }
+
+    #[test]
+    fn what_has_gone_is_overwritten() {
+        let value = [b"a long value".as_slice(), &[b'x'; 100]].concat();
+        let mut stream = stream(&[("a", &value)]);
+        // One that came whole, one after whose beginning something else came, one that begins.
+        for bytes in [&value[..], &value[..90], b" and more ", &value[..80]] {
+            gives(&mut stream, bytes);
+            gives(&mut stream, &[b'.'; 40]);
+        }
+        assert!(!stream.sums.is_empty());
+        // And what comes next is shorter.
+        gives(&mut stream, &value);
+        gives(&mut stream, b".");
+        stream.release();
+        out(&mut stream);
+        stream.wipe();
+        assert!(stream.sums.is_empty());
+        assert_eq!(stream.from, 0);
+        assert!(stream.end < 8);
+        assert!(stream.buffer[stream.end..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_value_behind_more_of_the_byte_that_it_begins_with() {
+        for spaces in [7, 8, 9, 62, 63, 64, 65, 200] {
+            for end in ["x", "xy", "a longer end"] {
+                let value = " ".repeat(spaces) + end;
+                let mut stream = stream(&[("a", value.as_bytes()), ("b", b"        other")]);
+                let text = " ".repeat(300) + &value + &" ".repeat(50);
+                let mut out_of = gives(&mut stream, text.as_bytes());
+                stream.end();
+                out_of += &out(&mut stream);
+                let expected = " ".repeat(300) + "[secret:a]" + &" ".repeat(50);
+                assert_eq!(out_of, expected, "{spaces} and {end}");
+            }
+        }
+    }
+
+    /// More than a buffer holds, in reads and writes of any size, with a needle that is longer
+    /// than a read: against the same, masked as a whole.
+    #[test]
+    fn many_buffers_full() {
+        let long: Vec<u8> = (0..100_000_u32)
+            .map(|at| (at.wrapping_mul(at) >> 7) as u8 | 1)
+            .collect();
+        let values: [(String, &[u8]); 2] = [
+            ("short".into(), b"a value of its own"),
+            ("long".into(), &long),
+        ];
+        let (mut text, mut seed) = (Vec::new(), 1_u32);
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as usize % below
+        };
+        while text.len() < 3 << 20 {
+            match random(4) {
+                0 => text.extend(values[0].1),
+                1 => text.extend(&long[..random(long.len())]),
+                2 => text.extend(&long),
+                _ => (0..random(5_000)).for_each(|_| text.push(random(256) as u8)),
+            }
+        }
+        let expected = crate::core::mask::Hidden::new(&values).masked(&text);
+
+        let pairs: Vec<(&str, &[u8])> = values.iter().map(|(a, b)| (a.as_str(), *b)).collect();
+        let mut stream = stream(&pairs);
+        let (mut rest, mut shown) = (text.as_slice(), Vec::<u8>::new());
+        while !rest.is_empty() || stream.pieces().next().is_some() {
+            let room = stream.room();
+            let count = room.len().min(rest.len()).min(1 + random(300_000));
+            room[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            stream.took(count);
+            if rest.is_empty() {
+                stream.end();
+            }
+            let waiting: Vec<u8> = stream.pieces().flatten().copied().collect();
+            let count = waiting.len().min(random(400_000));
+            shown.extend(&waiting[..count]);
+            stream.wrote(count);
+        }
+        assert!(shown == expected, "{} {}", shown.len(), expected.len());
+    }
+}

@@ -1,0 +1,20 @@
+//! What needs nothing but its arguments: precedence, configuration, environments, filters,
+//! signals, limits, accounts, what /proc says.
+
+pub mod config;
+mod document;
+pub mod dotenv;
+pub mod env_list;
+pub mod environment;
+pub mod executing;
+pub mod filter;
+pub mod json;
+pub mod keyed_hash;
+pub mod mask;
+pub mod option;
+pub mod passwd;
+pub mod proc;
+pub mod rlimit;
+pub mod scope;
+pub mod signal;
+pub mod suggest;

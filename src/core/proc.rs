@@ -1,0 +1,197 @@
+//! What the files of a process in /proc say (`man 5 proc`).
+
+use std::ffi::CStr;
+use std::ops::Range;
+
+use super::passwd::Account;
+
+/// A process, as its `stat` shows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// Its name, which may hold anything.
+    pub name: Vec<u8>,
+    /// Whether it has ended, and only its parent has not asked for its code yet.
+    pub has_ended: bool,
+    /// Its parent's number; 0 for one of another namespace.
+    pub parent: i32,
+    /// Whether it is still the program that it was forked from.
+    pub is_fork: bool,
+    /// When it was started, in ticks since the system was.
+    pub started: u64,
+    /// Whether it is a program: in the middle of an `execve` it is none, and its environment may
+    /// not be there yet. The kernel sets where the code begins after that.
+    pub is_program: bool,
+    /// Where its arguments lie, as it was started with them; zeros to who may not look into it.
+    pub arguments: Range<u64>,
+    /// Where its environment does.
+    pub environment: Range<u64>,
+}
+
+/// From the kernel's `linux/sched.h`.
+const PF_FORKNOEXEC: u64 = 0x40;
+
+/// Reads a `stat`: `NUMBER (NAME) STATE PARENT …`.
+pub fn stat(text: &[u8]) -> Option<Stat> {
+    let open = text.iter().position(|&byte| byte == b'(')? + 1;
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let rest = str::from_utf8(&text[close + 1..]).ok()?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    // The manual counts them from 1, and the state is the third.
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some(Stat {
+        name: text.get(open..close)?.to_vec(),
+        has_ended: ["Z", "X", "x"].contains(fields.first()?),
+        parent: field(4)?.try_into().ok()?,
+        is_fork: field(9)? & PF_FORKNOEXEC != 0,
+        started: field(22)?,
+        is_program: field(26)? != 0,
+        arguments: field(48)?..field(49)?,
+        environment: field(50)?..field(51)?,
+    })
+}
+
+impl Stat {
+    /// The workload's number that a supervisor has in its name, `doorkey:NUMBER`.
+    pub fn workload(&self) -> Option<i32> {
+        let number = self.name.strip_prefix(b"doorkey:")?;
+        str::from_utf8(number).ok()?.parse().ok()
+    }
+
+    /// Whether it is an init that stands above a workload, and is not it.
+    pub fn is_init(&self) -> bool {
+        let inits: [&[u8]; 9] = [
+            b"tini",
+            b"tini-static",
+            b"docker-init",
+            b"podman-init",
+            b"dumb-init",
+            b"catatonit",
+            b"s6-svscan",
+            b"systemd",
+            b"init",
+        ];
+        inits.contains(&self.name.as_slice())
+    }
+
+    /// Whether its arguments are whole, as `cmdline` shows them. The kernel shows what was written
+    /// over their end as far as that goes, into the environment behind them.
+    pub fn has_arguments(&self, cmdline: &[u8]) -> bool {
+        let length = self.arguments.end.saturating_sub(self.arguments.start);
+        cmdline.len() as u64 == length && cmdline.last().is_none_or(|&byte| byte == 0)
+    }
+}
+
+/// Whom a process runs as, as its `status` says.
+pub fn account(status: &[u8]) -> Option<Account> {
+    let numbers = |name: &[u8]| {
+        let mut lines = status.split(|&byte| byte == b'\n');
+        let line = lines.find_map(|line| line.strip_prefix(name))?;
+        let words = str::from_utf8(line).ok()?.split_whitespace();
+        words
+            .map(|word| word.parse().ok())
+            .collect::<Option<Vec<u32>>>()
+    };
+    // Real, effective, saved, and the one for files.
+    let effective = |name| numbers(name)?.get(1).copied();
+    let mut groups = numbers(b"Groups:")?;
+    groups.sort_unstable();
+    Some(Account {
+        uid: effective(b"Uid:")?,
+        gid: effective(b"Gid:")?,
+        groups,
+        home: None,
+    })
+}
+
+/// The entries of an environment's block, each `NAME=value` and its end, in their order. None
+/// where it can't be as the process was given it: zeros, or a part of a title, are in it.
+pub fn entries(block: &[u8]) -> Option<Vec<&CStr>> {
+    let entry = |bytes| {
+        let entry = CStr::from_bytes_with_nul(bytes).ok()?;
+        entry.to_bytes().contains(&b'=').then_some(entry)
+    };
+    block
+        .split_inclusive(|&byte| byte == 0)
+        .map(entry)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{account, entries, stat};
+
+    const STAT: &str = "S 1 7 7 0 -1 4194368 5 0 0 0 0 0 0 0 20 0 1 0 4321 0 0 0 \
+        1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 100 120 120 200 0\n";
+
+    #[test]
+    fn a_stat_is_read() {
+        let read = |name: &str| stat(format!("9 ({name}) {STAT}").as_bytes());
+        let found = read("a) S 2 (b\n").unwrap();
+        assert_eq!(found.name, b"a) S 2 (b\n");
+        assert_eq!((found.parent, found.started), (1, 4321));
+        assert!(found.is_fork && !found.has_ended && found.is_program);
+        let amid = STAT.replace("0 1 1 0", "0 0 0 0");
+        assert!(!stat(format!("9 (a) {amid}").as_bytes()).unwrap().is_program);
+        assert_eq!((found.arguments, found.environment), (100..120, 120..200));
+        for (name, workload, is_init) in [
+            ("doorkey:7", Some(7), false),
+            ("doorkey:", None, false),
+            ("doorkey:x", None, false),
+            ("doorkey", None, false),
+            ("tini", None, true),
+            ("tinier", None, false),
+        ] {
+            let found = read(name).unwrap();
+            assert_eq!(
+                (found.workload(), found.is_init()),
+                (workload, is_init),
+                "{name}"
+            );
+        }
+        for text in ["", "9 (a", "9 )a( S 1", "9 (a) S 1 2", "9 (a) S x"] {
+            assert_eq!(stat(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_whole_or_not() {
+        let found = stat(format!("9 (a) {STAT}").as_bytes()).unwrap();
+        for (cmdline, whole) in [
+            (&b"a\0bbbbbbbbbbbbbbbbb\0"[..], true),
+            (b"title\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", true),
+            (b"a long title over all of it\0", false),
+            (b"a title of that size", false),
+            (b"", false),
+        ] {
+            assert_eq!(found.has_arguments(cmdline), whole, "{cmdline:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_read() {
+        let found = account(b"Name:\tx\nUid:\t0\t1000\t2\t3\nGid:\t4\t5\t6\t7\nGroups:\t9 8 \n");
+        let found = found.unwrap();
+        assert_eq!((found.uid, found.gid, found.groups), (1000, 5, vec![8, 9]));
+        let alone = account(b"Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n").unwrap();
+        assert!(alone.groups.is_empty());
+        assert_eq!(account(b"Uid:\t1\t1\t1\t1\nGroups:\t\n"), None);
+    }
+
+    #[test]
+    fn a_block_is_whole_or_none() {
+        assert_eq!(entries(b""), Some(vec![]));
+        assert_eq!(
+            entries(b"A=\0B=\xff\n=\0=C=\0"),
+            Some(vec![c"A=", c"B=\xff\n=", c"=C="])
+        );
+        for block in [
+            &b"A=1"[..],
+            b"\0",
+            b"A=1\0\0B=2\0",
+            b"itle\0B=2\0",
+            b"A=1\0B",
+        ] {
+            assert_eq!(entries(block), None, "{block:?}");
+        }
+    }
+}

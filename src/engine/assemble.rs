@@ -1,0 +1,251 @@
+//! Puts an environment together from its sources, before any secret is known.
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+
+use super::secret_files::{self, Files};
+use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
+use crate::core::{dotenv, env_list};
+use crate::model::error::{Cause, Error, Fault, Malformed};
+use crate::model::named::Named;
+use crate::model::reference::{self, Reference, Target, Value, references};
+use crate::stores;
+use crate::sys::files;
+use crate::sys::trust::Trust;
+
+/// An environment file is not larger than this, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// Where an environment comes from; later sources win.
+#[derive(Default)]
+pub struct Sources {
+    /// Whether nothing is inherited but a handful of names.
+    pub clear: bool,
+    /// Names that are passed on although they are doorkey's, or although all is cleared.
+    pub keep: Vec<Vec<u8>>,
+    /// The store, whose own variables no workload gets.
+    pub store: Option<String>,
+    /// Environment files.
+    pub env_files: Vec<Named>,
+    /// A deployment spec, and the place of the list in it.
+    pub spec: Option<(Named, String)>,
+    /// Single assignments.
+    pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Variables whose values are no references, whatever they look like.
+    pub literal: Vec<Vec<u8>>,
+    /// Whom its files have to belong to, where they are read again beside others.
+    pub distrust: Option<Trust>,
+    /// Where files are delivered.
+    pub files: Files,
+}
+
+/// An environment with what its values refer to.
+pub struct Assembled<'a> {
+    /// The environment as its sources give it.
+    pub environment: Environment<'a>,
+    /// The variables that have a reference or an escape: place, name and what the value says.
+    pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// The words that its references to single places begin with.
+    pub words: BTreeSet<&'static str>,
+    /// The variables that are passed on although they are a store's own.
+    pub kept: Vec<Vec<u8>>,
+    /// The variables that no workload of this launch gets.
+    own: Vec<&'static str>,
+    /// The documents whose members are added, by the variable that lists them.
+    pub documents: Vec<(Vec<u8>, Vec<Reference>)>,
+    /// Names that an option gives and no variable has, so far.
+    pub unnamed: Vec<(&'static str, Vec<u8>)>,
+    /// Where files are delivered.
+    pub files: Files,
+    /// Everything that is wrong so far.
+    pub errors: Vec<Error>,
+}
+
+impl Assembled<'_> {
+    /// Whether a variable is one that no workload of this launch gets.
+    pub fn is_own(&self, name: &[u8]) -> bool {
+        is_own(&self.own, name)
+    }
+}
+
+fn is_own(own: &[&str], name: &[u8]) -> bool {
+    own.iter().any(|own| match own.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning.as_bytes()),
+        None => own.as_bytes() == name,
+    })
+}
+
+/// Reads every source, and every value for references.
+pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> {
+    let mut errors = Vec::new();
+    let inheriting = Inheriting {
+        clear: sources.clear,
+        keep: set(&sources.keep),
+    };
+    let mut environment = Environment::inherit(inherited, &inheriting);
+    let mut assign = |name: &[u8], value: &[u8]| {
+        if !inheriting.strips(name) {
+            environment.assign(name, value);
+        }
+    };
+    let by_name = OnceCell::new();
+    let distrust = sources.distrust.as_ref();
+    for path in &sources.env_files {
+        for assignment in read(path, distrust, &mut errors, dotenv::parse) {
+            // A name alone on a line stands for the inherited value.
+            let by_name = || by_name.get_or_init(|| values(inherited));
+            let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
+            let value = assignment.value.or_else(inherited);
+            if let Some(value) = value {
+                assign(&assignment.name, &value);
+            }
+        }
+    }
+    if let Some((path, place)) = &sources.spec {
+        for variable in read(path, distrust, &mut errors, |text| {
+            env_list::parse(text, place)
+        }) {
+            assign(&variable.name, &variable.value);
+        }
+    }
+    for (name, value) in &sources.assignments {
+        assign(name, value);
+    }
+
+    let schemes = stores::schemes();
+    let literals = set(&sources.literal);
+    let is_literal = |name: &[u8]| literals.contains(name);
+    let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
+        .variables()
+        .map(|(_, name, value)| match is_literal(name) {
+            true => (name.to_vec(), Ok(Value::Plain)),
+            false => (name.to_vec(), reference::parse(value, &schemes)),
+        })
+        .collect();
+    let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
+    let documents = listed(&value, &is_literal, &mut errors);
+    let by_name = || by_name.get_or_init(|| values(inherited));
+    let options = [("literal", &sources.literal), ("keep-env", &sources.keep)];
+    let options = options.iter();
+    let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
+    let unnamed: Vec<_> = unnamed
+        .filter(|(_, name)| environment.value(name).is_none())
+        .filter(|(_, name)| !by_name().contains_key(name.as_slice()))
+        .map(|(option, name)| (option, name.clone()))
+        .collect();
+    let (words, kept) = used(&meant, &documents, inherited, sources);
+    let own = stores::own_variables(sources.store.as_deref(), &words);
+    let passed = set(&kept);
+    let stays = |name: &[u8]| !is_own(&own, name) || passed.contains(name);
+    environment.retain(stays);
+    meant.retain(|(name, _)| stays(name));
+
+    let mut values = Vec::new();
+    for ((place, _, value), (name, meant)) in environment.variables().zip(meant) {
+        match meant {
+            Ok(Value::Plain) => {
+                let refused = refusal(&name, value);
+                errors.extend(refused.map(|cause| Fault::of(&name, None, cause).into()));
+            }
+            Ok(value) => values.push((place, name, value)),
+            Err(at) => errors.push(Fault::of(&name, None, Cause::Malformed(at)).into()),
+        }
+    }
+    errors.extend(secret_files::faults(&sources.files, &values));
+    Assembled {
+        environment,
+        values,
+        words,
+        kept,
+        own,
+        documents,
+        unnamed,
+        files: sources.files.clone(),
+        errors,
+    }
+}
+
+fn set(names: &[Vec<u8>]) -> BTreeSet<&[u8]> {
+    names.iter().map(Vec::as_slice).collect()
+}
+
+/// The words of single places that are referred to, and the variables that are passed on although
+/// they are a store's own.
+fn used(
+    meant: &[(Vec<u8>, Result<Value, Malformed>)],
+    documents: &[(Vec<u8>, Vec<Reference>)],
+    inherited: &[&CStr],
+    sources: &Sources,
+) -> (BTreeSet<&'static str>, Vec<Vec<u8>>) {
+    let mut words = BTreeSet::new();
+    let mut kept = sources.keep.clone();
+    for reference in documents.iter().flat_map(|(_, documents)| documents) {
+        if let Target::Direct(place) = &reference.target {
+            words.insert(place.scheme);
+        }
+    }
+    for (name, meant) in meant {
+        for reference in meant.iter().flat_map(references) {
+            if let Target::Direct(place) = &reference.target {
+                words.insert(place.scheme);
+                if stores::is_handed_over(place) {
+                    kept.push(name.clone());
+                }
+            }
+        }
+    }
+    for list in stores::passed(sources.store.as_deref(), &words) {
+        let names = lookup(inherited, list.as_bytes()).unwrap_or_default();
+        let names = names.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+        kept.extend(names.map(<[u8]>::to_vec));
+    }
+    (words, kept)
+}
+
+/// The documents whose members are added, by the variable that lists them: any source of the
+/// environment can set one.
+fn listed<'v>(
+    value: &impl Fn(&[u8]) -> Option<&'v [u8]>,
+    is_literal: &impl Fn(&[u8]) -> bool,
+    errors: &mut Vec<Error>,
+) -> Vec<(Vec<u8>, Vec<Reference>)> {
+    let mut all = Vec::new();
+    for (group, schemes) in stores::listing() {
+        let mut set = group.iter().map(|name| name.as_bytes());
+        let Some((name, list)) = set.find_map(|name| Some((name, value(name)?))) else {
+            continue;
+        };
+        if is_literal(name) {
+            continue;
+        }
+        match reference::documents(list, &schemes) {
+            Ok(documents) if documents.is_empty() => {}
+            Ok(documents) => all.push((name.to_vec(), documents)),
+            Err(at) => errors.push(Fault::of(name, None, Cause::Malformed(at)).into()),
+        }
+    }
+    all
+}
+
+/// Reads a file of variables; where that fails, the error is kept and there are none.
+fn read<T>(
+    path: &Named,
+    distrust: Option<&Trust>,
+    errors: &mut Vec<Error>,
+    parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
+) -> Vec<T> {
+    let text = match distrust {
+        Some(trust) => trust.read_again(path, LARGEST),
+        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
+    };
+    let at = |at| Error::Text {
+        path: path.clone(),
+        at,
+    };
+    let read = text.and_then(|text| parse(&text).map_err(at));
+    read.unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    })
+}

@@ -1,0 +1,272 @@
+//! The last values that a store gave, kept for when it can't be reached.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::lookup::{Answered, Answers, Question};
+use crate::core::scope::Scopes;
+use crate::model::error::{Error, Os, Trouble};
+use crate::model::log;
+use crate::model::name::{Level, Name, Scope};
+use crate::model::named::Named;
+use crate::model::secret::Secret;
+use crate::stores::{self, Access, Answer, Found};
+use crate::sys::draft::{self, Kind};
+use crate::sys::files;
+
+/// A cache is not larger than this, in bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// A file of the last values, sealed for a recipient.
+pub struct Cache {
+    /// The file.
+    pub file: Named,
+    /// Who can open it.
+    pub recipient: String,
+    /// Older values don't count.
+    pub longest: Duration,
+    /// The key to open it with.
+    pub access: Arc<Access>,
+}
+
+/// What is in the file.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    /// What the values answer: the stores, the scopes, the references.
+    bound: String,
+    /// When they were read, in seconds since 1970.
+    time: u64,
+    scoped: Vec<KeptName>,
+    /// In the order of the questions.
+    direct: Vec<KeptPlace>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptName {
+    level: Option<String>,
+    name: String,
+    /// Where it was found.
+    scope: Option<String>,
+    /// Its value in base64.
+    value: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum KeptPlace {
+    Value(String),
+    Members(Vec<(String, String)>),
+    NoKey,
+    Nothing,
+}
+
+/// What the values of a launch are bound to.
+pub fn bound(
+    stores: &[String],
+    scopes: &Scopes,
+    questions: &BTreeSet<Question>,
+    all: bool,
+) -> String {
+    let mut out = stores.join(" and ");
+    for scope in scopes.in_force() {
+        out.push_str(&format!(" {scope}"));
+    }
+    if all {
+        out.push_str(" all");
+    }
+    for question in questions {
+        match question {
+            Question::Scoped(level, name) => {
+                let level = level.map_or("", Level::as_str);
+                out.push_str(&format!(" {level}/{name}"));
+            }
+            Question::Direct(place) => out.push_str(&format!(" {place}")),
+        }
+    }
+    out
+}
+
+impl Cache {
+    /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
+    /// not to launch.
+    pub fn keep(&self, bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) {
+        let Some(kept) = kept(bound, answers, asked) else {
+            return;
+        };
+        let written = serde_json::to_vec(&kept)
+            .map_err(|_| "the values can't be put into it".to_owned())
+            .and_then(|text| {
+                let sealed = stores::seal(&Secret::new(text), &self.recipient);
+                sealed.map_err(|trouble| trouble.to_string())
+            })
+            .and_then(|sealed| {
+                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
+                written.map_err(|error| Os::from(error).to_string())
+            });
+        if let Err(why) = written {
+            log::warning!(Cache; "the cache {} is not written: {why}", self.file);
+        }
+    }
+
+    /// Takes the answers from the file, as `why` keeps them from being had otherwise.
+    ///
+    /// # Errors
+    /// Why the file is of no use.
+    pub fn use_instead(
+        &self,
+        why: &Trouble,
+        bound: &str,
+        answers: &mut Answers<'_>,
+        questions: &BTreeSet<Question>,
+    ) -> Result<(), Error> {
+        let useless = |what: &str| Error::Found {
+            place: format!("the cache {}", self.file),
+            what: what.to_owned(),
+        };
+        let sealed = files::read(&self.file, LARGEST)
+            .map_err(|error| Error::file("read", self.file.clone(), error))?;
+        let text = stores::unseal(&sealed, &self.access)
+            .map_err(|trouble| useless(&trouble.to_string()))?;
+        let kept: Kept =
+            serde_json::from_slice(text.expose()).map_err(|_| useless("it is damaged"))?;
+        if kept.bound != bound {
+            return Err(useless(
+                "it is of another store, other scopes or other references",
+            ));
+        }
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(kept.time);
+        let age = SystemTime::now().duration_since(then);
+        let age = age.map_err(|_| useless("it is of a time to come; is the clock right?"))?;
+        let shown = humantime::format_duration(Duration::from_secs(age.as_secs()));
+        if age > self.longest {
+            return Err(useless(&format!(
+                "it is {shown} old, more than --cache-max-age"
+            )));
+        }
+        restore(kept, answers, questions).ok_or_else(|| useless("it is damaged"))?;
+        log::warning!(
+            Cache, kind = why.kind();
+            "{why}; the values of {shown} ago are used, from the cache {}",
+            self.file
+        );
+        Ok(())
+    }
+
+    /// Removes the file, as the store has said no.
+    pub fn forget(&self) {
+        match files::remove(&self.file) {
+            Ok(()) => log::warning!(Cache; "the cache {} is removed", self.file),
+            Err(error) if files::is_absent(&error) => {}
+            Err(error) => {
+                let why = Os::from(error);
+                log::warning!(Cache; "the cache {} can't be removed: {why}", self.file);
+            }
+        }
+    }
+}
+
+/// The answers as they are kept; `None` where one of them is a fault.
+fn kept(bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) -> Option<Kept> {
+    let mut all = answers.all.values();
+    if all.any(|answered| answered.trouble().is_some()) {
+        return None;
+    }
+    let text = |value: &Secret| BASE64_STANDARD.encode(value.expose());
+    let mut scoped = Vec::new();
+    for (question, answered) in &answers.all {
+        if let Question::Scoped(level, name) = question {
+            let Answered::Asked(_, answer) = answered else {
+                return None;
+            };
+            let value = match answer {
+                Answer::Found(_, found) => Some(text(found.value.as_ref()?)),
+                _ => None,
+            };
+            scoped.push(KeptName {
+                level: level.map(|level| level.as_str().to_owned()),
+                name: name.to_string(),
+                scope: answered.scope().map(Scope::to_string),
+                value,
+            });
+        }
+    }
+    let mut direct = Vec::new();
+    for question in asked.iter().filter(|question| question.is_direct()) {
+        let Answered::Asked(_, answer) = answers.all.get(question)? else {
+            return None;
+        };
+        direct.push(match answer {
+            Answer::Found(_, found) => match &found.value {
+                Some(value) => KeptPlace::Value(text(value)),
+                None => {
+                    let members = found.members.iter();
+                    let members = members.map(|(key, value)| (key.clone(), text(value)));
+                    KeptPlace::Members(members.collect())
+                }
+            },
+            Answer::Missing { document: true } => KeptPlace::NoKey,
+            Answer::Missing { document: false } => KeptPlace::Nothing,
+            Answer::Failed(..) => return None,
+        });
+    }
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    Some(Kept {
+        bound,
+        time: now.as_secs(),
+        scoped,
+        direct,
+    })
+}
+
+/// Puts what was kept in the place of answers.
+fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>) -> Option<()> {
+    let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
+    let found = |text: &str| {
+        let value = Some(value(text)?);
+        let found = Found {
+            value,
+            ..Found::default()
+        };
+        Some(Answer::Found(0, found))
+    };
+    for name in kept.scoped {
+        let level = match &name.level {
+            Some(level) => Some(Level::new(level.as_bytes())?),
+            None => None,
+        };
+        let question = Question::Scoped(level, Name::new(name.name.as_bytes())?);
+        let answered = match (&name.scope, &name.value) {
+            (Some(scope), Some(value)) => {
+                Answered::Asked(vec![Scope::parse(scope)?], found(value)?)
+            }
+            _ => Answered::Asked(vec![], Answer::Missing { document: false }),
+        };
+        answers.all.insert(question, answered);
+    }
+    let places = questions.iter().filter(|question| question.is_direct());
+    for (place, kept) in places.zip(kept.direct) {
+        let answer = match kept {
+            KeptPlace::Value(text) => found(&text)?,
+            KeptPlace::Members(members) => {
+                let member = |(key, text): (String, String)| Some((key, value(&text)?));
+                let members = members.into_iter().map(member).collect::<Option<_>>()?;
+                let found = Found {
+                    members,
+                    ..Found::default()
+                };
+                Answer::Found(0, found)
+            }
+            KeptPlace::NoKey => Answer::Missing { document: true },
+            KeptPlace::Nothing => Answer::Missing { document: false },
+        };
+        let answered = Answered::Asked(vec![], answer);
+        answers.all.insert(place.clone(), answered);
+    }
+    Some(())
+}

@@ -1,0 +1,186 @@
+//! Files that were delivered in a folder, up to their removal.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+use crate::model::error::{Error, Os};
+use crate::model::named::Named;
+use crate::sys::atomic_dir::{DeliveryFolder, Identity, Terms};
+
+/// What is in a folder from the moment that writing begins, and has to be removed at the end:
+/// names, and nothing of what the files hold.
+pub struct Delivered {
+    path: Named,
+    folder: Identity,
+    /// None where it could not be opened, which is tried again at the end.
+    handle: Option<DeliveryFolder>,
+    names: Vec<OsString>,
+}
+
+impl Delivered {
+    /// Opens the folder of these files: the one that was opened before, where there is one.
+    ///
+    /// # Errors
+    /// Why nothing can be delivered there.
+    pub fn open(
+        path: Named,
+        terms: &Terms,
+        names: Vec<OsString>,
+        before: Option<Self>,
+    ) -> Result<Self, Error> {
+        if let Some(mut before) = before {
+            match DeliveryFolder::again(&before.path, before.folder) {
+                Ok(handle) => {
+                    before.handle = Some(handle);
+                    before.path = path;
+                    before.add(names);
+                    return Ok(before);
+                }
+                // Somebody has removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) if !terms.is_for_others() => {}
+                Err(_) => {
+                    let place = path.to_string();
+                    let what = "it is another folder than the one that was opened at first; \
+                                nothing is delivered there";
+                    let what = what.to_owned();
+                    return Err(Error::Found { place, what });
+                }
+            }
+            let removed = before.remove();
+            removed.map_err(|why| Error::file("remove from", before.path.clone(), why))?;
+        }
+        let failed = |why| Error::file("write to", path.clone(), why);
+        let handle = DeliveryFolder::open(&path, terms)?;
+        let folder = handle.identity().map_err(failed)?;
+        Ok(Delivered {
+            path,
+            folder,
+            handle: Some(handle),
+            names,
+        })
+    }
+
+    fn add(&mut self, names: Vec<OsString>) {
+        self.names.extend(names);
+        self.names.sort_unstable();
+        self.names.dedup();
+    }
+
+    /// Puts files of these names into the folder, each for its owner alone to read.
+    ///
+    /// # Errors
+    /// What keeps one from being written.
+    pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> Result<(), Error> {
+        let put = self.handle.as_ref().map(|handle| handle.put(files, owner));
+        let put = put.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        put.map_err(|why| Error::file("write to", self.path.clone(), why))
+    }
+
+    /// Removes the files, as far as they are there.
+    ///
+    /// # Errors
+    /// Why one of them stays.
+    pub fn remove(&self) -> Result<(), Os> {
+        let opened;
+        let handle = match &self.handle {
+            Some(handle) => Some(handle),
+            None => {
+                opened = DeliveryFolder::again(&self.path, self.folder).ok();
+                opened.as_ref()
+            }
+        };
+        let names = self.names.iter().map(OsString::as_os_str);
+        handle.map_or(Ok(()), |handle| handle.remove(names).map_err(Os::from))
+    }
+
+    /// Has their removal stand by. Where we become another user meanwhile a thread does it, as who
+    /// we are now: the user is each thread's own. An exec ends it.
+    pub fn stand_by(self, becomes_another: bool) -> Removal {
+        if !becomes_another {
+            let delivered = Arc::new(self);
+            return Removal {
+                delivered,
+                thread: None,
+            };
+        }
+        let (tell, told) = mpsc::channel();
+        let delivered = Arc::new(self);
+        let same = Arc::clone(&delivered);
+        let thread = thread::Builder::new().spawn(move || {
+            let told = told.recv().ok();
+            told.map_or(Ok(()), |()| same.remove())
+        });
+        Removal {
+            delivered,
+            thread: thread.ok().map(|thread| (tell, thread)),
+        }
+    }
+
+    /// It as bytes, for another process to keep.
+    pub fn bytes(&self) -> Vec<u8> {
+        let Identity(folder) = self.folder;
+        let mut bytes: Vec<u8> = folder.iter().flat_map(|part| part.to_le_bytes()).collect();
+        bytes.extend(self.path.as_os_str().as_bytes());
+        for name in &self.names {
+            bytes.push(0);
+            bytes.extend(name.as_bytes());
+        }
+        bytes
+    }
+
+    /// Keeps what another process says that it delivers, beside what it has delivered before.
+    pub fn keep(before: &mut Option<Self>, bytes: &[u8]) {
+        let Some((device, rest)) = bytes.split_first_chunk() else {
+            return;
+        };
+        let Some((inode, rest)) = rest.split_first_chunk() else {
+            return;
+        };
+        let folder = Identity([u64::from_le_bytes(*device), u64::from_le_bytes(*inode)]);
+        let mut parts = rest.split(|&byte| byte == 0).map(OsStr::from_bytes);
+        let path = PathBuf::from(parts.next().unwrap_or_default());
+        let names = parts.map(OsStr::to_owned).collect();
+        match before {
+            Some(before) if before.folder == folder => before.add(names),
+            _ => {
+                *before = Some(Delivered {
+                    handle: DeliveryFolder::again(&path, folder).ok(),
+                    path: path.into(),
+                    folder,
+                    names,
+                });
+            }
+        }
+    }
+}
+
+type Removed = Result<(), Os>;
+
+/// Files whose removal stands by.
+pub struct Removal {
+    delivered: Arc<Delivered>,
+    /// None where none is needed, or to be had.
+    thread: Option<(Sender<()>, JoinHandle<Removed>)>,
+}
+
+impl Removal {
+    /// Removes the files.
+    ///
+    /// # Errors
+    /// Why one of them stays.
+    pub fn remove(self) -> Result<(), Os> {
+        match self.thread {
+            None => self.delivered.remove(),
+            Some((tell, thread)) => {
+                let _ = tell.send(());
+                thread.join().unwrap_or(Ok(()))
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The answers of the stores: each name is asked once, in the scopes in force, each single place once.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::open_stores::Stores;
+use crate::core::scope::Scopes;
+use crate::core::suggest::Hints;
+use crate::model::error::{Cause, Trouble};
+use crate::model::name::{Level, Name, Scope};
+use crate::model::reference::{Direct, Reference, Scoped, Target};
+use crate::model::secret::Secret;
+use crate::stores::{Answer, Depth, Found, Location, Names, Store};
+
+/// The question behind a reference. Names in scopes sort before single places.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// A name, and the one level to look in where the reference says so.
+    Scoped(Option<Level>, Name),
+    /// A single place.
+    Direct(Direct),
+}
+
+impl Question {
+    /// True for a single place.
+    pub fn is_direct(&self) -> bool {
+        matches!(self, Question::Direct(_))
+    }
+}
+
+impl From<&Reference> for Question {
+    fn from(reference: &Reference) -> Self {
+        match &reference.target {
+            Target::Scoped(scoped) => Question::Scoped(scoped.level, scoped.name.clone()),
+            Target::Direct(direct) => Question::Direct(direct.clone()),
+        }
+    }
+}
+
+/// The name or place, shown instead of the value.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Question::Scoped(_, name) => name.fmt(f),
+            Question::Direct(direct) => direct.fmt(f),
+        }
+    }
+}
+
+/// The outcome of a question.
+pub enum Answered {
+    /// There is no scope of the level that it was asked of.
+    NotInForce(Level),
+    /// The store's answer, and the scopes of its locations; no scope for a single place.
+    Asked(Vec<Scope>, Answer),
+}
+
+impl Answered {
+    /// The value or document, where one was found.
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Answered::Asked(_, Answer::Found(_, found)) => Some(found),
+            _ => None,
+        }
+    }
+
+    /// The failure, where the store could not answer.
+    pub fn trouble(&self) -> Option<&Trouble> {
+        match self {
+            Answered::Asked(_, Answer::Failed(_, trouble)) => Some(trouble),
+            _ => None,
+        }
+    }
+
+    /// The scope that has it, or that failed.
+    pub fn scope(&self) -> Option<&Scope> {
+        match self {
+            Answered::Asked(scopes, Answer::Found(at, _) | Answer::Failed(at, _)) => {
+                scopes.get(*at)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The answers to everything that was asked. What could not be asked has none: why is among the
+/// errors already.
+pub struct Answers<'a> {
+    /// The stores.
+    pub stores: &'a Stores,
+    /// The scopes in force.
+    pub scopes: &'a Scopes,
+    /// By what was asked.
+    pub all: BTreeMap<Question, Answered>,
+    existing: OnceCell<Vec<(Name, Scope)>>,
+    hints: Hints,
+}
+
+impl<'a> Answers<'a> {
+    /// No answers, yet.
+    pub fn none(stores: &'a Stores, scopes: &'a Scopes) -> Self {
+        Answers {
+            stores,
+            scopes,
+            all: BTreeMap::new(),
+            existing: OnceCell::new(),
+            hints: Hints::default(),
+        }
+    }
+
+    /// Asks a store, all at once.
+    ///
+    /// # Errors
+    /// The errors that keep everything from being answered.
+    pub fn ask(
+        &mut self,
+        store: &dyn Store,
+        questions: &BTreeSet<Question>,
+        depth: Depth,
+    ) -> Result<(), Trouble> {
+        let mut asked = Vec::with_capacity(questions.len());
+        let mut locations = Vec::with_capacity(questions.len());
+        for question in questions {
+            let scopes = match question {
+                Question::Direct(place) => {
+                    locations.push(vec![place.location.clone()]);
+                    vec![]
+                }
+                Question::Scoped(level, name) => match self.scopes.searched(*level) {
+                    Ok(scopes) => {
+                        locations.push(located(store, &scopes, name)?);
+                        scopes
+                    }
+                    Err(level) => {
+                        let none = Answered::NotInForce(level);
+                        self.all.insert(question.clone(), none);
+                        continue;
+                    }
+                },
+            };
+            asked.push((question, scopes));
+        }
+        let answers = store.fetch(&locations, depth)?;
+        for ((question, scopes), answer) in asked.into_iter().zip(answers) {
+            let answered = Answered::Asked(scopes, answer);
+            self.all.insert(question.clone(), answered);
+        }
+        Ok(())
+    }
+
+    /// The answer to a reference.
+    pub fn to(&self, reference: &Reference) -> Option<&Answered> {
+        self.all.get(&Question::from(reference))
+    }
+
+    /// The store that a question is to, as messages name it.
+    pub fn label(&self, target: &Target) -> String {
+        let store = self.store(target);
+        store
+            .map(|store| store.label().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Whether what is missing is left out.
+    pub fn leaves_out(&self, target: &Target) -> bool {
+        let store = self.store(target);
+        store.is_some_and(Store::leaves_out_missing)
+    }
+
+    fn store(&self, target: &Target) -> Option<&dyn Store> {
+        match target {
+            Target::Scoped(_) => self.stores.main.as_deref(),
+            Target::Direct(place) => self.stores.of(place),
+        }
+    }
+
+    /// Whether a store has said no to anything.
+    pub fn has_denial(&self) -> bool {
+        let troubles = self.all.values().filter_map(Answered::trouble);
+        troubles.into_iter().any(Trouble::is_denial)
+    }
+
+    /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
+    pub fn values(&self) -> impl Iterator<Item = (String, Option<&Scope>, &Secret)> {
+        self.all.iter().filter_map(|(question, answered)| {
+            let value = answered.found()?.value.as_ref()?;
+            Some((question.to_string(), answered.scope(), value))
+        })
+    }
+
+    /// The wider scopes that have a name too, which the one that was found hides.
+    pub fn shadows(&self) -> BTreeMap<Question, Vec<Scope>> {
+        let mut shadows: BTreeMap<Question, Vec<Scope>> = BTreeMap::new();
+        let Some(store) = self.stores.main.as_deref() else {
+            return shadows;
+        };
+        let (mut wider, mut locations) = (Vec::new(), Vec::new());
+        for (question, answered) in &self.all {
+            if let (Question::Scoped(_, name), Answered::Asked(scopes, Answer::Found(at, _))) =
+                (question, answered)
+            {
+                for scope in &scopes[at + 1..] {
+                    if let Ok(location) = store.locate(scope, name) {
+                        wider.push((question, scope));
+                        locations.push(vec![location]);
+                    }
+                }
+            }
+        }
+        let answers = match locations.is_empty() {
+            true => vec![],
+            // What was found is there, whatever this comes to.
+            false => store.fetch(&locations, Depth::Names).unwrap_or_default(),
+        };
+        for ((question, scope), answer) in wider.into_iter().zip(answers) {
+            if matches!(answer, Answer::Found(..)) {
+                let hidden = shadows.entry(question.clone()).or_default();
+                hidden.push(scope.clone());
+            }
+        }
+        shadows
+    }
+
+    /// Why a name that is nowhere is a fault, with the existing name that is most like it.
+    pub fn missing(&self, scoped: &Scoped) -> Cause {
+        let store = self.stores.main.as_deref();
+        let existing = self.existing.get_or_init(|| {
+            let scopes = self.scopes.in_force();
+            let names = store.and_then(|store| store.names(&scopes).ok());
+            let names = scopes.into_iter().zip(names.unwrap_or_default());
+            let of_scope = |(scope, names): (Scope, Names)| {
+                let names = names.unwrap_or_default().into_iter();
+                names.map(move |name| (name, scope.clone()))
+            };
+            names.flat_map(of_scope).collect()
+        });
+        let name = scoped.name.as_str();
+        let nearest = self
+            .hints
+            .nearest(name, existing, |(name, _)| name.as_str());
+        let nearest = nearest.cloned();
+        Cause::Missing {
+            searched: self.scopes.searched(scoped.level).unwrap_or_default(),
+            store: store
+                .map(|store| store.label().to_owned())
+                .unwrap_or_default(),
+            nearest,
+        }
+    }
+}
+
+/// Where a name would be, narrowest scope first.
+fn located(store: &dyn Store, scopes: &[Scope], name: &Name) -> Result<Vec<Location>, Trouble> {
+    scopes
+        .iter()
+        .map(|scope| store.locate(scope, name))
+        .collect()
+}

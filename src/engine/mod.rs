@@ -1,0 +1,18 @@
+//! What doorkey does: put the environment together, resolve it, launch, supervise,
+//! join.
+
+pub mod added;
+pub mod assemble;
+pub mod cache;
+pub mod check;
+pub mod delivered;
+pub mod join;
+pub mod launch;
+pub mod lookup;
+pub mod open_stores;
+pub mod render;
+pub mod resolve;
+pub mod secret_files;
+pub mod show;
+pub mod substitute;
+pub mod supervise;

@@ -1,0 +1,85 @@
+//! The stores of a launch: the one that its scopes are in, and those of single places.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::error::Error;
+use crate::model::reference::Direct;
+use crate::stores::{self, Access, Store};
+
+/// The open stores.
+#[derive(Default)]
+pub struct Stores {
+    /// The one that the scopes are in, if it was needed and could be opened.
+    pub main: Option<Box<dyn Store>>,
+    /// Those of single places, each with the words that references to it begin with.
+    others: Vec<(&'static [&'static str], Box<dyn Store>)>,
+    /// The words that references to places in the main store begin with.
+    schemes_of_main: &'static [&'static str],
+}
+
+impl Stores {
+    /// Opens what a launch needs: the store at `location` if names are looked for in scopes, and
+    /// one for each kind of single place. What can't be opened is among the errors then.
+    pub fn open(
+        location: Option<&str>,
+        scoped: bool,
+        words: &BTreeSet<&'static str>,
+        access: &Arc<Access>,
+        errors: &mut Vec<Error>,
+    ) -> Self {
+        let mut stores = Stores {
+            schemes_of_main: location.map(stores::schemes_of).unwrap_or_default(),
+            ..Stores::default()
+        };
+        let mut needed = scoped;
+        for word in words {
+            if stores.schemes_of_main.contains(word) {
+                needed = true;
+            } else if stores.others.iter().all(|(known, _)| !known.contains(word)) {
+                match stores::open_places(word, access) {
+                    Ok(store) => {
+                        let schemes = stores::schemes_of(&format!("{word}:"));
+                        stores.others.push((schemes, store));
+                    }
+                    Err(error) => errors.push(error),
+                }
+            }
+        }
+        if needed {
+            let location = location.ok_or_else(stores::unnamed);
+            match location.and_then(|location| stores::open(location, access)) {
+                Ok(store) => stores.main = Some(store),
+                Err(error) => errors.push(error),
+            }
+        }
+        stores
+    }
+
+    /// The store that a single place is in.
+    pub fn of(&self, place: &Direct) -> Option<&dyn Store> {
+        if self.schemes_of_main.contains(&place.scheme) {
+            return self.main.as_deref();
+        }
+        let mut others = self.others.iter();
+        let other = others.find(|(words, _)| words.contains(&place.scheme));
+        other.map(|(_, store)| store.as_ref())
+    }
+
+    /// Whether a store is the one that the scopes are in.
+    pub fn is_main(&self, store: &dyn Store) -> bool {
+        let main = self.main.as_deref();
+        main.is_some_and(|main| is_same(main, store))
+    }
+
+    /// All that are open, the main one first.
+    pub fn all(&self) -> impl Iterator<Item = &dyn Store> {
+        let others = self.others.iter().map(|(_, store)| store.as_ref());
+        self.main.as_deref().into_iter().chain(others)
+    }
+}
+
+/// Whether both are one.
+pub fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
+    std::ptr::addr_eq(one, other)
+}

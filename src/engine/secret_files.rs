@@ -1,0 +1,183 @@
+//! Values that are delivered in files: in memory, or in a folder.
+
+use std::collections::{BTreeMap, btree_map};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::delivered::Delivered;
+use crate::model::error::{Cause, Error, Fault};
+use crate::model::name::Name;
+use crate::model::named::Named;
+use crate::model::reference::{Delivery, Reference, Value, references};
+use crate::model::secret::Secret;
+use crate::sys::atomic_dir::{self, Terms};
+use crate::sys::memfd;
+
+/// Where files are delivered, and to whom.
+#[derive(Clone, Default)]
+pub struct Files {
+    /// A folder's absolute path; without one they are in memory.
+    pub folder: Option<Named>,
+    /// Whether that folder may be on a disk.
+    pub allow_disk: bool,
+    /// Whose they are, user and group, where they are not our own.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl Files {
+    fn terms(&self) -> Terms {
+        Terms {
+            owner: self.owner,
+            allow_disk: self.allow_disk,
+        }
+    }
+}
+
+/// What keeps the references in these variables from being delivered in files. Nothing where none
+/// of them is.
+pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
+    let Some(path) = &to.folder else {
+        return Vec::new();
+    };
+    let mut errors = Vec::new();
+    let mut names: BTreeMap<Name, &Reference> = BTreeMap::new();
+    let mut any = false;
+    for (_, variable, value) in values {
+        for reference in references(value).filter(|reference| reference.is_file()) {
+            any = true;
+            let cause = match file_name(variable, reference) {
+                None => Cause::NoFileName,
+                Some(name) => match names.get(&name) {
+                    Some(other) if !other.gives_what(reference) => Cause::SameFile(name),
+                    _ => {
+                        names.insert(name, reference);
+                        continue;
+                    }
+                },
+            };
+            errors.push(Fault::of(variable, Some(reference.clone()), cause).into());
+        }
+    }
+    // What is not needed is not looked at.
+    if any {
+        errors.extend(atomic_dir::look(path, &to.terms()).err());
+    }
+    errors
+}
+
+/// What a file in a folder is called: as the reference says, or as the variable.
+fn file_name(variable: &[u8], reference: &Reference) -> Option<Name> {
+    match &reference.delivery {
+        Delivery::File(Some(name)) => Some(name.clone()),
+        _ => Name::new(variable),
+    }
+}
+
+/// Values on their way into files: none is there before [`Deliveries::write`].
+pub struct Deliveries {
+    to: Files,
+    files: Vec<ToWrite>,
+    /// Where each is among them: in a folder by its name, in memory by what is in it.
+    places: BTreeMap<Vec<u8>, usize>,
+}
+
+struct ToWrite {
+    reference: Reference,
+    path: PathBuf,
+    /// The descriptor of one in memory.
+    number: i32,
+    value: Secret,
+}
+
+impl Deliveries {
+    /// Nothing, yet.
+    pub fn new(to: Files) -> Self {
+        Deliveries {
+            to,
+            files: Vec::new(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the value that a reference in a variable gives; the path that stands in its place. The
+    /// same one again is in the same file.
+    pub fn add(&mut self, variable: &[u8], reference: &Reference, value: &[u8]) -> Vec<u8> {
+        // A variable that gives no name is a fault by now.
+        let name = file_name(variable, reference);
+        let name = name.as_ref().map_or("", Name::as_str);
+        let key = match &self.to.folder {
+            Some(_) => name.as_bytes().to_vec(),
+            None => reference.source(),
+        };
+        let at = match self.places.entry(key) {
+            btree_map::Entry::Occupied(place) => *place.get(),
+            btree_map::Entry::Vacant(place) => {
+                let (path, number) = match &self.to.folder {
+                    Some(path) => (path.join(name), 0),
+                    None => {
+                        let last = self.files.last();
+                        let next = last.map_or(memfd::FIRST, |last| last.number + 1);
+                        let number = memfd::free(next);
+                        (memfd::path(number), number)
+                    }
+                };
+                self.files.push(ToWrite {
+                    reference: reference.clone(),
+                    path,
+                    number,
+                    value: Secret::new(value.to_vec()),
+                });
+                *place.insert(self.files.len() - 1)
+            }
+        };
+        self.files[at].path.as_os_str().as_bytes().to_vec()
+    }
+
+    /// The paths that the workload gets.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|file| file.path.clone()).collect()
+    }
+
+    /// Opens the folder that files are delivered in, if any are: the one that was opened before,
+    /// where there is one.
+    ///
+    /// # Errors
+    /// Why nothing can be delivered there.
+    pub fn open(&self, before: Option<Delivered>) -> Result<Option<Delivered>, Error> {
+        let Some(path) = self.to.folder.as_ref().filter(|_| !self.files.is_empty()) else {
+            return Ok(None);
+        };
+        let names = self.files.iter().map(|file| file.name().to_owned());
+        Delivered::open(path.clone(), &self.to.terms(), names.collect(), before).map(Some)
+    }
+
+    /// Writes every file. Those in a folder are all written before the first is put into its
+    /// place; what was there is replaced.
+    ///
+    /// # Errors
+    /// What keeps one from being written. Files in a folder may be in their place then, new ones
+    /// beside older ones; none is half written.
+    pub fn write(self, folder: Option<&Delivered>) -> Result<(), Error> {
+        let owner = self.to.owner;
+        match folder {
+            None => self.files.iter().try_for_each(|file| {
+                let label = file.reference.label();
+                memfd::make(&label, file.value.expose(), file.number, owner)
+            }),
+            Some(folder) => {
+                let files = self.files.iter();
+                let files: Vec<_> = files
+                    .map(|file| (file.name(), file.value.expose()))
+                    .collect();
+                folder.put(&files, owner)
+            }
+        }
+    }
+}
+
+impl ToWrite {
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+}

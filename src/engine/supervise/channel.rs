@@ -1,0 +1,267 @@
+//! One stream of the workload's output, on its way from the workload to where it belongs.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::core::mask::patterns::Needles;
+use crate::core::mask::stream::{Held, Stream};
+use crate::model::error::Os;
+use crate::sys::nonblocking::{self, Outlet, Received, Sent};
+use crate::sys::poll::Watched;
+use crate::sys::pty;
+
+/// How long the stream may be silent before the last bytes, too few to tell, go out; and before
+/// what has gone out is overwritten.
+const SILENCE: Duration = Duration::from_millis(20);
+
+/// How long the beginning of a value waits for its rest.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often one stream is read before others, and signals, have their turn.
+const ROUNDS: usize = 16;
+
+/// What is still read when the workload has ended, while others go on writing, in bytes.
+const REST: usize = 2 * 1024 * 1024;
+
+/// From where to where one goes, until it is known what is to be looked for.
+pub(super) struct Way {
+    pub(super) source: OwnedFd,
+    pub(super) outlet: Outlet,
+    pub(super) is_terminal: bool,
+}
+
+impl Way {
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        let source = self.source.as_raw_fd();
+        std::iter::once(source).chain(self.outlet.opened())
+    }
+}
+
+pub(super) struct Channel {
+    /// Where the workload's output comes from, until its end.
+    source: Option<OwnedFd>,
+    outlet: Outlet,
+    stream: Stream,
+    /// The outlet has no room.
+    full: bool,
+    /// There was more than one turn takes.
+    more: bool,
+    /// When something came last.
+    last: Instant,
+    /// The place in the stream of what is held back, and since when.
+    held: Option<(u64, Instant)>,
+    /// What has gone out is still in memory.
+    used: bool,
+    /// How much is still read, where the workload has ended.
+    rest: Option<usize>,
+    /// Why something is lost, until that is said.
+    trouble: Option<Os>,
+    /// Whether it is what the workload writes to the terminal that controls it.
+    pub(super) is_terminal: bool,
+}
+
+impl Channel {
+    /// One whose output is looked through for these: without any there is none.
+    pub(super) fn new(way: Way, needles: &Rc<Needles>) -> Self {
+        let Way {
+            source,
+            outlet,
+            is_terminal,
+        } = way;
+        Channel {
+            source: Some(source),
+            outlet,
+            stream: Stream::new(Rc::clone(needles)),
+            full: false,
+            more: false,
+            last: Instant::now(),
+            held: None,
+            used: false,
+            rest: None,
+            trouble: None,
+            is_terminal,
+        }
+    }
+
+    /// What is to be looked for from here on.
+    pub(super) fn rearm(&mut self, needles: &Rc<Needles>) {
+        self.stream.rearm(Rc::clone(needles));
+    }
+
+    /// Gives the workload's terminal, where it is one, the size of ours.
+    pub(super) fn resize(&self) {
+        if let Some(source) = self.source() {
+            pty::copy_size(self.outlet.descriptor(), source);
+        }
+    }
+
+    fn source(&self) -> Option<RawFd> {
+        self.source.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Why something was lost since it was asked last.
+    pub(super) fn trouble(&mut self) -> Option<Os> {
+        self.trouble.take()
+    }
+
+    /// Nothing comes any more, and nothing is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.source.is_none() && !self.full && !self.more
+    }
+
+    /// What it waits at: where output comes from, and where it goes.
+    pub(super) fn watch(&self) -> [Watched; 2] {
+        let outlet = self.outlet.descriptor();
+        match self.source() {
+            _ if self.full => [Watched::nothing(), Watched::writable(outlet)],
+            // Nobody may be left to read what comes, long before it does.
+            Some(source) => [Watched::readable(source), Watched::closed(outlet)],
+            None => [Watched::nothing(), Watched::nothing()],
+        }
+    }
+
+    /// When it wants to go on although nothing comes.
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.full {
+            return None;
+        }
+        if self.more {
+            return Some(self.last);
+        }
+        let held = match (self.stream.held(), self.held) {
+            (Some(Held::Short { .. }), _) => Some(self.last + SILENCE),
+            (Some(Held::Long { .. }), Some((_, since))) => Some(since + PATIENCE),
+            _ => None,
+        };
+        let used = self.used.then(|| self.last + SILENCE);
+        held.into_iter().chain(used).min()
+    }
+
+    /// Goes on.
+    pub(super) fn serve(&mut self, watched: &[Watched]) {
+        let [comes, goes] = watched else { return };
+        if goes.is_ready() && !self.full {
+            return self.close();
+        }
+        if comes.is_ready() || goes.is_ready() || self.more {
+            self.pass_on();
+        }
+        if !self.full && !self.more && self.due().is_some_and(|due| due <= Instant::now()) {
+            self.settle();
+        }
+    }
+
+    /// The workload has ended: what it has written is still read.
+    pub(super) fn end(&mut self) {
+        self.rest = Some(REST);
+        self.pass_on();
+    }
+
+    /// We are about to be stopped: what was written before goes out, as far as there is room.
+    pub(super) fn flush(&mut self) {
+        self.pass_on();
+        if !self.full {
+            self.stream.release();
+            self.write();
+        }
+    }
+
+    /// Reads and writes as long as nobody has to be waited for.
+    fn pass_on(&mut self) {
+        self.more = false;
+        for _ in 0..ROUNDS {
+            if !self.write() {
+                return;
+            }
+            let Some(source) = &self.source else { return };
+            match nonblocking::receive(source.as_raw_fd(), self.stream.room()) {
+                Received::Some(count) => {
+                    self.last = Instant::now();
+                    self.used = true;
+                    self.stream.took(count);
+                    let held = self.stream.held().map(place);
+                    if held != self.held.map(|(place, _)| place) {
+                        self.held = held.map(|place| (place, self.last));
+                    }
+                    let Some(rest) = &mut self.rest else { continue };
+                    *rest = rest.saturating_sub(count);
+                    if *rest == 0 {
+                        self.over();
+                    }
+                }
+                Received::Nothing if self.rest.is_none() => return,
+                Received::Nothing | Received::End => self.over(),
+                Received::Failed(why) => {
+                    self.trouble = Some(why);
+                    self.over();
+                }
+            }
+        }
+        self.more = true;
+    }
+
+    /// Nothing more is read.
+    fn over(&mut self) {
+        self.source = None;
+        self.stream.end();
+    }
+
+    /// Writes what may go out; whether all of it went.
+    fn write(&mut self) -> bool {
+        self.full = false;
+        while self.stream.pieces().next().is_some() {
+            match self.outlet.send(self.stream.pieces()) {
+                Sent::Some(count) => self.stream.wrote(count),
+                Sent::Full => {
+                    self.full = true;
+                    return false;
+                }
+                Sent::Lost(count, why) => {
+                    self.trouble = Some(why);
+                    self.stream.wrote(count);
+                }
+                Sent::Closed => {
+                    self.close();
+                    return false;
+                }
+                Sent::Failed(why) => {
+                    self.trouble = Some(why);
+                    self.close();
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// It was silent for long enough: what is held back goes out, or what has gone out is
+    /// overwritten.
+    fn settle(&mut self) {
+        let now = Instant::now();
+        let waits = match (self.stream.held(), self.held) {
+            (Some(Held::Long { .. }), Some((_, since))) => now < since + PATIENCE,
+            _ => false,
+        };
+        if !waits {
+            self.stream.release();
+        }
+        if self.write() && now >= self.last + SILENCE {
+            self.stream.wipe();
+            self.used = false;
+        }
+    }
+
+    /// Nobody reads it: whoever writes is to know.
+    fn close(&mut self) {
+        self.source = None;
+        self.stream = Stream::new(Rc::new(Needles::of(std::iter::empty(), 0, [0; 32])));
+        (self.full, self.more, self.used, self.held) = (false, false, false, None);
+    }
+}
+
+fn place(held: Held) -> u64 {
+    match held {
+        Held::Short { since } | Held::Long { since } => since,
+    }
+}

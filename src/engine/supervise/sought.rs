@@ -1,0 +1,84 @@
+//! What is looked for in the workload's output: what it was launched with, and what it may have got
+//! since, where its secrets change while it runs.
+
+use crate::core::mask::patterns::Needles;
+
+/// How many sets of values are looked for beside those of the launch and of its files: it may show
+/// what it has had before.
+const KEPT: usize = 8;
+
+/// What was told of values, as it was told.
+#[derive(Default)]
+pub(super) struct Sought {
+    /// Whether that may be told more than once.
+    changes: bool,
+    launch: Vec<u8>,
+    /// What its files have now.
+    placed: Vec<u8>,
+    /// The last of what they have had, or were to have; the newest last.
+    since: Vec<Vec<u8>>,
+}
+
+impl Sought {
+    /// Nothing, yet.
+    pub(super) fn new(changes: bool) -> Self {
+        Sought {
+            changes,
+            ..Sought::default()
+        }
+    }
+
+    /// Adds what was told; all that is to be looked for then. Nothing where it can't be understood.
+    pub(super) fn add(&mut self, told: &[u8]) -> Option<Needles> {
+        if !self.changes {
+            return Needles::from_bytes(told);
+        }
+        if self.launch.is_empty() {
+            self.launch = told.to_vec();
+        } else if self.since.last().is_none_or(|last| last != told) {
+            self.since.push(told.to_vec());
+            self.since.drain(..self.since.len().saturating_sub(KEPT));
+        }
+        let all = [&self.launch, &self.placed].into_iter().chain(&self.since);
+        let all = all.filter(|told| !told.is_empty()).map(Vec::as_slice);
+        Needles::from_all(&all.collect::<Vec<_>>())
+    }
+
+    /// The workload's files have what was told last.
+    pub(super) fn place(&mut self) {
+        self.placed = self.since.last().cloned().unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(value: &str) -> Vec<u8> {
+        let values = [("a", value.as_bytes())];
+        Needles::of(values.into_iter(), 8, [7; 32]).to_bytes()
+    }
+
+    #[test]
+    fn what_the_workload_may_have_stays() {
+        // How long the longest of what is looked for is tells which values are.
+        let longest = |needles: Option<Needles>| needles.unwrap().longest();
+        let of = |length: usize| told(&"x".repeat(length));
+        let alone = |length: usize| longest(Needles::from_bytes(&of(length)));
+        let mut sought = Sought::new(true);
+        assert_eq!(longest(sought.add(&of(100))), alone(100));
+        assert_eq!(longest(sought.add(&of(200))), alone(200));
+        sought.place();
+        // What could not be put in its place, again and again.
+        for less in 1..3 * KEPT {
+            assert_eq!(longest(sought.add(&of(100 - less))), alone(200));
+        }
+        assert_eq!((sought.since.len(), &sought.placed), (KEPT, &of(200)));
+        sought.add(&of(50));
+        sought.add(&of(50));
+        sought.place();
+        assert_eq!(longest(sought.add(&of(20))), alone(100));
+        assert!(sought.since.ends_with(&[of(50), of(20)]));
+        assert!(sought.add(b"nothing").is_none());
+    }
+}

@@ -1,0 +1,14 @@
+//! The words that everything else is said in: names and scopes, references, secrets, errors.
+
+pub mod error;
+pub mod escape;
+pub mod grammar;
+pub mod join_error;
+pub mod kind;
+pub mod location;
+pub mod log;
+pub mod name;
+pub mod named;
+pub mod reference;
+pub mod secret;
+pub mod trouble;

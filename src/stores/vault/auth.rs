@@ -1,0 +1,441 @@
+//! Who we are to the server, and the token that we get for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::paths::{clean, encoded};
+use super::response::{self, Refusal, refusal};
+use super::settings::{ACCOUNT, Reader};
+use crate::model::error::{Os, Trouble};
+use crate::model::log;
+use crate::model::named::{Named, ShownPath};
+use crate::model::secret::Secret;
+use crate::stores::{credential, remote};
+use crate::sys::duration;
+use crate::sys::files::{self, KeyFile};
+use crate::sys::http::{self, Answer, Method, Request, Server};
+
+/// Where Kubernetes puts the token of a pod's service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
+
+/// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
+/// has us log in.
+pub fn stays(name: &str, value: &[u8]) -> bool {
+    name.ends_with("ROLE_ID") || LOGIN.contains(&value)
+}
+
+/// The longest that a launch waits for a token to be revoked.
+const REVOKING: Duration = Duration::from_secs(2);
+
+/// A token that can be used.
+pub struct Session {
+    /// The token.
+    pub token: Arc<Secret>,
+    /// Whether it is revoked at the end.
+    revoked: bool,
+}
+
+/// A header with a token.
+pub fn header(token: &Arc<Secret>) -> http::Header {
+    ("X-Vault-Token", Arc::clone(token))
+}
+
+/// Gets a token: one that is given, or by logging in.
+///
+/// # Errors
+/// Why there is none.
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
+    let began = Instant::now();
+    let given = match reader.setting("auth", "AUTH_METHOD") {
+        Some("token") | None => given_token(reader)?,
+        Some(_) => None,
+    };
+    let wrapped = reader.flag("unwrap", "UNWRAP_TOKEN")?;
+    let wants_revoked = reader.yes("REVOKE_TOKEN")?;
+    let revokes_ours = reader.0.said("no-revoke").is_none() && wants_revoked != Some(false);
+    let Some(given) = given else {
+        let session = log_in(reader, server, revokes_ours, wrapped)?;
+        let took = began.elapsed();
+        log::debug!(LoggedIn, elapsed = took; "logged in in {}", duration::shown(took));
+        return Ok(session);
+    };
+    if wrapped || given.wrapped {
+        used_once(reader, "a wrapped token")?;
+        let answer = unwrap(server, given.token)?;
+        let unwrapped = response::open(&answer, "the wrapped token")?;
+        let auth = unwrapped.auth.ok_or_else(|| {
+            let why = "what was unwrapped is no token; is it a wrapped secret id?";
+            Trouble::Setting(why.to_owned())
+        })?;
+        return session(auth.get(), revokes_ours);
+    }
+    Ok(Session {
+        token: Arc::new(given.token),
+        // Others may use it, too, so that it is revoked only where that is asked for.
+        revoked: wants_revoked == Some(true),
+    })
+}
+
+/// A token that came from outside.
+struct Given {
+    token: Secret,
+    /// Whether it says by itself that it is wrapped.
+    wrapped: bool,
+}
+
+/// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
+/// file that the official clients keep in the user's home.
+fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
+    let said = reader.0.path("token-file");
+    if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
+        let file = credential::open(&path)?;
+        let token = token_in(&credential::trimmed(&file))?;
+        if reader.0.said("token-once").is_some() {
+            used_once(reader, "the token's file with --token-once")?;
+            remove(&file, &path)?;
+        }
+        return Ok(Some(token));
+    }
+    // Asked for, it must not be passed over: the token would live on where it is.
+    let once = || match reader.0.said("token-once") {
+        None => Ok(()),
+        Some(_) => {
+            let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
+            Err(Trouble::Setting(why.to_owned()))
+        }
+    };
+    if let Some(token) = reader.secret("TOKEN")
+        && !LOGIN.contains(&token.expose())
+    {
+        once()?;
+        return token_in(token).map(Some);
+    }
+    let named = reader.setting("auth", "AUTH_METHOD");
+    if named.is_none() && method(reader).is_some() {
+        return Ok(None);
+    }
+    let home = reader.0.home.as_ref().map(|home| home.join(".vault-token"));
+    match home {
+        Some(file) if files::exists(&file) => {
+            once()?;
+            token_in(&credential::read(&file.into())?).map(Some)
+        }
+        _ => Err(no_token()),
+    }
+}
+
+/// What is spent by using it is no credential for a process that has to come again.
+fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
+    match reader.0.again {
+        true => Err(Trouble::Setting(format!(
+            "{what} can be used once; --watch needs credentials that can be read again"
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn no_token() -> Trouble {
+    let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
+    Trouble::Setting(format!("there is nothing to log in with: {how}"))
+}
+
+/// The token in a text: the text itself, or a member of what the official clients print.
+fn token_in(text: &Secret) -> Result<Given, Trouble> {
+    #[derive(Deserialize)]
+    struct Printed<'a> {
+        #[serde(borrow)]
+        token: Option<&'a str>,
+        #[serde(borrow)]
+        wrap_info: Option<Inner<'a>>,
+        #[serde(borrow)]
+        auth: Option<Inner<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, alias = "client_token")]
+        token: Option<&'a str>,
+    }
+    let bytes = text.expose();
+    if !bytes.starts_with(b"{") {
+        return Ok(Given {
+            token: Secret::new(bytes.to_vec()),
+            wrapped: false,
+        });
+    }
+    let printed: Option<Printed<'_>> = serde_json::from_slice(bytes).ok();
+    let found = printed.and_then(|printed| {
+        let plain = printed.auth.and_then(|auth| auth.token);
+        // Alone it is what an agent writes of a token that it has wrapped.
+        let wrapped = printed.wrap_info.and_then(|info| info.token);
+        let wrapped = wrapped.or(printed.token);
+        plain
+            .map(|token| (token, false))
+            .or_else(|| wrapped.map(|token| (token, true)))
+    });
+    let (token, wrapped) = found
+        .ok_or_else(|| Trouble::Setting("the token's file is JSON without a token".to_owned()))?;
+    Ok(Given {
+        token: response::secret(token),
+        wrapped,
+    })
+}
+
+/// The method to log in by: the one that is named, or the one that there is something for.
+fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
+    if let Some(named) = reader.setting("auth", "AUTH_METHOD") {
+        return Some(named);
+    }
+    let has = |name| reader.variable(name).is_some();
+    if reader.secret("ROLE_ID").is_some() || has("ROLE_ID_FILE") {
+        Some("approle")
+    } else if has("USERNAME") {
+        Some("userpass")
+    } else if reader.secret("JWT").is_some() || has("JWT_FILE") {
+        Some("jwt")
+    } else if reader.setting("role", "ROLE").is_some() {
+        Some("kubernetes")
+    } else if has("CLIENT_CERT") && reader.secret("TOKEN").is_none() {
+        Some("cert")
+    } else {
+        None
+    }
+}
+
+/// A credential in a variable, or in the file that another names.
+fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
+    let file = reader.path(&format!("{name}_FILE"));
+    credential::value_or_file(reader.secret(name), file.as_ref())
+}
+
+/// Removes the file itself that was read, as it was to be read once.
+fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
+    file.remove(path).map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
+            _ => Os::from(error).to_string(),
+        };
+        Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
+    })
+}
+
+/// A way to log in: where to, and with what.
+struct Login<'r> {
+    method: &'r str,
+    mount: &'r str,
+    path: String,
+    body: Value,
+}
+
+fn log_in(
+    reader: &Reader<'_>,
+    server: &Server,
+    revoked: bool,
+    wrapped: bool,
+) -> Result<Session, Trouble> {
+    let mut login = prepared(reader)?;
+    if wrapped {
+        used_once(reader, "a wrapped secret id")?;
+        unwrap_secret_id(server, &mut login)?;
+    }
+    let mut answer = ask(server, &login)?;
+    // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
+    if answer.status >= 400
+        && matches!(refusal(&answer), Refusal::Credentials(_))
+        && !wrapped
+        && !reader.0.again
+        && unwrap_secret_id(server, &mut login).is_ok()
+    {
+        answer = ask(server, &login)?;
+    }
+    let refused = |why| Trouble::NotAdmitted {
+        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
+        why,
+    };
+    if answer.status >= 400 {
+        return Err(match refusal(&answer) {
+            Refusal::Credentials(why) => refused(why),
+            Refusal::BadToken | Refusal::Policy => refused(
+                "the server says no; check the auth mount (VAULT_PATH), the role and the account",
+            ),
+            Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
+            Refusal::NoNamespace => response::trouble(&answer, &login.path),
+            _ if !answer.is_json() => response::trouble(&answer, &login.path),
+            Refusal::LostRace | Refusal::NeedsVersion | Refusal::Other => {
+                refused("the server refuses it")
+            }
+        });
+    }
+    let opened = response::open(&answer, &format!("auth/{}/login", ShownPath(login.mount)))?;
+    let auth = opened
+        .auth
+        .ok_or_else(|| refused("the answer has no token in it"))?;
+    session(auth.get(), revoked)
+}
+
+/// The login that the settings describe, its credentials read.
+fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
+    let method = method(reader).ok_or_else(no_token)?;
+    let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
+    let mount = mount.strip_prefix("auth/").unwrap_or(mount);
+    let mut path = format!("v1/auth/{}/login", encoded(mount));
+    let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
+    let role = reader.path_setting("role", "ROLE")?;
+    let body = match method {
+        "approle" => {
+            let role_id = given(reader, "ROLE_ID")?;
+            let role_id = role_id.ok_or_else(|| needs("VAULT_ROLE_ID or VAULT_ROLE_ID_FILE"))?;
+            let secret_id = given(reader, "SECRET_ID")?;
+            json!({"role_id": as_text(&role_id)?, "secret_id": secret_id.as_ref().map(as_text).transpose()?})
+        }
+        "kubernetes" | "jwt" => {
+            let jwt = match given(reader, "JWT")? {
+                Some(jwt) => jwt,
+                None => {
+                    let named = remote::path(reader.0, ACCOUNT);
+                    credential::read(&named.unwrap_or_else(|| SERVICE_ACCOUNT.into()))?
+                }
+            };
+            json!({"role": role, "jwt": as_text(&jwt)?})
+        }
+        "userpass" => {
+            let user = reader.variable("USERNAME");
+            let user = user.ok_or_else(|| needs("VAULT_USERNAME"))?;
+            path = format!("{path}/{}", encoded(clean("VAULT_USERNAME", user)?));
+            let password = given(reader, "PASSWORD")?
+                .ok_or_else(|| needs("VAULT_PASSWORD or VAULT_PASSWORD_FILE"))?;
+            json!({"password": as_text(&password)?})
+        }
+        "cert" => json!({"name": role}),
+        _ => {
+            let known = "token, approle, kubernetes, jwt, userpass or cert";
+            return Err(Trouble::Setting(format!("the auth method must be {known}")));
+        }
+    };
+    Ok(Login {
+        method,
+        mount,
+        path,
+        body,
+    })
+}
+
+fn as_text(secret: &Secret) -> Result<&str, Trouble> {
+    str::from_utf8(secret.expose())
+        .map_err(|_| Trouble::Setting("what is given to log in with is not UTF-8".to_owned()))
+}
+
+fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, Trouble> {
+    let mut body = login.body.clone();
+    if let Value::Object(members) = &mut body {
+        members.retain(|_, value| !value.is_null());
+    }
+    let body = Secret::new(serde_json::to_vec(&body).unwrap_or_default());
+    server.ask(Request {
+        body: Some((http::JSON, body)),
+        ..Request::new(Method::POST, login.path.clone())
+    })
+}
+
+/// Puts what a login's secret id is the wrapping of in its place.
+fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), Trouble> {
+    #[derive(Deserialize)]
+    struct Unwrapped<'a> {
+        #[serde(borrow)]
+        secret_id: &'a str,
+    }
+    let none = || Trouble::Setting("there is no wrapped secret id to unwrap".to_owned());
+    let wrapping = login.body["secret_id"].as_str().ok_or_else(none)?;
+    let answer = unwrap(server, response::secret(wrapping))?;
+    let opened = response::open(&answer, "the wrapped secret id")?;
+    let data = opened.data.ok_or_else(none)?;
+    let unwrapped: Unwrapped<'_> = serde_json::from_str(data.get()).map_err(|_| none())?;
+    login.body["secret_id"] = unwrapped.secret_id.into();
+    Ok(())
+}
+
+/// What a wrapping token stands for. That can be done once only.
+fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
+    let path = "v1/sys/wrapping/unwrap".to_owned();
+    let answer = server.ask(Request {
+        // In the header alone: in the body as well it would be used up by the question.
+        headers: vec![header(&Arc::new(token))],
+        once: true,
+        ..Request::new(Method::POST, path)
+    })?;
+    if answer.status < 400 {
+        return Ok(answer);
+    }
+    let why = match refusal(&answer) {
+        Refusal::Credentials(why) => why,
+        _ => "the server refuses to unwrap it",
+    };
+    let method = "unwrapping".to_owned();
+    Err(Trouble::NotAdmitted { method, why })
+}
+
+/// The session that a login's answer gives.
+fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        client_token: &'a str,
+        #[serde(borrow, default)]
+        token_type: &'a str,
+    }
+    let unusable = |_| Trouble::Unusable {
+        what: "the login".to_owned(),
+        why: "the answer has no token in it".to_owned(),
+    };
+    let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
+    Ok(Session {
+        token: Arc::new(response::secret(auth.client_token)),
+        // Batch tokens are kept by nobody, so that nobody can revoke one.
+        revoked: revoked && auth.token_type != "batch",
+    })
+}
+
+impl Session {
+    /// Leaves the token to the workload: it is not revoked, unless that is asked for.
+    pub fn hand_over(&mut self, reader: &Reader<'_>) {
+        self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
+    }
+
+    /// Ends the token, if it was got for this launch. A failure is no reason not to launch.
+    pub fn end(&self, server: &Server) {
+        if !self.revoked {
+            return;
+        }
+        let began = Instant::now();
+        let path = "v1/auth/token/revoke-self".to_owned();
+        let request = Request {
+            headers: vec![header(&self.token)],
+            ..Request::new(Method::POST, path)
+        };
+        let deadline = server.client().deadline().min(began + REVOKING);
+        match server.ask_until(request, deadline) {
+            Ok(answer) if answer.status < 400 => {
+                let took = began.elapsed();
+                log::debug!(Revoked, elapsed = took; "token revoked in {}", duration::shown(took));
+            }
+            Ok(answer) => {
+                let status = answer.status;
+                log::warning!(
+                    NotRevoked;
+                    "the token is not revoked, and lives on until it expires: status {status}"
+                );
+            }
+            Err(trouble) => {
+                log::warning!(
+                    NotRevoked, kind = trouble.kind();
+                    "the token is not revoked, and lives on until it expires: {trouble}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the server's answers say. Its own words are matched, never passed on: they may quote what
+//! was sent.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::error::Trouble;
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
+use crate::sys::http::{Answer, Verdict};
+
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<String>,
+}
+
+/// The server's messages in one text.
+fn messages(body: &[u8]) -> String {
+    let parsed: Result<Errors, _> = serde_json::from_slice(body);
+    parsed
+        .map(|parsed| parsed.errors.join(" "))
+        .unwrap_or_default()
+}
+
+/// What an answer means. Beside what passes everywhere: a state that has not arrived yet (412), a
+/// standby (473), and some messages.
+pub fn verdict(answer: &Answer) -> Verdict {
+    const KNOWN: [(&str, bool, &str); 7] = [
+        ("is sealed", false, "it is sealed; unseal it"),
+        ("quota exceeded", false, "a rate limit quota is exceeded"),
+        (
+            "Upgrading from non-versioned",
+            true,
+            "the mount is being upgraded",
+        ),
+        (
+            "Waiting for the primary",
+            true,
+            "the mount is being upgraded",
+        ),
+        (
+            "not active but active cluster node not found",
+            false,
+            "the cluster has no leader",
+        ),
+        (
+            "could not load backend configuration",
+            false,
+            "the auth mount is not configured",
+        ),
+        ("missing role_id", false, "the role id is missing"),
+    ];
+    if answer.status < 400 {
+        return Verdict::Counts;
+    }
+    let messages = messages(answer.body.expose());
+    let known = KNOWN.iter().find(|(text, ..)| messages.contains(text));
+    let why = known.map(|(.., why)| *why);
+    let is_undone = matches!(answer.status, 412 | 473);
+    if is_undone || known.is_some_and(|(_, passing, _)| *passing) {
+        return Verdict::Passing { why, undone: true };
+    }
+    match Verdict::of_status(answer) {
+        Verdict::Passing { undone, .. } => Verdict::Passing { why, undone },
+        Verdict::Counts => Verdict::Counts,
+    }
+}
+
+#[derive(Deserialize)]
+struct Leader {
+    #[serde(default)]
+    ha_enabled: bool,
+    #[serde(default)]
+    leader_address: String,
+}
+
+/// The address of the cluster's leader, empty while it has none; `None` where there is no cluster.
+pub fn leader(body: &[u8]) -> Option<String> {
+    let leader: Leader = serde_json::from_slice(body).ok()?;
+    leader.ha_enabled.then_some(leader.leader_address)
+}
+
+/// What is in an answer beside its messages.
+#[derive(Deserialize)]
+pub struct Envelope<'a> {
+    /// What was read.
+    #[serde(borrow, default)]
+    pub data: Option<&'a RawValue>,
+    /// What a login gave.
+    #[serde(borrow, default)]
+    pub auth: Option<&'a RawValue>,
+}
+
+const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault server?";
+
+/// The parts of an answer.
+///
+/// # Errors
+/// [`Trouble::Unusable`] for what is not the server's JSON.
+pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, Trouble> {
+    let unusable = |why: &str| Trouble::Unusable {
+        what: ShownPath(what).to_string(),
+        why: why.to_owned(),
+    };
+    if !answer.is_json() {
+        return Err(unusable(&format!("the answer is {NOT_JSON}")));
+    }
+    serde_json::from_slice(answer.body.expose())
+        .map_err(|_| unusable("the answer is broken JSON, or not the server's"))
+}
+
+/// What kind of refusal an answer is.
+pub enum Refusal {
+    /// The token is none, or no longer one.
+    BadToken,
+    /// A policy says no.
+    Policy,
+    /// Nothing is mounted there.
+    NoMount,
+    /// There is no such namespace.
+    NoNamespace,
+    /// Somebody else wrote in between.
+    LostRace,
+    /// The document is only written with the version that it replaces.
+    NeedsVersion,
+    /// The credentials are wrong; why.
+    Credentials(&'static str),
+    /// Anything else.
+    Other,
+}
+
+/// What kind of refusal an answer of 400 and up is.
+pub fn refusal(answer: &Answer) -> Refusal {
+    const CREDENTIALS: [(&str, &str); 14] = [
+        (
+            "invalid role or secret ID",
+            "the role id or the secret id is wrong or used up",
+        ),
+        (
+            "missing secret_id",
+            "a secret id is needed; give VAULT_SECRET_ID or VAULT_SECRET_ID_FILE",
+        ),
+        (
+            "invalid username or password",
+            "the user or the password is wrong",
+        ),
+        ("token is expired", "the JWT has expired"),
+        ("audience", "the JWT is for another audience"),
+        (
+            "signature",
+            "the JWT is signed by a key that the server does not know",
+        ),
+        ("error validating token", "the JWT is not valid"),
+        ("could not be found", "the server has no such role"),
+        ("invalid role name", "the server has no such role"),
+        (
+            "missing role",
+            "a role is needed; give --role or VAULT_ROLE",
+        ),
+        (
+            "service account name not authorized",
+            "the role is not for this service account",
+        ),
+        (
+            "namespace not authorized",
+            "the role is not for this service account's namespace",
+        ),
+        (
+            "client certificate",
+            "the server knows no such client certificate; give VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
+        ),
+        (
+            "wrapping token is not valid",
+            "the wrapping token has expired, or somebody has unwrapped it already: find out who",
+        ),
+    ];
+    let messages = messages(answer.body.expose());
+    if answer.status == 403 {
+        // A policy's no comes as a list of errors, that to a bad token by itself.
+        return match messages.trim() {
+            "permission denied" => Refusal::BadToken,
+            _ => match CREDENTIALS.iter().find(|(text, _)| messages.contains(text)) {
+                Some((_, why)) => Refusal::Credentials(why),
+                None => Refusal::Policy,
+            },
+        };
+    }
+    if messages.contains("no handler for route") {
+        Refusal::NoMount
+    } else if messages.contains("namespace not found") {
+        Refusal::NoNamespace
+    } else if messages.contains("check-and-set parameter did not match") {
+        Refusal::LostRace
+    } else if messages.contains("check-and-set parameter required") {
+        Refusal::NeedsVersion
+    } else {
+        let known = CREDENTIALS.iter().find(|(text, _)| messages.contains(text));
+        known.map_or(Refusal::Other, |(_, why)| Refusal::Credentials(why))
+    }
+}
+
+/// The trouble that an answer to a request for `path` is, where it is none that the caller knows.
+pub fn trouble(answer: &Answer, path: &str) -> Trouble {
+    match refusal(answer) {
+        Refusal::BadToken => Trouble::NotAdmitted {
+            method: "token".to_owned(),
+            why: "it is none that the server knows: wrong, expired, revoked or used up",
+        },
+        Refusal::Policy => Trouble::Forbidden(path.to_owned()),
+        Refusal::NoMount => Trouble::NoMount(path.to_owned()),
+        Refusal::NoNamespace => {
+            Trouble::Setting("the server has no such namespace; check VAULT_NAMESPACE".to_owned())
+        }
+        Refusal::LostRace => Trouble::Contended,
+        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
+            what: ShownPath(path).to_string(),
+            why: match answer.is_json() {
+                true => format!("the server refuses with status {}", answer.status),
+                false => format!("status {}, {NOT_JSON}", answer.status),
+            },
+        },
+    }
+}
+
+/// A string inside of JSON, as a secret.
+pub fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}

@@ -1,0 +1,184 @@
+//! Files by their path: reading whole ones, and keys.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::statfs::{self, FsType};
+use nix::sys::statvfs::{FsFlags, fstatvfs};
+
+use crate::model::secret::Secret;
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// What the system says; `EFBIG` for a larger file.
+pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    read_all(File::open(path)?, limit)
+}
+
+/// Reads standard input to its end, at most `limit` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_stdin(limit: usize) -> io::Result<Vec<u8>> {
+    read_all(File::from(io::stdin().as_fd().try_clone_to_owned()?), limit)
+}
+
+pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(Errno::EFBIG.into());
+    }
+    // One byte more than the file has, so that its end is seen without growing the buffer.
+    let mut bytes = Vec::with_capacity(size + 1);
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        Err(Errno::EFBIG.into())
+    } else {
+        Ok(bytes)
+    }
+}
+
+/// Whether what is read from there is gone then.
+pub fn is_pipe(path: &Path) -> bool {
+    let kind = fs::metadata(path).map(|found| found.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo())
+}
+
+/// The paths of what is in a folder, sorted.
+///
+/// # Errors
+/// What the system says.
+pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()?;
+    found.sort();
+    Ok(found)
+}
+
+/// Removes a file.
+///
+/// # Errors
+/// What the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
+/// Whether there is something at `path`.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether there is something at `path` that is no regular file.
+pub fn is_special(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| !found.is_file())
+}
+
+/// Whether there is a folder at `path`, or a link to one.
+pub fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether `path` lies inside `folder`, links resolved; neither has to exist yet.
+pub fn is_within(path: &Path, folder: &Path) -> bool {
+    resolved(path).starts_with(resolved(folder))
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(whole), _, _) => whole,
+        (Err(_), Some(parent), Some(name)) if parent != path => {
+            let parent = if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            };
+            resolved(parent).join(name)
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// Leaves the working directory for the root, so that nobody is kept from removing or unmounting
+/// it.
+pub fn leave_folder() {
+    let _ = std::env::set_current_dir("/");
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// What the system says.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// A file that holds a key or another credential.
+pub struct KeyFile {
+    /// Its contents.
+    pub contents: Secret,
+    /// Its mode, where it lets others read or write the file although it could forbid that: on
+    /// tmpfs and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
+    pub exposed: Option<u32>,
+    /// Its mode, where it lets others write the file.
+    pub open: Option<u32>,
+    file: File,
+}
+
+/// Reads a file that holds a key, at most `limit` bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
+    let file = File::open(path)?;
+    let found = file.metadata()?;
+    let mode = found.mode() & 0o777;
+    let is_fixed = fstatvfs(&file)?.flags().contains(FsFlags::ST_RDONLY);
+    let kind = statfs::fstatfs(&file)?.filesystem_type();
+    let is_settled = is_fixed || [statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind);
+    let open = mode & 0o022 != 0 && found.is_file() && !is_fixed;
+    let exposed = open || mode & 0o077 != 0 && !is_settled;
+    Ok(KeyFile {
+        contents: Secret::new(read_all(file.try_clone()?, limit)?),
+        exposed: exposed.then_some(mode),
+        open: open.then_some(mode),
+        file,
+    })
+}
+
+impl KeyFile {
+    /// Removes the file that was read at this path, and no link to it. What was read from a pipe
+    /// is gone already.
+    ///
+    /// # Errors
+    /// What the system says; `EMLINK` where the file has another name, `ESTALE` where another file
+    /// is there by now.
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        let found = self.file.metadata()?;
+        if !found.is_file() {
+            return Ok(());
+        }
+        let itself = path.canonicalize()?;
+        let there = itself.symlink_metadata()?;
+        if (there.dev(), there.ino()) != (found.dev(), found.ino()) {
+            return Err(Errno::ESTALE.into());
+        }
+        if found.nlink() > 1 {
+            return Err(Errno::EMLINK.into());
+        }
+        remove(&itself)
+    }
+}
+
+/// From the kernel's `linux/magic.h`.
+pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+
+/// Whether an error says that nothing is there, a name too long to be there included.
+pub fn is_absent(error: &io::Error) -> bool {
+    [libc::ENOENT, libc::ENAMETOOLONG].contains(&error.raw_os_error().unwrap_or(0))
+}

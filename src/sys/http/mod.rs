@@ -1,0 +1,256 @@
+//! The only HTTP client: rounds of requests to servers, each of which may be a cluster.
+//!
+//! Whoever asks gives all requests of a round at once and gets all answers back; how they share
+//! connections, are tried again and end by the deadline is decided here, what an answer means by
+//! whoever asks. The runtime lives in the calling thread. A resolver that hangs keeps a thread of
+//! its own, which nobody waits for.
+
+mod address;
+mod failure;
+mod first_connection;
+mod message;
+mod names;
+mod retry;
+pub mod tls;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+pub use self::address::Address;
+use self::first_connection::{Gate, Opening};
+pub use self::message::{Answer, FORM, Header, JSON, MERGE_PATCH, Request, Verdict};
+use self::retry::Exchange;
+use super::terminal;
+use crate::model::error::Trouble;
+use crate::model::log;
+use crate::model::secret::Secret;
+pub use reqwest::Method;
+
+/// How long a round may be silent before a person at a terminal is told what it waits for.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// A connection that is not there by then is tried again.
+const CONNECTING: Duration = Duration::from_secs(5);
+
+/// What is never asked through a proxy: this machine, and what a cloud has beside each of its
+/// machines, which no proxy can reach and which gives credentials to whoever asks.
+const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32,\
+    metadata.google.internal,metadata.google.internal.";
+
+/// How to reach a server.
+pub struct Settings {
+    /// Where it is.
+    pub address: Address,
+    /// The longest that one try takes.
+    pub attempt: Duration,
+    /// How often at most; 0 for as often as there is time.
+    pub tries: u32,
+    /// What it is asked through.
+    pub proxy: Option<Proxy>,
+    /// How to be sure whom we talk to.
+    pub tls: tls::Settings,
+    /// What goes with each request.
+    pub headers: Vec<Header>,
+    /// What its answers mean.
+    pub verdict: fn(&Answer) -> Verdict,
+    /// What to do about its faults.
+    pub hints: Hints,
+    /// Where it says how its cluster is to be asked: a redirect may lead there.
+    pub leader: Option<Leader>,
+}
+
+/// A proxy.
+pub struct Proxy {
+    /// Its URL, which may have a password in it.
+    pub url: Secret,
+    /// The hosts that are not reached through it, as `NO_PROXY` lists them, beside those that
+    /// never are.
+    pub except: String,
+}
+
+/// The settings to give when a server can't be trusted, or does not trust us; empty where there
+/// are none.
+#[derive(Clone, Copy, Default)]
+pub struct Hints {
+    /// For an authority that is not trusted.
+    pub trust: &'static str,
+    /// For a certificate that has another name.
+    pub name: &'static str,
+    /// For a certificate of ours.
+    pub client: &'static str,
+}
+
+/// What a server says, to anybody, of its cluster.
+pub struct Leader {
+    /// Where it says that.
+    pub path: &'static str,
+    /// Finds in it the address of the one to be asked, empty while there is none; `None` where
+    /// there is no cluster.
+    pub read: fn(&[u8]) -> Option<String>,
+}
+
+/// What all servers have in common that are asked for one purpose: the deadline, and the thread
+/// that asks.
+pub struct Client {
+    /// Taken when dropped.
+    runtime: Option<Runtime>,
+    deadline: Instant,
+}
+
+/// A server that can be asked.
+pub struct Server {
+    exchange: Arc<Exchange>,
+    client: Arc<Client>,
+}
+
+impl Client {
+    /// Makes ready to ask; everything has to be over by the deadline.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(deadline: Instant) -> Result<Arc<Self>, Trouble> {
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(|error| Trouble::Unreadable(error.into()))?;
+        Ok(Arc::new(Client {
+            runtime: Some(runtime),
+            deadline,
+        }))
+    }
+
+    /// When everything has to be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Asks everything at the same time, and gives the answers in the same order. Requests are
+    /// tried again, with growing random pauses, while that can help and there is time.
+    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, Trouble>> {
+        self.round_until(requests, self.deadline)
+    }
+
+    fn round_until(
+        &self,
+        requests: Vec<(&Server, Request)>,
+        deadline: Instant,
+    ) -> Vec<Result<Answer, Trouble>> {
+        let Some(runtime) = &self.runtime else {
+            return Vec::new();
+        };
+        runtime.block_on(async {
+            let mut asked: Vec<(Arc<Exchange>, Option<_>)> = Vec::with_capacity(requests.len());
+            let mut running = JoinSet::new();
+            for (place, (server, request)) in requests.into_iter().enumerate() {
+                let exchange = Arc::clone(&server.exchange);
+                let is_first = !asked.iter().any(|(one, _)| Arc::ptr_eq(one, &exchange));
+                asked.push((Arc::clone(&exchange), None));
+                running.spawn(async move {
+                    if !is_first {
+                        exchange.gate.pass().await;
+                    }
+                    let answer = exchange.run(request, deadline).await;
+                    // If it never came to a connection, the others need not wait for one.
+                    exchange.gate.open();
+                    (place, answer)
+                });
+            }
+            let mut silent = terminal::is_watched();
+            while !running.is_empty() {
+                let next = match silent {
+                    true => timeout(SILENCE, running.join_next()).await,
+                    false => Ok(running.join_next().await),
+                };
+                match next {
+                    Ok(Some(Ok((place, answer)))) => asked[place].1 = Some(answer),
+                    Ok(_) => {}
+                    Err(_) => {
+                        silent = false;
+                        let waiting = asked.iter().find(|(_, answer)| answer.is_none());
+                        if let Some((exchange, _)) = waiting {
+                            log::info!(Waiting; "waiting for {}", exchange.waiting());
+                        }
+                    }
+                }
+            }
+            asked.into_iter().filter_map(|(_, answer)| answer).collect()
+        })
+    }
+}
+
+impl Server {
+    /// Makes ready to ask a server; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Settings that can't be used.
+    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, Trouble> {
+        let unfit = |what: &str| Trouble::Setting(what.to_owned());
+        let gate = Arc::new(Gate::default());
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECTING)
+            .connector_layer(Opening(Arc::clone(&gate)))
+            .user_agent(concat!("doorkey/", env!("CARGO_PKG_VERSION")));
+        if let Some(Proxy { url, except }) = &settings.proxy {
+            let url = std::str::from_utf8(url.expose()).ok();
+            let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
+            let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
+            let except = reqwest::NoProxy::from_string(&format!("{NEAR},{except}"));
+            builder = builder.proxy(proxy.no_proxy(except));
+        }
+        builder = settings.address.configure(builder);
+        let http = builder
+            .build()
+            .map_err(|_| unfit("the HTTP client can't be set up"))?;
+        Ok(Server {
+            exchange: Arc::new(Exchange::new(http, settings, gate)),
+            client: Arc::clone(client),
+        })
+    }
+
+    /// What it has in common with the other servers.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &Address {
+        self.exchange.address()
+    }
+
+    /// One request by itself.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn ask(&self, request: Request) -> Result<Answer, Trouble> {
+        self.ask_until(request, self.client.deadline)
+    }
+
+    /// The same with a deadline of its own.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+        let only = self.client.round_until(vec![(self, request)], deadline);
+        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        only.into_iter().next().unwrap_or_else(none)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Connections go with it, and their buffers; a thread that resolves a name stays.
+            runtime.shutdown_background();
+        }
+    }
+}

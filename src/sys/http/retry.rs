@@ -1,0 +1,237 @@
+//! One request, until it has an answer or there is no more time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::{Response, Url};
+use tokio::time::{sleep, timeout};
+
+use super::address::{Address, is_same};
+use super::failure::{Failure, failure};
+use super::first_connection::Gate;
+use super::{Answer, Method, Request, Settings, Verdict};
+use crate::model::error::Trouble;
+use crate::model::log;
+use crate::model::secret::Secret;
+use crate::sys::random;
+
+/// The first pause is at most this long; each further one at most twice as long as the last.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// In less time than this nothing is tried any more.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// More redirects than these lead nowhere.
+const MOST_REDIRECTS: usize = 5;
+
+/// Answers are not larger than this, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// All that a request needs.
+pub struct Exchange {
+    http: reqwest::Client,
+    settings: Settings,
+    /// What requests wait at for the first connection.
+    pub gate: Arc<Gate>,
+    /// What the last try that failed came to.
+    last: Mutex<String>,
+}
+
+impl Exchange {
+    pub fn new(http: reqwest::Client, settings: Settings, gate: Arc<Gate>) -> Self {
+        Exchange {
+            http,
+            settings,
+            gate,
+            last: Mutex::default(),
+        }
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.settings.address
+    }
+
+    /// What a person at the terminal is told that we wait for.
+    pub fn waiting(&self) -> String {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = self.settings.address.shown("");
+        match last.as_str() {
+            "" => address,
+            last => format!("{address} ({last})"),
+        }
+    }
+
+    /// Asks until there is an answer that counts.
+    ///
+    /// # Errors
+    /// [`Trouble::Unreached`] past the deadline, [`Trouble::Unusable`] at once.
+    pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+        let shown = self.settings.address.shown(&request.path);
+        let what = format!("{} {shown}", request.method);
+        let began = Instant::now();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let attempt = timeout(left.min(self.settings.attempt), self.attempt(&request));
+            let (last, undone, at_least) = match attempt.await {
+                Err(_) if self.gate.is_open() => ("no answer in time".to_owned(), false, None),
+                Err(_) => ("no connection in time".to_owned(), true, None),
+                Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
+                Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
+                Ok(Ok(answer)) => match (self.settings.verdict)(&answer) {
+                    Verdict::Counts => return Ok(answer),
+                    Verdict::Passing { why, undone } => {
+                        let status = answer.status;
+                        let why = match why {
+                            Some(why) => format!("status {status}: {why}"),
+                            None => format!("status {status}"),
+                        };
+                        (why, undone, answer.retry_after())
+                    }
+                },
+            };
+            log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
+            let left = deadline.saturating_duration_since(Instant::now());
+            let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
+            let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
+            if over || (request.once && !undone) {
+                let within = began.elapsed().as_millis();
+                return Err(Trouble::Unreached {
+                    what,
+                    tries,
+                    within,
+                    last,
+                });
+            }
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+            sleep(pause).await;
+        }
+    }
+
+    /// One try, redirects followed.
+    async fn attempt(&self, request: &Request) -> Result<Answer, Failure> {
+        let bad = |why: &str| Failure::Final(why.to_owned());
+        let mut url = self
+            .settings
+            .address
+            .url(&request.path)
+            .ok_or_else(|| bad("the address is no URL"))?;
+        for _ in 0..=MOST_REDIRECTS {
+            let mut response = self.send(request, url.clone()).await?;
+            let status = response.status().as_u16();
+            let keeps_method = matches!(status, 307 | 308);
+            if keeps_method || matches!(status, 301..=303) {
+                if !keeps_method && request.method != Method::GET {
+                    return Err(bad(
+                        "it is redirected, and a redirected write is not followed",
+                    ));
+                }
+                url = self.redirected(&url, &response).await?;
+                continue;
+            }
+            let headers = std::mem::take(response.headers_mut());
+            let body = self.read(&mut response).await?;
+            return Ok(Answer {
+                status,
+                headers,
+                body,
+            });
+        }
+        Err(bad("it is redirected in a circle"))
+    }
+
+    async fn send(&self, request: &Request, url: Url) -> Result<Response, Failure> {
+        let mut builder = self.http.request(request.method.clone(), url);
+        for (name, value) in self.settings.headers.iter().chain(&request.headers) {
+            let mut value = HeaderValue::from_bytes(value.expose())
+                .map_err(|_| Failure::Final(format!("the value for {name} fits no header")))?;
+            // Neither shown nor kept in a connection's table of headers.
+            value.set_sensitive(true);
+            builder = builder.header(*name, value);
+        }
+        if let Some((kind, body)) = &request.body {
+            builder = builder
+                .header(CONTENT_TYPE, *kind)
+                .body(body.expose().to_vec());
+        }
+        builder.send().await.map_err(|error| self.failure(&error))
+    }
+
+    /// Where a redirect leads, if we may follow: what we send is for this server alone.
+    async fn redirected(&self, from: &Url, response: &Response) -> Result<Url, Failure> {
+        let location = response.headers().get(LOCATION);
+        let next = location
+            .and_then(|location| location.to_str().ok())
+            .and_then(|location| from.join(location).ok())
+            .ok_or_else(|| Failure::Final("it is redirected to nowhere".to_owned()))?;
+        let to = next.origin().ascii_serialization();
+        let weaker = from.scheme() == "https" && next.scheme() != "https";
+        let may = is_same(from, &next)
+            || match self.leader().await {
+                _ if weaker => false,
+                Some(leader) if leader == to => true,
+                // A cluster that is about to have another leader.
+                Some(_) => {
+                    return Err(Failure::Passing {
+                        why: format!("redirected to {to}, which does not lead the cluster"),
+                        unsent: true,
+                    });
+                }
+                None => false,
+            };
+        if may {
+            log::debug!("redirected to {to}");
+            return Ok(next);
+        }
+        Err(Failure::Final(format!(
+            "it is redirected to {to}, which is not the server's own address; not followed"
+        )))
+    }
+
+    /// Where the server itself says that its cluster is to be asked; empty while there is nobody
+    /// to ask. This question carries nothing of ours.
+    async fn leader(&self) -> Option<String> {
+        let leader = self.settings.leader.as_ref()?;
+        let asked = self.settings.address.url(leader.path)?;
+        let mut response = self.http.get(asked).send().await.ok()?;
+        let body = self.read(&mut response).await.ok()?;
+        let leader = (leader.read)(body.expose())?;
+        let url = Url::parse(&leader).ok();
+        Some(url.map_or_else(String::new, |url| url.origin().ascii_serialization()))
+    }
+
+    /// The whole body, as long as it is not too large.
+    async fn read(&self, response: &mut Response) -> Result<Secret, Failure> {
+        let too_large = || Failure::Final("the answer is larger than 8 MB".to_owned());
+        let announced = response.content_length().unwrap_or(0);
+        let announced = usize::try_from(announced).map_err(|_| too_large())?;
+        if announced > LARGEST {
+            return Err(too_large());
+        }
+        let mut body = Vec::with_capacity(announced.max(1024));
+        let failed = |error| self.failure(&error);
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Secret::new(body))
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        failure(error, &self.settings)
+    }
+}
+
+/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
+/// fleet does not come back all at once.
+fn pause(tries: u32) -> Duration {
+    let most = PAUSE
+        .saturating_mul(1 << tries.saturating_sub(1).min(16))
+        .min(LONGEST_PAUSE);
+    random::up_to(most)
+}

@@ -1,0 +1,34 @@
+//! The system: the only `unsafe`, the only system calls.
+
+pub mod atomic_dir;
+pub mod descendants;
+pub mod draft;
+pub mod duration;
+pub mod environ;
+pub mod exec;
+pub mod fd;
+pub mod files;
+pub mod http;
+pub mod job;
+pub mod leftovers;
+pub mod memfd;
+pub mod memory;
+pub mod message_pipe;
+pub mod nonblocking;
+pub mod outer_terminal;
+pub mod page_release;
+pub mod poll;
+pub mod proc;
+pub mod process;
+pub mod process_attributes;
+pub mod processors;
+pub mod pty;
+pub mod random;
+pub mod rooted_dir;
+pub mod self_exe;
+pub mod signals;
+pub mod startup;
+pub mod stdio;
+pub mod streams;
+pub mod terminal;
+pub mod trust;

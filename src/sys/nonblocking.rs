@@ -1,0 +1,265 @@
+//! Bytes that are passed on by a process which must never be kept waiting.
+
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+
+use super::message_pipe;
+use crate::model::error::Os;
+
+/// What a pipe is asked to hold, in bytes: each time that one of two processes has to wait for the
+/// other costs more than its bytes.
+const PIPE_BYTES: libc::c_int = 1024 * 1024;
+
+/// How many pieces are written at once.
+const PIECES: usize = 64;
+
+/// How often reading is tried that has failed for a reason which passes.
+const TRIES: usize = 100;
+
+/// A new pipe: the end to read from, which makes nobody wait, and the one to write to.
+///
+/// # Errors
+/// What the system says.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reads, writes) = message_pipe::ends()?;
+    make_nobody_wait(reads.as_raw_fd())?;
+    enlarge(reads.as_raw_fd());
+    Ok((reads, writes))
+}
+
+/// Has a pipe hold more. Where a user has many of them, and of what is none, it stays as it is.
+fn enlarge(pipe: RawFd) {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        if (0..PIPE_BYTES).contains(&libc::fcntl(pipe, libc::F_GETPIPE_SZ)) {
+            libc::fcntl(pipe, libc::F_SETPIPE_SZ, PIPE_BYTES);
+        }
+    }
+}
+
+/// Has nobody wait for a descriptor that is ours alone.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        let flags = Errno::result(libc::fcntl(descriptor, libc::F_GETFL))?;
+        let done = libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK);
+        Errno::result(done)?;
+    }
+    Ok(())
+}
+
+/// One of the standard descriptors.
+pub(super) fn standard(descriptor: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: they stay open as long as this process is there.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
+
+/// What reading has come to.
+pub enum Received {
+    /// So many bytes.
+    Some(usize),
+    /// Nothing is there now.
+    Nothing,
+    /// Nothing will come.
+    End,
+    /// Nothing can be had, by this error.
+    Failed(Os),
+}
+
+/// Writes as much as there is room for, to a descriptor that makes nobody wait.
+pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
+    result(write(to, &[IoSlice::new(bytes)]))
+}
+
+/// Reads what is there, from a descriptor that makes nobody wait.
+pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
+    for _ in 0..TRIES {
+        // SAFETY: a slice's own pointer and length.
+        let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
+        return match usize::try_from(count) {
+            Ok(0) => Received::End,
+            Ok(count) => Received::Some(count),
+            Err(_) => match Errno::last() {
+                Errno::EAGAIN => Received::Nothing,
+                // It says nothing of what is there: taken for nothing, the last of it would be lost.
+                _ if is_passing() => continue,
+                // A pseudo-terminal that nobody has any more.
+                Errno::EIO if kind(from) == libc::S_IFCHR => Received::End,
+                errno => Received::Failed(Os(errno as i32)),
+            },
+        };
+    }
+    Received::Nothing
+}
+
+/// Whether the last call can go well later: any other error is the end.
+fn is_passing() -> bool {
+    [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&Errno::last())
+}
+
+/// What writing has come to.
+pub enum Sent {
+    /// So many bytes.
+    Some(usize),
+    /// There is no room now.
+    Full,
+    /// Nobody will read it.
+    Closed,
+    /// So many bytes are lost by this error, and the next may not be.
+    Lost(usize, Os),
+    /// Nothing can be written, by this error.
+    Failed(Os),
+}
+
+/// A descriptor to write to.
+pub struct Outlet {
+    descriptor: RawFd,
+    way: Way,
+}
+
+/// How not to wait for it. A flag of the descriptor would change it for everybody who has it.
+enum Way {
+    /// It was opened anew, or is ours.
+    Own(OwnedFd),
+    /// The call says so.
+    Call,
+    /// A file takes everything.
+    Whole,
+    /// So much at a time that it has room for whenever it is ready.
+    Little,
+}
+
+impl Outlet {
+    /// One of the standard descriptors.
+    pub fn standard(descriptor: RawFd) -> Self {
+        let way = match kind(descriptor) {
+            libc::S_IFSOCK => Way::Call,
+            libc::S_IFREG => Way::Whole,
+            // What another user has made can't be opened, nor one that nobody reads any more.
+            _ => match open_anew(descriptor, libc::O_WRONLY) {
+                Some(own) => {
+                    enlarge(own.as_raw_fd());
+                    Way::Own(own)
+                }
+                None => Way::Little,
+            },
+        };
+        Outlet { descriptor, way }
+    }
+
+    /// A descriptor that makes nobody wait, and is ours.
+    pub fn own(own: OwnedFd) -> Self {
+        Outlet {
+            descriptor: own.as_raw_fd(),
+            way: Way::Own(own),
+        }
+    }
+
+    /// The descriptor to wait at.
+    pub fn descriptor(&self) -> RawFd {
+        match &self.way {
+            Way::Own(own) => own.as_raw_fd(),
+            _ => self.descriptor,
+        }
+    }
+
+    /// What is open for it, beside the standard descriptors.
+    pub fn opened(&self) -> Option<RawFd> {
+        match &self.way {
+            Way::Own(own) => Some(own.as_raw_fd()),
+            _ => None,
+        }
+    }
+
+    /// Writes as much of these as there is room for.
+    pub fn send<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Sent {
+        let mut all = [IoSlice::new(&[]); PIECES];
+        let mut count = 0;
+        for (place, piece) in all.iter_mut().zip(pieces) {
+            *place = IoSlice::new(piece);
+            count += 1;
+        }
+        let written = match &self.way {
+            Way::Own(own) => write(own.as_raw_fd(), &all[..count]),
+            Way::Whole => write(self.descriptor, &all[..count]),
+            Way::Call => send(self.descriptor, &all[..count]),
+            Way::Little => write_little(self.descriptor, &all[..count]),
+        };
+        match result(written) {
+            // As if the workload had written there itself.
+            Sent::Failed(why @ Os(libc::ENOSPC | libc::EDQUOT)) => {
+                Sent::Lost(all[..count].iter().map(|piece| piece.len()).sum(), why)
+            }
+            // A terminal that is gone.
+            Sent::Failed(Os(libc::EIO)) if kind(self.descriptor()) == libc::S_IFCHR => Sent::Closed,
+            sent => sent,
+        }
+    }
+}
+
+fn result(written: isize) -> Sent {
+    match usize::try_from(written) {
+        Ok(written) => Sent::Some(written),
+        Err(_) if is_passing() => Sent::Full,
+        Err(_) => match Errno::last() {
+            Errno::EPIPE | Errno::ECONNRESET => Sent::Closed,
+            errno => Sent::Failed(Os(errno as i32)),
+        },
+    }
+}
+
+fn write(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
+    // SAFETY: an `IoSlice` is an iovec, and there are as many as is said.
+    unsafe { libc::writev(to, pieces.as_ptr().cast(), pieces.len() as libc::c_int) }
+}
+
+fn send(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
+    // SAFETY: the struct is plain data for which zeros are valid; the pieces are iovecs, only read,
+    // and there are as many as is said.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = pieces.as_ptr().cast_mut().cast();
+        message.msg_iovlen = pieces.len() as _;
+        libc::sendmsg(to, &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
+    }
+}
+
+fn write_little(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
+    let first = pieces.iter().find(|piece| !piece.is_empty());
+    let first = first.map_or(&[][..], |piece| &piece[..piece.len().min(libc::PIPE_BUF)]);
+    let mut ready = libc::pollfd {
+        fd: to,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, and a slice's own pointer and length.
+    unsafe {
+        if libc::poll(&mut ready, 1, 0) != 1 {
+            *libc::__errno_location() = libc::EAGAIN;
+            return -1;
+        }
+        libc::write(to, first.as_ptr().cast(), first.len())
+    }
+}
+
+/// The kind of file that a descriptor is; 0 where that can't be told.
+fn kind(descriptor: RawFd) -> libc::mode_t {
+    super::streams::status(descriptor).map_or(0, |status| status.st_mode & libc::S_IFMT)
+}
+
+/// Opens what a descriptor has open once more, for this way of access and so that nobody has to
+/// wait for it.
+pub fn open_anew(descriptor: RawFd, access: libc::c_int) -> Option<OwnedFd> {
+    let path = std::ffi::CString::new(format!("/proc/self/fd/{descriptor}")).ok()?;
+    let flags = access | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: the string has an end; the descriptor is new.
+    unsafe {
+        let own = libc::open(path.as_ptr(), flags);
+        (own != -1).then(|| OwnedFd::from_raw_fd(own))
+    }
+}

@@ -1,0 +1,123 @@
+//! How a supervisor waits: for signals, for descriptors, and for a time, whichever comes first.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use super::process::{self, Taken};
+use super::startup::Mask;
+
+/// Waits for signals, which are blocked, beside descriptors.
+pub struct Ears {
+    signals: OwnedFd,
+    set: Mask,
+}
+
+/// How long is waited where the system does not let descriptors be waited at.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// A descriptor that is waited at, and whether anything has come of it.
+#[repr(transparent)]
+pub struct Watched(libc::pollfd);
+
+impl Watched {
+    /// Waits until there is something to read, or nobody left who could write.
+    pub fn readable(descriptor: RawFd) -> Self {
+        Watched::on(descriptor, libc::POLLIN)
+    }
+
+    /// Waits until something can be written, or nobody is left to read it.
+    pub fn writable(descriptor: RawFd) -> Self {
+        Watched::on(descriptor, libc::POLLOUT)
+    }
+
+    /// Waits until nobody is left at the other end.
+    pub fn closed(descriptor: RawFd) -> Self {
+        Watched::on(descriptor, 0)
+    }
+
+    /// Waits for nothing.
+    pub fn nothing() -> Self {
+        Watched::on(-1, 0)
+    }
+
+    fn on(fd: RawFd, events: libc::c_short) -> Self {
+        Watched(libc::pollfd {
+            fd,
+            events,
+            revents: 0,
+        })
+    }
+
+    /// Looks at it alone, without waiting.
+    pub fn is_ready_now(mut self) -> bool {
+        // SAFETY: the pointer is to one pollfd.
+        unsafe { libc::poll(&raw mut self.0, 1, 0) == 1 }
+    }
+
+    /// Whether that has come, or an error.
+    pub fn is_ready(&self) -> bool {
+        self.0.revents != 0
+    }
+}
+
+impl Ears {
+    /// Listens for these signals.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(set: Mask) -> io::Result<Self> {
+        let made = signalfd(-1, set)?;
+        // SAFETY: the descriptor is new.
+        let signals = unsafe { OwnedFd::from_raw_fd(made) };
+        Ok(Ears { signals, set })
+    }
+
+    /// Listens for these from now on; others are kept by the kernel.
+    pub fn listen_for(&mut self, set: Mask) {
+        if set == self.set {
+            return;
+        }
+        if signalfd(self.signals.as_raw_fd(), set).is_err()
+            && let Ok(new) = Ears::new(set)
+        {
+            self.signals = new.signals;
+        }
+        self.set = set;
+    }
+
+    /// Waits at most so long, or for ever, and says which signal has come, if any; what has come
+    /// of the descriptors is in them.
+    pub fn wait(&self, watched: &mut Vec<Watched>, time: Option<Duration>) -> Option<Taken> {
+        watched.push(Watched::readable(self.signals.as_raw_fd()));
+        // Rounded up, else the end of a time would be awaited in a busy loop.
+        let time = time.map_or(-1, |time| {
+            let whole = time.as_nanos().div_ceil(1_000_000);
+            whole.try_into().unwrap_or(libc::c_int::MAX)
+        });
+        let count = watched.len() as libc::nfds_t;
+        // SAFETY: `Watched` is a pollfd, and there are as many as is said.
+        let found = unsafe { libc::poll(watched.as_mut_ptr().cast(), count, time) };
+        let mut patience = Some(Duration::ZERO);
+        if found == -1 {
+            watched.iter_mut().for_each(|one| one.0.revents = 0);
+            // Signals come all the same, and nobody is kept busy meanwhile.
+            let is_signal = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            patience = (!is_signal).then_some(BEAT).or(patience);
+        }
+        let signals = watched.pop()?;
+        let comes = found == -1 || signals.is_ready();
+        comes.then(|| process::take(self.set, patience))?
+    }
+}
+
+/// A descriptor for these signals, this one where it is none of -1.
+fn signalfd(descriptor: RawFd, set: Mask) -> io::Result<RawFd> {
+    let (size, flags) = (size_of::<Mask>(), libc::O_CLOEXEC);
+    // SAFETY: the pointer is to a mask of the size that is given.
+    let made = unsafe { libc::syscall(libc::SYS_signalfd4, descriptor, &set, size, flags) };
+    match made {
+        -1 => Err(io::Error::last_os_error()),
+        made => Ok(made as RawFd),
+    }
+}

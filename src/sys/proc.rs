@@ -1,0 +1,196 @@
+//! Other processes, as /proc shows them, and what can be taken over from one.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+use super::{memfd, process};
+use crate::core::passwd::Account;
+use crate::core::proc::{self, Stat};
+use crate::model::secret::Secret;
+
+/// No environment is larger, in bytes: the kernel takes 6 MiB with the arguments.
+const LARGEST: u64 = 8 << 20;
+
+/// A file in a process's folder.
+pub fn path(process: i32, file: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{process}/{file}"))
+}
+
+/// Whether /proc is there and has the numbers that this process knows: another namespace's has
+/// others.
+///
+/// # Errors
+/// What the system says where it does not say that.
+pub fn is_ours() -> io::Result<bool> {
+    let own = process::own().to_string();
+    let link = there(fs::read_link("/proc/self"))?;
+    Ok(link.is_some_and(|link| link.to_str() == Some(&own)))
+}
+
+/// What a process, or a file of its, says; nothing where it has ended, or that is closed. Any other
+/// error is none of this.
+fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(why) if has_ended(&why) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// Whether an error says that a process is not there, or not any more.
+pub fn has_ended(why: &io::Error) -> bool {
+    matches!(why.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
+
+/// A process, or that there is none.
+///
+/// # Errors
+/// What the system says.
+pub fn stat(process: i32) -> io::Result<Stat> {
+    let stat = proc::stat(&fs::read(path(process, "stat"))?);
+    stat.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Every process that is shown, with its number.
+///
+/// # Errors
+/// What the system says.
+pub fn all() -> io::Result<Vec<(i32, Stat)>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        match there(stat(process)) {
+            Ok(found) => all.extend(found.map(|stat| (process, stat))),
+            // Others' are kept from us where /proc is mounted so.
+            Err(why) if why.raw_os_error() == Some(libc::EPERM) => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(all)
+}
+
+/// Whom a process runs as.
+///
+/// # Errors
+/// What the system says.
+pub fn account(process: i32) -> io::Result<Account> {
+    let account = proc::account(&fs::read(path(process, "status"))?);
+    account.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Whether a process, which may be looked into, runs the same file as this one.
+///
+/// # Errors
+/// What the system says.
+pub fn is_own_program(process: i32) -> io::Result<bool> {
+    let file = |path: PathBuf| path.metadata().map(|file| (file.dev(), file.ino()));
+    Ok(file(path(process, "exe"))? == file("/proc/self/exe".into())?)
+}
+
+/// What a process was started with, all of it at one moment.
+pub struct Start {
+    /// The process at that moment.
+    pub stat: Stat,
+    /// Its arguments, as they are shown.
+    pub cmdline: Vec<u8>,
+    /// Its environment's block.
+    pub environment: Secret,
+}
+
+/// Reads what a process was started with.
+///
+/// # Errors
+/// What the system says; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
+pub fn start(process: i32) -> io::Result<Start> {
+    // The kernel looks once whether this may be read, and goes on to show that program's, or
+    // nothing.
+    let mut environ = File::open(path(process, "environ"))?;
+    let before = stat(process)?;
+    let cmdline = fs::read(path(process, "cmdline"))?;
+    let size = before
+        .environment
+        .end
+        .saturating_sub(before.environment.start);
+    if size > LARGEST {
+        return Err(Errno::EFBIG.into());
+    }
+    let mut environment = vec![0; size as usize];
+    let read = environ.read_exact(&mut environment);
+    let environment = Secret::new(environment);
+    read?;
+    let after = stat(process)?;
+    let of = |stat: &Stat| {
+        (
+            stat.started,
+            stat.arguments.clone(),
+            stat.environment.clone(),
+        )
+    };
+    let is_whole = before.is_program && !after.has_ended;
+    if of(&before) != of(&after) || !is_whole {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Start {
+        stat: after,
+        cmdline,
+        environment,
+    })
+}
+
+/// The descriptors of a process that are memory files of doorkey's, ascending.
+///
+/// # Errors
+/// What the system says.
+pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
+    let folder = path(process, "fd");
+    let begins = format!("/memfd:{}", memfd::PREFIX);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        let Some(number) = number.filter(|&number| number >= memfd::FIRST) else {
+            continue;
+        };
+        // One that was closed meanwhile is none.
+        let link = there(fs::read_link(folder.join(name)))?;
+        if link.is_some_and(|link| link.as_os_str().as_bytes().starts_with(begins.as_bytes())) {
+            found.push(number);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Opens a process's file again, to be read under the same number by this process and by what it
+/// becomes; whether that number was taken, and stands for this file now.
+///
+/// # Errors
+/// What the system says.
+pub fn reopen(process: i32, number: i32) -> io::Result<bool> {
+    // SAFETY: it takes no pointer.
+    let is_taken = match Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) }) {
+        Err(Errno::EBADF) => false,
+        flags => flags.map(|_| true)?,
+    };
+    let file = File::open(path(process, &format!("fd/{number}")))?;
+    // SAFETY: neither takes a pointer; nothing of doorkey's own has so high a number but the file
+    // itself, which `into_raw_fd` gives up.
+    let done = unsafe {
+        if file.as_raw_fd() == number {
+            libc::fcntl(file.into_raw_fd(), libc::F_SETFD, 0)
+        } else {
+            libc::dup2(file.as_raw_fd(), number)
+        }
+    };
+    Errno::result(done)?;
+    Ok(is_taken)
+}

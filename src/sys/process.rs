@@ -1,0 +1,331 @@
+//! Processes that this one has to do with: forked, waited for, sent signals.
+
+use std::ffi::CString;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::page_release::{self, Clean};
+use super::startup::{self, Mask};
+
+/// Every signal but those that a process's own faults raise, which would come again at once.
+pub const ALL: Mask = !(bit(libc::SIGILL)
+    | bit(libc::SIGTRAP)
+    | bit(libc::SIGBUS)
+    | bit(libc::SIGFPE)
+    | bit(libc::SIGSEGV)
+    | bit(libc::SIGSYS));
+
+/// How long a full queue of the receiver is waited for.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The first real-time signal, as the kernel counts.
+const FIRST_REAL_TIME: libc::c_int = 32;
+
+/// A signal as a mask.
+pub const fn bit(signal: libc::c_int) -> Mask {
+    1 << (signal - 1)
+}
+
+/// Which of the two a fork has made of this process.
+pub enum Forked {
+    /// The new one.
+    Child,
+    /// The one that was there; the other's number.
+    Parent(i32),
+}
+
+/// Forks, with every signal blocked. No other thread may run.
+///
+/// # Errors
+/// What the system says.
+pub fn fork() -> io::Result<Forked> {
+    // SAFETY: there is one thread, so the child is as whole as its parent.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        child => {
+            // The C library's call has changed the mask, and does not look whether it can.
+            startup::mask(libc::SIG_BLOCK, ALL);
+            Ok(Forked::Parent(child))
+        }
+    }
+}
+
+/// This process's number.
+pub fn own() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getpid() }
+}
+
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::geteuid() }
+}
+
+/// The parent's number.
+pub fn parent() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getppid() }
+}
+
+/// This process's group.
+pub fn group() -> i32 {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::getpgrp() }
+}
+
+/// Gives a process, this one where it is 0, a group of its own.
+pub fn lead_group(process: i32) {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::setpgid(process, 0) };
+}
+
+/// Has orphans below this process become its children; whether that is so.
+pub fn become_subreaper() -> bool {
+    // SAFETY: this option takes one number.
+    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
+}
+
+/// Leaves the session, its terminal and its group for new ones.
+pub fn leave_session() {
+    // SAFETY: it takes no pointer.
+    unsafe { libc::setsid() };
+}
+
+/// What process tables show as the command's name: at most fifteen bytes of it.
+pub fn set_name(name: &str) {
+    let name = CString::new(name).unwrap_or_default();
+    // SAFETY: the kernel reads the string to its end, and no more than sixteen bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// From here on this signal comes when `parent` ends; at once where it has already. None is asked
+/// for with 0.
+pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
+    // SAFETY: neither call takes a pointer.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0);
+        if signal != 0 && libc::getppid() != parent {
+            // It needs no number, which the system might not tell.
+            libc::raise(signal);
+        }
+    }
+}
+
+/// A signal that was waiting, with what came with it.
+pub struct Taken(libc::siginfo_t);
+
+impl Taken {
+    /// Its number.
+    pub fn signal(&self) -> libc::c_int {
+        self.0.si_signo
+    }
+
+    /// The process that has sent it, where one has.
+    pub fn sender(&self) -> Option<i32> {
+        // SAFETY: of a signal that was sent this field is filled in.
+        self.is_sent().then(|| unsafe { self.0.si_pid() })
+    }
+
+    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    pub fn is_sent(&self) -> bool {
+        self.0.si_code <= 0
+    }
+}
+
+/// Takes the next of these signals, which are blocked, waiting at most so long, or for ever.
+pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
+    // SAFETY: it is plain data for which zeros are valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let time = patience.map(timespec);
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    loop {
+        // The C library's own call would never take the signals that it keeps for itself.
+        // SAFETY: the pointers are to a mask of the size that is given, and to the two above.
+        let taken = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigtimedwait,
+                &set,
+                &mut info,
+                time,
+                size_of::<Mask>(),
+            )
+        };
+        match taken {
+            1.. => return Some(Taken(info)),
+            _ if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            _ => return None,
+        }
+    }
+}
+
+fn timespec(time: Duration) -> libc::timespec {
+    // SAFETY: it is plain data for which zeros are valid.
+    let mut spec: libc::timespec = unsafe { std::mem::zeroed() };
+    spec.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
+    spec.tv_nsec = time.subsec_nanos().into();
+    spec
+}
+
+/// The same; while it waits, next to nothing of the program is in memory.
+pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option<Taken> {
+    let now = take(set, Some(Duration::ZERO));
+    now.or_else(|| {
+        // SAFETY: it is plain data for which zeros are valid.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let time = patience.map(timespec);
+        let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        let taken = page_release::wait_without(clean, &set, &mut info, time);
+        (taken > 0).then_some(Taken(info))
+    })
+}
+
+/// Whom a signal is for. To the kernel 0 and -1 mean many, and both are what is left where a number
+/// is not known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum To {
+    /// A process.
+    Process(i32),
+    /// A process group.
+    Group(i32),
+    /// Whoever this process may send signals to, but itself and PID 1.
+    Everybody,
+}
+
+impl To {
+    /// The number that `kill(2)` takes; none where there is no such process, or group.
+    fn number(self) -> Option<i32> {
+        match self {
+            To::Process(process) => (process > 0).then_some(process),
+            // Of the group 1 it would be that of everybody.
+            To::Group(group) => (group > 1).then(|| -group),
+            To::Everybody => Some(-1),
+        }
+    }
+}
+
+/// Sends a signal. Nobody gets one where the number is none.
+pub fn send(to: To, signal: libc::c_int) {
+    if let Some(number) = to.number() {
+        // SAFETY: it takes no pointer.
+        unsafe { libc::kill(number, signal) };
+    }
+}
+
+/// Whether a group has a process.
+pub fn has_group(group: i32) -> bool {
+    let Some(number) = To::Group(group).number() else {
+        return false;
+    };
+    // SAFETY: it takes no pointer; signal 0 is none.
+    let found = unsafe { libc::kill(number, 0) } == 0;
+    found || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// Sends on a signal that was taken, as another where `signal` says so.
+pub fn forward(taken: &Taken, to: To, signal: libc::c_int) {
+    let code = taken.0.si_code;
+    let queued = code < 0 && code != libc::SI_TKILL;
+    let counts = signal >= FIRST_REAL_TIME && taken.is_sent();
+    let (To::Process(to @ 1..), true) = (to, queued || counts) else {
+        // To a group the kernel passes no value on.
+        return send(to, signal);
+    };
+    let mut info = taken.0;
+    info.si_signo = signal;
+    if !queued {
+        // As with `kill` a full queue would lose it, and nobody would know.
+        info.si_code = libc::SI_QUEUE;
+    }
+    let began = Instant::now();
+    loop {
+        // SAFETY: the struct is whole, and only read.
+        let sent = unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, to, signal, &info) };
+        let is_full = || io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN);
+        if sent == 0 || !is_full() || began.elapsed() > PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a child has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It has ended; its exit code, or 128+N by signal N.
+    Ended(u8),
+    /// It was stopped, by this signal.
+    Stopped(libc::c_int),
+}
+
+/// How often the system is asked for children that has not said that there are none.
+const TRIES: usize = 100;
+
+/// The next child that has ended (or was stopped, where the flags say so), and its status: 0 where
+/// there is none yet, -1 where there are no children.
+fn next_child(flags: libc::c_int) -> (i32, libc::c_int) {
+    let mut status = 0;
+    for _ in 0..TRIES {
+        // SAFETY: the pointer is to the status.
+        let child = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG | flags) };
+        // A signal has said that there is one: any other error must not lose it.
+        if child != -1 || io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD) {
+            return (child, status);
+        }
+    }
+    (0, 0)
+}
+
+/// Takes in all children that have ended; says what `main`, one of them, has come to.
+pub fn reap(main: i32) -> Option<Change> {
+    let mut change = None;
+    loop {
+        let (child, status) = next_child(libc::WUNTRACED);
+        if child <= 0 {
+            return change;
+        }
+        if child == main {
+            change = Some(if libc::WIFSTOPPED(status) {
+                Change::Stopped(libc::WSTOPSIG(status))
+            } else if libc::WIFEXITED(status) {
+                Change::Ended(libc::WEXITSTATUS(status) as u8)
+            } else {
+                Change::Ended(128 + libc::WTERMSIG(status) as u8)
+            });
+        }
+    }
+}
+
+/// Whether there are children, ended ones taken in.
+pub fn has_children() -> bool {
+    loop {
+        match next_child(0) {
+            (1.., _) => {}
+            (nothing, _) => return nothing == 0,
+        }
+    }
+}
+
+/// Lets this process be stopped by a signal that waits for it; comes back when it is continued.
+pub fn be_stopped_by(signal: libc::c_int) {
+    startup::mask(libc::SIG_UNBLOCK, bit(signal));
+    startup::mask(libc::SIG_BLOCK, bit(signal));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::To;
+
+    #[test]
+    fn no_number_stands_for_many() {
+        for none in [i32::MIN, -2, -1, 0] {
+            assert_eq!(To::Process(none).number(), None);
+            assert_eq!(To::Group(none).number(), None);
+        }
+        assert_eq!(To::Group(1).number(), None);
+        assert_eq!(To::Process(1).number(), Some(1));
+        assert_eq!(To::Group(2).number(), Some(-2));
+        assert_eq!(To::Everybody.number(), Some(-1));
+    }
+}

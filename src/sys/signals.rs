@@ -1,0 +1,153 @@
+//! Signals and the deadline, until the exec.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::{leftovers, process, startup, stdio, terminal};
+
+/// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
+const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
+/// The timer's own signal, which nobody else is likely to use: of the real-time ones the last that
+/// there is under qemu's user emulation, by which images of another architecture are run.
+const DEADLINE: libc::c_int = 61;
+
+/// Whether somebody else has sent the timer's signal: it is then the workload's.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
+
+static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
+
+struct Late {
+    message: Vec<u8>,
+    code: libc::c_int,
+}
+
+/// From here on TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited
+/// as ignored stays ignored, and one that was blocked stays blocked: the workload gets it. The
+/// exec itself puts the dispositions back, in the same step, so that none falls in between.
+pub fn end_on_signals() {
+    for signal in ENDING {
+        // SAFETY: plain data, filled in by the first call; `end` only calls `_exit`.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &mut action) == -1 {
+                startup::is_unknown();
+            } else if action.sa_sigaction == libc::SIG_DFL {
+                action.sa_sigaction = end as extern "C" fn(libc::c_int) as usize;
+                libc::sigaction(signal, &action, std::ptr::null_mut());
+            }
+        }
+    }
+}
+
+/// Those of them that do: none that was inherited as ignored or as blocked.
+pub fn ending() -> startup::Mask {
+    let ends = |signal: &&libc::c_int| {
+        // SAFETY: plain data, filled in by the call.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(**signal, std::ptr::null(), &mut action);
+            action.sa_sigaction != libc::SIG_IGN
+        }
+    };
+    let set = ENDING.iter().filter(ends);
+    set.fold(0, |set, &signal| set | process::bit(signal)) & !startup::blocked()
+}
+
+/// Holds back every signal that would end us without a way out of ours, until it is dropped.
+pub fn hold() -> Holding {
+    let ours = ENDING.iter().chain([&DEADLINE]);
+    let ours = ours.fold(0, |set, &signal| set | process::bit(signal));
+    Holding(startup::mask(libc::SIG_BLOCK, process::ALL & !ours))
+}
+
+/// Signals are held back; the mask before.
+pub struct Holding(startup::Mask);
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        startup::mask(libc::SIG_SETMASK, self.0);
+    }
+}
+
+extern "C" fn end(signal: libc::c_int) {
+    terminal::restore();
+    leftovers::remove();
+    // SAFETY: `_exit` may be called in a handler.
+    unsafe { libc::_exit(128 + signal) }
+}
+
+/// A running deadline. Dropping it lifts it.
+pub struct Deadline {
+    timer: libc::timer_t,
+    before: libc::sigaction,
+}
+
+/// Past `after`, writes `message` to stderr and exits with `code`, whatever the process is doing.
+///
+/// # Errors
+/// What the system says where it gives no timer.
+pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadline> {
+    let late = Late {
+        message,
+        code: code.into(),
+    };
+    LATE.store(Box::into_raw(Box::new(late)), Relaxed);
+    // SAFETY: every struct is plain data for which zeros are valid, and lives through its call.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = too_late as Handler as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        let mut before: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(DEADLINE, &action, &mut before);
+        startup::mask(libc::SIG_UNBLOCK, 1 << (DEADLINE - 1));
+
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = DEADLINE;
+        let mut timer: libc::timer_t = std::mem::zeroed();
+        if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut when: libc::itimerspec = std::mem::zeroed();
+        when.it_value.tv_sec = after.as_secs().try_into().unwrap_or(i32::MAX.into());
+        // A time of zero would mean never.
+        when.it_value.tv_nsec = libc::c_long::from(after.subsec_nanos().max(1));
+        if libc::timer_settime(timer, 0, &when, std::ptr::null_mut()) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Deadline { timer, before })
+    }
+}
+
+type Handler = extern "C" fn(libc::c_int, *const libc::siginfo_t, *const libc::c_void);
+
+extern "C" fn too_late(_: libc::c_int, from: *const libc::siginfo_t, _: *const libc::c_void) {
+    let late = LATE.load(Relaxed);
+    // SAFETY: the kernel hands a valid struct in; the other pointer was leaked from a box, which
+    // nobody changes; writing to a descriptor and `_exit` may be called in a handler.
+    unsafe {
+        if (*from).si_code != libc::SI_TIMER {
+            return FOREIGN.store(true, Relaxed);
+        }
+        leftovers::remove();
+        stdio::say(&(*late).message);
+        libc::_exit((*late).code)
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        // SAFETY: the timer is ours, and the action is what the system gave us.
+        unsafe {
+            libc::timer_delete(self.timer);
+            libc::sigaction(DEADLINE, &self.before, std::ptr::null_mut());
+            if FOREIGN.load(Relaxed) {
+                // It waits until the workload's mask is back.
+                startup::mask(libc::SIG_BLOCK, 1 << (DEADLINE - 1));
+                process::send(process::To::Process(process::own()), DEADLINE);
+            }
+        }
+    }
+}

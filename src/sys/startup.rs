@@ -1,0 +1,144 @@
+//! The process as it was handed to us, kept from before Rust's start-up changes it.
+//!
+//! Before `main`, Rust ignores SIGPIPE and opens descriptors 0 to 2 where they are closed
+//! (aborting without /dev/null), and the C library may unblock signals of its own. A workload
+//! must find all three as they were, so they are read by a constructor that runs earlier, and
+//! put back by raw system calls just before the exec.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
+
+use super::{process, signals};
+use crate::model::error::Error;
+
+/// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
+/// out the signals that it keeps for itself.
+pub type Mask = u64;
+
+const MASK_BYTES: usize = size_of::<Mask>();
+
+static MASK: AtomicU64 = AtomicU64::new(0);
+static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+static CHILDREN_IGNORED: AtomicBool = AtomicBool::new(false);
+/// The error by which it is not known whether a signal was ignored; 0 where it is.
+static UNKNOWN: AtomicI32 = AtomicI32::new(0);
+
+// SAFETY: the section takes pointers to functions that may be called with any arguments before
+// `main`; `capture` takes none and needs nothing of Rust's runtime.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CAPTURE: extern "C" fn() = capture;
+
+extern "C" fn capture() {
+    MASK.store(mask(libc::SIG_BLOCK, 0), Relaxed);
+    // SAFETY: the struct is plain data, and sigaction only fills it in.
+    let ignored = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut action) == -1 {
+            is_unknown();
+        }
+        action.sa_sigaction == libc::SIG_IGN
+    };
+    PIPE_IGNORED.store(ignored, Relaxed);
+    for descriptor in 0..=2 {
+        // SAFETY: neither call touches memory but its error. A new descriptor takes the lowest free number, so
+        // it takes this one; it answers no read or write, needs no /dev, and the exec closes it.
+        unsafe {
+            let found = libc::fcntl(descriptor, libc::F_GETFD);
+            if found == -1 && *libc::__errno_location() == libc::EBADF {
+                libc::epoll_create1(libc::EPOLL_CLOEXEC);
+            }
+        }
+    }
+    // As PID 1 every one that comes before this is dropped by the kernel.
+    signals::end_on_signals();
+    // Whether a supervisor is to keep them is known in `main` only.
+    mask(libc::SIG_BLOCK, process::ALL);
+}
+
+/// Remembers that the last call could not say how a signal is handled: taken for the default, an
+/// inherited ignore would be lost.
+pub(super) fn is_unknown() {
+    UNKNOWN.store(nix::errno::Errno::last_raw(), Relaxed);
+}
+
+/// Lets signals come as they were let when doorkey was started.
+pub fn unblock() {
+    mask(libc::SIG_SETMASK, MASK.load(Relaxed));
+}
+
+/// Has every signal wait until it is taken.
+///
+/// # Errors
+/// What the system says.
+pub fn block() -> io::Result<()> {
+    // SAFETY: the pointer is to a mask of the size that is given, and no old one is asked for.
+    let done = unsafe {
+        let (set, none) = (process::ALL, std::ptr::null_mut::<Mask>());
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            &set,
+            none,
+            MASK_BYTES,
+        )
+    };
+    nix::errno::Errno::result(done)?;
+    Ok(())
+}
+
+/// The signals that were blocked when doorkey was started.
+pub fn blocked() -> Mask {
+    MASK.load(Relaxed)
+}
+
+/// Has the end of each child be told: where SIGCHLD is ignored, its exit code would be lost.
+/// [`restore`] gives the workload back what was inherited.
+pub fn take_children() {
+    // SAFETY: the default is no handler.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    CHILDREN_IGNORED.store(before == libc::SIG_IGN, Relaxed);
+}
+
+/// Gives the workload back the signal mask and SIGPIPE as they were inherited.
+///
+/// # Errors
+/// What the system says.
+pub fn restore() -> Result<(), Error> {
+    let unknown = UNKNOWN.load(Relaxed);
+    if unknown != 0 {
+        let why = io::Error::from_raw_os_error(unknown);
+        return Err(Error::file("read", "how signals are handled", why));
+    }
+    let pipe = if PIPE_IGNORED.load(Relaxed) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
+    // SAFETY: neither is a handler.
+    let mut refused = unsafe { libc::signal(libc::SIGPIPE, pipe) } == libc::SIG_ERR;
+    if CHILDREN_IGNORED.load(Relaxed) {
+        // SAFETY: it is no handler.
+        refused |= unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) } == libc::SIG_ERR;
+    }
+    if refused {
+        let why = io::Error::last_os_error();
+        return Err(Error::file("give back", "the command's signals", why));
+    }
+    unblock();
+    Ok(())
+}
+
+/// Undoes [`restore`] where the exec failed, so that a closed stderr can't end us with SIGPIPE.
+pub fn shield() {
+    // SAFETY: it is no handler.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+}
+
+/// Changes this thread's signal mask, and returns what it was.
+pub fn mask(how: libc::c_int, set: Mask) -> Mask {
+    let mut old: Mask = 0;
+    // SAFETY: both pointers are to masks of the size that is given.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &set, &mut old, MASK_BYTES) };
+    old
+}

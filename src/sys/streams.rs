@@ -1,0 +1,120 @@
+//! What the standard descriptors are, and what stands in their place.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+
+use super::{fd, stdio};
+
+/// The kernel's number of /dev/null, from its `Documentation/admin-guide/devices.txt`.
+const NULL: libc::dev_t = libc::makedev(1, 3);
+
+/// The request for a terminal's own number, from the kernel's `asm-generic/ioctls.h`.
+const TERMINAL: u32 = 0x8004_5432;
+
+/// What a standard descriptor is.
+#[derive(Clone, Copy)]
+pub struct Standard {
+    /// Its number.
+    pub descriptor: RawFd,
+    /// Whether it is a terminal.
+    pub is_terminal: bool,
+    file: (libc::dev_t, libc::ino_t),
+    terminal: u32,
+}
+
+impl Standard {
+    /// Looks at one; `None` where it was closed when doorkey was started, or is /dev/null.
+    ///
+    /// # Errors
+    /// What the system says where it does not say that.
+    pub fn of(descriptor: RawFd) -> io::Result<Option<Self>> {
+        // SAFETY: it takes no pointer.
+        let flags = match Errno::result(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }) {
+            Err(Errno::EBADF) => return Ok(None),
+            flags => flags?,
+        };
+        let status = status(descriptor)?;
+        // What stands in the place of a closed one is ours alone.
+        let is_ours = flags & libc::FD_CLOEXEC != 0;
+        let is_device = status.st_mode & libc::S_IFMT == libc::S_IFCHR;
+        if is_ours || is_device && status.st_rdev == NULL {
+            return Ok(None);
+        }
+        let mut terminal = 0_u32;
+        // SAFETY: neither call needs more than room for a number.
+        let is_terminal = unsafe {
+            libc::ioctl(descriptor, TERMINAL as _, &mut terminal);
+            libc::isatty(descriptor) == 1
+        };
+        Ok(Some(Standard {
+            descriptor,
+            is_terminal,
+            file: (status.st_dev, status.st_ino),
+            terminal,
+        }))
+    }
+
+    /// Whether both are the same file, or the same terminal by whatever name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let both = self.is_terminal && other.is_terminal;
+        self.file == other.file || both && self.terminal == other.terminal && self.terminal != 0
+    }
+}
+
+/// What the system says of a descriptor's file.
+pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
+    // SAFETY: the struct is plain data, filled in by the call.
+    unsafe {
+        let mut status: libc::stat = std::mem::zeroed();
+        Errno::result(libc::fstat(descriptor, &mut status))?;
+        Ok(status)
+    }
+}
+
+/// Standard descriptors that are kept elsewhere, as others may stand in their places: whoever opens
+/// `/proc/PID/fd/1` of this process is to get what the workload has.
+#[derive(Default)]
+pub struct Aside(Vec<(RawFd, OwnedFd)>);
+
+impl Aside {
+    /// Keeps one; where it is now.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&mut self, place: RawFd) -> io::Result<RawFd> {
+        // SAFETY: it takes no pointer; the descriptor is new.
+        let kept = unsafe {
+            let kept = libc::fcntl(place, libc::F_DUPFD_CLOEXEC, 3);
+            OwnedFd::from_raw_fd(Errno::result(kept)?)
+        };
+        let descriptor = kept.as_raw_fd();
+        self.0.push((place, kept));
+        Ok(descriptor)
+    }
+
+    /// Where a standard descriptor is.
+    pub fn of(&self, place: RawFd) -> RawFd {
+        let kept = self.0.iter().find(|(kept, _)| *kept == place);
+        kept.map_or(place, |(_, kept)| kept.as_raw_fd())
+    }
+
+    /// The descriptors that it has.
+    pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.0.iter().map(|(_, kept)| kept.as_raw_fd())
+    }
+
+    /// Puts each back in its place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn put_back(&mut self) -> io::Result<()> {
+        while let Some((place, kept)) = self.0.last() {
+            fd::put(kept.as_raw_fd(), *place)?;
+            self.0.pop();
+        }
+        stdio::is_at(libc::STDERR_FILENO);
+        Ok(())
+    }
+}

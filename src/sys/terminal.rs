@@ -1,0 +1,122 @@
+//! A person at a terminal: questions, and values that are not shown.
+
+use std::io::{self, IsTerminal, Read};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+use nix::sys::termios::{
+    LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
+};
+
+use super::stdio;
+use crate::model::secret::Secret;
+
+/// How many bytes of a line a terminal passes on; what is typed beyond them it drops. From
+/// `N_TTY_BUF_SIZE` in the kernel's `drivers/tty/n_tty.c`, less one for the newline.
+pub const LONGEST_LINE: usize = 4095;
+
+/// What Ctrl-C types while it sends no signal.
+const CTRL_C: u8 = 3;
+
+/// Whether a person can be asked something.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Whether a person types what is read, where nobody may see a question.
+pub fn is_typed() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether a person reads standard output.
+pub fn is_shown() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether a person reads standard error.
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Asks a question on the terminal and reads a line, at most `limit` bytes of it, without the
+/// newline at its end.
+///
+/// # Errors
+/// What the system says.
+pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
+    stdio::say(question.as_bytes());
+    read_line(limit)
+}
+
+/// The same without showing what is typed. `None` after Ctrl-C.
+///
+/// # Errors
+/// What the system says.
+pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
+    // Who sees the question can type at once, and nothing of it is shown.
+    let hidden = Hidden::start()?;
+    stdio::say(question.as_bytes());
+    let line = read_line(limit);
+    drop(hidden);
+    stdio::say(b"\n");
+    line.map(|line| Some(line).filter(|line| !line.expose().contains(&CTRL_C)))
+}
+
+/// One byte at a time, so that what follows the line is left for the next question.
+fn read_line(limit: usize) -> io::Result<Secret> {
+    let mut line = Vec::with_capacity(1024);
+    let mut byte = [0];
+    let mut stdin = unbuffered()?;
+    while line.len() <= limit && stdin.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+        if byte[0] == CTRL_C {
+            break;
+        }
+    }
+    Ok(Secret::new(line))
+}
+
+fn unbuffered() -> io::Result<std::fs::File> {
+    use std::os::fd::AsFd;
+    io::stdin().as_fd().try_clone_to_owned().map(Into::into)
+}
+
+/// A terminal that does not show what is typed, and takes Ctrl-C as a character that ends the
+/// line: a signal would end the process and leave the terminal so. Dropping it restores it.
+struct Hidden {
+    before: Termios,
+}
+
+/// The terminal as it was, while something is hidden.
+static BEFORE: AtomicPtr<libc::termios> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Shows again what is typed, for a process that is about to end. May be called in a signal
+/// handler.
+pub fn restore() {
+    let before = BEFORE.load(Relaxed);
+    if !before.is_null() {
+        // SAFETY: the pointer was leaked from a box, which nobody changes; the call may be made
+        // in a handler.
+        unsafe { libc::tcsetattr(0, libc::TCSAFLUSH, before) };
+    }
+}
+
+impl Hidden {
+    fn start() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut hidden = before.clone();
+        hidden
+            .local_flags
+            .remove(LocalFlags::ECHO | LocalFlags::ISIG);
+        hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
+        BEFORE.store(Box::into_raw(Box::new(before.clone().into())), Relaxed);
+        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
+        Ok(Hidden { before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
+        BEFORE.store(std::ptr::null_mut(), Relaxed);
+    }
+}
