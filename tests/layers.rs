@@ -350,12 +350,9 @@ fn the_checks_can_fail() {
         ("src/model/a.rs", "use crate::core::json;"),
         ("src/core/a.rs", "let x: Vec<crate::sys::files::Folder>;"),
         ("src/sys/a.rs", "use crate::{model, stores::{self, Store}};"),
-        (
-            "src/stores/a.rs",
-            "use crate::{\n    words,\n    surface,\n};",
-        ),
-        ("src/engine/mod.rs", "use super::surface::cli;"),
-        ("src/engine/a.rs", "use super::super::surface;"),
+        ("src/stores/a.rs", "use crate::{\n    model,\n    cli,\n};"),
+        ("src/engine/mod.rs", "use super::cli::cli;"),
+        ("src/engine/a.rs", "use super::super::cli;"),
         ("src/engine/a.rs", "use crate::other;"),
     ] {
         assert_eq!(
