@@ -6,14 +6,17 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
-/// Why a text has no such member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Reason why a member is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemberFault {
     /// The text is not JSON (RFC 8259) in UTF-8, or the member is a string that UTF-8 can't hold:
     /// one with half of a surrogate pair.
+    #[error("it is not JSON in UTF-8")]
     NotJson,
     /// The text is JSON, but has nothing at the path.
+    #[error("it has no such member")]
     Missing,
 }
 
@@ -126,7 +129,7 @@ impl Level {
 /// The members of a JSON object in their order, each with its value's source.
 ///
 /// # Errors
-/// [`MemberFault::NotJson`] for what is none, or has a key that UTF-8 can't hold.
+/// [`MemberFault::NotJson`] for a text that is no JSON object or has a key that UTF-8 can't hold.
 pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     let Members(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
     let owned = |(key, value): (&RawValue, _)| Some((content(key.get())?.into_owned(), value));
@@ -134,8 +137,8 @@ pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     members.ok_or(MemberFault::NotJson)
 }
 
-/// A member's value as a program gets it: of a string the content; of anything else the source
-/// without white space, and without the escapes that keep JSON out of the way of HTML.
+/// Converts a member's value for a program: the content of a string, or the source of anything
+/// else without white space and without the escapes that keep JSON safe in HTML.
 ///
 /// # Errors
 /// [`MemberFault::NotJson`] for a string that UTF-8 can't hold.
@@ -180,7 +183,7 @@ pub(super) fn index(segment: &str) -> Option<usize> {
 
 /// One level of a value, with the values in it as `N`.
 pub(super) enum View<'t, N> {
-    /// A string's content; of anything else that isn't below, the source.
+    /// Content of a string, or source of a number, a boolean or null.
     Scalar(Cow<'t, str>),
     /// An array's elements.
     List(Vec<N>),
@@ -188,7 +191,7 @@ pub(super) enum View<'t, N> {
     Mapping(Vec<(N, N)>),
 }
 
-/// What a value is. None for a string that UTF-8 can't hold.
+/// Opens one level of a value; `None` for a string that UTF-8 can't hold.
 pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
     let source = value.get();
     match source.as_bytes().first()? {
