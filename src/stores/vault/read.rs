@@ -5,19 +5,17 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{self, trouble};
-use crate::core::json;
-use crate::model::error::Trouble;
+use super::response::{self, Refusal, refusal, trouble};
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::stores::document::Members;
 use crate::sys::http::Answer;
 
 /// A document.
 pub struct Document {
-    /// The members' names and values, in their order.
-    pub members: Vec<(String, Secret)>,
-    /// Their places, by their names.
-    by_name: Vec<usize>,
+    /// Its members.
+    pub members: Members,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
@@ -33,9 +31,9 @@ pub enum Read {
     /// It isn't, or nothing that could be told from that.
     Absent,
     /// Its newest version, of this number, is deleted or destroyed.
-    Gone(u64, Trouble),
+    Gone(u64, StoreError),
     /// There is an answer, but not to the question.
-    Failed(Trouble),
+    Failed(StoreError),
 }
 
 /// What a mount with versions puts around a document's members.
@@ -60,24 +58,13 @@ struct Metadata<'a> {
 impl Document {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let known = |&at: &usize| self.members[at].0.as_str();
-        let after = self.by_name.partition_point(|at| known(at) <= name);
-        // Of those of the same name the last.
-        let last = self.by_name[..after].last().filter(|at| known(at) == name);
-        last.map(|&at| &self.members[at].1)
+        self.members.get(name)
     }
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
         let source = source.get().as_bytes();
-        let mut members = Vec::new();
-        for (name, value) in json::members(source).ok()? {
-            members.push((name, Secret::new(json::plain(value).ok()?)));
-        }
-        let mut by_name: Vec<usize> = (0..members.len()).collect();
-        by_name.sort_by(|&one, &other| members[one].0.cmp(&members[other].0));
         Some(Document {
-            members,
-            by_name,
+            members: Members::read(source)?,
             source: Secret::new(source.to_vec()),
             version,
             written,
@@ -88,10 +75,7 @@ impl Document {
 /// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
 /// where that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is no document".to_owned(),
-    };
+    let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;
     if answer.status >= 400 && !missing {
         return Read::Failed(trouble(answer, path));
@@ -102,10 +86,10 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
         Err(trouble) => return Read::Failed(trouble),
     };
     let Some(data) = opened.data.filter(|data| data.get() != "null") else {
-        return match (missing, trouble(answer, path)) {
-            (true, trouble @ (Trouble::NoMount(_) | Trouble::Setting(_))) => Read::Failed(trouble),
-            (true, _) => Read::Absent,
-            (false, _) => Read::Failed(unusable()),
+        return match refusal(answer) {
+            _ if !missing => Read::Failed(unusable()),
+            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            _ => Read::Absent,
         };
     };
     let wrapped: Option<Versioned<'_>> = match versioned {
@@ -124,8 +108,8 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
                 }
                 None => {
                     let gone = match metadata.destroyed {
-                        true => Trouble::Destroyed(path.to_owned()),
-                        false => Trouble::Deleted(path.to_owned()),
+                        true => response::destroyed(path),
+                        false => response::deleted(path),
                     };
                     return Read::Gone(metadata.version, gone);
                 }
