@@ -49,8 +49,8 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
         for (name, (place, value, lease)) in members {
             let found = Found {
                 value: Some(value),
-                members: vec![],
                 lease,
+                ..Found::default()
             };
             let answered = Answered::Asked(vec![], Answer::Found(0, found));
             answers

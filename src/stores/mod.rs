@@ -13,7 +13,7 @@
 //!
 //! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
 //! list stores follow from the row. No other file has to say a word about it, which
-//! `tests/layers.rs` holds.
+//! `tests/house/layers.rs` holds.
 
 mod age;
 mod aws;
@@ -29,6 +29,7 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::core::json::Levels;
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
@@ -174,6 +176,8 @@ pub enum Answer {
 pub struct Found {
     /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
+    /// What is known of the value where it is JSON, and members of it are looked for.
+    pub levels: RefCell<Levels>,
     /// Of a whole document its members, in their order.
     pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.

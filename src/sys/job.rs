@@ -2,8 +2,10 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 
+use nix::unistd::{Pid, getsid};
+
 use super::process::{self, To, be_stopped_by};
-use super::pty::foreground_of;
+use super::pty::{self, foreground_of};
 use super::signal_mask;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
@@ -51,14 +53,10 @@ impl Job {
     /// Gives the calling process, the one to become the workload, a group of its own, and the
     /// terminal; where there is none, a session of its own. Every signal is blocked.
     pub fn separate(&self) {
-        // SAFETY: neither call takes a pointer.
-        unsafe {
-            if !self.terminal {
-                libc::setsid();
-                return;
-            }
-            libc::setpgid(0, 0);
+        if !self.terminal {
+            return process::leave_session();
         }
+        process::lead_group(0);
         if self.given {
             self.give(process::own());
         }
@@ -142,19 +140,17 @@ impl Job {
     /// we would be stopped for it.
     fn give(&self, group: i32) -> bool {
         let before = signal_mask::change(libc::SIG_BLOCK, signal_mask::bit(libc::SIGTTOU));
-        // SAFETY: it takes no pointer.
-        let give = |terminal| unsafe { libc::tcsetpgrp(terminal, group) };
-        let given = on_terminal(self.standard, give);
+        let given = on_terminal(self.standard, |terminal| pty::give(terminal, group));
         signal_mask::change(libc::SIG_SETMASK, before);
-        given == Some(0)
+        given == Some(true)
     }
 
     /// Whether nobody in our session, but outside of our group, has started us: then there is no
     /// shell that looks after us as a job.
     pub fn is_orphaned(&self) -> bool {
         let parent = process::parent();
-        // SAFETY: neither call takes a pointer.
-        unsafe { parent == 0 || libc::getsid(parent) != libc::getsid(0) }
+        let session = |of: Option<i32>| getsid(of.map(Pid::from_raw)).ok();
+        parent == 0 || session(Some(parent)) != session(None)
     }
 }
 

@@ -3,7 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 
 use super::poll::Watched;
 
@@ -48,7 +51,8 @@ const TRIES: u32 = 1000;
 /// # Errors
 /// What the system says.
 pub fn pipe() -> io::Result<(Speaker, Listener)> {
-    let (reads, writes) = ends()?;
+    // No program inherits it.
+    let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
     let listener = Listener {
         pipe: reads.into(),
         heard: Vec::new(),
@@ -59,21 +63,6 @@ pub fn pipe() -> io::Result<(Speaker, Listener)> {
         pending: Vec::new(),
     };
     Ok((speaker, listener))
-}
-
-/// The two ends of a new pipe that no program inherits: the one to read from, the one to write to.
-///
-/// # Errors
-/// What the system says.
-pub(super) fn ends() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends: [RawFd; 2] = [-1; 2];
-    // SAFETY: there is room for two descriptors, which are nobody else's afterwards.
-    unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
-    }
 }
 
 impl Speaker {

@@ -3,7 +3,7 @@
 
 use crate::local::{Age, Dir, Mem};
 use crate::servers::{Secrets, Vault};
-use crate::support::{Place, Run};
+use support::{Place, Run};
 
 /// A kind of store.
 pub struct Row {

@@ -1,14 +1,12 @@
 //! OpenBao with a database that it makes users of, and a role that may have them.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use serde_json::json;
 
+use crate::Run;
 use crate::bao::{App, wait};
 use crate::postgres::Postgres;
-use crate::support::Run;
 
 /// A server with users of a database, and AppRole `web`, which may read them.
 pub struct Lending {

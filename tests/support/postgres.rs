@@ -1,15 +1,13 @@
 //! A real PostgreSQL as a process of the test, ended with it, that OpenBao makes users of.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
+use crate::Place;
 use crate::bao::{Admin, free_port, spawn, wait};
-use crate::support::Place;
 
 /// A server, which trusts whoever is its superuser, and asks all others for their passwords.
 pub struct Postgres {
@@ -17,7 +15,8 @@ pub struct Postgres {
     pub port: u16,
     /// Its clients, wherever Debian puts them.
     pub bin: PathBuf,
-    place: Place,
+    /// Where its data are, until it ends.
+    _place: Place,
     child: Child,
 }
 
@@ -100,7 +99,7 @@ impl Postgres {
         let postgres = Postgres {
             port,
             bin,
-            place,
+            _place: place,
             child,
         };
         wait("PostgreSQL answers", || {

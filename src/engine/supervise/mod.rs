@@ -2,18 +2,18 @@
 //! signals to it, takes in orphans, and ends when it ends. That one is forked from before any
 //! secret is read, and has none: what it was started with is overwritten.
 //!
-//! Each file imports only from those above it.
+//! Each file imports only from those before it; `tests/layers.rs` holds that.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | `settings`, `known`, `notice` | what is told, known and said |
-//! | `message`, `supervised` | how a process that launches or fetches tells its supervisor |
+//! | `message` | how a process that launches or fetches tells its supervisor |
 //! | `errands` | what fresh processes are started for, and when |
 //! | `action` | what can happen, and what can be done |
-//! | `job`, `watch`, `lease`, `clearing`, `end` | one concern each: a stop, a change, what is lent, what the workload leaves, the end |
+//! | `job`, `watch`, `lease`, `clearing`, `end` | a stop, a change, what is lent, what the workload leaves, the end |
 //! | `machine` | those together: `step(event)` gives actions, without any system call |
-//! | `channel`, `session`, `sought`, `relay`, `streams` | the workload's output, on its way without secrets |
-//! | `monitor`, `forked` | the processes that are forked, and what they get |
+//! | `channel`, `session`, `sought`, `relay`, `streams` | the workload's output, without secrets |
+//! | `supervised`, `monitor`, `forked` | the processes that are forked, and what they get |
 //! | `waiting`, `supervisor`, `hearing` | waits, tells the machine what happens, and does what it says |
 
 mod action;

@@ -137,9 +137,9 @@ impl Vault {
         let Some(key) = &location.key else {
             let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
             return Ok(Here::Found(Found {
-                value: None,
-                members: document.members.iter().map(member).collect(),
+                members: document.members.all.iter().map(member).collect(),
                 lease: document.lease.clone(),
+                ..Found::default()
             }));
         };
         // A single place is always read.
@@ -147,8 +147,8 @@ impl Vault {
         Ok(document.member(key).map_or(Here::NoKey, |value| {
             Here::Found(Found {
                 value: is_asked.then(|| copy(value)),
-                members: vec![],
                 lease: document.lease.clone(),
+                ..Found::default()
             })
         }))
     }
@@ -299,7 +299,7 @@ impl Store for Vault {
         document::fetch(self, places)?;
         document::check(self)?;
         let names = |document: Option<&Document>| {
-            let members = document.map_or(&[][..], |document| &document.members);
+            let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();
             names.sort();

@@ -1,8 +1,7 @@
 //! What an operator does to a server, over its API.
 
-use serde_json::{Value, json};
-
 use super::http::{self, Answer};
+use serde_json::{Value, json};
 
 /// Speaks to one server with one token in one namespace.
 #[derive(Clone)]
@@ -142,12 +141,6 @@ impl Admin {
         made.expect("a token").to_owned()
     }
 
-    /// Whether the token with this accessor is still alive.
-    pub fn is_alive(&self, accessor: &str) -> bool {
-        let body = json!({"accessor": accessor});
-        self.status("POST", "auth/token/lookup-accessor", &body) == 200
-    }
-
     /// How many tokens there are.
     pub fn tokens(&self) -> usize {
         self.list("auth/token/accessors").len()
@@ -182,7 +175,7 @@ impl Admin {
     }
 
     /// Enables a way to log in.
-    pub fn enable(&self, kind: &str, at: &str) {
+    fn enable(&self, kind: &str, at: &str) {
         self.write(&format!("sys/auth/{at}"), json!({"type": kind}));
     }
 
