@@ -6,13 +6,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::aws::{self, Aws};
+use super::aws::{self, Ask, Aws};
 use super::document::{Document, scope_of};
-use super::remote::Remote;
-use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
+use super::{
+    Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, StoreOption,
+    search,
+};
 use crate::core::json;
 use crate::model::error::Trouble;
 use crate::model::location::{Misfit, Part};
@@ -21,7 +23,7 @@ use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::sys::duration;
-use crate::sys::http::{self, Request};
+use crate::sys::http;
 
 /// The service.
 const SERVICE: aws::Service = aws::Service {
@@ -29,6 +31,9 @@ const SERVICE: aws::Service = aws::Service {
     endpoint: "ENDPOINT_URL_SECRETS_MANAGER",
     prefix: "secretsmanager",
 };
+
+/// The options of a store.
+pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
 
 /// What a secret's name consists of beside letters and digits, and its longest.
 const MARKS: &[u8] = b"/_+=.@-";
@@ -40,7 +45,7 @@ type Place = (String, Option<String>);
 struct SecretsManager {
     label: String,
     prefix: String,
-    remote: Remote<Aws>,
+    remote: aws::Remote,
     known: Mutex<Known>,
 }
 
@@ -62,14 +67,11 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         let what = "a prefix has letters, digits and /_+=.@- alone";
         return Err(Trouble::Setting(what.to_owned()));
     }
-    let aws = Aws {
-        context: Arc::clone(context),
-        service: SERVICE,
-    };
+    let aws = Aws::new(SERVICE, context);
     Ok(Box::new(SecretsManager {
         label: context.label.clone(),
         prefix: prefix.to_owned(),
-        remote: Remote::new(aws, context),
+        remote: aws::Remote::new(aws, context),
         known: Mutex::default(),
     }))
 }
@@ -135,12 +137,8 @@ impl SecretsManager {
         Err(Trouble::Setting(why.to_owned()))
     }
 
-    /// A request to one region, and the region.
-    fn request(&self, (id, version): &Place) -> Result<(String, Request), Trouble> {
-        let region = match aws::region_of(id) {
-            Some(region) => region,
-            None => self.aws().region()?,
-        };
+    /// What asks for a secret.
+    fn question(&self, (id, version): &Place) -> Result<Ask, Trouble> {
         let mut body = json!({"SecretId": id});
         if let Some(version) = version {
             let key = if is_id(version) {
@@ -150,10 +148,17 @@ impl SecretsManager {
             };
             body[key] = version.as_str().into();
         }
-        Ok((
-            region.to_owned(),
-            self.aws().request("GetSecretValue", &body),
-        ))
+        self.ask_in(id, "GetSecretValue", body)
+    }
+
+    /// Something to be done in the region that a secret is in.
+    fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, Trouble> {
+        let region = match aws::region_of(id) {
+            Some(region) => region,
+            None => self.aws().region(&self.remote)?,
+        };
+        let region = region.to_owned();
+        Ok(Ask { region, what, body })
     }
 
     /// Fetches documents unless they have been, all at once and each once; with that of one scope
@@ -174,9 +179,12 @@ impl SecretsManager {
         if places.is_empty() {
             return Ok(());
         }
-        let requests: Result<_, _> = places.iter().map(|place| self.request(place)).collect();
+        let questions = places.iter().map(|place| self.question(place));
+        let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
+        // Finding out who we are is timed by itself.
+        self.remote.with_session(|_| ())?;
         let began = Instant::now();
-        let answers = self.remote.round(requests?)?;
+        let answers = Aws::round(&self.remote, &questions)?;
         let took = began.elapsed();
         log::debug!(
             Fetched, elapsed = took;
@@ -267,7 +275,7 @@ fn no_object(path: &str) -> Trouble {
 fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Value<'a> {
+    struct Said<'a> {
         #[serde(borrow, default)]
         secret_string: Option<&'a RawValue>,
         #[serde(borrow, default)]
@@ -282,16 +290,12 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
     match aws::code(answer) {
         Some("ResourceNotFoundException") => return Ok(None),
         Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
-        Some("DecryptionFailure") => {
-            return Err(Trouble::Unusable {
-                what: ShownPath(id).to_string(),
-                why: "denied: there is no right to decrypt with its KMS key".to_owned(),
-            });
+        _ if answer.status >= 400 => {
+            return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
         }
-        _ if answer.status >= 400 => return Err(aws::trouble(answer, id)),
         _ => {}
     }
-    let value: Value<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let value: Said<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let plain = |source| json::plain(source).map(Secret::new).ok();
     let content = match value.secret_string {
         Some(text) => plain(text),
@@ -376,16 +380,15 @@ impl Store for SecretsManager {
         }
         let folder = self.path_in(&Scope::Team)?;
         let folder = folder.trim_end_matches(Level::Team.as_str());
-        let region = self.aws().region()?.to_owned();
         let filters = json!([{"Key": "name", "Values": [folder]}]);
         let mut body = json!({"Filters": filters, "MaxResults": 100});
         let mut scopes = BTreeSet::new();
         loop {
-            let answer = self
-                .remote
-                .ask(&region, self.aws().request("ListSecrets", &body))?;
+            let ask = self.ask_in("", "ListSecrets", body.clone())?;
+            let answer = Aws::ask(&self.remote, ask)?;
             if answer.status >= 400 {
-                return Err(aws::trouble(&answer, &format!("{folder}*")));
+                let right = "secretsmanager:ListSecrets";
+                return Err(aws::trouble(&answer, &format!("{folder}*"), right));
             }
             let listed: Listed = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;

@@ -56,7 +56,7 @@ pub static KINDS: &[Kind] = &[
         schemes: &["aws-sm"],
         place: "PREFIX",
         heading: "AWS Secrets Manager",
-        options: aws::OPTIONS,
+        options: aws_sm::OPTIONS,
         splits: true,
         variables: aws::VARIABLES,
         direct: Some(Places {

@@ -82,6 +82,9 @@ pub struct Hints {
     pub name: &'static str,
     /// For a certificate of ours.
     pub client: &'static str,
+    /// What ends the waiting for it; where that is said, not only a person at a terminal is told
+    /// what is waited for.
+    pub ends: &'static str,
 }
 
 /// What a server says, to anybody, of its cluster.
@@ -160,7 +163,8 @@ impl Client {
                     (place, answer)
                 });
             }
-            let mut silent = terminal::is_watched();
+            let is_told = |(one, _): &(Arc<Exchange>, _)| !one.hints().ends.is_empty();
+            let mut silent = terminal::is_watched() || asked.iter().any(is_told);
             while !running.is_empty() {
                 let next = match silent {
                     true => timeout(SILENCE, running.join_next()).await,
@@ -173,7 +177,11 @@ impl Client {
                         silent = false;
                         let waiting = asked.iter().find(|(_, answer)| answer.is_none());
                         if let Some((exchange, _)) = waiting {
-                            log::info!(Waiting; "waiting for {}", exchange.waiting());
+                            let ends = match exchange.hints().ends {
+                                "" => String::new(),
+                                ends => format!("; {ends}"),
+                            };
+                            log::info!(Waiting; "waiting for {}{ends}", exchange.waiting());
                         }
                     }
                 }

@@ -53,6 +53,11 @@ impl Exchange {
         &self.settings.address
     }
 
+    /// What to do about its faults.
+    pub fn hints(&self) -> &super::Hints {
+        &self.settings.hints
+    }
+
     /// What a person at the terminal is told that we wait for.
     pub fn waiting(&self) -> String {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
