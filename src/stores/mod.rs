@@ -24,6 +24,7 @@ mod dir;
 mod document;
 mod folder;
 mod kind;
+mod program;
 mod registry;
 mod remote;
 mod settings;

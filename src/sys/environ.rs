@@ -39,6 +39,14 @@ pub fn read() -> Started {
     }
 }
 
+/// The names of the variables that are doorkey's own, which another program that it asks does not
+/// get.
+pub fn own_names() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let is_own = |name: &OsString| name.as_encoded_bytes().starts_with(b"DOORKEY_");
+    names.filter(is_own).collect()
+}
+
 impl Started {
     /// Overwrites the whole environment where it stands, which is what /proc shows of it, for a
     /// process that needs none of it.
