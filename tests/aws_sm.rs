@@ -404,21 +404,13 @@ fn what_is_there_is_listed() {
         ]
     );
     app.run("secret get b --team --reveal").gives(0, "22", "");
-    let ended = app.run("secret set b --team").stdin("x").end();
-    assert!(
-        ended
-            .err()
-            .ends_with("doorkey only reads this kind of store\n"),
-        "{}",
-        ended.err()
-    );
     let all = app.run("run -q -p web --all -- printenv a b");
     all.gives(0, "333\n22\n", "");
     assert!(
         app.front
             .requests()
             .iter()
-            .all(|one| asked_for(one) != app.name("else"))
+            .all(|one| !asked_for(one).contains(&app.name("else")))
     );
 }
 

@@ -18,6 +18,7 @@
 mod age;
 mod aws;
 mod aws_sm;
+mod aws_ssm;
 mod context;
 mod credential;
 mod dir;

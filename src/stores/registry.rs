@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Kind, NOTHING, Places, StoreOption, Use, is_ours};
-use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
+use super::{Store, age, aws, aws_sm, aws_ssm, dir, remote, settings, vault};
 use crate::core::option::{InFile, Takes};
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -65,6 +65,21 @@ pub static KINDS: &[Kind] = &[
             hands_over: |_| false,
         }),
         open: aws_sm::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["aws-ssm"],
+        place: "/PREFIX",
+        heading: "AWS SSM Parameter Store",
+        options: aws_ssm::OPTIONS,
+        splits: true,
+        variables: aws::VARIABLES,
+        direct: Some(Places {
+            judge: aws_ssm::judge,
+            judge_document: aws_ssm::judge,
+            hands_over: |_| false,
+        }),
+        open: aws_ssm::open,
         ..NOTHING
     },
 ];

@@ -2,7 +2,7 @@
 //! stands behind it.
 
 use crate::local::{Age, Dir, Mem};
-use crate::servers::{Secrets, Vault};
+use crate::servers::{Parameters, Secrets, Vault};
 use crate::support::{Place, Run};
 
 /// A kind of store.
@@ -105,5 +105,15 @@ pub const TABLE: &[Row] = &[
             let (_, prefix) = store.split_once(':').unwrap();
             format!("aws-sm:{prefix}/bytes")
         }),
+    },
+    Row {
+        scheme: "aws-ssm",
+        make: || Box::new(Parameters::new()),
+        denied: "denied: the token may not use PLACE/project/web/v, or is no longer valid; its policies must allow it",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(6),
+        bytes: Bytes::Refused(
+            "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",
+        ),
     },
 ];

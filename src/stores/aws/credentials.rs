@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -11,8 +10,10 @@ use super::profile::{Section, value};
 use super::{Aws, Keys, Remote, is_yes, sso, sts};
 use crate::model::error::Trouble;
 use crate::model::log;
-use crate::model::named::ShownPath;
+use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
+use crate::stores::program;
+use crate::sys::program::{Program, found};
 
 /// The step that says who we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,7 +198,7 @@ impl Aws {
                 duration: setting("duration_seconds"),
             };
             if let Some(file) = setting("web_identity_token_file") {
-                let file = crate::model::named::Named::new("web_identity_token_file", file);
+                let file = Named::new("web_identity_token_file", file);
                 return sts::with_web_identity(remote, &role, &file);
             }
             let source = match (setting("source_profile"), setting("credential_source")) {
@@ -237,7 +238,7 @@ impl Aws {
             });
         }
         if let Some(command) = setting("credential_process") {
-            return self.of_program(remote, command).map_err(fault);
+            return self.of_program(remote, name, command);
         }
         let what = match setting("login_session") {
             Some(_) => {
@@ -250,10 +251,39 @@ impl Aws {
         Err(fault(what.to_owned()))
     }
 
-    /// The keys that a program prints. It is run without a shell.
-    fn of_program(&self, remote: &Remote, command: &str) -> Result<Keys, String> {
-        let _ = (remote, command);
-        Err("credential_process is not there yet".to_owned())
+    /// The keys that a program prints. It is run without a shell, inside the deadline.
+    fn of_program(&self, remote: &Remote, profile: &str, command: &str) -> Result<Keys, Trouble> {
+        let fault = |what: String| {
+            let profile = ShownPath(profile);
+            Trouble::Setting(format!("profile {profile}: credential_process: {what}"))
+        };
+        let words = words(command).map_err(|why| fault(why.to_owned()))?;
+        let (file, arguments) = words
+            .split_first()
+            .ok_or_else(|| fault("there is no program".to_owned()))?;
+        let file = found(file, &self.context.base);
+        let answer = program::run(&Program {
+            file: &file,
+            arguments,
+            environment: &[],
+            input: &[],
+            deadline: remote.client()?.deadline(),
+        })?;
+        answer.log(std::iter::empty());
+        let name = program::shown(&file);
+        if answer.code != 0 {
+            let code = answer.code;
+            return Err(fault(format!("{name} has ended with exit code {code}")));
+        }
+        #[derive(Deserialize)]
+        struct Said {
+            #[serde(rename = "Version")]
+            version: u32,
+        }
+        let said: Option<Said> = serde_json::from_slice(answer.output.expose()).ok();
+        let is_known = said.is_some_and(|said| said.version == 1);
+        let keys = from_json(answer.output.expose()).filter(|_| is_known);
+        keys.ok_or_else(|| fault(format!("{name} prints no keys in JSON of version 1")))
     }
 }
 
@@ -333,12 +363,6 @@ pub fn words(command: &str) -> Result<Vec<OsString>, &'static str> {
     }
     words.extend(word.map(OsString::from));
     Ok(words)
-}
-
-/// Where a program's relative path starts from.
-#[allow(dead_code, reason = "comes with credential_process")]
-fn base(aws: &Aws) -> &Path {
-    &aws.context.base
 }
 
 #[cfg(test)]

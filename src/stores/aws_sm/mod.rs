@@ -1,4 +1,6 @@
-//! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
+//! AWS Secrets Manager: one JSON secret a scope, its members the secrets.
+
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +11,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::aws::{self, Ask, Aws};
-use super::document::{Document, scope_of};
-use super::{
-    Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, StoreOption,
-    search,
-};
 use crate::core::json;
 use crate::model::error::Trouble;
 use crate::model::location::{Misfit, Part};
@@ -22,6 +18,12 @@ use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::stores::aws::{self, Ask, Aws};
+use crate::stores::document::{Document, scope_of};
+use crate::stores::{
+    Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, StoreOption,
+    Writer, search,
+};
 use crate::sys::duration;
 use crate::sys::http;
 
@@ -191,7 +193,7 @@ impl SecretsManager {
             "{} secrets fetched in {}", places.len(), duration::shown(took)
         );
         for (place, answer) in places.into_iter().zip(answers) {
-            let read = match read(&answer?, &place.0) {
+            let read = match read(&answer?, &place) {
                 Err(everybodys @ Trouble::NotAdmitted { .. }) => return Err(everybodys),
                 read => read,
             };
@@ -272,7 +274,7 @@ fn no_object(path: &str) -> Trouble {
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
-fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
+fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, Trouble> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Said<'a> {
@@ -287,7 +289,15 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
         what: ShownPath(id).to_string(),
         why: "the answer is no secret".to_owned(),
     };
+    let is_version = version.is_some();
     match aws::code(answer) {
+        // Of a secret without a value the current version is not there.
+        Some("ResourceNotFoundException") if !is_version && aws::is_about(answer, "label") => {
+            return Err(Trouble::Unusable {
+                what: ShownPath(id).to_string(),
+                why: "it has no value yet; put one".to_owned(),
+            });
+        }
         Some("ResourceNotFoundException") => return Ok(None),
         Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
         _ if answer.status >= 400 => {
@@ -400,6 +410,10 @@ impl Store for SecretsManager {
                 None => return Ok(scopes.into_iter().collect()),
             }
         }
+    }
+
+    fn writer(&self) -> Option<&dyn Writer> {
+        Some(self)
     }
 }
 
