@@ -181,7 +181,9 @@ pub fn asked_for(request: &Request) -> Vec<String> {
     let body = request.json();
     let names = body["Names"].as_array().into_iter().flatten();
     let names = names.chain([&body["SecretId"], &body["Name"], &body["Path"]]);
-    names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()
+    names
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect()
 }
 
 /// What AWS answers that says no: as it does itself, not as moto does.
