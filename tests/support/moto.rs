@@ -16,7 +16,7 @@ use crate::faulty::{Faulty, Request, Step};
 use crate::support::Run;
 
 /// The interpreter, where `.ci/test` puts it.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/moto/bin/python");
+pub const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/moto/bin/python");
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/moto_server.py");
 
 /// Where most secrets are.
