@@ -23,6 +23,7 @@ mod credential;
 mod dir;
 mod document;
 mod folder;
+mod k8s;
 mod kind;
 mod program;
 mod registry;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Kind, NOTHING, Places, StoreOption, Use, is_ours};
-use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
+use super::{Store, age, aws, aws_sm, dir, k8s, remote, settings, vault};
 use crate::core::option::{InFile, Takes};
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -65,6 +65,21 @@ pub static KINDS: &[Kind] = &[
             hands_over: |_| false,
         }),
         open: aws_sm::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["k8s"],
+        place: "NAMESPACE/PREFIX",
+        heading: "Kubernetes",
+        options: k8s::OPTIONS,
+        splits: true,
+        variables: k8s::VARIABLES,
+        direct: Some(Places {
+            judge: k8s::judge,
+            judge_document: k8s::judge,
+            hands_over: |_| false,
+        }),
+        open: k8s::open,
         ..NOTHING
     },
 ];
