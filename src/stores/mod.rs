@@ -22,6 +22,7 @@ mod context;
 mod credential;
 mod dir;
 mod document;
+mod exec;
 mod folder;
 mod k8s;
 mod kind;

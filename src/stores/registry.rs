@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Kind, NOTHING, Places, StoreOption, Use, is_ours};
-use super::{Store, age, aws, aws_sm, dir, k8s, remote, settings, vault};
+use super::{Store, age, aws, aws_sm, dir, exec, k8s, remote, settings, vault};
 use crate::core::option::{InFile, Takes};
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -80,6 +80,13 @@ pub static KINDS: &[Kind] = &[
             hands_over: |_| false,
         }),
         open: k8s::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["exec"],
+        place: "PROGRAM",
+        heading: "A program",
+        open: exec::open,
         ..NOTHING
     },
 ];

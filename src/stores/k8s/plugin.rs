@@ -78,10 +78,10 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
     let user = &chosen.user;
     let exec = user.value("exec").unwrap_or(&Value::Null);
     let text = |key: &str| exec.get(key).and_then(Value::as_str).unwrap_or_default();
-    let fault = |what: &str| user.fault(&format!("exec: {what}"));
+    let fault = |what: &str| user.fault(&format!("its exec plug-in: {what}"));
     let version = text("apiVersion");
     if !VERSIONS.contains(&version) {
-        return Err(fault("its apiVersion is neither v1 nor v1beta1"));
+        return Err(fault("the apiVersion is neither v1 nor v1beta1"));
     }
     if text("interactiveMode") == "Always" {
         return Err(fault(
