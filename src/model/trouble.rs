@@ -122,6 +122,11 @@ impl Trouble {
         Trouble::Of("unreachable", what.to_string())
     }
 
+    /// A refusal of the system's to read.
+    pub fn unreadable(why: impl Into<Os>) -> Self {
+        Trouble::Unreadable(why.into())
+    }
+
     /// A setting or a credential that is missing, or can't be used.
     pub fn setting(what: impl fmt::Display) -> Self {
         Trouble::Of("setting", what.to_string())

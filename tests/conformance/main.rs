@@ -65,7 +65,9 @@ fn main() -> ExitCode {
         doorkey::stores::use_table(table.leak());
         return doorkey::cli::main();
     }
-    for kind in doorkey::stores::KINDS {
+    // A kind without a place has no scopes.
+    let kinds = doorkey::stores::KINDS.iter();
+    for kind in kinds.filter(|kind| !kind.place.is_empty()) {
         let has_row = TABLE.iter().any(|row| row.scheme == kind.schemes[0]);
         assert!(has_row, "{} has no row in this suite", kind.schemes[0]);
     }
