@@ -265,7 +265,7 @@ fn of_one_store(path: &str, text: &str) -> Vec<String> {
                 faults.push(format!("{path}:{number}: {scheme}:"));
             }
         }
-        for prefix in ["VAULT_", "BAO_", "AWS_"] {
+        for prefix in ["VAULT_", "BAO_", "AWS_", "KUBE"] {
             if line.contains(prefix) {
                 faults.push(format!("{path}:{number}: {prefix}"));
             }

@@ -97,6 +97,11 @@ const ENVIRONMENT: Group = Group {
             "Pass on a variable that would be removed",
         ),
         values("literal", "NAME", "Take a variable's value as it is"),
+        value(
+            "references",
+            "LIST",
+            "Take bare ARNs, and file:PATH, for references: arn,file",
+        ),
         value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
         flag("allow-disk", "Let that folder be on a disk"),
         value(

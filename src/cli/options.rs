@@ -277,9 +277,27 @@ impl Options {
             spec: self.path("spec").map(|file| (file, spec_path)),
             assignments,
             literal: bytes("literal"),
+            references: self.references(place)?,
             distrust: self.distrust()?,
             files: super::run::files(self)?,
         })
+    }
+
+    /// The words that have more values be references.
+    fn references(&self, place: &Place) -> Result<Vec<&'static str>, Error> {
+        let said = self.text("references")?;
+        let list = said.or_else(|| place.config.get("references"));
+        let known = stores::references();
+        let words = list.unwrap_or_default().split(',').map(str::trim);
+        let words = words.filter(|word| !word.is_empty()).map(|word| {
+            let found = known.iter().find(|known| **known == word).copied();
+            let among = || format!("must be of {}, with commas between", known.join(", "));
+            found.ok_or_else(|| match said {
+                Some(_) => self.usage("references", &among()),
+                None => Error::Usage(format!("references in doorkey.toml {}", among())),
+            })
+        });
+        words.collect()
     }
 
     /// The store and the scopes: options and variables first, then `doorkey.toml`.

@@ -2,7 +2,7 @@
 //! signals, limits, accounts, what /proc says.
 
 pub mod config;
-mod document;
+pub mod document;
 pub mod dotenv;
 pub mod env_list;
 pub mod environment;

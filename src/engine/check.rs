@@ -118,12 +118,14 @@ fn status(cause: &Cause) -> &'static str {
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => match **trouble {
-            Trouble::Denied | Trouble::Forbidden(_) => "denied",
-            Trouble::Corrupt(_) | Trouble::Unusable { .. } => "corrupt",
+            Trouble::Denied | Trouble::Forbidden(_) | Trouble::Of("denied", _) => "denied",
+            Trouble::Corrupt(_) | Trouble::Unusable { .. } | Trouble::Of("unusable", _) => {
+                "corrupt"
+            }
             Trouble::Outside => "refused",
             Trouble::Deleted(_) => "deleted",
             Trouble::Destroyed(_) => "destroyed",
-            Trouble::Unreached { .. } => "unreachable",
+            Trouble::Unreached { .. } | Trouble::Of("unreachable", _) => "unreachable",
             _ => "unreadable",
         },
         Cause::NotJson(_) => "not-json",

@@ -26,7 +26,7 @@ impl Template {
     /// What has to be resolved: the references in it, last, and those of the sources' variables.
     pub fn assemble(&self, sources: &Sources) -> Assembled<'static> {
         let mut assembled = assemble(&[], sources);
-        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes());
+        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(&sources.references));
         // A text without references is one part.
         let parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
         for (at, part) in &parts {

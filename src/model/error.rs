@@ -9,7 +9,7 @@ pub use super::join_error::Unjoinable;
 use super::name::{Level, Name, Scope};
 use super::named::{Named, is_path};
 use super::reference::Reference;
-pub use super::trouble::Trouble;
+pub use super::trouble::{Trouble, Trouble as StoreError};
 
 /// Where and why a text is not what it should be: never the text itself, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

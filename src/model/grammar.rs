@@ -8,7 +8,8 @@
 //! FILE      = "file" [":" NAME]
 //! ```
 //!
-//! The schemes are those of the stores, which say what a location in them can be.
+//! The schemes are those of the stores, which say what a location in them can be. Some stores know
+//! whole values that are references without a scheme, where the user asks for that.
 //! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
 //! schemes.
 //! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
@@ -62,7 +63,15 @@ pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
         return Err(Malformed::at(value, 0, NO_WRITING));
     }
     let Some(word) = word_before_colon(value, schemes) else {
-        return parse_mixed(value, schemes);
+        let Some(scheme) = bare(value, schemes) else {
+            return parse_mixed(value, schemes);
+        };
+        let mut cursor = Cursor {
+            text: value,
+            at: 0,
+            inline: false,
+        };
+        return cursor.reference(Word::Scheme(scheme)).map(Value::Whole);
     };
     let after = word.text().len() + 1;
     if value.get(after) == Some(&b':') {
@@ -125,6 +134,17 @@ fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>>
     };
     let schemes = schemes.iter().map(Word::Scheme);
     std::iter::once(Word::Secret).chain(schemes).find(begins)
+}
+
+/// The scheme whose reference a whole value is as it stands.
+fn bare<'s>(value: &[u8], schemes: &'s [Scheme]) -> Option<&'s Scheme> {
+    let mut schemes = schemes
+        .iter()
+        .filter(|scheme| scheme.bare.is_some())
+        .peekable();
+    schemes.peek()?;
+    let text = str::from_utf8(value).ok()?;
+    schemes.find(|scheme| scheme.bare.is_some_and(|is_one| is_one(text)))
 }
 
 /// Reads a variable's value that is no whole reference.

@@ -55,6 +55,9 @@ impl Trouble {
             | Trouble::Destroyed(_)
             | Trouble::NoMount(_)
             | Trouble::NoDocument(_) => "absent",
+            Trouble::Of("gone", _) => "absent",
+            Trouble::Of("not admitted", _) => "denied",
+            Trouble::Of(kind, _) => kind,
             Trouble::Taken | Trouble::Exists => "taken",
             Trouble::ReadOnly | Trouble::NoLists => "read_only",
             Trouble::TooLarge(_) => "too_large",

@@ -101,23 +101,104 @@ pub enum Trouble {
     NotText,
     /// Others changed it at the same time, again and again.
     Contended,
+    /// Anything else: its kind, and the whole text.
+    Of(&'static str, String),
+}
+
+/// What new stores say, of a kind and with their own text.
+impl Trouble {
+    /// No right to one thing.
+    pub fn denied(what: impl fmt::Display) -> Self {
+        Trouble::Of("denied", format!("denied: {what}"))
+    }
+
+    /// A credential that the store does not take.
+    pub fn not_admitted(method: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Trouble::Of("not admitted", format!("not admitted by {method}: {why}"))
+    }
+
+    /// No answer in time.
+    pub fn unreachable(what: impl fmt::Display) -> Self {
+        Trouble::Of("unreachable", what.to_string())
+    }
+
+    /// A refusal of the system's to read.
+    pub fn unreadable(why: impl Into<Os>) -> Self {
+        Trouble::Unreadable(why.into())
+    }
+
+    /// A setting or a credential that is missing, or can't be used.
+    pub fn setting(what: impl fmt::Display) -> Self {
+        Trouble::Of("setting", what.to_string())
+    }
+
+    /// An answer that can't be used, and would be the same the next time.
+    pub fn unusable(place: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Trouble::Of("unusable", format!("{place}: {why}"))
+    }
+
+    /// Something that a launch can't do without.
+    pub fn gone(what: impl fmt::Display) -> Self {
+        Trouble::Of("gone", what.to_string())
+    }
+
+    /// Something that this kind of store can't do.
+    pub fn read_only(what: impl fmt::Display) -> Self {
+        Trouble::Of("read_only", what.to_string())
+    }
+
+    /// No secret of that name.
+    pub fn no_secret() -> Self {
+        Trouble::Absent(None)
+    }
+
+    /// A secret of that name that is there already.
+    pub fn taken() -> Self {
+        Trouble::Taken
+    }
+
+    /// The same, with what to do next.
+    pub fn hint(self, hint: &str) -> Self {
+        match self {
+            Trouble::Of(kind, what) => Trouble::Of(kind, format!("{what}; {hint}")),
+            other => other,
+        }
+    }
+
+    /// Whether everything else would fail as well, so that it is said once.
+    pub fn is_of_all(&self) -> bool {
+        matches!(
+            self,
+            Trouble::NotAdmitted { .. } | Trouble::Of("not admitted", _)
+        )
+    }
 }
 
 impl Trouble {
     /// Whether another attempt, later, could go well: the store did not say no.
     pub fn is_unreached(&self) -> bool {
-        matches!(self, Trouble::Unreached { .. })
+        matches!(
+            self,
+            Trouble::Unreached { .. } | Trouble::Of("unreachable", _)
+        )
     }
 
     /// Whether the store as such said no.
     pub fn is_denial(&self) -> bool {
-        matches!(self, Trouble::Forbidden(_) | Trouble::NotAdmitted { .. })
+        use Trouble::{Forbidden, NotAdmitted, Of};
+        matches!(
+            self,
+            Forbidden(_) | NotAdmitted { .. } | Of("denied" | "not admitted", _)
+        )
     }
 
     /// Whether what was there is gone, or not for us any more.
     pub fn is_loss(&self) -> bool {
-        use Trouble::{Deleted, Denied, Destroyed, NoDocument};
-        let is_gone = matches!(self, Denied | Deleted(_) | Destroyed(_) | NoDocument(_));
+        use Trouble::{Deleted, Denied, Destroyed, NoDocument, Of};
+        let is_gone = matches!(
+            self,
+            Denied | Deleted(_) | Destroyed(_) | NoDocument(_) | Of("gone", _)
+        );
         is_gone || self.is_denial()
     }
 
@@ -218,7 +299,7 @@ impl fmt::Display for Trouble {
                 let paths = paths.join(", ");
                 write!(f, "none of {paths} exists; check the store's name, or set a secret")
             }
-            Trouble::Setting(what) => f.write_str(what),
+            Trouble::Setting(what) | Trouble::Of(_, what) => f.write_str(what),
             Trouble::NotText => f.write_str(
                 "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",
             ),

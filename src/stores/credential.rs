@@ -35,7 +35,15 @@ pub fn read(path: &Named) -> Result<Secret, Trouble> {
 /// # Errors
 /// Why it can't be read, or that others can write it.
 pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
-    let file = files::read_key(path, LARGEST);
+    open_up_to(path, LARGEST)
+}
+
+/// The same of a file of another size, in bytes, at most.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_up_to(path: &Named, largest: usize) -> Result<KeyFile, Trouble> {
+    let file = files::read_key(path, largest);
     let file = file.map_err(|error| Trouble::Setting(path.cannot("read", error)))?;
     match file.open {
         None => Ok(file),

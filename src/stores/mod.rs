@@ -23,7 +23,10 @@ mod context;
 mod credential;
 mod dir;
 mod document;
+mod exec;
+mod file;
 mod folder;
+mod k8s;
 mod kind;
 mod program;
 mod registry;
@@ -44,8 +47,8 @@ pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use registry::{
     KINDS, configurable, credentials, flags, forms, instead, is_file, is_handed_over, is_same_kind,
-    kinds, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
-    schemes, schemes_of, spent, unnamed, use_table,
+    kinds, likely, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
+    references, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

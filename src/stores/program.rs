@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::model::error::{Os, Trouble};
+use crate::model::error::{Os, StoreError};
 use crate::model::log;
 use crate::model::named::{ShownLine, ShownPath};
 use crate::model::secret::Secret;
@@ -26,16 +26,13 @@ pub struct Answer {
 ///
 /// # Errors
 /// Why it can't be started, or has not ended by itself in time.
-pub fn run(program: &Program<'_>) -> Result<Answer, Trouble> {
+pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     let name = shown(program.file);
     let began = Instant::now();
     let outcome = program.run().map_err(|error| {
-        Trouble::Setting(format!("{name} can't be started: {}", Os::from(error)))
+        StoreError::setting(format_args!("{name} can't be started: {}", Os::from(error)))
     })?;
-    let unusable = |why: String| Trouble::Unusable {
-        what: name.clone(),
-        why,
-    };
+    let unusable = |why: String| StoreError::unusable(&name, why);
     let fault = match outcome.end {
         End::Code(code) => {
             let (output, errors) = (outcome.output, outcome.errors);
@@ -48,12 +45,12 @@ pub fn run(program: &Program<'_>) -> Result<Answer, Trouble> {
         }
         End::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
         End::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
-        End::Late => Trouble::Unreached {
-            what: name.clone(),
-            tries: 1,
-            within: began.elapsed().as_millis(),
-            last: "it was ended, as there was no more time".to_owned(),
-        },
+        End::Late => {
+            let took = began.elapsed().as_secs_f64();
+            StoreError::unreachable(format_args!(
+                "{name}: no answer in {took:.1} s, so it was ended"
+            ))
+        }
     };
     say(&name, &outcome.errors, &outcome.output, &[]);
     Err(fault)

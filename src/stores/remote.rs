@@ -197,6 +197,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         headers: Vec::new(),
         verdict: Verdict::of_status,
         hints: Hints::default(),
+        ends: "",
         leader: None,
         address,
     }

@@ -13,13 +13,14 @@ use crate::support::{Place, Run};
 
 /// Counts who asks, and lets nobody through until so many have asked.
 #[derive(Default)]
-struct Gate {
+pub struct Gate {
     asked: AtomicUsize,
     until: AtomicUsize,
 }
 
 impl Gate {
-    fn pass(&self) {
+    /// Waits until so many have asked.
+    pub fn pass(&self) {
         self.asked.fetch_add(1, Ordering::SeqCst);
         crate::bao::wait("all ask at the same time", || {
             let until = self.until.load(Ordering::SeqCst);
@@ -27,7 +28,8 @@ impl Gate {
         });
     }
 
-    fn count(&self, until: usize) -> usize {
+    /// How many have asked; from now on so many have to.
+    pub fn count(&self, until: usize) -> usize {
         let before = self.asked.load(Ordering::SeqCst);
         self.until.store(before + until, Ordering::SeqCst);
         before

@@ -10,6 +10,17 @@ pub fn region_of(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(2)
 }
 
+/// Whether a text is the name of something that a service has.
+pub fn is_arn(text: &str, service: &str) -> bool {
+    let mut fields = text.splitn(4, ':');
+    fields.next() == Some("arn")
+        && fields
+            .next()
+            .is_some_and(|partition| partition.starts_with("aws"))
+        && fields.next() == Some(service)
+        && fields.next().is_some()
+}
+
 impl Aws {
     /// The address that stands in the place of the usual one of a service.
     fn endpoint(&self, service: &Service) -> Result<Option<&str>, Trouble> {

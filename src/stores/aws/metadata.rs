@@ -53,9 +53,9 @@ fn server(
         verdict,
         hints: http::Hints {
             trust: "AWS_CA_BUNDLE",
-            ends,
             ..http::Hints::default()
         },
+        ends,
         ..remote::settings(&aws.context, address)
     };
     Server::new(remote.client()?, settings)

@@ -30,7 +30,7 @@ use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Answer, Method, Request, Server};
 
-pub use self::endpoint::region_of;
+pub use self::endpoint::{is_arn, region_of};
 pub use self::fault::{code, is_about, trouble, verdict};
 
 /// Names with what stands before all of them.

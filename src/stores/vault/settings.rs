@@ -300,7 +300,6 @@ impl Reader<'_> {
                 trust: "VAULT_CACERT",
                 name: "VAULT_TLS_SERVER_NAME",
                 client: "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
-                ..http::Hints::default()
             },
             leader: Some(http::Leader {
                 path: "v1/sys/leader",

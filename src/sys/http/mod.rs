@@ -59,6 +59,9 @@ pub struct Settings {
     pub verdict: fn(&Answer) -> Verdict,
     /// What to do about its faults.
     pub hints: Hints,
+    /// What ends the waiting for it; where that is said, not only a person at a terminal is told
+    /// what is waited for.
+    pub ends: &'static str,
     /// Where it says how its cluster is to be asked: a redirect may lead there.
     pub leader: Option<Leader>,
 }
@@ -82,9 +85,6 @@ pub struct Hints {
     pub name: &'static str,
     /// For a certificate of ours.
     pub client: &'static str,
-    /// What ends the waiting for it; where that is said, not only a person at a terminal is told
-    /// what is waited for.
-    pub ends: &'static str,
 }
 
 /// What a server says, to anybody, of its cluster.
@@ -163,7 +163,7 @@ impl Client {
                     (place, answer)
                 });
             }
-            let is_told = |(one, _): &(Arc<Exchange>, _)| !one.hints().ends.is_empty();
+            let is_told = |(one, _): &(Arc<Exchange>, _)| !one.ends().is_empty();
             let mut silent = terminal::is_watched() || asked.iter().any(is_told);
             while !running.is_empty() {
                 let next = match silent {
@@ -177,7 +177,7 @@ impl Client {
                         silent = false;
                         let waiting = asked.iter().find(|(_, answer)| answer.is_none());
                         if let Some((exchange, _)) = waiting {
-                            let ends = match exchange.hints().ends {
+                            let ends = match exchange.ends() {
                                 "" => String::new(),
                                 ends => format!("; {ends}"),
                             };

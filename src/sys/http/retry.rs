@@ -53,9 +53,9 @@ impl Exchange {
         &self.settings.address
     }
 
-    /// What to do about its faults.
-    pub fn hints(&self) -> &super::Hints {
-        &self.settings.hints
+    /// What ends the waiting for it.
+    pub fn ends(&self) -> &'static str {
+        self.settings.ends
     }
 
     /// What a person at the terminal is told that we wait for.
