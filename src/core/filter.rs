@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use thiserror::Error;
 
 use crate::model::reference::Filter;
 
@@ -23,7 +24,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The value was to be decoded as base64 and is none.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("it is not base64")]
 pub struct NotBase64;
 
 /// Applies one filter.

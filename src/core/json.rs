@@ -5,14 +5,17 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
 /// Why a text has no such member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemberFault {
     /// The text is not JSON (RFC 8259) in UTF-8, or the member is a string that UTF-8 can't hold:
     /// one with half of a surrogate pair.
+    #[error("it is not JSON in UTF-8")]
     NotJson,
     /// The text is JSON, but has nothing at the path.
+    #[error("it has no such member")]
     Missing,
 }
 

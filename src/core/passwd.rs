@@ -1,6 +1,8 @@
 //! Users and groups, from an image's own `/etc/passwd` and `/etc/group`: no other source of
 //! names is asked, as there is none in most images.
 
+use thiserror::Error;
+
 /// Who a process is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
@@ -22,11 +24,13 @@ impl Account {
 }
 
 /// Why a user can't be found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Unknown {
     /// There is no such user.
+    #[error("names a user that is not in /etc/passwd; a number needs no entry")]
     User,
     /// There is no such group.
+    #[error("names a group that is not in /etc/group; a number needs no entry")]
     Group,
 }
 

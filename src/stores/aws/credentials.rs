@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::profile::{Section, value};
 use super::{Aws, Keys, Remote, is_yes, sso, sts};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
@@ -47,7 +47,7 @@ impl Aws {
     ///
     /// # Errors
     /// Shared files that can't be read.
-    pub fn step(&self) -> Result<Step, Trouble> {
+    pub fn step(&self) -> Result<Step, StoreError> {
         let context = &self.context;
         if context.said("profile").is_some() {
             return Ok(Step::Profile);
@@ -87,7 +87,7 @@ impl Aws {
     ///
     /// # Errors
     /// Why there are none.
-    pub fn find_keys(&self, remote: &Remote) -> Result<Keys, Trouble> {
+    pub fn find_keys(&self, remote: &Remote) -> Result<Keys, StoreError> {
         let step = self.step()?;
         let (keys, who) = match &step {
             Step::Keys(whose) => (
@@ -128,11 +128,11 @@ impl Aws {
     }
 
     /// The keys in variables. Doorkey's own and the workload's are never mixed.
-    fn given_keys(&self, whose: &str) -> Result<Keys, Trouble> {
+    fn given_keys(&self, whose: &str) -> Result<Keys, StoreError> {
         let needed = |name: &str| {
             self.secret(whose, name).ok_or_else(|| {
                 let [id, secret] = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"];
-                Trouble::Setting(format!(
+                StoreError::setting(format!(
                     "{whose}AWS_{name} is missing: give {whose}AWS_{id} and {whose}AWS_{secret}"
                 ))
             })
@@ -146,7 +146,7 @@ impl Aws {
     }
 
     /// The role of a web identity that variables say.
-    fn web_role(&self) -> Result<Role<'_>, Trouble> {
+    fn web_role(&self) -> Result<Role<'_>, StoreError> {
         let arn = self.variable("ROLE_ARN");
         Ok(Role {
             arn: arn.ok_or_else(|| missing("ROLE_ARN", "WEB_IDENTITY_TOKEN_FILE"))?,
@@ -157,11 +157,11 @@ impl Aws {
     }
 
     /// The keys of the machine, unless that is ruled out.
-    fn of_machine(&self, remote: &Remote) -> Result<Keys, Trouble> {
+    fn of_machine(&self, remote: &Remote) -> Result<Keys, StoreError> {
         if self.is_machine_ruled_out()? {
             let how = "AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE, or \
                        AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
-            return Err(Trouble::Setting(format!(
+            return Err(StoreError::setting(format!(
                 "nothing says who doorkey is: give {how}; the machine is not asked, as \
                  AWS_EC2_METADATA_DISABLED says"
             )));
@@ -170,7 +170,7 @@ impl Aws {
     }
 
     /// Whether the machine may not be asked.
-    pub fn is_machine_ruled_out(&self) -> Result<bool, Trouble> {
+    pub fn is_machine_ruled_out(&self) -> Result<bool, StoreError> {
         Ok(is_yes(self.setting("EC2_METADATA_DISABLED")?))
     }
 
@@ -180,10 +180,11 @@ impl Aws {
         remote: &Remote,
         name: &str,
         seen: &mut BTreeSet<String>,
-    ) -> Result<Keys, Trouble> {
+    ) -> Result<Keys, StoreError> {
         let section = self.profiles()?.profile(name)?;
         let setting = |name| value(section, name);
-        let fault = |what: String| Trouble::Setting(format!("profile {}: {what}", ShownPath(name)));
+        let fault =
+            |what: String| StoreError::setting(format!("profile {}: {what}", ShownPath(name)));
         let is_first = seen.insert(name.to_owned());
         // A role may be assumed with the keys that stand in its own profile.
         if let Some(arn) = setting("role_arn").filter(|_| is_first) {
@@ -252,10 +253,15 @@ impl Aws {
     }
 
     /// The keys that a program prints. It is run without a shell, inside the deadline.
-    fn of_program(&self, remote: &Remote, profile: &str, command: &str) -> Result<Keys, Trouble> {
+    fn of_program(
+        &self,
+        remote: &Remote,
+        profile: &str,
+        command: &str,
+    ) -> Result<Keys, StoreError> {
         let fault = |what: String| {
             let profile = ShownPath(profile);
-            Trouble::Setting(format!("profile {profile}: credential_process: {what}"))
+            StoreError::setting(format!("profile {profile}: credential_process: {what}"))
         };
         let words = words(command).map_err(|why| fault(why.to_owned()))?;
         let (file, arguments) = words
@@ -306,8 +312,8 @@ fn in_section(section: &Section) -> Option<Keys> {
     ))
 }
 
-fn missing(name: &str, beside: &str) -> Trouble {
-    Trouble::Setting(format!(
+fn missing(name: &str, beside: &str) -> StoreError {
+    StoreError::setting(format!(
         "AWS_{name} is missing, which AWS_{beside} needs beside it"
     ))
 }

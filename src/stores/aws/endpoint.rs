@@ -1,7 +1,7 @@
 //! Where AWS' services are: regions, and addresses by their rules and by settings.
 
 use super::{Aws, Service, is_yes};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::stores::remote;
 use crate::sys::http::{self, Address, tls};
 
@@ -23,7 +23,7 @@ pub fn is_arn(text: &str, service: &str) -> bool {
 
 impl Aws {
     /// The address that stands in the place of the usual one of a service.
-    fn endpoint(&self, service: &Service) -> Result<Option<&str>, Trouble> {
+    fn endpoint(&self, service: &Service) -> Result<Option<&str>, StoreError> {
         let is_own = service.name == self.service.name;
         let context = &self.context;
         if let Some(said) = context.said("endpoint").filter(|_| is_own) {
@@ -48,12 +48,12 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn address(&self, service: &Service, region: &str) -> Result<Address, Trouble> {
+    pub fn address(&self, service: &Service, region: &str) -> Result<Address, StoreError> {
         // It becomes part of a host's name.
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(fits) {
             let what = "the region has letters, digits and '-' alone";
-            return Err(Trouble::Setting(what.to_owned()));
+            return Err(StoreError::setting(what.to_owned()));
         }
         let text = match self.endpoint(service)? {
             Some(endpoint) => endpoint.to_owned(),
@@ -63,14 +63,15 @@ impl Aws {
                 usual(service.name, region, dual, fips)
             }
         };
-        Address::parse(&text).map_err(|why| Trouble::Setting(format!("the endpoint's URL {why}")))
+        Address::parse(&text)
+            .map_err(|why| StoreError::setting(format!("the endpoint's URL {why}")))
     }
 
     /// How a service is reached at an address.
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn reached_at(&self, address: Address) -> Result<http::Settings, Trouble> {
+    pub fn reached_at(&self, address: Address) -> Result<http::Settings, StoreError> {
         remote::check_way(&address, None, false)?;
         let mut settings = remote::settings(&self.context, address);
         let bundle = self.path("CA_BUNDLE")?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::sys::http::{Answer, Verdict};
 
@@ -55,15 +55,11 @@ pub fn verdict(answer: &Answer) -> Verdict {
 
 /// The trouble that an answer of 400 and up to a request about `what` is, where it is none that
 /// the caller knows; `right` would have allowed it.
-pub fn trouble(answer: &Answer, what: &str, right: &str) -> Trouble {
-    let not_admitted = |why| Trouble::NotAdmitted {
-        method: "access key".to_owned(),
-        why,
-    };
-    let _ = right;
-    let unusable = |why: String| Trouble::Unusable {
-        what: ShownPath(what).to_string(),
-        why,
+pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
+    let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
+    let no_key = || {
+        let why = "denied: there is no right to use its KMS key, or that is disabled";
+        StoreError::unusable(ShownPath(what), why).hint("allow kms:Decrypt on the key")
     };
     match code(answer).unwrap_or_default() {
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
@@ -74,15 +70,17 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> Trouble {
         }
         "ExpiredTokenException" | "ExpiredToken" => not_admitted("the session token has expired"),
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
-        "DecryptionFailure" | "InvalidKeyId" => unusable(NO_KEY.to_owned()),
-        "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => {
-            unusable(NO_KEY.to_owned())
+        "DecryptionFailure" | "InvalidKeyId" => no_key(),
+        "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => no_key(),
+        // AWS says no more: whoever may read everything below a path is told what is not there.
+        "AccessDeniedException" | "AccessDenied" => {
+            let what = ShownPath(what);
+            let what = format_args!("{what} is not for us, or does not exist");
+            StoreError::denied(what).hint(format!("a policy must allow {right} on it"))
         }
-        "AccessDeniedException" | "AccessDenied" => Trouble::Forbidden(what.to_owned()),
-        _ => unusable(format!("AWS refuses with status {}", answer.status)),
+        _ => {
+            let why = format_args!("AWS refuses with status {}", answer.status);
+            StoreError::unusable(ShownPath(what), why)
+        }
     }
 }
-
-/// That the key may not be used that a value is encrypted with.
-const NO_KEY: &str = "denied: there is no right to use its KMS key, or that is disabled; allow \
-    kms:Decrypt on the key";

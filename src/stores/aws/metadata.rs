@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::credentials::from_json;
 use super::{Aws, Keys, Remote, header};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::name::is_path;
 use crate::model::secret::Secret;
 use crate::stores::{credential, remote};
@@ -31,22 +31,36 @@ const LIFE: &str = "21600";
 const ROLES: &str = "latest/meta-data/iam/security-credentials/";
 
 /// What an answer means: what is not there yet is asked for again.
-fn verdict(answer: &Answer) -> Verdict {
+fn verdict(answer: &Answer, absent: &'static str) -> Verdict {
     match answer.status {
         404 => Verdict::Passing {
-            why: None,
+            why: Some(absent),
             undone: true,
         },
         _ => Verdict::of_status(answer),
     }
 }
 
+fn of_container(answer: &Answer) -> Verdict {
+    verdict(
+        answer,
+        "no role belongs to the task, or to the pod's service account",
+    )
+}
+
+fn of_machine(answer: &Answer) -> Verdict {
+    verdict(
+        answer,
+        "no role (instance profile) is attached to the machine",
+    )
+}
+
 fn server(
     aws: &Aws,
     remote: &Remote,
     address: Address,
-    ends: &'static str,
-) -> Result<Server, Trouble> {
+    (ends, verdict): (&'static str, fn(&Answer) -> Verdict),
+) -> Result<Server, StoreError> {
     let settings = http::Settings {
         attempt: ATTEMPT,
         proxy: None,
@@ -61,26 +75,8 @@ fn server(
     Server::new(remote.client()?, settings)
 }
 
-fn setting(what: impl Into<String>) -> Trouble {
-    Trouble::Setting(what.into())
-}
-
-/// Has a trouble that time ran out end with what is likely to be wrong.
-fn hinted(trouble: Trouble, of: &str, hint: &str) -> Trouble {
-    match trouble {
-        Trouble::Unreached {
-            what,
-            tries,
-            within,
-            last,
-        } if last == of => Trouble::Unreached {
-            what,
-            tries,
-            within,
-            last: format!("{last}; {hint}"),
-        },
-        other => other,
-    }
+fn setting(what: impl Into<String>) -> StoreError {
+    StoreError::setting(what.into())
 }
 
 impl Aws {
@@ -88,7 +84,7 @@ impl Aws {
     ///
     /// # Errors
     /// Addresses that may not be asked; why there are none.
-    pub fn of_container(&self, remote: &Remote, whose: &str) -> Result<Keys, Trouble> {
+    pub fn of_container(&self, remote: &Remote, whose: &str) -> Result<Keys, StoreError> {
         let (relative, full) = (
             format!("{whose}AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
             format!("{whose}AWS_CONTAINER_CREDENTIALS_FULL_URI"),
@@ -114,11 +110,8 @@ impl Aws {
             request.headers.push(("authorization", Arc::new(token)));
         }
         let ends = "AWS_CONTAINER_CREDENTIALS_FULL_URI and _RELATIVE_URI say so";
-        let server = server(self, remote, address, ends)?;
-        let answer = server.ask(request).map_err(|trouble| {
-            let hint = "does a role belong to this task, or to the pod's service account?";
-            hinted(trouble, "status 404", hint)
-        })?;
+        let server = server(self, remote, address, (ends, of_container))?;
+        let answer = server.ask(request)?;
         match answer.status {
             200 => from_json(answer.body.expose())
                 .ok_or_else(|| unfit("leads to something that answers no keys")),
@@ -130,7 +123,7 @@ impl Aws {
     }
 
     /// What shows that we may ask for a container's keys; the file is read each time.
-    fn container_token(&self, whose: &str) -> Result<Option<Secret>, Trouble> {
+    fn container_token(&self, whose: &str) -> Result<Option<Secret>, StoreError> {
         for whose in [whose, ""] {
             let name = format!("{whose}AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
             if let Some(file) = remote::path(&self.context, &name) {
@@ -147,9 +140,9 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used; why it does not answer.
-    pub fn machine(&self, remote: &Remote) -> Result<&Machine, Trouble> {
+    pub fn machine(&self, remote: &Remote) -> Result<&Machine, StoreError> {
         let made = self.machine.get_or_init(|| Machine::new(self, remote));
-        made.as_ref().map_err(Trouble::clone)
+        made.as_ref().map_err(StoreError::clone)
     }
 }
 
@@ -161,7 +154,7 @@ pub struct Machine {
 
 impl Machine {
     /// Gets the token that all else needs.
-    fn new(aws: &Aws, remote: &Remote) -> Result<Self, Trouble> {
+    fn new(aws: &Aws, remote: &Remote) -> Result<Self, StoreError> {
         let given = aws.setting("EC2_METADATA_SERVICE_ENDPOINT")?;
         let mode = aws.setting("EC2_METADATA_SERVICE_ENDPOINT_MODE")?;
         let is_later = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
@@ -169,18 +162,20 @@ impl Machine {
         let address = Address::parse(address)
             .map_err(|why| setting(format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}")))?;
         let ends = "AWS_EC2_METADATA_DISABLED=true ends that";
-        let server = server(aws, remote, address, ends)?;
+        let server = server(aws, remote, address, (ends, of_machine))?;
         let mut request = Request::new(Method::PUT, "latest/api/token".to_owned());
         let life = header("x-aws-ec2-metadata-token-ttl-seconds", LIFE);
         request.headers.push(life);
-        let answer = server.ask(request).map_err(|trouble| {
-            let hint = "in a container the machine's hop limit for metadata \
-                        (http-put-response-hop-limit) must be 2";
-            let trouble = hinted(trouble, "no answer in time", hint);
-            let elsewhere = "outside AWS say who doorkey is: AWS_PROFILE, or AWS_ACCESS_KEY_ID \
-                             and AWS_SECRET_ACCESS_KEY";
-            hinted(trouble, "no connection in time", elsewhere)
-        })?;
+        let answer = server
+            .ask(request)
+            .map_err(|error| match error.is_unreached() {
+                true => error.hint(
+                    "in a container the machine's hop limit for metadata \
+                 (http-put-response-hop-limit) must be 2; outside AWS say who doorkey is: \
+                 AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                ),
+                false => error,
+            })?;
         match answer.status {
             200 => {}
             403 => return Err(refused("is turned off for this machine (403)")),
@@ -192,7 +187,7 @@ impl Machine {
         })
     }
 
-    fn ask(&self, path: String) -> Result<Answer, Trouble> {
+    fn ask(&self, path: String) -> Result<Answer, StoreError> {
         let mut request = Request::new(Method::GET, path);
         let token = ("x-aws-ec2-metadata-token", Arc::clone(&self.token));
         request.headers.push(token);
@@ -207,11 +202,8 @@ impl Machine {
     ///
     /// # Errors
     /// Why there are none.
-    pub fn keys(&self) -> Result<Keys, Trouble> {
-        let roles = self.ask(ROLES.to_owned()).map_err(|trouble| {
-            let hint = "no role (instance profile) is attached to this machine";
-            hinted(trouble, "status 404", hint)
-        })?;
+    pub fn keys(&self) -> Result<Keys, StoreError> {
+        let roles = self.ask(ROLES.to_owned())?;
         let text = str::from_utf8(roles.body.expose()).unwrap_or_default();
         let role = text.lines().next().unwrap_or_default().trim();
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
@@ -235,14 +227,14 @@ impl Machine {
     ///
     /// # Errors
     /// Why it can't be said.
-    pub fn region(&self) -> Result<String, Trouble> {
+    pub fn region(&self) -> Result<String, StoreError> {
         let answer = self.ask("latest/meta-data/placement/region".to_owned())?;
         let text = str::from_utf8(answer.body.expose()).unwrap_or_default();
         Ok(text.trim().to_owned())
     }
 }
 
-fn refused(why: &str) -> Trouble {
+fn refused(why: &str) -> StoreError {
     setting(format!(
         "the machine's metadata service {why}; say who doorkey is by AWS_ROLE_ARN with \
          AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE or keys"

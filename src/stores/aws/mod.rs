@@ -24,7 +24,7 @@ use self::profile::Profiles;
 pub use self::sign::{Keys, header};
 use super::{Context, StoreOption, Use, remote};
 use crate::core::option::{InFile, value};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
@@ -115,9 +115,9 @@ pub struct Aws {
     pub context: Arc<Context>,
     /// The service.
     service: Service,
-    profiles: OnceLock<Result<Profiles, Trouble>>,
-    machine: OnceLock<Result<Machine, Trouble>>,
-    region: OnceLock<Result<String, Trouble>>,
+    profiles: OnceLock<Result<Profiles, StoreError>>,
+    machine: OnceLock<Result<Machine, StoreError>>,
+    region: OnceLock<Result<String, StoreError>>,
     /// The region of the first server.
     first: OnceLock<String>,
     /// By how many seconds AWS' clock is ahead of ours.
@@ -174,7 +174,7 @@ impl Aws {
     }
 
     /// A setting: in a variable, or else in the profile.
-    fn setting(&self, name: &str) -> Result<Option<&str>, Trouble> {
+    fn setting(&self, name: &str) -> Result<Option<&str>, StoreError> {
         if let Some(value) = self.variable(name) {
             return Ok(Some(value));
         }
@@ -182,7 +182,7 @@ impl Aws {
     }
 
     /// A setting that is a path.
-    fn path(&self, name: &str) -> Result<Option<Named>, Trouble> {
+    fn path(&self, name: &str) -> Result<Option<Named>, StoreError> {
         if let Some(path) = self.given_path(name) {
             return Ok(Some(path));
         }
@@ -192,13 +192,13 @@ impl Aws {
     }
 
     /// The shared files.
-    fn profiles(&self) -> Result<&Profiles, Trouble> {
+    fn profiles(&self) -> Result<&Profiles, StoreError> {
         let read = self.profiles.get_or_init(|| Profiles::read(self));
-        read.as_ref().map_err(Trouble::clone)
+        read.as_ref().map_err(StoreError::clone)
     }
 
     /// The region that settings say.
-    fn said_region(&self) -> Result<Option<&str>, Trouble> {
+    fn said_region(&self) -> Result<Option<&str>, StoreError> {
         let context = &self.context;
         let said = context.said("region");
         let said = said.or_else(|| self.variable("REGION"));
@@ -214,7 +214,7 @@ impl Aws {
     ///
     /// # Errors
     /// Where it is missing.
-    pub fn region<'r>(&'r self, remote: &Remote) -> Result<&'r str, Trouble> {
+    pub fn region<'r>(&'r self, remote: &Remote) -> Result<&'r str, StoreError> {
         let find = || {
             if let Some(said) = self.said_region()? {
                 return Ok(said.to_owned());
@@ -223,7 +223,7 @@ impl Aws {
                 credentials::Step::Machine if !self.is_machine_ruled_out()? => {
                     self.machine(remote)?.region()
                 }
-                _ => Err(Trouble::Setting(
+                _ => Err(StoreError::setting(
                     "the region is missing: give AWS_REGION, or ?region=NAME behind the store's \
                      name"
                         .to_owned(),
@@ -231,11 +231,11 @@ impl Aws {
             }
         };
         let region = self.region.get_or_init(find);
-        region.as_deref().map_err(Trouble::clone)
+        region.as_deref().map_err(StoreError::clone)
     }
 
     /// The region that STS is asked in.
-    fn region_of_identity(&self, remote: &Remote) -> Result<String, Trouble> {
+    fn region_of_identity(&self, remote: &Remote) -> Result<String, StoreError> {
         match self.region(remote) {
             Ok(region) => Ok(region.to_owned()),
             Err(missing) => self.first.get().cloned().ok_or(missing),
@@ -301,7 +301,10 @@ impl Aws {
     ///
     /// # Errors
     /// What keeps all of it from being asked.
-    pub fn round(remote: &Remote, asks: &[Ask]) -> Result<Vec<Result<Answer, Trouble>>, Trouble> {
+    pub fn round(
+        remote: &Remote,
+        asks: &[Ask],
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
         let aws = remote.service();
         let request = |ask: &Ask| (ask.region.clone(), aws.request(ask));
         let mut answers = remote.round(asks.iter().map(request).collect())?;
@@ -327,9 +330,9 @@ impl Aws {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask(remote: &Remote, ask: Ask) -> Result<Answer, Trouble> {
+    pub fn ask(remote: &Remote, ask: Ask) -> Result<Answer, StoreError> {
         let mut answers = Aws::round(remote, &[ask])?;
-        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        let none = || Err(StoreError::setting("nothing was asked".to_owned()));
         answers.pop().unwrap_or_else(none)
     }
 }
@@ -341,13 +344,13 @@ impl remote::Service for Aws {
     type Host = String;
     type Session = Keys;
 
-    fn settings(&self, region: &String) -> Result<http::Settings, Trouble> {
+    fn settings(&self, region: &String) -> Result<http::Settings, StoreError> {
         let settings = self.reached_at(self.address(&self.service, region)?)?;
         self.first.get_or_init(|| region.clone());
         Ok(settings)
     }
 
-    fn log_in(&self, remote: &Remote) -> Result<Keys, Trouble> {
+    fn log_in(&self, remote: &Remote) -> Result<Keys, StoreError> {
         self.find_keys(remote)
     }
 
@@ -356,7 +359,7 @@ impl remote::Service for Aws {
         keys: &Keys,
         (region, server): (&String, &Server),
         request: &mut Request,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         let scope = (self.service.name, region.as_str());
         keys.sign(request, server.address(), scope, self.now());
         Ok(())

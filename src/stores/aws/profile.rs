@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Aws;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::files;
@@ -31,7 +31,7 @@ impl Profiles {
     ///
     /// # Errors
     /// One that can't be read, that others can write, or that is none of these files.
-    pub fn read(aws: &Aws) -> Result<Self, Trouble> {
+    pub fn read(aws: &Aws) -> Result<Self, StoreError> {
         let mut all = Profiles::default();
         let context = &aws.context;
         let variables = [
@@ -77,7 +77,9 @@ impl Profiles {
                 Err(trouble) => return Err(trouble),
             };
             all.add(file.contents.expose(), is_config)
-                .map_err(|(line, what)| Trouble::Setting(format!("{path}: line {line}: {what}")))?;
+                .map_err(|(line, what)| {
+                    StoreError::setting(format!("{path}: line {line}: {what}"))
+                })?;
         }
         Ok(all)
     }
@@ -164,7 +166,7 @@ impl Profiles {
     ///
     /// # Errors
     /// Where there is none of that name.
-    pub fn profile(&self, name: &str) -> Result<&Section, Trouble> {
+    pub fn profile(&self, name: &str) -> Result<&Section, StoreError> {
         self.profiles.get(name).ok_or_else(|| {
             let by = match self.named_by {
                 Some(by) if name == self.name => format!("{by}: "),
@@ -175,7 +177,7 @@ impl Profiles {
                 places => format!("it is in neither of {}", places.join(", ")),
             };
             let name = ShownPath(name);
-            Trouble::Setting(format!("{by}there is no profile {name}: {places}"))
+            StoreError::setting(format!("{by}there is no profile {name}: {places}"))
         })
     }
 

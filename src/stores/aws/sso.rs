@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::credentials::keys as made;
 use super::profile::{Section, value};
 use super::{Keys, Remote, Service, header};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::http::{Address, Method, Request, Server};
@@ -25,10 +25,10 @@ const PORTAL: Service = Service {
 ///
 /// # Errors
 /// Why there are none.
-pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, Trouble> {
+pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
     let aws = remote.service();
     let profile = ShownPath(profile);
-    let fault = |what: String| Trouble::Setting(format!("profile {profile}: {what}"));
+    let fault = |what: String| StoreError::setting(format!("profile {profile}: {what}"));
     let again = |what: &str| fault(format!("{what}; run aws sso login --profile {profile}"));
     let session = value(section, "sso_session");
     // The token's file is called by the session, or before there were any by where it began.

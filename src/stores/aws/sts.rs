@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::credentials::{Role, keys};
 use super::{Keys, Remote, Service, code};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::stores::credential;
@@ -31,10 +31,14 @@ const UNFIT: AsciiSet = NON_ALPHANUMERIC
 ///
 /// # Errors
 /// Why there are none.
-pub fn with_web_identity(remote: &Remote, role: &Role<'_>, file: &Named) -> Result<Keys, Trouble> {
+pub fn with_web_identity(
+    remote: &Remote,
+    role: &Role<'_>,
+    file: &Named,
+) -> Result<Keys, StoreError> {
     let token = credential::read(file)?;
     let token = str::from_utf8(token.expose());
-    let token = token.map_err(|_| Trouble::Setting(format!("{file}: the token is no text")))?;
+    let token = token.map_err(|_| StoreError::setting(format!("{file}: the token is no text")))?;
     let mut form = form("AssumeRoleWithWebIdentity", role);
     add(&mut form, "WebIdentityToken", token);
     ask(remote, role, form, None)
@@ -44,7 +48,7 @@ pub fn with_web_identity(remote: &Remote, role: &Role<'_>, file: &Named) -> Resu
 ///
 /// # Errors
 /// Why there are none.
-pub fn assume(remote: &Remote, role: &Role<'_>, source: &Keys) -> Result<Keys, Trouble> {
+pub fn assume(remote: &Remote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
     ask(remote, role, form("AssumeRole", role), Some(source))
 }
 
@@ -79,7 +83,7 @@ fn ask(
     role: &Role<'_>,
     form: String,
     source: Option<&Keys>,
-) -> Result<Keys, Trouble> {
+) -> Result<Keys, StoreError> {
     let aws = remote.service();
     let region = aws.region_of_identity(remote)?;
     let settings = aws.reached_at(aws.address(&STS, &region)?)?;
@@ -105,13 +109,15 @@ fn ask(
     if answer.status >= 400 {
         return Err(refusal(&answer, role));
     }
-    of_xml(answer.body.expose()).ok_or_else(|| Trouble::Unusable {
-        what: format!("the role {}", ShownPath(role.arn)),
-        why: "STS answers no keys".to_owned(),
+    of_xml(answer.body.expose()).ok_or_else(|| {
+        StoreError::unusable(
+            format!("the role {}", ShownPath(role.arn)),
+            "STS answers no keys",
+        )
     })
 }
 
-fn refusal(answer: &Answer, role: &Role<'_>) -> Trouble {
+fn refusal(answer: &Answer, role: &Role<'_>) -> StoreError {
     let why = match code(answer).unwrap_or_default() {
         "AccessDenied" | "AccessDeniedException" => {
             "its trust policy does not let us assume it, or there is no such role"
@@ -130,10 +136,7 @@ fn refusal(answer: &Answer, role: &Role<'_>) -> Trouble {
         "RegionDisabledException" => "STS is not turned on in this region for the account",
         _ => "STS refuses",
     };
-    Trouble::NotAdmitted {
-        method: format!("the role {}", ShownPath(role.arn)),
-        why,
-    }
+    StoreError::not_admitted(format!("the role {}", ShownPath(role.arn)), why)
 }
 
 /// The keys in an answer: three elements in `<Credentials>`, of letters, digits and base64's marks.

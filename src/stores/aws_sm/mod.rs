@@ -2,8 +2,8 @@
 
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -12,17 +12,18 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::core::json;
-use crate::model::error::Trouble;
-use crate::model::location::{Misfit, Part};
+use crate::model::error::StoreError;
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Ask, Aws};
-use crate::stores::document::{Document, scope_of};
+use crate::stores::document::{
+    self, Document, Documents, Known, Place, Reading, no_object, scope_of,
+};
 use crate::stores::{
-    Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, StoreOption,
-    Writer, search,
+    Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer,
 };
 use crate::sys::duration;
 use crate::sys::http;
@@ -41,22 +42,11 @@ pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
 const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
-/// A secret's name, and its version.
-type Place = (String, Option<String>);
-
 struct SecretsManager {
     label: String,
     prefix: String,
     remote: aws::Remote,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The names of the scopes' documents.
-    scopes: BTreeSet<String>,
-    /// What was fetched; `None` for what is not there.
-    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+    known: Mutex<Known<Document>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -67,7 +57,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let prefix = place.trim_matches('/');
     if !is_name(prefix) && !prefix.is_empty() {
         let what = "a prefix has letters, digits and /_+=.@- alone";
-        return Err(Trouble::Setting(what.to_owned()));
+        return Err(StoreError::setting(what));
     }
     let aws = Aws::new(SERVICE, context);
     Ok(Box::new(SecretsManager {
@@ -88,7 +78,7 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
         Some(rest) => {
@@ -117,30 +107,8 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    fn scopes_in_force(&self) -> &[Scope] {
-        &self.aws().context.scopes
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The name of a scope's document.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
-        let path = format!("{}/{scope}", self.prefix);
-        let why = match path.len() {
-            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
-            ..=LONGEST => {
-                self.known().scopes.insert(path.clone());
-                return Ok(path);
-            }
-            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
-        };
-        Err(Trouble::Setting(why.to_owned()))
-    }
-
     /// What asks for a secret.
-    fn question(&self, (id, version): &Place) -> Result<Ask, Trouble> {
+    fn question(&self, (id, version): &Place) -> Result<Ask, StoreError> {
         let mut body = json!({"SecretId": id});
         if let Some(version) = version {
             let key = if is_id(version) {
@@ -154,7 +122,7 @@ impl SecretsManager {
     }
 
     /// Something to be done in the region that a secret is in.
-    fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, Trouble> {
+    fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(id) {
             Some(region) => region,
             None => self.aws().region(&self.remote)?,
@@ -162,25 +130,31 @@ impl SecretsManager {
         let region = region.to_owned();
         Ok(Ask { region, what, body })
     }
+}
 
-    /// Fetches documents unless they have been, all at once and each once; with that of one scope
-    /// those of all in force.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
-        let is_of_scope = |(path, _): &Place| self.known().scopes.contains(path);
-        if places.iter().any(is_of_scope) {
-            for scope in self.scopes_in_force() {
-                places.push((self.path_in(scope)?, None));
+impl Documents<Document> for SecretsManager {
+    fn in_force(&self) -> &[Scope] {
+        &self.aws().context.scopes
+    }
+
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let path = format!("{}/{scope}", self.prefix);
+        let why = match path.len() {
+            _ if self.prefix.is_empty() => {
+                let what = "the store's name says no prefix";
+                return Err(StoreError::setting(what).hint("give aws-sm:PREFIX"));
             }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places.retain(|place| !self.known().places.contains_key(place));
-        if places.is_empty() {
-            return Ok(());
-        }
+            ..=LONGEST => return Ok((path.clone(), path)),
+            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
+        };
+        Err(StoreError::setting(why))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Document>> {
+        &self.known
+    }
+
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let questions = places.iter().map(|place| self.question(place));
         let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
         // Finding out who we are is timed by itself.
@@ -192,89 +166,15 @@ impl SecretsManager {
             Fetched, elapsed = took;
             "{} secrets fetched in {}", places.len(), duration::shown(took)
         );
-        for (place, answer) in places.into_iter().zip(answers) {
-            let read = match read(&answer?, &place) {
-                Err(everybodys @ Trouble::NotAdmitted { .. }) => return Err(everybodys),
-                read => read,
-            };
-            self.known().places.insert(place, read);
-        }
-        Ok(())
-    }
-
-    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
-    /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), Trouble> {
-        if self.known().scopes.is_empty() {
-            return Ok(());
-        }
-        let mut documents = Vec::new();
-        for scope in self.scopes_in_force() {
-            let place = (self.path_in(scope)?, None);
-            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
-                return Ok(());
-            }
-            documents.push(place.0);
-        }
-        match documents.is_empty() {
-            true => Ok(()),
-            false => Err(Trouble::NoDocument(documents)),
-        }
-    }
-
-    /// Does something with a scope's document, which is fetched unless it has been.
-    fn with_document<T>(
-        &self,
-        scope: &Scope,
-        then: impl FnOnce(Option<(&Document, &[(String, Secret)])>) -> T,
-    ) -> Result<T, Trouble> {
-        let place = (self.path_in(scope)?, None);
-        self.fetch_places(vec![place.clone()])?;
-        match self.known().places.get(&place) {
-            Some(Ok(Some(document))) => {
-                let members = document.members().ok_or_else(|| no_object(&place.0))?;
-                Ok(then(Some((document, members))))
-            }
-            Some(Err(trouble)) => Err(trouble.clone()),
-            Some(Ok(None)) | None => Ok(then(None)),
-        }
-    }
-
-    /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
-        let known = self.known();
-        let place = (location.path.clone(), location.version.clone());
-        let document = match known.places.get(&place) {
-            Some(Ok(Some(document))) => document,
-            Some(Err(trouble)) => return Err(trouble.clone()),
-            Some(Ok(None)) | None => return Ok(Here::Nothing),
-        };
-        let value = match &location.key {
-            None => &document.content,
-            Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
-            Some(key) => match document.member(key) {
-                Some(value) => value,
-                None => return Ok(Here::NoKey),
-            },
-        };
-        // A single place is always read.
-        let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
-        Ok(Here::Found(Found {
-            value: is_asked.then(|| Secret::new(value.expose().to_vec())),
-            ..Found::default()
-        }))
-    }
-}
-
-fn no_object(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "it is no JSON object in UTF-8".to_owned(),
+        let answers = places.iter().zip(answers);
+        answers
+            .map(|(place, answer)| Ok(read(&answer?, place)))
+            .collect()
     }
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
-fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, Trouble> {
+fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Said<'a> {
@@ -285,21 +185,17 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
         #[serde(default)]
         created_date: Option<f64>,
     }
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(id).to_string(),
-        why: "the answer is no secret".to_owned(),
-    };
-    let is_version = version.is_some();
+    let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
         // Of a secret without a value the current version is not there.
-        Some("ResourceNotFoundException") if !is_version && aws::is_about(answer, "label") => {
-            return Err(Trouble::Unusable {
-                what: ShownPath(id).to_string(),
-                why: "it has no value yet; put one".to_owned(),
-            });
+        Some("ResourceNotFoundException")
+            if version.is_none() && aws::is_about(answer, "label") =>
+        {
+            let why = "it has no value yet";
+            return Err(StoreError::unusable(ShownPath(id), why).hint("put one"));
         }
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
+        Some("InvalidRequestException") => return Err(deleted(id)),
         _ if answer.status >= 400 => {
             return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
         }
@@ -320,6 +216,12 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
 }
 
+/// That a secret is marked deleted.
+fn deleted(id: &str) -> StoreError {
+    let what = format_args!("{} is deleted", ShownPath(id));
+    StoreError::gone(what).hint("restore it: aws secretsmanager restore-secret")
+}
+
 impl Store for SecretsManager {
     fn label(&self) -> &str {
         &self.label
@@ -330,52 +232,23 @@ impl Store for SecretsManager {
         format!("{} of {}", aws.context.location, aws.identity())
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
-        Ok(Location::member(self.path_in(scope)?, name))
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
+        Ok(Location::member(document::path_in(self, scope)?, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
-        let all = questions.iter().flatten();
-        let places = all.map(|one| (one.path.clone(), one.version.clone()));
-        self.fetch_places(places.collect())?;
-        self.check_documents()?;
-        let look = |location: &Location| self.look(location, depth);
-        let questions = questions.iter();
-        Ok(questions.map(|question| search(question, look)).collect())
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
+        document::answers(self, questions, depth)
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
-        let mut places = Vec::with_capacity(scopes.len());
-        for scope in scopes {
-            places.push((self.path_in(scope)?, None));
-        }
-        self.fetch_places(places)?;
-        self.check_documents()?;
-        let scopes = scopes.iter();
-        let names = scopes.map(|scope| {
-            self.with_document(scope, |found| {
-                let members = found.map_or(&[][..], |(_, members)| members).iter();
-                let names = members.filter_map(|(name, _)| Name::new(name.as_bytes()));
-                let names: BTreeSet<Name> = names.collect();
-                names.into_iter().collect()
-            })
-        });
-        Ok(names.collect())
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
+        document::names(self, scopes)
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
-        self.with_document(scope, |found| {
-            let (document, _) = found?;
-            Some(Record {
-                size: document.member(name.as_str())?.len(),
-                created: None,
-                modified: document.written,
-                recipients: None,
-            })
-        })
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
+        document::record(self, scope, name)
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
@@ -388,7 +261,7 @@ impl Store for SecretsManager {
         struct Entry {
             name: String,
         }
-        let folder = self.path_in(&Scope::Team)?;
+        let (folder, _) = self.document_of(&Scope::Team)?;
         let folder = folder.trim_end_matches(Level::Team.as_str());
         let filters = json!([{"Key": "name", "Values": [folder]}]);
         let mut body = json!({"Filters": filters, "MaxResults": 100});
@@ -419,7 +292,7 @@ impl Store for SecretsManager {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Part, is_id, judge};
+    use super::{Form, Location, Part, is_id, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -434,11 +307,11 @@ mod tests {
             ("arn:aws:secretsmanager::123456789012:secret:a", false),
             ("arn:aws:secretsmanager:eu-west-1:1:secret", false),
         ] {
-            let judged = judge(Location::parse(text).unwrap());
+            let judged = judge(Location::parse(text).unwrap(), Form::Value);
             let part = judged.err().map(|(part, _)| part);
             assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
         }
-        assert!(judge(Location::parse(&"a".repeat(513)).unwrap()).is_err());
+        assert!(judge(Location::parse(&"a".repeat(513)).unwrap(), Form::Value).is_err());
     }
 
     #[test]

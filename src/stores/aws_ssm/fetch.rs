@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::{ParameterStore, by_names};
 use crate::core::json;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -26,7 +26,7 @@ const TOGETHER: usize = 10;
 pub struct Parameter(pub Document);
 
 /// What was read under a name; `None` for what is not there.
-type Read = Result<Option<Parameter>, Trouble>;
+type Read = Result<Option<Parameter>, StoreError>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -60,11 +60,8 @@ impl One<'_> {
     }
 }
 
-fn no_parameter(name: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(name).to_string(),
-        why: "the answer is no parameter".to_owned(),
-    }
+fn no_parameter(name: &str) -> StoreError {
+    StoreError::unusable(ShownPath(name), "the answer is no parameter")
 }
 
 /// Whether a name must be asked for by itself: with a version, or by an ARN, the answer calls it
@@ -78,7 +75,7 @@ impl ParameterStore {
     ///
     /// # Errors
     /// What keeps all of them from being read.
-    pub fn fetch_names(&self, mut names: Vec<String>) -> Result<(), Trouble> {
+    pub fn fetch_names(&self, mut names: Vec<String>) -> Result<(), StoreError> {
         names.sort_unstable();
         names.dedup();
         names.retain(|name| !self.known().contains_key(name));
@@ -103,8 +100,9 @@ impl ParameterStore {
             // One that is denied, or none of AWS' names, has all of them refused.
             match answer.status >= 400 && call.len() > 1 {
                 true => {
-                    if let admission @ Trouble::NotAdmitted { .. } = refused(&answer, &call[0]) {
-                        return Err(admission);
+                    let error = refused(&answer, &call[0]);
+                    if error.is_of_all() {
+                        return Err(error);
                     }
                     singly.extend(call.into_iter().map(|name| vec![name]));
                 }
@@ -126,7 +124,7 @@ impl ParameterStore {
         Ok(())
     }
 
-    fn questions(&self, calls: &[Vec<String>]) -> Result<Vec<Ask>, Trouble> {
+    fn questions(&self, calls: &[Vec<String>]) -> Result<Vec<Ask>, StoreError> {
         let question = |call: &Vec<String>| {
             let first = call.first().map(String::as_str).unwrap_or_default();
             self.ask_in(first, "GetParameters", by_names(call))
@@ -143,8 +141,8 @@ impl ParameterStore {
         &self,
         paths: &[String],
         deep: bool,
-    ) -> Result<Vec<Result<Vec<String>, Trouble>>, Trouble> {
-        let mut listed: Vec<Result<Vec<String>, Trouble>> =
+    ) -> Result<Vec<Result<Vec<String>, StoreError>>, StoreError> {
+        let mut listed: Vec<Result<Vec<String>, StoreError>> =
             paths.iter().map(|_| Ok(vec![])).collect();
         // Where each listing goes on.
         let mut next: BTreeMap<usize, Option<String>> =
@@ -169,7 +167,7 @@ impl ParameterStore {
                 if answer.status >= 400 {
                     let right = "ssm:GetParametersByPath";
                     let trouble = aws::trouble(&answer, &paths[at], right);
-                    if matches!(trouble, Trouble::NotAdmitted { .. }) {
+                    if trouble.is_of_all() {
                         return Err(trouble);
                     }
                     listed[at] = Err(trouble);
@@ -195,7 +193,7 @@ impl ParameterStore {
     }
 }
 
-fn refused(answer: &http::Answer, name: &str) -> Trouble {
+fn refused(answer: &http::Answer, name: &str) -> StoreError {
     aws::trouble(answer, name, "ssm:GetParameters")
 }
 
@@ -203,15 +201,15 @@ fn refused(answer: &http::Answer, name: &str) -> Trouble {
 ///
 /// # Errors
 /// What is of all names: that we are not admitted.
-fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>, Trouble> {
+fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>, StoreError> {
     let is_single = call.len() == 1;
     if answer.status >= 400 {
         let read = |name: String| {
             let read = match aws::code(answer) {
                 Some("ParameterNotFound" | "ParameterVersionNotFound") => Ok(None),
                 _ => match refused(answer, &name) {
-                    everybodys @ Trouble::NotAdmitted { .. } => return Err(everybodys),
-                    trouble => Err(trouble),
+                    error if error.is_of_all() => return Err(error),
+                    error => Err(error),
                 },
             };
             Ok((name, read))

@@ -16,8 +16,8 @@ use super::{
     Writer, search,
 };
 use crate::core::option::{InFile, value};
-use crate::model::error::Trouble;
-use crate::model::location::{Misfit, Part};
+use crate::model::error::StoreError;
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::name::{Level, Name, Scope, is_path};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -56,7 +56,7 @@ struct ParameterStore {
     project_path: Option<String>,
     remote: aws::Remote,
     /// What was fetched, by the name that was asked for; `None` for what is not there.
-    known: Mutex<BTreeMap<String, Result<Option<Parameter>, Trouble>>>,
+    known: Mutex<BTreeMap<String, Result<Option<Parameter>, StoreError>>>,
 }
 
 /// Opens `aws-ssm:PLACE`. Nothing is asked yet.
@@ -76,19 +76,19 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 }
 
 /// A path with one slash before it and none behind it; nothing where it is empty.
-fn folder(what: &str, path: &str) -> Result<String, Trouble> {
+fn folder(what: &str, path: &str) -> Result<String, StoreError> {
     let path = path.trim_matches('/');
     if path.is_empty() {
         return Ok(String::new());
     }
     if !is_name(path) || !is_path(path) {
         let what = format!("{what} has letters, digits and /_.- alone, and no empty steps");
-        return Err(Trouble::Setting(what));
+        return Err(StoreError::setting(what));
     }
     let lower = path.to_ascii_lowercase();
     if lower.starts_with("aws") || lower.starts_with("ssm") {
         let what = format!("{what} can't begin with aws or ssm, which AWS keeps for itself");
-        return Err(Trouble::Setting(what));
+        return Err(StoreError::setting(what));
     }
     Ok(format!("/{path}"))
 }
@@ -108,7 +108,7 @@ fn is_version(text: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let path = &location.path;
     let name = match path.strip_prefix("arn:") {
         None => Some(path.as_str()),
@@ -149,11 +149,8 @@ fn asked(location: &Location) -> String {
     }
 }
 
-fn no_object(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "it is no JSON object in UTF-8".to_owned(),
-    }
+fn no_object(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "it is no JSON object in UTF-8")
 }
 
 impl ParameterStore {
@@ -161,38 +158,38 @@ impl ParameterStore {
         self.remote.service()
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Result<Option<Parameter>, Trouble>>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Result<Option<Parameter>, StoreError>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The path that a scope's parameters are below.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
+    fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
         match &self.project_path {
             Some(path) if scope.level() == Level::Project => Ok(path.clone()),
             _ if self.prefix.is_empty() => {
                 let what = "the store's name says no prefix; give aws-ssm:/PREFIX";
-                Err(Trouble::Setting(what.to_owned()))
+                Err(StoreError::setting(what.to_owned()))
             }
             _ => Ok(format!("{}/{scope}", self.prefix)),
         }
     }
 
     /// The name of a secret's parameter.
-    fn name_in(&self, scope: &Scope, name: &Name) -> Result<String, Trouble> {
+    fn name_in(&self, scope: &Scope, name: &Name) -> Result<String, StoreError> {
         let path = format!("{}/{name}", self.path_in(scope)?);
         let why = match path.len() {
             _ if path.matches('/').count() > DEEPEST => "15 steps",
             ..=LONGEST => return Ok(path),
             _ => "1,011 bytes",
         };
-        Err(Trouble::Setting(format!(
+        Err(StoreError::setting(format!(
             "{} has more than the {why} that a parameter's name can have",
             ShownPath(&path)
         )))
     }
 
     /// Something to be done in the region that a parameter is in.
-    fn ask_in(&self, name: &str, what: &'static str, body: Value) -> Result<Ask, Trouble> {
+    fn ask_in(&self, name: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(name) {
             Some(region) => region,
             None => self.aws().region(&self.remote)?,
@@ -202,7 +199,7 @@ impl ParameterStore {
     }
 
     /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location) -> Result<Here, Trouble> {
+    fn look(&self, location: &Location) -> Result<Here, StoreError> {
         let known = self.known();
         let document = match known.get(&asked(location)) {
             Some(Ok(Some(parameter))) => &parameter.0,
@@ -236,7 +233,7 @@ impl Store for ParameterStore {
         format!("{} of {} {project}", aws.context.location, aws.identity())
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(Location {
             path: self.name_in(scope, name)?,
             key: None,
@@ -244,14 +241,14 @@ impl Store for ParameterStore {
         })
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], _: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], _: Depth) -> Result<Vec<Answer>, StoreError> {
         self.fetch_names(questions.iter().flatten().map(asked).collect())?;
         let look = |location: &Location| self.look(location);
         let questions = questions.iter();
         Ok(questions.map(|question| search(question, look)).collect())
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         let mut paths = Vec::with_capacity(scopes.len());
         for scope in scopes {
             paths.push(self.path_in(scope)?);
@@ -268,7 +265,7 @@ impl Store for ParameterStore {
         Ok(names.collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
         let name = self.name_in(scope, name)?;
         self.fetch_names(vec![name.clone()])?;
         match self.known().get(&name) {
@@ -283,7 +280,7 @@ impl Store for ParameterStore {
         }
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let mut scopes = BTreeSet::new();
         if !self.prefix.is_empty() {
             let prefix = &self.prefix;

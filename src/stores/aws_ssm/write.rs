@@ -4,12 +4,12 @@
 use serde_json::json;
 
 use super::ParameterStore;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
-use crate::stores::{How, Writer};
+use crate::stores::{How, Writer, not_text};
 
 /// A value of the usual tier is not larger than this, in bytes, and none larger than that.
 const LARGE: usize = 4096;
@@ -17,7 +17,7 @@ const LARGEST: usize = 8192;
 
 impl ParameterStore {
     /// Whether there is a parameter of that name now.
-    fn exists(&self, name: &str) -> Result<bool, Trouble> {
+    fn exists(&self, name: &str) -> Result<bool, StoreError> {
         match self.known().get(name) {
             Some(Ok(found)) => Ok(found.is_some()),
             Some(Err(trouble)) => Err(trouble.clone()),
@@ -25,8 +25,8 @@ impl ParameterStore {
         }
     }
 
-    /// Writes one value.
-    fn put(&self, name: &str, text: &str, exists: bool) -> Result<(), Trouble> {
+    /// Writes one value; whether it could, as the name is new or `exists`.
+    fn put(&self, name: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
         let mut body = json!({"Name": name, "Value": text, "Overwrite": exists});
         // The type of what is there can't be changed.
         if !exists {
@@ -37,10 +37,10 @@ impl ParameterStore {
         }
         let answer = Aws::ask(&self.remote, self.ask_in("", "PutParameter", body)?)?;
         match aws::code(&answer) {
-            None if answer.status < 400 => Ok(()),
-            Some("ParameterAlreadyExists") => Err(Trouble::Taken),
-            Some("ParameterNotFound") => Err(Trouble::Absent(None)),
-            Some("ParameterLimitExceeded") => Err(Trouble::Setting(
+            None if answer.status < 400 => Ok(true),
+            Some("ParameterAlreadyExists") => Ok(false),
+            Some("ParameterNotFound") => Err(StoreError::no_secret()),
+            Some("ParameterLimitExceeded") => Err(StoreError::setting(
                 "the account has no room for another parameter".to_owned(),
             )),
             _ => Err(aws::trouble(&answer, name, "ssm:PutParameter")),
@@ -49,10 +49,10 @@ impl ParameterStore {
 }
 
 impl Writer for ParameterStore {
-    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {
-            let text = str::from_utf8(value.expose()).map_err(|_| Trouble::NotText)?;
+            let text = str::from_utf8(value.expose()).map_err(|_| not_text())?;
             let what = match text.len() {
                 0 => "the value is empty, which this store can't hold",
                 1..=LARGEST => {
@@ -61,7 +61,7 @@ impl Writer for ParameterStore {
                 }
                 _ => "the value is larger than the 8,192 bytes that this store can hold",
             };
-            return Err(Trouble::Setting(what.to_owned()));
+            return Err(StoreError::setting(what.to_owned()));
         }
         let names: Vec<_> = changes.iter().map(|(name, _)| name.clone()).collect();
         self.known().retain(|name, _| !names.contains(name));
@@ -70,17 +70,19 @@ impl Writer for ParameterStore {
         for name in &names {
             let exists = self.exists(name)?;
             match how {
-                How::Create if exists => return Err(Trouble::Taken),
-                How::Update if !exists => return Err(Trouble::Absent(None)),
+                How::Create if exists => return Err(StoreError::taken()),
+                How::Update if !exists => return Err(StoreError::no_secret()),
                 _ => exist.push(exists),
             }
         }
         self.known().retain(|name, _| !names.contains(name));
         for (done, ((name, text), exists)) in changes.iter().zip(exist).enumerate() {
             let put = match self.put(name, text, exists) {
+                Ok(true) => Ok(()),
                 // Somebody else was faster, which `set` does not mind.
-                Err(Trouble::Taken) if how == How::Set => self.put(name, text, true),
-                put => put,
+                Ok(false) if how == How::Set => self.put(name, text, true).map(|_| ()),
+                Ok(false) => Err(StoreError::taken()),
+                Err(error) => Err(error),
             };
             if put.is_err() && done > 0 {
                 let all = changes.len();
@@ -91,14 +93,14 @@ impl Writer for ParameterStore {
         Ok(())
     }
 
-    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {
         let name = self.name_in(scope, name)?;
         self.known().remove(&name);
         let ask = self.ask_in("", "DeleteParameter", json!({"Name": name}))?;
         let answer = Aws::ask(&self.remote, ask)?;
         match aws::code(&answer) {
             None if answer.status < 400 => Ok(()),
-            Some("ParameterNotFound") => Err(Trouble::Absent(None)),
+            Some("ParameterNotFound") => Err(StoreError::no_secret()),
             _ => Err(aws::trouble(&answer, &name, "ssm:DeleteParameter")),
         }
     }

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::location::{Misfit, Part};
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::log;
 use crate::model::name::{LONGEST, Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -113,7 +113,7 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match location.path.split_once('/') {
         Some((namespace, name)) if is_label(namespace) && is_name(name) => {}
