@@ -1,4 +1,4 @@
-//! What a reference does to a value on its way.
+//! Filters that a reference applies to its value.
 
 use std::borrow::Cow;
 
@@ -17,13 +17,13 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Written with padding, read with or without.
+/// Base64 with padding. Input may lack the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The value was to be decoded as base64 and is none.
+/// Error: the value is not base64.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("it is not base64")]
 pub struct NotBase64;

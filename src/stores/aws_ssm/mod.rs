@@ -319,7 +319,7 @@ fn by_names(names: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Part, folder, judge};
+    use super::{Form, Location, Part, folder, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -345,7 +345,7 @@ mod tests {
             ("arn:aws:ssm::123456789012:parameter/a", Some(Part::Path)),
             ("arn:aws:ssm:eu-west-1:1:document/a", Some(Part::Path)),
         ] {
-            let judged = judge(Location::parse(text).unwrap());
+            let judged = judge(Location::parse(text).unwrap(), Form::Value);
             assert_eq!(judged.err().map(|(part, _)| part), fault, "{text}");
         }
     }

@@ -433,7 +433,7 @@ mod tests {
             ("shop/db#a#1", Some(Part::Version)),
         ] {
             let location = Location::parse(text).unwrap();
-            let judged = judge(location.clone());
+            let judged = judge(location.clone(), super::Form::Value);
             assert_eq!(
                 judged.as_ref().err().map(|(part, _)| *part),
                 fault,
