@@ -279,7 +279,7 @@ fn a_program_gives_keys() {
             "echo '{\"Version\": 2}'",
             "prints no keys in JSON of version 1",
         ),
-        ("sleep 60", "it was ended, as there was no more time"),
+        ("sleep 60", ", so it was ended"),
     ] {
         run(script);
         world.fails(&profile, why);
@@ -327,7 +327,7 @@ fn a_step_that_fails_is_not_passed_over() {
                 ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "CLOUD/nothing"),
                 POD[1],
             ],
-            "the last: status 404; does a role belong to this task",
+            "the last: status 404: no role belongs to the task",
         ),
         (&[STATIC[0]], "AWS_SECRET_ACCESS_KEY is missing"),
         (

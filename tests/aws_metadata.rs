@@ -104,7 +104,7 @@ fn who_says_404_at_first_is_asked_again() {
     let ended = launch(&never.address(), &never, "2s");
     let said = ended.err();
     assert!(
-        said.contains("status 404; no role (instance profile) is attached"),
+        said.contains("status 404: no role (instance profile) is attached"),
         "{said}"
     );
     assert_eq!(ended.code(), 125);

@@ -99,7 +99,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "aws-sm",
         make: || Box::new(Secrets::new()),
-        denied: "denied: the identity may not use PLACE/project/web; its policies must allow secretsmanager:GetSecretValue",
+        denied: "denied: PLACE/project/web is not for us, or does not exist; a policy must allow secretsmanager:GetSecretValue on it",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(3),
         bytes: Bytes::Single(|subject| {
@@ -111,7 +111,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "aws-ssm",
         make: || Box::new(Parameters::new()),
-        denied: "denied: the token may not use PLACE/project/web/v, or is no longer valid; its policies must allow it",
+        denied: "denied: PLACE/project/web/v is not for us, or does not exist; a policy must allow ssm:GetParameters on it",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(6),
         bytes: Bytes::Refused(

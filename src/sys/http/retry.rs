@@ -1,10 +1,12 @@
 //! One request, until it has an answer or there is no more time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::{Response, Url};
+use reqwest::{Response, Url, Version};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::address::{Address, is_same};
@@ -26,6 +28,9 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// More redirects than these lead nowhere.
 const MOST_REDIRECTS: usize = 5;
 
+/// So many requests are under way at once where each needs a connection of its own (HTTP/1.1).
+const LANES: usize = 8;
+
 /// Answers are not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
@@ -37,6 +42,49 @@ pub struct Exchange {
     pub gate: Arc<Gate>,
     /// What the last try that failed came to.
     last: Mutex<String>,
+    backoff: Mutex<Backoff>,
+    lanes: Semaphore,
+    /// Whether all requests share a connection (HTTP/2).
+    shares: AtomicBool,
+}
+
+/// The pause of a server, which all of its requests keep: each with one of its own, many would
+/// never leave it alone.
+#[derive(Default)]
+struct Backoff {
+    /// How many there have been.
+    pauses: u32,
+    /// When the last one began, and when it is over.
+    last: Option<(Instant, Instant)>,
+}
+
+impl Backoff {
+    /// When the pause is over after a try that began then and failed: the one that the others are
+    /// in already, or a longer one than before.
+    fn after(&mut self, began: Instant, at_least: Duration, left: Duration) -> Instant {
+        let now = Instant::now();
+        let until = match self.last {
+            Some((decided, until)) if began < decided => until.max(now + at_least),
+            _ => {
+                self.pauses += 1;
+                now + at_least.max(pause(self.pauses).min(left / 2))
+            }
+        };
+        let decided = match self.last {
+            Some((decided, _)) if began < decided => decided,
+            _ => now,
+        };
+        self.last = Some((decided, until));
+        until
+    }
+
+    /// How long it still is.
+    fn remaining(&self) -> Duration {
+        let until = self.last.map(|(_, until)| until);
+        until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
+    }
 }
 
 impl Exchange {
@@ -46,6 +94,9 @@ impl Exchange {
             settings,
             gate,
             last: Mutex::default(),
+            backoff: Mutex::default(),
+            lanes: Semaphore::new(LANES),
+            shares: AtomicBool::new(false),
         }
     }
 
@@ -79,9 +130,18 @@ impl Exchange {
         let mut tries = 0;
         loop {
             tries += 1;
-            let left = deadline.saturating_duration_since(Instant::now());
-            let attempt = timeout(left.min(self.settings.attempt), self.attempt(&request));
-            let (last, undone, at_least) = match attempt.await {
+            let left = || deadline.saturating_duration_since(Instant::now());
+            // Where there is none until the deadline the try comes to that.
+            let lane = timeout(left(), self.lanes.acquire()).await;
+            let pause = self.backoff().remaining().min(left());
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let started = Instant::now();
+            let attempt = timeout(left().min(self.settings.attempt), self.attempt(&request));
+            let tried = attempt.await;
+            drop(lane);
+            let (last, undone, at_least) = match tried {
                 Err(_) if self.gate.is_open() => ("no answer in time".to_owned(), false, None),
                 Err(_) => ("no connection in time".to_owned(), true, None),
                 Ok(Err(Failure::Final(why))) => {
@@ -101,15 +161,20 @@ impl Exchange {
                 },
             };
             log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
-            let left = deadline.saturating_duration_since(Instant::now());
-            let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
+            let left = left();
+            let at_least = at_least.unwrap_or_default();
+            let until = self.backoff().after(started, at_least, left);
+            let pause = until.saturating_duration_since(Instant::now());
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
                 return Err(gave_up(&what, tries, began.elapsed(), &last));
             }
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
-            sleep(pause).await;
         }
+    }
+
+    fn backoff(&self) -> MutexGuard<'_, Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One try, redirects followed.
@@ -122,6 +187,9 @@ impl Exchange {
             .ok_or_else(|| bad("the address is no URL"))?;
         for _ in 0..=MOST_REDIRECTS {
             let mut response = self.send(request, url.clone()).await?;
+            if response.version() == Version::HTTP_2 && !self.shares.swap(true, Relaxed) {
+                self.lanes.add_permits(Semaphore::MAX_PERMITS / 2);
+            }
             let status = response.status().as_u16();
             let keeps_method = matches!(status, 307 | 308);
             if keeps_method || matches!(status, 301..=303) {
