@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::{logger, masking};
-use crate::core::passwd::{self, Account, Unknown};
+use crate::core::passwd::{self, Account};
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
 use crate::engine::supervise::{OnChange, Settings, Supervised, Watching};
@@ -257,16 +257,7 @@ pub fn account(options: &Options, id: &str) -> Result<Option<(Account, String)>,
         Err(why) => Err(Error::file("read", path, why)),
     };
     let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
-    let account = passwd::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
-        options.usage(
-            id,
-            match unknown {
-                Unknown::User => "names a user that is not in /etc/passwd; a number needs no entry",
-                Unknown::Group => {
-                    "names a group that is not in /etc/group; a number needs no entry"
-                }
-            },
-        )
-    })?;
+    let account = passwd::find(wanted.as_bytes(), &passwd, &group);
+    let account = account.map_err(|unknown| options.usage(id, &unknown.to_string()))?;
     Ok(Some((account, wanted.to_string_lossy().into_owned())))
 }

@@ -5,23 +5,26 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
-/// Why a text has no such member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Reason why a member is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemberFault {
     /// The text is not JSON (RFC 8259) in UTF-8, or the member is a string that UTF-8 can't hold:
     /// one with half of a surrogate pair.
+    #[error("it is not JSON in UTF-8")]
     NotJson,
     /// The text is JSON, but has nothing at the path.
+    #[error("it has no such member")]
     Missing,
 }
 
-/// The value at a dotted path of a JSON text: a string's content; of anything else the source.
+/// Finds the value at a dotted path of a JSON text: the content of a string, the source of
+/// anything else.
 ///
-/// Of an object, the member that has all of the remaining path as its key is taken, or else the
-/// one that has its first segment, so that `tls.crt` is found whether or not it is nested. Where a
-/// key is repeated, the last one counts, as for most readers. Of an array, a segment is an index
-/// from 0.
+/// In an object a member with the whole remaining path as its key comes first, then the member
+/// with the first segment: `tls.crt` is found nested or not. The last of repeated keys counts, as
+/// for most readers. In an array a segment is an index from 0.
 ///
 /// # Errors
 /// The text is not JSON as a whole, or nothing is at the path.
@@ -37,10 +40,10 @@ pub fn member<'t>(text: &'t [u8], path: &str) -> Result<Cow<'t, [u8]>, MemberFau
     }
 }
 
-/// The members of a JSON object in their order, each with its value's source.
+/// Lists the members of a JSON object in their order, each with the source of its value.
 ///
 /// # Errors
-/// [`MemberFault::NotJson`] for what is none, or has a key that UTF-8 can't hold.
+/// [`MemberFault::NotJson`] for a text that is no JSON object or has a key that UTF-8 can't hold.
 pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     let Members(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
     let owned = |(key, value)| Some((content(key)?.into_owned(), value));
@@ -48,8 +51,8 @@ pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     members.ok_or(MemberFault::NotJson)
 }
 
-/// A member's value as a program gets it: of a string the content; of anything else the source
-/// without white space, and without the escapes that keep JSON out of the way of HTML.
+/// Converts a member's value for a program: the content of a string, or the source of anything
+/// else without white space and without the escapes that keep JSON safe in HTML.
 ///
 /// # Errors
 /// [`MemberFault::NotJson`] for a string that UTF-8 can't hold.
@@ -86,7 +89,7 @@ pub fn plain(value: &RawValue) -> Result<Vec<u8>, MemberFault> {
     Ok(out)
 }
 
-/// One step down a path: the value there, and what then remains of the path.
+/// Takes one step down a path. Returns the value there and the rest of the path.
 fn step<'t, 'p>(value: &'t RawValue, path: &'p str) -> Option<(&'t RawValue, Option<&'p str>)> {
     let (segment, rest) = match path.split_once('.') {
         Some((segment, rest)) => (segment, Some(rest)),
@@ -111,7 +114,7 @@ fn step<'t, 'p>(value: &'t RawValue, path: &'p str) -> Option<(&'t RawValue, Opt
     }
 }
 
-/// The index that a path's segment is: decimal digits, with no sign.
+/// Reads a path's segment as an index: decimal digits without a sign.
 pub(super) fn index(segment: &str) -> Option<usize> {
     let digits = segment.bytes().all(|byte| byte.is_ascii_digit());
     segment.parse().ok().filter(|_| digits)
@@ -119,7 +122,7 @@ pub(super) fn index(segment: &str) -> Option<usize> {
 
 /// One level of a value, with the values in it as `N`.
 pub(super) enum View<'t, N> {
-    /// A string's content; of anything else that isn't below, the source.
+    /// Content of a string, or source of a number, a boolean or null.
     Scalar(Cow<'t, str>),
     /// An array's elements.
     List(Vec<N>),
@@ -127,7 +130,7 @@ pub(super) enum View<'t, N> {
     Mapping(Vec<(N, N)>),
 }
 
-/// What a value is. None for a string that UTF-8 can't hold.
+/// Opens one level of a value; `None` for a string that UTF-8 can't hold.
 pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
     let source = value.get();
     match source.as_bytes().first()? {
@@ -139,7 +142,8 @@ pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
     }
 }
 
-/// A string's content; of anything else the source. None for a string that UTF-8 can't hold.
+/// Returns the content of a string, or the source of anything else; `None` for a string that
+/// UTF-8 can't hold.
 fn content(value: &RawValue) -> Option<Cow<'_, str>> {
     let source = value.get();
     if !source.starts_with('"') {

@@ -5,7 +5,7 @@ use super::resolve::Resolved;
 use super::secret_files::Deliveries;
 use super::substitute;
 use crate::core::environment::refusal;
-use crate::model::error::{Cause, Error, Fault, Trouble};
+use crate::model::error::{Cause, Error, Fault};
 use crate::model::name::Scope;
 use crate::model::reference::references;
 
@@ -117,17 +117,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::Malformed(_) | Cause::NoVariable => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
-        Cause::Failed { trouble, .. } => match **trouble {
-            Trouble::Denied | Trouble::Forbidden(_) | Trouble::Of("denied", _) => "denied",
-            Trouble::Corrupt(_) | Trouble::Unusable { .. } | Trouble::Of("unusable", _) => {
-                "corrupt"
-            }
-            Trouble::Outside => "refused",
-            Trouble::Deleted(_) => "deleted",
-            Trouble::Destroyed(_) => "destroyed",
-            Trouble::Unreached { .. } | Trouble::Of("unreachable", _) => "unreachable",
-            _ => "unreadable",
-        },
+        Cause::Failed { trouble, .. } => trouble.status(),
         Cause::NotJson(_) => "not-json",
         Cause::NoMember(_) => "no-member",
         Cause::NotBase64(_) => "not-base64",

@@ -11,7 +11,7 @@ use super::secret_files::{Deliveries, Files};
 use super::substitute::{self, Filled};
 use crate::core::environment::{Environment, refusal};
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, Fault, Trouble};
+use crate::model::error::{Error, Fault, StoreError};
 use crate::model::log::{self, Label, Phase};
 use crate::model::name::{Name, Scope};
 use crate::model::reference::{Target, Value, references};
@@ -49,7 +49,7 @@ fn add_all(
     assembled: &mut Assembled<'_>,
     store: &dyn Store,
     scopes: &Scopes,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let mut names = BTreeSet::new();
     let scopes = scopes.in_force();
     for (scope, found) in scopes.iter().zip(store.names(&scopes)?) {
@@ -142,7 +142,7 @@ fn ask(
     all: bool,
     depth: Depth,
     answers: &mut Answers<'_>,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let stores = answers.stores;
     if all && stores.is_main(store) {
         add_all(assembled, store, answers.scopes)?;

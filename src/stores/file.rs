@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Answer, Context, Depth, Here, Location, Opened, Store, Use, remote, search};
 use crate::model::error::StoreError;
-use crate::model::location::{Misfit, Part};
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::name::{self, Name, Scope};
 use crate::model::secret::Secret;
 use crate::sys::files;
@@ -46,7 +46,7 @@ fn no_scopes() -> StoreError {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(mut location: Location) -> Result<Location, Misfit> {
+pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     let path = location.path.trim_start_matches('/');
     if !name::is_path(path) {
         return Err((Part::Path, name::NO_PATH));

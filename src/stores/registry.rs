@@ -47,7 +47,6 @@ pub static KINDS: &[Kind] = &[
         stays: vault::stays,
         direct: Some(Places {
             judge: vault::judge,
-            judge_document: vault::judge_document,
             hands_over: vault::is_login,
             asked: None,
         }),
@@ -62,7 +61,6 @@ pub static KINDS: &[Kind] = &[
         variables: aws::VARIABLES,
         direct: Some(Places {
             judge: aws_sm::judge,
-            judge_document: aws_sm::judge,
             hands_over: |_| false,
             asked: Some(Asked {
                 word: "arn",
@@ -81,7 +79,6 @@ pub static KINDS: &[Kind] = &[
         variables: k8s::VARIABLES,
         direct: Some(Places {
             judge: k8s::judge,
-            judge_document: k8s::judge,
             hands_over: |_| false,
             asked: None,
         }),
@@ -102,7 +99,6 @@ pub static KINDS: &[Kind] = &[
         variables: file::VARIABLES,
         direct: Some(Places {
             judge: file::judge,
-            judge_document: file::judge,
             hands_over: |_| false,
             asked: Some(Asked {
                 word: "file",
@@ -303,7 +299,7 @@ pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)>
         let groups = kind.variables.iter();
         let groups = groups.filter(|(of, _)| *of == Use::Listing);
         groups.filter_map(|(_, names)| {
-            let judge = kind.direct.as_ref()?.judge_document;
+            let judge = kind.direct.as_ref()?.judge;
             let schemes = kind.schemes.iter();
             Some((
                 *names,

@@ -65,8 +65,8 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "mem",
         make: || Box::new(Mem::new()),
-        denied: "denied: the token may not use project/web, or is no longer valid; its policies must allow it",
-        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        denied: "denied: no right to project/web; say another ?deny",
+        unreachable: "there is no such store; mem: has no place",
         asked: None,
         bytes: Bytes::Held,
     },
@@ -99,7 +99,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "aws-sm",
         make: || Box::new(Secrets::new()),
-        denied: "denied: the token may not use PLACE/project/web, or is no longer valid; its policies must allow it",
+        denied: "denied: the identity may not use PLACE/project/web; its policies must allow secretsmanager:GetSecretValue",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(3),
         bytes: Bytes::Single(|subject| {

@@ -1,4 +1,4 @@
-//! Needles as they pass from the process that has the values to the one that looks for them.
+//! Patterns on their way from the process that has the values to the one that searches.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use super::key::{BITS, Key};
 use super::patterns::{Needle, Needles, Print, SET_BITS, Set, WINDOWS, empty};
 
 impl Needles {
-    /// For [`Needles::from_bytes`]: nothing but what is kept here.
+    /// Writes the patterns for [`Needles::from_bytes`]: only the hashes that are kept here.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let number = |out: &mut Vec<u8>, number: usize| {
@@ -44,12 +44,12 @@ impl Needles {
         out
     }
 
-    /// What [`Needles::to_bytes`] gave; nothing where it can't be that.
+    /// Reads the bytes of [`Needles::to_bytes`]; `None` if they are malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Self::from_all(&[bytes])
     }
 
-    /// The same of several, which are of one key and window: all of them together.
+    /// Reads several messages of one key and window as one set.
     pub fn from_all(all: &[&[u8]]) -> Option<Self> {
         let (first, others) = all.split_first()?;
         let mut passed = Passed::read(first)?;
@@ -67,7 +67,7 @@ impl Needles {
     }
 }
 
-/// Needles, read.
+/// Patterns as they were read.
 struct Passed {
     key: Key,
     window: usize,
@@ -110,7 +110,7 @@ impl Passed {
         })
     }
 
-    /// The same with those of another: of a text that both have, this one's.
+    /// Adds the patterns of another message. This one wins for a text that both have.
     fn add(&mut self, mut other: Passed) -> Option<()> {
         if (self.key.bytes, self.window) != (other.key.bytes, other.window) {
             return None;
@@ -136,7 +136,7 @@ impl Passed {
         Some(())
     }
 
-    /// Has fewer bits count in the sets.
+    /// Reduces the bits that count in the sets.
     fn fold(&mut self, mask: usize) {
         let (size, words) = (mask / 64 + 1, self.set_mask / 64 + 1);
         for at in size..words {
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::core::mask::stream::Stream;
 
-    /// What becomes of a text that comes in two pieces, with these needles for each.
+    /// Masks a text that comes in two pieces, with these patterns for each.
     fn shown(first: (&str, &[&[u8]]), second: (&str, &[&[u8]])) -> String {
         let mut stream: Option<Stream> = None;
         let mut shown = Vec::new();

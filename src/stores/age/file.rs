@@ -14,9 +14,11 @@ use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::{RECIPIENTS, git};
-use crate::model::error::Trouble;
+use super::{RECIPIENTS, git, no_recipients};
+use crate::model::error::StoreError;
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
+use crate::stores::folder;
 
 /// The type of the stanza that names the recipients, one an argument.
 const NOTE: &str = "doorkey-recipients";
@@ -31,8 +33,8 @@ const TAG: usize = 16;
 /// Opens a file. Gives its value and what it was written for, where it says so.
 ///
 /// # Errors
-/// [`Trouble::Denied`] where none of the keys is a recipient's; where it is damaged.
-pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<(Secret, Option<String>), Trouble> {
+/// Where none of the keys is a recipient's; where it is damaged.
+pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<(Secret, Option<String>), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(&*bytes).map_err(|error| trouble(file, error))?;
@@ -59,7 +61,7 @@ pub fn encrypt(
     value: &Secret,
     recipients: &[Recipient],
     bound: Option<&str>,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, StoreError> {
     let note = Note {
         recipients: recipients.iter().map(Recipient::to_string).collect(),
         bound: bound.map(str::to_owned),
@@ -68,7 +70,7 @@ pub fn encrypt(
         .iter()
         .map(|recipient| recipient as &dyn age::Recipient);
     let encryptor = Encryptor::with_recipients(recipients.chain([&note as &dyn age::Recipient]))
-        .map_err(|_| Trouble::NoRecipients(RECIPIENTS.to_owned()))?;
+        .map_err(|_| no_recipients(RECIPIENTS))?;
     let mut file = Vec::new();
     encryptor
         .wrap_output(&mut file)
@@ -76,7 +78,7 @@ pub fn encrypt(
             out.write_all(value.expose())?;
             out.finish()
         })
-        .map_err(|error| Trouble::Unwritable(error.into()))?;
+        .map_err(StoreError::unwritable)?;
     Ok(file)
 }
 
@@ -97,8 +99,8 @@ pub struct Inspected {
 /// Looks at a file without opening it: what it says is not authenticated then.
 ///
 /// # Errors
-/// [`Trouble::Corrupt`].
-pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
+/// What is wrong with it.
+pub fn inspect(file: &[u8]) -> Result<Inspected, StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let mut rest = &*bytes;
@@ -116,7 +118,7 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
 }
 
 /// A file as age writes it by itself; one that `age --armor` wrote is decoded.
-fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, Trouble> {
+fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if file.starts_with(b"age-encryption.org/") {
         return Ok(Cow::Borrowed(file));
     }
@@ -132,22 +134,26 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, Trouble> {
 
 const DAMAGED: &str = "it is a damaged age file";
 
-fn trouble(file: &[u8], error: DecryptError) -> Trouble {
+fn trouble(file: &[u8], error: DecryptError) -> StoreError {
     match error {
-        DecryptError::NoMatchingKeys => Trouble::Denied,
+        DecryptError::NoMatchingKeys => StoreError::denied("the key is not one of its recipients")
+            .hint("have somebody who can read it add the key")
+            .of_key(),
         DecryptError::UnknownFormat => corrupt(file, "it is of a later version of age"),
         _ => corrupt(file, DAMAGED),
     }
 }
 
 /// What is wrong with a file that can't be read: what git has done to it, or else `why`.
-fn corrupt(file: &[u8], why: &'static str) -> Trouble {
+fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     if git::is_conflict(file) {
-        Trouble::Conflict
+        let what = "git left conflict markers in it";
+        StoreError::of(Kind::Corrupt, what)
+            .hint("take one side whole: git checkout --ours, or --theirs, and its path")
     } else if file.starts_with(b"age-encryption.org/v1\r") {
-        Trouble::Corrupt("git took it for text and changed its line ends")
+        folder::corrupt("git took it for text and changed its line ends")
     } else {
-        Trouble::Corrupt(why)
+        folder::corrupt(why)
     }
 }
 
@@ -221,6 +227,6 @@ mod tests {
                 assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }
         }
-        assert_eq!(inspect(b"x"), Err(Trouble::Corrupt("it is no age file")));
+        assert_eq!(inspect(b"x"), Err(folder::corrupt("it is no age file")));
     }
 }

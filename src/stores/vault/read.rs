@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{self, trouble};
+use super::response::{self, Refusal, refusal, trouble};
 use crate::core::json;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::sys::http::Answer;
@@ -33,9 +33,9 @@ pub enum Read {
     /// It isn't, or nothing that could be told from that.
     Absent,
     /// Its newest version, of this number, is deleted or destroyed.
-    Gone(u64, Trouble),
+    Gone(u64, StoreError),
     /// There is an answer, but not to the question.
-    Failed(Trouble),
+    Failed(StoreError),
 }
 
 /// What a mount with versions puts around a document's members.
@@ -88,10 +88,7 @@ impl Document {
 /// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
 /// where that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is no document".to_owned(),
-    };
+    let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;
     if answer.status >= 400 && !missing {
         return Read::Failed(trouble(answer, path));
@@ -102,10 +99,10 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
         Err(trouble) => return Read::Failed(trouble),
     };
     let Some(data) = opened.data.filter(|data| data.get() != "null") else {
-        return match (missing, trouble(answer, path)) {
-            (true, trouble @ (Trouble::NoMount(_) | Trouble::Setting(_))) => Read::Failed(trouble),
-            (true, _) => Read::Absent,
-            (false, _) => Read::Failed(unusable()),
+        return match refusal(answer) {
+            _ if !missing => Read::Failed(unusable()),
+            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            _ => Read::Absent,
         };
     };
     let wrapped: Option<Versioned<'_>> = match versioned {
@@ -124,8 +121,8 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
                 }
                 None => {
                     let gone = match metadata.destroyed {
-                        true => Trouble::Destroyed(path.to_owned()),
-                        false => Trouble::Deleted(path.to_owned()),
+                        true => response::destroyed(path),
+                        false => response::deleted(path),
                     };
                     return Read::Gone(metadata.version, gone);
                 }
