@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +85,20 @@ impl ApiServer {
         assert!(made.unwrap().status.success());
         let tokens = format!("{ADMIN},admin,uid,\"system:masters\"\n");
         fs::write(path("tokens.csv"), tokens).unwrap();
+        let subject = ["-subj", "/CN=clients", "-keyout", &path("clients.key")];
+        let made = Command::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+            ])
+            .args(["-nodes", "-out", &path("clients.pem")])
+            .args(subject)
+            .output();
+        assert!(made.unwrap().status.success());
         let policy = json!({
             "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}],
             "omitStages": ["RequestReceived"],
@@ -105,6 +120,7 @@ impl ApiServer {
                 flag("token-auth-file", &path("tokens.csv")),
                 flag("service-cluster-ip-range", "10.0.0.0/24"),
                 flag("disable-admission-plugins", "ServiceAccount"),
+                flag("client-ca-file", &path("clients.pem")),
                 flag("audit-policy-file", &path("policy")),
                 flag("audit-log-path", &path("audit")),
             ])
@@ -140,20 +156,26 @@ impl ApiServer {
             "PATCH" => "application/merge-patch+json",
             _ => "application/json",
         };
-        let output = Command::new("curl")
+        let mut curl = Command::new("curl")
             .args(["-s", "--cacert"])
             .arg(self.authority())
             .args(["-X", method, "-w", "\n%{http_code}", "-H"])
             .arg(format!("Authorization: Bearer {token}"))
-            .args(["-H", &format!("Content-Type: {kind}"), "-d"])
-            .arg(if body.is_null() {
-                String::new()
-            } else {
-                body.to_string()
-            })
+            .args(["-H", &format!("Content-Type: {kind}"), "-d", "@-"])
             .arg(format!("{}{path}", self.address()))
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
             .expect("curl is there");
+        let mut stdin = curl.stdin.take().unwrap();
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        stdin.write_all(text.as_bytes()).unwrap();
+        drop(stdin);
+        let output = curl.wait_with_output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let (answer, status) = text.rsplit_once('\n')?;
         let status = status.parse().ok().filter(|status| *status != 0)?;
@@ -174,7 +196,7 @@ impl ApiServer {
         answer
     }
 
-    /// What it was asked by an account, oldest first: verb and path.
+    /// What it was asked by an account, oldest first: status, verb and path.
     pub fn asked_by(&self, account: &Account) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("audit")).unwrap_or_default();
         let events = log
@@ -183,7 +205,8 @@ impl ApiServer {
         let own = events.filter(|event: &Value| event["user"]["username"] == account.user());
         let line = |event: Value| {
             let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-            format!("{} {}", text("verb"), text("requestURI"))
+            let status = &event["responseStatus"]["code"];
+            format!("{status} {} {}", text("verb"), text("requestURI"))
         };
         own.map(line).collect()
     }
@@ -318,7 +341,39 @@ impl Account {
             authority.display(),
             self.namespace
         );
-        place.write("kubeconfig", text)
+        let name = match address == self.server.address() {
+            true => "kubeconfig".to_owned(),
+            false => format!("kubeconfig-{}", address.rsplit(':').next().unwrap()),
+        };
+        let path = place.path(&name);
+        // Others may be reading it.
+        match fs::read(&path).is_ok_and(|known| known == text.as_bytes()) {
+            true => path,
+            false => place.write(&name, text),
+        }
+    }
+
+    /// Writes a certificate that says it is this account, `client.pem`, and its key, `client.key`;
+    /// gives both in base64.
+    pub fn certificate(&self, place: &Place) -> (String, String) {
+        let folder = self.server.folder.display();
+        let files = ["client.pem", "client.key"].map(|name| place.path(name));
+        let script = format!(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {1} \
+             -subj '/CN={2}' -addext extendedKeyUsage=clientAuth -CA {folder}/clients.pem -CAkey \
+             {folder}/clients.key -days 1 -out {0}",
+            files[0].display(),
+            files[1].display(),
+            self.user()
+        );
+        let made = Command::new("sh").args(["-euc", &script]).output().unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let [certificate, key] = files.map(|file| BASE64_STANDARD.encode(fs::read(file).unwrap()));
+        (certificate, key)
     }
 
     /// doorkey with these words, as this account.

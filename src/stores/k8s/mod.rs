@@ -6,8 +6,8 @@ mod kubeconfig;
 mod plugin;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use self::answer::{Doing, Object};
 use self::identity::Who;
+use super::document::{self, Documents, Known, Place, Reading};
 use super::remote::Remote;
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, StoreOption,
@@ -54,15 +55,7 @@ struct Kubernetes {
     own_namespace: OnceLock<Result<String, StoreError>>,
     prefix: String,
     remote: Remote<Who>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The paths of the scopes' objects.
-    scopes: BTreeSet<String>,
-    /// What was fetched, by its path; `None` for what is not there.
-    objects: BTreeMap<String, Result<Option<Object>, StoreError>>,
+    known: Mutex<Known<Object>>,
 }
 
 /// Opens `k8s:PLACE`. Nothing is read or asked yet.
@@ -137,10 +130,6 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
 }
 
 impl Kubernetes {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn namespace(&self) -> Result<&str, StoreError> {
         if let Some(namespace) = &self.namespace {
             return Ok(namespace);
@@ -158,7 +147,7 @@ impl Kubernetes {
     }
 
     /// The namespace and the name of a scope's Secret.
-    fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
+    fn path_of(&self, scope: &Scope) -> Result<String, StoreError> {
         let namespace = self.namespace()?;
         let prefix = &self.prefix;
         let name = match scope {
@@ -170,9 +159,7 @@ impl Kubernetes {
                 format_args!("{scope} can't be here: a Secret's name has a-z, 0-9, '-' and '.'");
             return Err(StoreError::setting(what).hint("give the scope such an id"));
         }
-        let path = format!("{namespace}/{name}");
-        self.known().scopes.insert(path.clone());
-        Ok(path)
+        Ok(format!("{namespace}/{name}"))
     }
 
     /// A request about a Secret, or all of a namespace where the path has no name.
@@ -194,7 +181,7 @@ impl Kubernetes {
         answer::fault(answer, path, doing, method)
     }
 
-    fn read(&self, answer: &http::Answer, path: &str) -> Result<Option<Object>, StoreError> {
+    fn object(&self, answer: &http::Answer, path: &str) -> Reading<Object> {
         match answer.status {
             _ if answer::is_absent(answer) => Ok(None),
             400.. => Err(self.fault(answer, path, Doing::Get)),
@@ -202,26 +189,45 @@ impl Kubernetes {
         }
     }
 
-    /// Fetches objects unless they have been, all at once and each once; with that of one scope
-    /// those of all in force.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    fn fetch_objects(&self, mut paths: Vec<String>) -> Result<(), StoreError> {
-        if paths.iter().any(|path| self.known().scopes.contains(path)) {
-            for scope in &self.scopes {
-                paths.push(self.path_in(scope)?);
-            }
-        }
-        paths.sort_unstable();
-        paths.dedup();
-        paths.retain(|path| !self.known().objects.contains_key(path));
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let requests = paths
+    /// What is at a location, when it has been fetched.
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
+        let known = document::known(self);
+        let place = (location.path.clone(), None);
+        let object = match known.places.get(&place) {
+            Some(Ok(Some(object))) => object,
+            Some(Err(error)) => return Err(error.clone()),
+            Some(Ok(None)) | None => return Ok(Here::Nothing),
+        };
+        let key = location.key.as_deref().unwrap_or_default();
+        // A single place is always read.
+        let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
+        Ok(object.member(key).map_or(Here::NoKey, |value| {
+            Here::Found(Found {
+                value: is_asked.then(|| Secret::new(value.expose().to_vec())),
+                ..Found::default()
+            })
+        }))
+    }
+}
+
+impl Documents<Object> for Kubernetes {
+    fn in_force(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let path = self.path_of(scope)?;
+        Ok((path.clone(), path))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Object>> {
+        &self.known
+    }
+
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Object>>, StoreError> {
+        let requests = places
             .iter()
-            .map(|path| ((), Self::request(Method::GET, path)));
+            .map(|(path, _)| ((), Self::request(Method::GET, path)));
         let requests = requests.collect();
         // A login, by a program it may be, is timed by itself.
         self.remote.with_session(|_| ())?;
@@ -230,73 +236,13 @@ impl Kubernetes {
         let took = began.elapsed();
         log::debug!(
             Fetched, elapsed = took;
-            "{} Secrets fetched in {}", paths.len(), duration::shown(took)
+            "{} Secrets fetched in {}", places.len(), duration::shown(took)
         );
-        for (path, answer) in paths.into_iter().zip(answers) {
-            let read = match self.read(&answer?, &path) {
-                Err(of_all) if of_all.is_of_all() => return Err(of_all),
-                read => read,
-            };
-            self.known().objects.insert(path, read);
+        let mut objects = Vec::with_capacity(places.len());
+        for ((path, _), answer) in places.iter().zip(answers) {
+            objects.push(self.object(&answer?, path));
         }
-        Ok(())
-    }
-
-    /// Where no scope in force has an object, the store's name is likely to be wrong, which must
-    /// not look like "no secrets".
-    fn check_objects(&self) -> Result<(), StoreError> {
-        if self.known().scopes.is_empty() {
-            return Ok(());
-        }
-        let mut absent = Vec::new();
-        for scope in &self.scopes {
-            let path = self.path_in(scope)?;
-            if !matches!(self.known().objects.get(&path), Some(Ok(None))) {
-                return Ok(());
-            }
-            absent.push(ShownPath(&path).to_string());
-        }
-        match absent.is_empty() {
-            true => Ok(()),
-            false => {
-                let what = format_args!("none of {} exists", absent.join(", "));
-                Err(StoreError::gone(what).hint("check the store's name, or set a secret"))
-            }
-        }
-    }
-
-    /// Does something with a scope's object, which is fetched unless it has been.
-    fn with_object<T>(
-        &self,
-        scope: &Scope,
-        then: impl FnOnce(Option<&Object>) -> T,
-    ) -> Result<T, StoreError> {
-        let path = self.path_in(scope)?;
-        self.fetch_objects(vec![path.clone()])?;
-        match self.known().objects.get(&path) {
-            Some(Ok(object)) => Ok(then(object.as_ref())),
-            Some(Err(error)) => Err(error.clone()),
-            None => Ok(then(None)),
-        }
-    }
-
-    /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
-        let known = self.known();
-        let object = match known.objects.get(&location.path) {
-            Some(Ok(Some(object))) => object,
-            Some(Err(error)) => return Err(error.clone()),
-            Some(Ok(None)) | None => return Ok(Here::Nothing),
-        };
-        let key = location.key.as_deref().unwrap_or_default();
-        // A single place is always read.
-        let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
-        Ok(object.member(key).map_or(Here::NoKey, |value| {
-            Here::Found(Found {
-                value: is_asked.then(|| Secret::new(value.expose().to_vec())),
-                ..Found::default()
-            })
-        }))
+        Ok(objects)
     }
 }
 
@@ -312,22 +258,23 @@ impl Store for Kubernetes {
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
-        Ok(Location::member(self.path_in(scope)?, name))
+        Ok(Location::member(document::path_in(self, scope)?, name))
     }
 
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         let all = questions.iter().flatten();
-        self.fetch_objects(all.map(|one| one.path.clone()).collect())?;
-        self.check_objects()?;
+        document::fetch(self, all.map(|one| (one.path.clone(), None)).collect())?;
+        document::check(self)?;
         let look = |location: &Location| self.look(location, depth);
         let questions = questions.iter();
         Ok(questions.map(|question| search(question, look)).collect())
     }
 
     fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
-        let paths: Result<_, _> = scopes.iter().map(|scope| self.path_in(scope)).collect();
-        self.fetch_objects(paths?)?;
-        self.check_objects()?;
+        let place = |scope| Ok((document::path_in(self, scope)?, None));
+        let places: Result<_, StoreError> = scopes.iter().map(place).collect();
+        document::fetch(self, places?)?;
+        document::check(self)?;
         let names = |object: Option<&Object>| {
             let members = object.map_or(&[][..], |object| &object.members).iter();
             let names = members.filter_map(|(name, _)| Name::new(name.as_bytes()));
@@ -335,11 +282,13 @@ impl Store for Kubernetes {
             names.into_iter().collect()
         };
         let scopes = scopes.iter();
-        Ok(scopes.map(|scope| self.with_object(scope, names)).collect())
+        Ok(scopes
+            .map(|scope| document::with(self, scope, names))
+            .collect())
     }
 
     fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
-        self.with_object(scope, |object| {
+        document::with(self, scope, |object| {
             let object = object?;
             Some(Record {
                 size: object.member(name.as_str())?.len(),
@@ -417,7 +366,7 @@ impl Writer for Kubernetes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Part, is_name, judge};
+    use super::{Form, Location, Part, is_name, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -433,7 +382,7 @@ mod tests {
             ("shop/db#a#1", Some(Part::Version)),
         ] {
             let location = Location::parse(text).unwrap();
-            let judged = judge(location.clone(), super::Form::Value);
+            let judged = judge(location.clone(), Form::Value);
             assert_eq!(
                 judged.as_ref().err().map(|(part, _)| *part),
                 fault,

@@ -192,7 +192,7 @@ fn about_cluster(chosen: &Chosen) -> Result<Value, StoreError> {
         Some(Pem::Text(_, text)) => text,
         Some(Pem::File(path)) => {
             let read = files::read(&path, LARGEST).map(Secret::new);
-            read.map_err(|error| StoreError::setting(path.cannot("read", error)))?
+            read.map_err(|error| StoreError::file("read", &path, error))?
         }
     };
     about["certificate-authority-data"] = BASE64_STANDARD.encode(data.expose()).into();

@@ -11,7 +11,7 @@ use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
-use crate::stores::How;
+use crate::stores::{How, document};
 use crate::sys::http::{self, Method, Request};
 use crate::sys::random;
 
@@ -33,11 +33,11 @@ impl Kubernetes {
         changes: &[Change<'_>],
         how: How,
     ) -> Result<(), StoreError> {
-        let path = self.path_in(scope)?;
+        let path = self.path_of(scope)?;
         let deadline = self.remote.client()?.deadline();
         loop {
             let answer = self.remote.ask(&(), Self::request(Method::GET, &path))?;
-            let object = self.read(&answer, &path)?;
+            let object = self.object(&answer, &path)?;
             for (name, _) in changes {
                 let has = object
                     .as_ref()
@@ -56,7 +56,7 @@ impl Kubernetes {
             match answer.status {
                 ..400 => {
                     // What was read is old.
-                    self.known().objects.remove(&path);
+                    document::known(self).places.remove(&(path, None));
                     return Ok(());
                 }
                 // Somebody else was faster: it is there by now, another, or gone.
