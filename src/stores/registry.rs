@@ -57,36 +57,18 @@ pub static KINDS: &[Kind] = &[
         place: "PREFIX",
         heading: "AWS Secrets Manager",
         options: aws_sm::OPTIONS,
-        splits: true,
-        variables: aws::VARIABLES,
-        direct: Some(Places {
-            judge: aws_sm::judge,
-            hands_over: |_| false,
-            asked: Some(Asked {
-                word: "arn",
-                bare: Some(|text| aws::is_arn(text, "secretsmanager")),
-            }),
-        }),
+        direct: Some(aws_sm::PLACES),
         open: aws_sm::open,
-        ..NOTHING
+        ..aws::KIND
     },
     Kind {
         schemes: &["aws-ssm"],
         place: "/PREFIX",
         heading: "AWS SSM Parameter Store",
         options: aws_ssm::OPTIONS,
-        splits: true,
-        variables: aws::VARIABLES,
-        direct: Some(Places {
-            judge: aws_ssm::judge,
-            hands_over: |_| false,
-            asked: Some(Asked {
-                word: "arn",
-                bare: Some(|text| aws::is_arn(text, "ssm")),
-            }),
-        }),
+        direct: Some(aws_ssm::PLACES),
         open: aws_ssm::open,
-        ..NOTHING
+        ..aws::KIND
     },
     Kind {
         schemes: &["k8s"],

@@ -22,7 +22,7 @@ use serde_json::Value;
 use self::metadata::Machine;
 use self::profile::Profiles;
 pub use self::sign::{Keys, header};
-use super::{Context, StoreOption, Use, remote};
+use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
 use crate::model::log;
@@ -70,7 +70,7 @@ const FILES: &[&str] = &[
 ];
 
 /// What the variables are to a store.
-pub const VARIABLES: &[(Use, &[&str])] = &[
+const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Secret, OUR_SECRETS),
     (Use::Own, OUR_SETTINGS),
     (Use::File, FILES),
@@ -79,6 +79,13 @@ pub const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Kept, remote::VARIABLES),
     (Use::File, remote::FILES),
 ];
+
+/// What rows of the table have in common.
+pub const KIND: Kind = Kind {
+    splits: true,
+    variables: VARIABLES,
+    ..NOTHING
+};
 
 /// The region.
 pub const REGION: StoreOption =

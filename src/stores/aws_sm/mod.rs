@@ -22,6 +22,7 @@ use crate::stores::aws::{self, Ask, Aws};
 use crate::stores::document::{
     self, Document, Documents, Known, Place, Reading, no_object, scope_of,
 };
+use crate::stores::kind::{Asked, Places};
 use crate::stores::{
     Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer,
 };
@@ -37,6 +38,16 @@ const SERVICE: aws::Service = aws::Service {
 
 /// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
+
+/// What single places are. A bare ARN is one where the user says so.
+pub const PLACES: Places = Places {
+    judge,
+    hands_over: |_| false,
+    asked: Some(Asked {
+        word: "arn",
+        bare: Some(|text| aws::is_arn(text, SERVICE.name)),
+    }),
+};
 
 /// What a secret's name consists of beside letters and digits, and its longest.
 const MARKS: &[u8] = b"/_+=.@-";

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use self::fetch::Parameter;
 use super::aws::{self, Ask, Aws};
 use super::document::scope_of;
+use super::kind::{Asked, Places};
 use super::{
     Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, StoreOption,
     Writer, search,
@@ -43,6 +44,16 @@ pub const OPTIONS: &[StoreOption] = &[
         InFile::Always,
     ),
 ];
+
+/// What single places are. A bare ARN is one where the user says so.
+pub const PLACES: Places = Places {
+    judge,
+    hands_over: |_| false,
+    asked: Some(Asked {
+        word: "arn",
+        bare: Some(|text| aws::is_arn(text, SERVICE.name)),
+    }),
+};
 
 /// The longest name of a parameter, in bytes, and the most steps that it has.
 const LONGEST: usize = 1011;
