@@ -15,16 +15,19 @@ mod support;
 #[path = "support/trace.rs"]
 mod trace;
 
+use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use cloud::{POD_TOKEN, cloud as start};
+use cloud::{POD_TOKEN, WEB_TOKEN, asked_as, cloud as start};
 use faulty::{Deaf, Faulty, Step};
 use serde_json::json;
-use support::{Ended, Place};
+use support::{DOORKEY, Ended, Place, executable};
 
 /// A launch whose machine is there, on a store that is there, with this timeout.
 fn launch(machine: &str, store: &Faulty, timeout: &str) -> Ended {
@@ -210,4 +213,42 @@ fn clocks_that_are_apart() {
         (refused.load(Ordering::SeqCst), store.requests().len()),
         (2, 4)
     );
+}
+
+/// As FROM scratch: a read-only root with nothing but doorkey in it, a numeric user, no home, and
+/// the token of a service account.
+#[test]
+fn nothing_of_a_system_is_needed() {
+    let (place, cloud) = (Place::new(), start());
+    let root = place.path("root");
+    for folder in ["proc", "dev"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    executable(&root.join("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
+    place.write("root/token", WEB_TOKEN);
+    let script = "mount --bind . . && cd \"$PWD\" && mount -t proc proc proc && \
+                  mount --rbind /dev dev && mount -o remount,ro,bind . && ! touch x 2>/dev/null && \
+                  exec chroot --userspec=65534:65534 . /doorkey run -q -- /doorkey --version";
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", script])
+        .current_dir(&root)
+        .env_clear();
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    for (name, value) in [
+        ("DOORKEY_STORE", "aws-sm:app"),
+        ("V", "secret:team/a"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
+        ("AWS_ENDPOINT_URL", &cloud.address()),
+    ] {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(output.stdout.starts_with(b"doorkey "));
+    assert_eq!(asked_as(&cloud), [("WEB".to_owned(), true)]);
 }

@@ -367,3 +367,32 @@ fn faults_as_aws_says_them() {
     let run = run.env("AWS_ENDPOINT_URL", server.address());
     run.gives(0, "b\n", "");
 }
+
+/// A value that is an ARN, and nothing else, is a reference only where that is asked for.
+#[test]
+fn bare_arns() {
+    let app = App::new();
+    app.put("db", r#"{"password": "of a parameter"}"#);
+    let secret = app
+        .moto
+        .put(&format!("{}-sm", &app.prefix[1..]), "of a secret");
+    let account = secret.split(':').nth(4).unwrap();
+    let arn = format!(
+        "arn:aws:ssm:{}:{account}:parameter{}",
+        moto::REGION,
+        app.name("db")
+    );
+    let keys = app
+        .moto
+        .user(&["ssm:GetParameters", "secretsmanager:GetSecretValue"]);
+    let run = |words: &str| {
+        let run = keys
+            .give(app.run(words))
+            .env("A", format!("{arn}#password"));
+        run.env("B", &secret).without("DOORKEY_STORE")
+    };
+    let printed = run("run -q --references arn -- printenv A B").ok().out();
+    assert_eq!(printed, "of a parameter\nof a secret\n");
+    let printed = run("run -q -- printenv A B").ok().out();
+    assert_eq!(printed, format!("{arn}#password\n{secret}\n"));
+}
