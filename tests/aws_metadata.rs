@@ -3,6 +3,8 @@
 
 #[path = "support/bao/mod.rs"]
 mod bao;
+#[path = "support/canaries.rs"]
+mod canaries;
 #[path = "support/cloud.rs"]
 mod cloud;
 #[path = "support/faulty.rs"]
@@ -24,10 +26,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use canaries::{Canaries, Random, SEED, held};
 use cloud::{POD_TOKEN, WEB_TOKEN, asked_as, cloud as start};
 use faulty::{Deaf, Faulty, Step};
 use serde_json::json;
 use support::{DOORKEY, Ended, Place, executable};
+use trace::Begin;
 
 /// A launch whose machine is there, on a store that is there, with this timeout.
 fn launch(machine: &str, store: &Faulty, timeout: &str) -> Ended {
@@ -251,4 +255,82 @@ fn nothing_of_a_system_is_needed() {
     assert!(output.status.success(), "{said}");
     assert!(output.stdout.starts_with(b"doorkey "));
     assert_eq!(asked_as(&cloud), [("WEB".to_owned(), true)]);
+}
+
+/// The kubelet replaces a token's file; `--watch` shows the new one.
+#[test]
+fn a_token_that_is_replaced_is_read_again() {
+    let place = Place::new();
+    let token = place.write("token", "first");
+    let cloud = Faulty::new(|request| {
+        let mut request = request.clone();
+        let form = String::from_utf8_lossy(&request.body).into_owned();
+        let form = form.replace("WebIdentityToken=first", "WebIdentityToken=");
+        let form = form.replace("WebIdentityToken=second", "WebIdentityToken=");
+        request.body = form
+            .replace("Token=", &format!("Token={WEB_TOKEN}"))
+            .into_bytes();
+        cloud::answer(&request)
+    });
+    let run = place.doorkey("run -q --watch 1s -- sleep 60".split(' '));
+    let run = run
+        .env("DOORKEY_STORE", "aws-sm:app")
+        .env("V", "secret:team/a");
+    let run = run
+        .env("AWS_ENDPOINT_URL", cloud.address())
+        .env("AWS_REGION", "x");
+    let run = run.env("AWS_ROLE_ARN", "arn:aws:iam::1:role/a");
+    let mut run = run.env("AWS_WEB_IDENTITY_TOKEN_FILE", &token);
+    let mut child = run.command.spawn().unwrap();
+    let has = |word: &str| {
+        let word = format!("WebIdentityToken={word}");
+        let forms = cloud.requests();
+        let mut forms = forms
+            .iter()
+            .map(|one| String::from_utf8_lossy(&one.body).into_owned());
+        forms.any(|form| form.contains(&word)).then_some(())
+    };
+    bao::wait("the first token is shown", || has("first"));
+    place.write("token", "second");
+    bao::wait("the second token is shown", || has("second"));
+    // SAFETY: it takes no pointer, and the child is not waited for yet.
+    unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
+    child.wait().unwrap();
+}
+
+/// Nothing that shows who we are, or was given for it, is in memory when the workload starts.
+#[test]
+fn nothing_of_an_exchange_is_left_in_memory() {
+    let place = Place::new();
+    let mut random = Random(SEED);
+    let [token, secret, session] = [(); 3].map(|()| String::from_utf8(random.text(40)).unwrap());
+    let file = place.write("token", &token);
+    let (given, lent) = (secret.clone(), session.clone());
+    let cloud = Faulty::new(move |request| match request.header("x-amz-target") {
+        Some(_) => cloud::answer(request),
+        None => {
+            let body = format!(
+                "<Credentials><AccessKeyId>A</AccessKeyId><SecretAccessKey>{given}</SecretAccessKey>\
+                 <SessionToken>{lent}</SessionToken></Credentials>"
+            );
+            faulty::answer(200, &[], body.as_bytes())
+        }
+    });
+    let mut canaries = Canaries::default();
+    canaries.variable("V", "secret:team/a", b"canary-value");
+    canaries.nowhere("the token", &token);
+    canaries.nowhere("the secret access key", &secret);
+    canaries.nowhere("the session token", &session);
+    let begin = Begin::new([DOORKEY, "run", "-q", "/bin/true"])
+        .env("DOORKEY_STORE", "aws-sm:app")
+        .env("AWS_ENDPOINT_URL", cloud.address())
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ROLE_ARN", "arn:aws:iam::1:role/a")
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+        .env("V", "secret:team/a");
+    let mut tracee = begin.start(|| Ok(()));
+    let before = held(&tracee);
+    let [_, _, envp] = tracee.reach_execve();
+    canaries.search(tracee, envp, &before);
+    assert_eq!(asked_as(&cloud), [("A".to_owned(), true)]);
 }

@@ -101,11 +101,11 @@ fn usage_errors() {
         (&["--project", &long], &format!("--project {id}")),
         (
             &["-e", "A=secret:a", "--store", "canary"],
-            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX",
+            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
         ),
         (
             &["-e", "A=secret:a", "--store", "canary:x"],
-            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX",
+            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
         ),
     ] {
         for (subcommand, code) in [("run", 125), ("check", 2), ("env", 2)] {

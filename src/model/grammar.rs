@@ -62,19 +62,12 @@ pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
     if writes(value, schemes) {
         return Err(Malformed::at(value, 0, NO_WRITING));
     }
-    let Some(word) = word_before_colon(value, schemes) else {
-        let Some(scheme) = bare(value, schemes) else {
-            return parse_mixed(value, schemes);
-        };
-        let mut cursor = Cursor {
-            text: value,
-            at: 0,
-            inline: false,
-        };
-        return cursor.reference(Word::Scheme(scheme)).map(Value::Whole);
+    let (word, after) = match (word_before_colon(value, schemes), bare(value, schemes)) {
+        (Some(word), _) => (word, word.text().len() + 1),
+        (None, Some(scheme)) => (Word::Scheme(scheme), 0),
+        (None, None) => return parse_mixed(value, schemes),
     };
-    let after = word.text().len() + 1;
-    if value.get(after) == Some(&b':') {
+    if after > 0 && value.get(after) == Some(&b':') {
         let literal = [word.text().as_bytes(), &value[after..]].concat();
         return Ok(Value::Mixed(vec![Part::Text(literal)]));
     }
@@ -138,12 +131,8 @@ fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>>
 
 /// The scheme whose reference a whole value is as it stands.
 fn bare<'s>(value: &[u8], schemes: &'s [Scheme]) -> Option<&'s Scheme> {
-    let mut schemes = schemes
-        .iter()
-        .filter(|scheme| scheme.bare.is_some())
-        .peekable();
-    schemes.peek()?;
     let text = str::from_utf8(value).ok()?;
+    let mut schemes = schemes.iter();
     schemes.find(|scheme| scheme.bare.is_some_and(|is_one| is_one(text)))
 }
 

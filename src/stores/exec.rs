@@ -12,7 +12,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::remote::ATTEMPT;
-use super::{Answer, Context, Depth, Here, Location, Opened, Origin, Store, program, search};
+use super::{
+    Answer, Context, Depth, Here, Location, Opened, Origin, Record, Store, program, search,
+};
 use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::log;
@@ -63,13 +65,9 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
             "the store's name says no program; give exec:PROGRAM",
         ));
     }
-    let base = match context.base.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => context.base.clone(),
-    };
     Ok(Box::new(Exec {
         label: context.label.clone(),
-        file: found(place.as_ref(), &base),
+        file: found(place.as_ref(), &context.base),
         deadline: context.deadline,
         known: Mutex::default(),
     }))
@@ -224,6 +222,19 @@ impl Store for Exec {
         let look = |location: &Location| self.look(location, depth);
         let questions = questions.iter();
         Ok(questions.map(|question| search(question, look)).collect())
+    }
+
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
+        let place = (scope.to_string(), name.to_string());
+        self.ask(std::iter::once(place.clone()))?;
+        let known = self.known();
+        let value = known.values.get(&place);
+        Ok(value.map(|value| Record {
+            size: value.len(),
+            created: None,
+            modified: None,
+            recipients: None,
+        }))
     }
 }
 

@@ -39,7 +39,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 }
 
 fn no_scopes() -> StoreError {
-    StoreError::setting("there are no scopes in single files; a folder of them is a store dir:DIR")
+    StoreError::setting("there are no scopes in single files")
 }
 
 /// Takes the path of a file.

@@ -166,8 +166,10 @@ fn programs() {
     says(run.env("DOORKEY_TIMEOUT", "500ms"), "so it was ended");
     assert!(began.elapsed() < Duration::from_secs(10));
     for pid in fs::read_to_string(app.place.path("pid")).unwrap().lines() {
-        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        assert!(state.is_empty() || state.contains(") Z "), "{state}");
+        crate::bao::wait("it is gone", || {
+            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            (state.is_empty() || state.contains(") Z ")).then_some(())
+        });
     }
     // What it says is shown at debug, without what it has given.
     let token = &app.account.token;

@@ -12,13 +12,8 @@ pub fn region_of(name: &str) -> Option<&str> {
 
 /// Whether a text is the name of something that a service has.
 pub fn is_arn(text: &str, service: &str) -> bool {
-    let mut fields = text.splitn(4, ':');
-    fields.next() == Some("arn")
-        && fields
-            .next()
-            .is_some_and(|partition| partition.starts_with("aws"))
-        && fields.next() == Some(service)
-        && fields.next().is_some()
+    let mut fields = text.split(':').skip(2);
+    text.starts_with("arn:aws") && fields.next() == Some(service) && fields.next().is_some()
 }
 
 impl Aws {
