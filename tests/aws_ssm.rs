@@ -396,3 +396,22 @@ fn bare_arns() {
     let printed = run("run -q -- printenv A B").ok().out();
     assert_eq!(printed, format!("{arn}#password\n{secret}\n"));
 }
+
+/// A page may be empty and go on all the same.
+#[test]
+fn an_empty_page_is_not_the_last() {
+    let app = App::new();
+    let name = app.name("team/a");
+    let server = Faulty::new(move |request| match &request.json()["NextToken"] {
+        Value::Null => faulty::json(200, &json!({"Parameters": [], "NextToken": "next"})),
+        token => {
+            assert_eq!(token, "next");
+            let found = json!({"Name": name, "Value": "v", "LastModifiedDate": 1.5e9});
+            faulty::json(200, &json!({"Parameters": [found]}))
+        }
+    });
+    let run = app.run("secret list --team --json");
+    let listed = run.env("AWS_ENDPOINT_URL", server.address()).ok().json();
+    assert_eq!(listed["items"][0]["name"], "a", "{listed}");
+    assert_eq!(server.requests().len(), 2);
+}

@@ -209,7 +209,7 @@ fn three_hundred_launches() {
         })
     };
     thread::scope(|scope| {
-        for _ in 0..100 {
+        for _ in 0..300 {
             scope.spawn(|| {
                 while take().is_ok() {
                     let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
@@ -254,4 +254,41 @@ fn one_pause_for_all() {
     assert_eq!(most.load(Ordering::SeqCst), 8);
     assert_eq!(server.requests().len(), 48);
     assert!(server.connections() <= 9, "{}", server.connections());
+}
+
+/// What AWS says in its own words is told apart, and not passed on.
+#[test]
+fn what_a_denial_is_about() {
+    let denied = |message: &str| {
+        let body = json!({"__type": "AccessDeniedException", "Message": message});
+        faulty::answer(400, &[], body.to_string().as_bytes())
+    };
+    let (kms, plain) = (
+        denied("Access to KMS is not allowed, canary"),
+        denied("canary"),
+    );
+    let app = App::behind(move |request| {
+        let id = asked_for(request).pop()?;
+        let answer = if id.ends_with("/kms") { &kms } else { &plain };
+        (!id.ends_with("/pending")).then(|| answer.clone())
+    });
+    let pending = json!({"Name": format!("{}/pending", app.prefix)});
+    app.moto.call("secretsmanager", "create_secret", pending);
+    for (name, what) in [
+        (
+            "kms",
+            "denied: there is no right to use its KMS key, or that is disabled; allow kms:Decrypt",
+        ),
+        (
+            "plain",
+            "is not for us, or does not exist; a policy must allow secretsmanager:GetSecretValue on it",
+        ),
+        ("pending", "it has no value yet; put one"),
+    ] {
+        let run = app.run("run -q -- true");
+        let ended = run.env("V", format!("aws-sm:{}/{name}", app.prefix)).end();
+        assert!(ended.err().contains(what), "{}", ended.err());
+        assert!(!ended.err().contains("canary"), "{}", ended.err());
+        assert_eq!(ended.code(), 125);
+    }
 }
