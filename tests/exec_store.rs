@@ -1,11 +1,18 @@
 //! `exec:`: a program of the user's own as a store.
 
+#[path = "support/bao/mod.rs"]
+mod bao;
+#[path = "support/faulty.rs"]
+mod faulty;
 mod support;
+#[path = "support/watched.rs"]
+mod watched;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use support::{Place, Run, executable};
+use watched::{SAYS, Watched};
 
 /// A folder with a program in it.
 fn place(script: &str) -> Place {
@@ -83,6 +90,14 @@ fn who_may_name_it() {
         .gives(0, "x\n", "");
     place.write("sub/other.toml", "[store]\nlocation = 'exec:../program'\n");
     launch("run -q --config sub/other.toml -- printenv A").gives(0, "x\n", "");
+    // Not where others could put another program in its place.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o775);
+    fs::set_permissions(place.path("program"), open).unwrap();
+    launch("run -q --store exec:./program -- true").fails(
+        125,
+        "doorkey: error: exec:./program: ./program can be written by others (mode 0775); run chmod \
+         go-w ./program\n",
+    );
     // No shell reads its name.
     let ended = launch("run -q -- true")
         .env("DOORKEY_STORE", "exec:./program;id")
@@ -228,7 +243,23 @@ fn what_it_says_is_shown_at_debug_without_values() {
 }
 
 #[test]
-fn watched_and_cached() {
+fn watched() {
+    let place = place("cat answer");
+    let has = |value: &str| {
+        let answer = format!("{{\"version\":1,\"values\":{{\"team\":{{\"k\":\"{value}\"}}}}}}");
+        place.write("new", answer);
+        fs::rename(place.path("new"), place.path("answer")).unwrap();
+    };
+    has("one");
+    let run = run(&place, "run --watch=1h -eA=secret:k -- sh -c").arg(SAYS);
+    let mut watched = Watched::began(run, "began one");
+    has("two");
+    watched.refresh();
+    watched.restarts("A", "began two");
+}
+
+#[test]
+fn cached() {
     let place = Place::within(env!("CARGO_TARGET_TMPDIR"));
     let recipient = place.key("own");
     let answer = "#!/bin/sh\necho '{\"version\":1,\"values\":{\"team\":{\"a\":\"one\"}}}'\n";

@@ -348,11 +348,27 @@ impl Positional {
     }
 }
 
+/// A list in lines that fit beside the options, of at most so many bytes.
+fn wrapped(list: &str) -> String {
+    const WIDTH: usize = 50;
+    let (mut lines, mut line) = (String::new(), 0);
+    for word in list.split(' ') {
+        if line > 0 {
+            let fits = line + 1 + word.len() <= WIDTH;
+            lines.push(if fits { ' ' } else { '\n' });
+            line = if fits { line + 1 } else { 0 };
+        }
+        lines += word;
+        line += word.len();
+    }
+    lines
+}
+
 impl Opt {
     fn arg(&self) -> Arg {
         let mut arg = Arg::new(self.id).long(self.id);
         arg = match self.id == flags::STORE.id {
-            true => arg.help(stores::forms()),
+            true => arg.help(wrapped(&stores::forms())),
             false => arg.help(self.help),
         };
         if let Some(short) = self.short {

@@ -100,7 +100,7 @@ const ENVIRONMENT: Group = Group {
         value(
             "references",
             "LIST",
-            "Take bare ARNs, and file:PATH, for references: arn,file",
+            "Take bare ARNs, file:PATH for references",
         ),
         value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
         flag("allow-disk", "Let that folder be on a disk"),

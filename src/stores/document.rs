@@ -20,7 +20,7 @@ pub struct Document {
     pub content: Secret,
     /// When it was written, where that is kept.
     pub written: Option<SystemTime>,
-    members: OnceCell<Option<Vec<(String, Secret)>>>,
+    members: OnceCell<Option<Members>>,
 }
 
 impl Document {
@@ -34,24 +34,44 @@ impl Document {
         }
     }
 
-    /// The members in their order, each as a program gets it; `None` where it is no JSON object in
-    /// UTF-8.
-    pub fn members(&self) -> Option<&[(String, Secret)]> {
-        let read = || {
-            let mut members = Vec::new();
-            for (name, value) in json::members(self.content.expose()).ok()? {
-                members.push((name, Secret::new(json::plain(value).ok()?)));
-            }
-            Some(members)
-        };
-        self.members.get_or_init(read).as_deref()
+    /// The members; `None` where it is no JSON object in UTF-8.
+    pub fn members(&self) -> Option<&Members> {
+        let read = || Members::read(self.content.expose());
+        self.members.get_or_init(read).as_ref()
     }
 
-    /// A member's value; of a key that is repeated the last one's.
+    /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let mut members = self.members()?.iter();
-        let found = members.rfind(|(known, _)| known == name);
-        found.map(|(_, value)| value)
+        self.members()?.get(name)
+    }
+}
+
+/// The members of a JSON object.
+pub struct Members {
+    /// Their names and values, each as a program gets it, in their order.
+    pub all: Vec<(String, Secret)>,
+    /// Their places, by their names.
+    by_name: Vec<usize>,
+}
+
+impl Members {
+    /// Reads them; `None` where the text is no JSON object in UTF-8.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let mut all = Vec::new();
+        for (name, value) in json::members(text).ok()? {
+            all.push((name, Secret::new(json::plain(value).ok()?)));
+        }
+        let mut by_name: Vec<usize> = (0..all.len()).collect();
+        by_name.sort_by(|&one, &other| all[one].0.cmp(&all[other].0));
+        Some(Members { all, by_name })
+    }
+
+    /// A value; of a name that is repeated the last one's.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        let known = |&at: &usize| self.all[at].0.as_str();
+        let after = self.by_name.partition_point(|at| known(at) <= name);
+        let last = self.by_name[..after].last().filter(|at| known(at) == name);
+        last.map(|&at| &self.all[at].1)
     }
 }
 
@@ -245,7 +265,8 @@ pub fn names(store: &dyn Documents<Document>, scopes: &[Scope]) -> Result<Vec<Na
     check(store)?;
     let names = |scope: &Scope| {
         let members = with_object(store, scope, |document| {
-            let members = document.and_then(Document::members).unwrap_or_default();
+            let members = document.and_then(Document::members);
+            let members = members.map_or(&[][..], |members| &members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             names.filter_map(Name::new).collect::<BTreeSet<_>>()
         })?;

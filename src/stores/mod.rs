@@ -34,9 +34,11 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
+use crate::core::json::Levels;
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
@@ -179,6 +181,8 @@ pub enum Answer {
 pub struct Found {
     /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
+    /// What is known of the value where it is JSON, and members of it are looked for.
+    pub levels: RefCell<Levels>,
     /// Of a whole document its members, in their order.
     pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.

@@ -1,5 +1,6 @@
 //! Programs that stores ask: what keeps one from answering, and what it says on its standard error.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,9 +26,10 @@ pub struct Answer {
 /// Runs a program to its end.
 ///
 /// # Errors
-/// Why it can't be started, or has not ended by itself in time.
+/// That others can write it; why it can't be started, or has not ended by itself in time.
 pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     let name = shown(program.file);
+    check(program.file, &name)?;
     let began = Instant::now();
     let outcome = program.run().map_err(|error| {
         StoreError::setting(format_args!("{name} can't be started: {}", Os::from(error)))
@@ -54,6 +56,23 @@ pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     };
     say(&name, &outcome.errors, &outcome.output, &[]);
     Err(fault)
+}
+
+/// Refuses a program that others could put another in the place of. One that is found in `PATH` is
+/// the system's.
+fn check(file: &Path, name: &str) -> Result<(), StoreError> {
+    let found = file
+        .metadata()
+        .ok()
+        .filter(|_| file.components().count() > 1);
+    let mode = found.map_or(0, |found| found.mode() & 0o777);
+    match mode & 0o022 {
+        0 => Ok(()),
+        _ => {
+            let what = format_args!("{name} can be written by others (mode {mode:04o})");
+            Err(StoreError::setting(what).hint(format!("run chmod go-w {name}")))
+        }
+    }
 }
 
 /// A program's file as messages have it.

@@ -1,12 +1,13 @@
-//! What the server says no by, and what is made of it.
+//! What the server says no by, what is made of it, and the rights that the documentation names.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::App;
-use crate::apiserver::rule;
+use crate::apiserver::{Account, ApiServer, rule};
 use crate::faulty::{self, Faulty, answer};
+use crate::support::Place;
 
 #[test]
 fn rights_that_are_missing_are_named() {
@@ -125,4 +126,46 @@ fn faults_as_the_server_says_them() {
         };
         assert!(said.contains(what), "{said}");
     }
+}
+
+#[test]
+fn what_the_documentation_has_works() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/stores/k8s.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, yaml) = page.split_once("```yaml\n").unwrap();
+    let (yaml, _) = yaml.split_once("```\n").unwrap();
+    let server = ApiServer::shared();
+    server.call(
+        "POST",
+        "/api/v1/namespaces",
+        &json!({"metadata": {"name": "shop"}}),
+    );
+    let core = "/api/v1/namespaces/shop";
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop";
+    let collections = [
+        format!("{core}/serviceaccounts"),
+        format!("{rbac}/roles"),
+        format!("{rbac}/rolebindings"),
+        format!("{core}/pods"),
+    ];
+    let documents: Vec<_> = yaml.split("---\n").collect();
+    assert_eq!(documents.len(), collections.len());
+    for (collection, yaml) in collections.iter().zip(documents) {
+        server.make(collection, yaml);
+    }
+    // The launch of the pod, as its service account.
+    let account = Account::existing(&server, "shop", "web");
+    account.put("doorkey-project-web", &[("db_password", b"found")]);
+    let place = Place::new();
+    let launch = || {
+        let run = account.run(
+            &place,
+            "run -q --project web --cluster eu -- printenv DB_PASSWORD",
+        );
+        run.env("DB_PASSWORD", "secret:db_password")
+    };
+    crate::bao::wait("the Role counts", || {
+        (launch().end().code() == 0).then_some(())
+    });
+    launch().gives(0, "found\n", "");
 }

@@ -335,6 +335,19 @@ fn a_pods_service_account() {
         nothing,
         "there is no cluster: this is no pod, and there is no ~/.kube/config; give KUBECONFIG",
     );
+    // FROM scratch: nothing else is there, nothing can be written.
+    let folder = "root/var/run/secrets/kubernetes.io/serviceaccount";
+    let scratch = format!(
+        "mkdir -p {folder} root/proc && cp pod/* {folder}/ && cp $DOORKEY root/doorkey && \
+         printf '<${{secret:a}}>' >root/template && mount --bind root root && \
+         mount -o remount,bind,ro root && mount -t proc proc root/proc && \
+         exec chroot --userspec 65534:65534 root /doorkey render template"
+    );
+    let ended = in_pod(&app, &app.account, &scratch).without("HOME").end();
+    assert_eq!(
+        (ended.out().as_str(), ended.err().as_str()),
+        ("<found>", "")
+    );
     // The workload keeps what is its own.
     let script = "$DOORKEY run -q -- printenv V KUBERNETES_SERVICE_HOST";
     in_pod(&app, &app.account, script).gives(0, "found\n127.0.0.1\n", "");

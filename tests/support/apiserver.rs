@@ -196,6 +196,25 @@ impl ApiServer {
         answer
     }
 
+    /// Makes a thing that is written in YAML, of which the server has to know every field.
+    #[track_caller]
+    pub fn make(&self, collection: &str, yaml: &str) {
+        let output = Command::new("curl")
+            .args(["-s", "--fail-with-body", "--cacert"])
+            .arg(self.authority())
+            .args(["-H", "Content-Type: application/yaml", "-H"])
+            .arg(format!("Authorization: Bearer {ADMIN}"))
+            .args(["--data-binary", yaml])
+            .arg(format!(
+                "{}{collection}?fieldValidation=Strict",
+                self.address()
+            ))
+            .output()
+            .expect("curl is there");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{yaml}\n{said}");
+    }
+
     /// What it was asked by an account, oldest first: status, verb and path.
     pub fn asked_by(&self, account: &Account) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("audit")).unwrap_or_default();
@@ -248,17 +267,22 @@ impl Account {
             "metadata": {"name": name}, "roleRef": of_role, "subjects": [subject],
         });
         server.call("POST", &format!("{rbac}/rolebindings"), &binding);
-        let asked = json!({"spec": {"expirationSeconds": 600}});
-        let path = format!("{inside}/serviceaccounts/{name}/token");
-        let made = server.call("POST", &path, &asked);
-        let account = Account {
-            server: Arc::clone(server),
-            namespace: namespace.to_owned(),
-            name,
-            token: made["status"]["token"].as_str().unwrap().to_owned(),
-        };
+        let account = Self::existing(server, namespace, &name);
         account.wait_for(rules);
         account
+    }
+
+    /// One that is there.
+    pub fn existing(server: &Arc<ApiServer>, namespace: &str, name: &str) -> Self {
+        let asked = json!({"spec": {"expirationSeconds": 600}});
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+        let made = server.call("POST", &path, &asked);
+        Account {
+            server: Arc::clone(server),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            token: made["status"]["token"].as_str().unwrap().to_owned(),
+        }
     }
 
     fn user(&self) -> String {

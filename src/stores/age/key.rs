@@ -1,10 +1,9 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::str::FromStr;
-
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
+use super::identity::Key;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::model::error::{Os, StoreError};
 use crate::model::named::Named;
@@ -16,7 +15,7 @@ use crate::sys::files;
 ///
 /// # Errors
 /// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Identity>, StoreError> {
+pub fn find(access: &Access) -> Result<Vec<Key>, StoreError> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -72,16 +71,14 @@ pub fn generate() -> Secret {
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Identity>, StoreError> {
+fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, StoreError> {
     let bad = |why: &str| {
         let what = format_args!("the key from {from} can't be used: {why}");
         StoreError::setting(what).of_key()
     };
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| Identity::from_str(line).ok());
+        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {

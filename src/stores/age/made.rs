@@ -51,7 +51,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
         made.key = path.to_string();
     }
     let keys = key::find(access)?;
-    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
+    let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";

@@ -2,6 +2,7 @@
 
 mod file;
 mod git;
+mod identity;
 mod key;
 mod made;
 mod recipients;
@@ -11,8 +12,9 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
-use age::x25519::{Identity, Recipient};
+use age::x25519::Recipient;
 
+use self::identity::Key;
 use super::folder::{self, AGAIN, Tree, no_store, scope_folder, unwritten};
 use super::{
     Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
@@ -80,7 +82,7 @@ struct Age {
     refuses_unbound: bool,
     tree: Tree,
     context: Arc<Context>,
-    keys: OnceLock<Vec<Identity>>,
+    keys: OnceLock<Vec<Key>>,
 }
 
 /// Opens `age:PLACE`.
@@ -256,7 +258,7 @@ fn shared(
 
 impl Age {
     /// The keys to read with, which are looked for when they are first needed.
-    fn keys(&self) -> Result<&[Identity], StoreError> {
+    fn keys(&self) -> Result<&[Key], StoreError> {
         if self.keys.get().is_none() {
             let keys = key::find(&self.context)?;
             let _ = self.keys.set(keys);

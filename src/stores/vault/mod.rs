@@ -122,7 +122,7 @@ impl Vault {
         let Some(key) = &location.key else {
             let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
             return Ok(Here::Found(Found {
-                members: document.members.iter().map(member).collect(),
+                members: document.members.all.iter().map(member).collect(),
                 ..Found::default()
             }));
         };
@@ -269,7 +269,7 @@ impl Store for Vault {
         document::fetch(self, places)?;
         document::check(self)?;
         let names = |document: Option<&Document>| {
-            let members = document.map_or(&[][..], |document| &document.members);
+            let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();
             names.sort();

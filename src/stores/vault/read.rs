@@ -6,18 +6,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::response::{self, Refusal, refusal, trouble};
-use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::stores::document::Members;
 use crate::sys::http::Answer;
 
 /// A document.
 pub struct Document {
-    /// The members' names and values, in their order.
-    pub members: Vec<(String, Secret)>,
-    /// Their places, by their names.
-    by_name: Vec<usize>,
+    /// Its members.
+    pub members: Members,
     /// The source of the object that they are in.
     pub source: Secret,
     /// Its version, where versions are kept.
@@ -60,24 +58,13 @@ struct Metadata<'a> {
 impl Document {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let known = |&at: &usize| self.members[at].0.as_str();
-        let after = self.by_name.partition_point(|at| known(at) <= name);
-        // Of those of the same name the last.
-        let last = self.by_name[..after].last().filter(|at| known(at) == name);
-        last.map(|&at| &self.members[at].1)
+        self.members.get(name)
     }
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
         let source = source.get().as_bytes();
-        let mut members = Vec::new();
-        for (name, value) in json::members(source).ok()? {
-            members.push((name, Secret::new(json::plain(value).ok()?)));
-        }
-        let mut by_name: Vec<usize> = (0..members.len()).collect();
-        by_name.sort_by(|&one, &other| members[one].0.cmp(&members[other].0));
         Some(Document {
-            members,
-            by_name,
+            members: Members::read(source)?,
             source: Secret::new(source.to_vec()),
             version,
             written,
