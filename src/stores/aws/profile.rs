@@ -39,12 +39,12 @@ impl Profiles {
             ("AWS_PROFILE", "AWS_PROFILE"),
             ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_PROFILE"),
         ];
-        let by_option = context.said("profile").or(context.configured("profile"));
-        let by_option = by_option.map(|name| ("?profile=", name));
+        let by_option = context.said("profile").map(|name| ("?profile=", name));
+        let by_file = context.configured("profile").map(|name| ("profile", name));
         let mut by_variable = variables.iter().filter_map(|(setting, name)| {
             Some((*setting, crate::stores::remote::text(context, name)?))
         });
-        match by_option.or_else(|| by_variable.next()) {
+        match by_option.or_else(|| by_variable.next()).or(by_file) {
             Some((setting, name)) => {
                 (all.name, all.named_by) = (name.to_owned(), Some(setting));
             }
