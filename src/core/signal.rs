@@ -1,7 +1,35 @@
 //! Signals by name and number, and the map from received to forwarded signals.
 
+use serde::{Deserialize, Serialize};
+
 /// A signal's number, from 1 to [`LAST`].
 pub type Signal = u8;
+
+/// The terminal, or whoever has started us, is gone. This and the next: by the kernel's numbers on
+/// x86 and ARM.
+pub const HUP: Signal = 1;
+/// A person's Ctrl-C.
+pub const INT: Signal = 2;
+/// A person's Ctrl-\.
+pub const QUIT: Signal = 3;
+/// The end at once.
+pub const KILL: Signal = 9;
+/// A signal for any use.
+pub const USR1: Signal = 10;
+/// A request to end.
+pub const TERM: Signal = 15;
+/// A child has ended, or was stopped or continued.
+pub const CHLD: Signal = 17;
+/// A stopped process goes on.
+pub const CONT: Signal = 18;
+/// A person's Ctrl-Z.
+pub const TSTP: Signal = 20;
+/// A process in the background wants to read from the terminal.
+pub const TTIN: Signal = 21;
+/// A process in the background wants to write to the terminal, or to set it.
+pub const TTOU: Signal = 22;
+/// The terminal has another size.
+pub const WINCH: Signal = 28;
 
 /// The last real-time signal.
 pub const LAST: Signal = 64;
@@ -93,7 +121,8 @@ fn digits(text: &str) -> Option<u8> {
 }
 
 /// Map from each received signal to the forwarded one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<Signal>", try_from = "Vec<Signal>")]
 pub struct Map([Signal; LAST as usize + 1]);
 
 impl Default for Map {
@@ -125,15 +154,20 @@ impl Map {
         let to = self.0.get(usize::from(signal)).copied();
         to.filter(|&to| to != 0)
     }
+}
 
-    /// Returns the map as bytes, for [`Map::from_bytes`].
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
+impl From<Map> for Vec<Signal> {
+    fn from(map: Map) -> Self {
+        map.0.to_vec()
     }
+}
 
-    /// Reads a map from its bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Map)
+impl TryFrom<Vec<Signal>> for Map {
+    type Error = &'static str;
+
+    fn try_from(signals: Vec<Signal>) -> Result<Self, Self::Error> {
+        let map = signals.try_into();
+        map.map(Map).map_err(|_| "another number of signals")
     }
 }
 
@@ -190,8 +224,8 @@ mod tests {
         map.add("RTMIN:none").unwrap();
         let mapped = [15, 10, 1, 34, 2].map(|signal| map.of(signal));
         assert_eq!(mapped, [Some(2), None, Some(9), None, Some(2)]);
-        assert_eq!(Map::from_bytes(map.bytes()), Some(map));
-        assert_eq!(Map::from_bytes(&[0; 3]), None);
+        assert_eq!(Map::try_from(Vec::from(map)), Ok(map));
+        assert!(Map::try_from(vec![0; 3]).is_err());
         for (rule, why) in [
             ("TERM", "must be FROM:TO"),
             ("KILL:TERM", "can only map a signal that is forwarded"),

@@ -13,7 +13,7 @@
 //!
 //! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
 //! list stores follow from the row. No other file has to say a word about it, which
-//! `tests/layers.rs` holds.
+//! `tests/house/layers.rs` holds.
 
 mod age;
 mod aws;

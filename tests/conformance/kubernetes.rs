@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::apiserver::{self, Account, rule};
-use crate::faulty::{Deaf, Faulty};
 use crate::servers::Gate;
 use crate::stores::Subject;
-use crate::support::{Place, Run};
+use support::apiserver::{self, Account, rule};
+use support::faulty::{Deaf, Faulty};
+use support::{Place, Run};
 
 pub struct Kubernetes {
     place: Place,

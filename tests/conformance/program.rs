@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use crate::stores::Subject;
-use crate::support::{Place, Run, executable};
+use support::{Place, Run, executable};
 
 /// It answers with all that it has, once it has counted itself.
 const PROGRAM: &str = r#"#!/bin/sh

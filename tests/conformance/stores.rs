@@ -5,7 +5,7 @@ use crate::kubernetes::Kubernetes;
 use crate::local::{Age, Dir, Mem};
 use crate::program::Program;
 use crate::servers::{Parameters, Secrets, Vault};
-use crate::support::{Place, Run};
+use support::{Place, Run};
 
 /// A kind of store.
 pub struct Row {

@@ -1,7 +1,5 @@
 //! The real Kubernetes API server, as a process of the test's, ended with it.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::bao;
 use crate::faulty::{Request, Step};
-use crate::support::{Place, Run};
+use crate::{Place, Run};
 
 /// Who may do everything.
 const ADMIN: &str = "admins-own-token";
@@ -63,7 +61,7 @@ impl ApiServer {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/apiserver");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/apiserver");
         let built = Command::new("sh")
             .arg(script)
             .output()

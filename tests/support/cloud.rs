@@ -2,24 +2,24 @@
 //! exchange, IAM Identity Center; and a store that writes down who asks. AWS' own client is asked
 //! first, each time: a fake that it does not believe fails the test.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::faulty::{self, Faulty, Request, Step};
 use crate::moto::PYTHON;
-use crate::support::{Place, Run};
+use crate::{Place, Run};
 
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/aws_client.py");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/aws_client.py");
 
 /// Where the machine is.
 pub const REGION: &str = "eu-central-1";
 
-/// What the cloud knows of who may ask.
+/// What a container shows.
 pub const POD_TOKEN: &str = "canary-pod-token";
+/// What a service account shows.
 pub const WEB_TOKEN: &str = "canary-web-token";
+/// What a login has left.
 pub const SSO_TOKEN: &str = "canary-sso-token";
 
 /// The keys that are given as this, in JSON as metadata services have it.

@@ -8,6 +8,8 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::encodings::forms;
 use super::key::{BITS, Key, word};
 use super::placeholder;
@@ -77,6 +79,7 @@ impl Run {
 }
 
 /// A text to find.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Needle {
     pub(super) window: u32,
     pub(super) length: usize,
@@ -87,14 +90,17 @@ pub(super) struct Needle {
     pub(super) whole: Print,
     /// Fingerprints of prefixes, the shortest first.
     pub(super) prefixes: Vec<Print>,
-    /// Fingerprint that tells it from others with the same beginning.
+    /// Fingerprint that tells it from others with the same beginning; not passed on.
+    #[serde(skip)]
     pub(super) probe: u32,
 }
 
 /// Fingerprint of the first `length` bytes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Print {
     pub(super) length: usize,
+    /// Follows from the key and the length; not passed on.
+    #[serde(skip)]
     pub(super) power: u32,
     pub(super) print: u32,
 }
