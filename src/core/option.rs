@@ -1,6 +1,8 @@
 //! Options as data: what the command line, a store's row of the table and the configuration file
 //! have in common.
 
+use std::ops::Deref;
+
 /// How an option is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
@@ -14,12 +16,36 @@ pub enum Takes {
     Number(&'static str),
     /// By itself, and help is printed.
     Help,
+    /// No option but an argument, by its place; what the value is called.
+    Argument(&'static str, Arity),
 }
 
-/// An option.
+/// How many arguments are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// One, which has to be there.
+    One,
+    /// One, which may be absent.
+    Optional,
+    /// One, which is refused: taken only so that this can be said with a reason.
+    Hidden,
+    /// One or more, between options.
+    Some,
+    /// One or more: the first, and all that follow, whatever they look like.
+    Rest,
+}
+
+impl Arity {
+    /// Whether one has to be there.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Arity::One | Arity::Some | Arity::Rest)
+    }
+}
+
+/// An option or argument.
 #[derive(Clone, Copy)]
 pub struct Opt {
-    /// Its name after the two dashes.
+    /// Its name after the two dashes; of an argument, in the code.
     pub id: &'static str,
     /// How it is given.
     pub takes: Takes,
@@ -62,6 +88,11 @@ impl Opt {
         }
     }
 
+    /// True for one that has a value.
+    pub const fn has_value(&self) -> bool {
+        !matches!(self.takes, Takes::Flag | Takes::Help)
+    }
+
     /// Not together with these.
     pub const fn conflicts(self, conflicts: &'static [&'static str]) -> Self {
         Opt { conflicts, ..self }
@@ -81,6 +112,84 @@ pub const fn value(id: &'static str, name: &'static str, help: &'static str) -> 
 /// An option that is given any number of times, each with a value called `name`.
 pub const fn values(id: &'static str, name: &'static str, help: &'static str) -> Opt {
     Opt::new(id, Takes::Values(name), help)
+}
+
+/// An argument that is no option; `id` is its name in the code, `name` in the help.
+pub const fn argument(
+    id: &'static str,
+    name: &'static str,
+    arity: Arity,
+    help: &'static str,
+) -> Opt {
+    Opt::new(id, Takes::Argument(name, arity), help)
+}
+
+/// The handle of an option that is given by itself.
+#[derive(Clone, Copy)]
+pub struct Flag(pub Opt);
+
+/// The handle of an option or argument with one value.
+#[derive(Clone, Copy)]
+pub struct One(pub Opt);
+
+/// The handle of an option or argument with any number of values.
+#[derive(Clone, Copy)]
+pub struct Many(pub Opt);
+
+impl Flag {
+    /// Makes the handle; what is no flag does not compile.
+    pub const fn new(option: Opt) -> Self {
+        assert!(matches!(option.takes, Takes::Flag));
+        Flag(option)
+    }
+}
+
+impl One {
+    /// Makes the handle; what does not have one value does not compile.
+    pub const fn new(option: Opt) -> Self {
+        assert!(matches!(
+            option.takes,
+            Takes::Value(_)
+                | Takes::Number(_)
+                | Takes::Argument(_, Arity::One | Arity::Optional | Arity::Hidden)
+        ));
+        One(option)
+    }
+}
+
+impl Many {
+    /// Makes the handle; what does not have many values does not compile.
+    pub const fn new(option: Opt) -> Self {
+        assert!(matches!(
+            option.takes,
+            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest)
+        ));
+        Many(option)
+    }
+}
+
+impl Deref for Flag {
+    type Target = Opt;
+
+    fn deref(&self) -> &Opt {
+        &self.0
+    }
+}
+
+impl Deref for One {
+    type Target = Opt;
+
+    fn deref(&self) -> &Opt {
+        &self.0
+    }
+}
+
+impl Deref for Many {
+    type Target = Opt;
+
+    fn deref(&self) -> &Opt {
+        &self.0
+    }
 }
 
 /// What is wrong with a setting that a file has no right to say.

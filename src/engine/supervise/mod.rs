@@ -22,7 +22,7 @@ pub use self::watch::{Digests, Known, Outcome, digest, pause};
 use self::supervisor::Supervisor;
 use crate::engine::delivered::Delivered;
 use crate::model::error::{Error, Os};
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 use crate::sys::message_pipe::{Heard, Listener, Speaker};
 
 /// What is asked of a supervisor; known before the arguments are parsed.
@@ -154,11 +154,11 @@ impl Supervised {
 /// # Errors
 /// What the system says.
 pub fn split(
-    started: Started,
+    inherited: Inherited,
     asked: Asked,
     patience: Patience,
-) -> Result<(Started, Supervised), Error> {
-    let supervisor = Supervisor::new(started, asked, patience);
+) -> Result<(Inherited, Supervised), Error> {
+    let supervisor = Supervisor::new(inherited, asked, patience);
     let supervised = supervisor.and_then(Supervisor::supervise);
     supervised.map_err(|why| Error::file("start", "a second process", why))
 }

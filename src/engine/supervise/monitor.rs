@@ -101,7 +101,7 @@ impl Supervisor {
         supervisor: i32,
         workload: i32,
     ) -> ! {
-        self.started.take().unwrap_or_default().erase();
+        self.inherited.take().unwrap_or_default().erase();
         files::leave_folder();
         process::set_name(&format!("doorkey:{workload}"));
         fd::close_others(&mut [screen.descriptor(), terminal]);

@@ -10,7 +10,7 @@ use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
 use super::watch::{self, Watch};
 use super::{Asked, DIGESTS, FILES, NEEDLES, Notice, Patience, SETTINGS, Supervised};
 use crate::engine::delivered::Delivered;
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 use crate::sys::job::Job;
 use crate::sys::message_pipe::{self, Heard, Listener, Speaker};
 use crate::sys::page_release::Clean;
@@ -37,7 +37,7 @@ pub(super) struct Supervisor {
     pub(super) asked: Asked,
     pub(super) waits: Patience,
     /// What this process was started with, as long as that may be needed again.
-    pub(super) started: Option<Started>,
+    pub(super) inherited: Option<Inherited>,
     pub(super) key: [u8; 32],
     pub(super) reaps: bool,
     /// The process that has started us.
@@ -78,13 +78,13 @@ pub(super) enum Then {
 }
 
 impl Supervisor {
-    pub(super) fn new(started: Started, asked: Asked, waits: Patience) -> io::Result<Self> {
+    pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         Ok(Supervisor {
             asked,
             waits,
-            started: Some(started),
+            inherited: Some(inherited),
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
             above: process::parent(),
@@ -108,7 +108,7 @@ impl Supervisor {
 
     /// Launches the workload, supervises it, and comes back in each process that is forked for
     /// one of both: never in this one.
-    pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
+    pub(super) fn supervise(mut self) -> io::Result<(Inherited, Supervised)> {
         // What comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
@@ -116,7 +116,7 @@ impl Supervisor {
         loop {
             match made {
                 Ok(Some(supervised)) => {
-                    return Ok((self.started.unwrap_or_default(), supervised));
+                    return Ok((self.inherited.unwrap_or_default(), supervised));
                 }
                 Ok(None) => made = self.step(),
                 Err(why) => {
@@ -155,7 +155,7 @@ impl Supervisor {
                 if self.asked.watches {
                     memory::stay();
                 } else {
-                    self.started.take().unwrap_or_default().erase();
+                    self.inherited.take().unwrap_or_default().erase();
                     files::leave_folder();
                 }
                 process::set_name(&format!("doorkey:{workload}"));

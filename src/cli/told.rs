@@ -1,12 +1,15 @@
-//! `run --mask`: what the supervisor is told to look for in the command's output.
+//! What the supervisor is told of secrets: for `--watch` the digests of what the command gets, for
+//! `--mask` what to look for in its output.
 
 use std::collections::BTreeSet;
 
+use super::flags;
 use super::options::Options;
 use crate::core::mask::patterns::{Needles, too_short};
-use crate::engine::lookup::Answers;
-use crate::engine::substitute::{Filled, Piece};
-use crate::engine::supervise::Supervised;
+use crate::engine::fetch::Fetched;
+use crate::engine::fill::Filling;
+use crate::engine::substitute::Piece;
+use crate::engine::supervise::{Digests, Supervised, digest};
 use crate::model::error::Error;
 use crate::model::log::{self, Label};
 use crate::model::secret::Secret;
@@ -19,11 +22,18 @@ const USUAL: usize = 8;
 /// # Errors
 /// Usage.
 pub fn window(options: &Options) -> Result<usize, Error> {
-    let Some(text) = options.text("mask-min")? else {
+    let Some(text) = options.text(&flags::MASK_MIN)? else {
         return Ok(USUAL);
     };
     let window = text.parse().ok().filter(|bytes| (4..=32).contains(bytes));
-    window.ok_or_else(|| options.usage("mask-min", "must be a number from 4 to 32"))
+    window.ok_or_else(|| options.usage(&flags::MASK_MIN, "must be a number from 4 to 32"))
+}
+
+/// The keyed digest of what each variable is filled in with.
+pub fn digests(filling: &Filling<'_>, key: &[u8; 32]) -> Digests {
+    let variables = filling.variables.iter();
+    let digests = variables.map(|one| (one.name.to_vec(), digest(key, &one.filled)));
+    digests.collect()
 }
 
 /// What is to be looked for, each value after what stands for it.
@@ -32,20 +42,20 @@ pub struct Sought(Vec<(String, Secret)>);
 
 impl Sought {
     /// Adds a value. Where it is there already, the label that it has stays.
-    pub fn add(&mut self, label: &str, value: &[u8]) {
+    fn add(&mut self, label: &str, value: &[u8]) {
         self.0.push((label.to_owned(), Secret::new(value.to_vec())));
     }
 
-    /// Adds every value that was read.
-    pub fn add_read(&mut self, answers: &Answers) {
-        let read = answers.values();
-        read.for_each(|(label, _, value)| self.add(&label, value.expose()));
-    }
-
-    /// Adds what a variable is filled in with.
-    pub fn add_filled(&mut self, filled: &Filled<'_>) {
-        let secrets = filled.iter().flatten().filter_map(Piece::secret);
-        secrets.for_each(|(label, value)| self.add(label, value));
+    /// Every value that was read, and what each variable is filled in with.
+    pub fn of(fetched: &Fetched<'_>, filling: &Filling<'_>) -> Self {
+        let mut sought = Sought::default();
+        let read = fetched.answers.values();
+        read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+        let variables = filling.variables.iter();
+        let pieces = variables.flat_map(|variable| variable.filled.pieces());
+        let secrets = pieces.filter_map(Piece::secret);
+        secrets.for_each(|(label, value)| sought.add(label, value));
+        sought
     }
 
     /// What the supervisor is to be told; says what is too short for it.
