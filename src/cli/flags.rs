@@ -1,7 +1,7 @@
 //! The table of options: help, completions and the manual come from it by clap, what was given is
 //! read by it in `parse`, and each option is asked for by its constant here.
 
-use crate::core::option::{Flag, Many, One, Opt, Takes, flag, value, values};
+use crate::core::option::{Flag, Many, One, Opt, Takes, many, number, one, switch, value};
 use crate::stores;
 
 /// Options that stand together in the help.
@@ -27,12 +27,11 @@ impl Group {
 }
 
 /// `--store`. Its help is made from the table of stores.
-pub const STORE: One = One::new(value("store", "STORE", ""));
+pub const STORE: One = one("store", "STORE", "");
 /// `--project`, in force.
-pub const PROJECT: One =
-    One::new(value("project", "ID", "Put a project's scope in force").short('p'));
+pub const PROJECT: One = one("project", "ID", "Put a project's scope in force").short('p');
 /// `--cluster`, in force.
-pub const CLUSTER: One = One::new(value("cluster", "ID", "Put a cluster's scope in force"));
+pub const CLUSTER: One = one("cluster", "ID", "Put a cluster's scope in force");
 
 /// A store, and the scopes that are in force.
 const IN_FORCE: Group = Group {
@@ -59,17 +58,13 @@ const STORES: Group = Group {
 };
 
 /// `--config`.
-pub const CONFIG: One = One::new(value(
+pub const CONFIG: One = one(
     "config",
     "FILE",
     "Read this file, not the nearest doorkey.toml",
-));
+);
 /// `--cwd`.
-pub const CWD: One = One::new(value(
-    "cwd",
-    "DIR",
-    "Look for doorkey.toml from here upwards",
-));
+pub const CWD: One = one("cwd", "DIR", "Look for doorkey.toml from here upwards");
 
 /// Where the configuration is.
 const CONFIGURATION: Group = Group {
@@ -78,12 +73,10 @@ const CONFIGURATION: Group = Group {
 };
 
 /// `--team`.
-pub const TEAM: Flag = Flag::new(
-    flag("team", "The whole team's scope")
-        .short('g')
-        .alias("global")
-        .conflicts(&[PROJECT.0.id, CLUSTER.0.id]),
-);
+pub const TEAM: Flag = switch("team", "The whole team's scope")
+    .short('g')
+    .alias("global")
+    .conflicts(&[PROJECT.0.id, CLUSTER.0.id]);
 
 const WHOLE_TEAM: Group = Group {
     heading: "Store",
@@ -91,58 +84,43 @@ const WHOLE_TEAM: Group = Group {
 };
 
 /// `--env-file`.
-pub const ENV_FILE: Many = Many::new(values(
-    "env-file",
-    "FILE",
-    "Add variables from a dotenv file",
-));
+pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
 /// `--spec`.
-pub const SPEC: One = One::new(value(
+pub const SPEC: One = one(
     "spec",
     "FILE",
     "Add variables from a deployment spec, YAML or JSON",
-));
+);
 /// `--spec-path`.
-pub const SPEC_PATH: One = One::new(value(
+pub const SPEC_PATH: One = one(
     "spec-path",
     "PATH",
     "Where the list is in the spec [default: env]",
-));
+);
 /// `--env`.
-pub const ENV: Many = Many::new(values("env", "NAME=VALUE", "Add one variable").short('e'));
+pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
 /// `--all`.
-pub const ALL: Flag = Flag::new(flag("all", "Add every secret in force under its own name"));
+pub const ALL: Flag = switch("all", "Add every secret in force under its own name");
 /// `--clear-env`.
-pub const CLEAR_ENV: Flag = Flag::new(flag(
-    "clear-env",
-    "Inherit only PATH, HOME, TERM, TZ and LANG",
-));
+pub const CLEAR_ENV: Flag = switch("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG");
 /// `--keep-env`.
-pub const KEEP_ENV: Many = Many::new(values(
+pub const KEEP_ENV: Many = many(
     "keep-env",
     "NAME",
     "Pass on a variable that would be removed",
-));
+);
 /// `--literal`.
-pub const LITERAL: Many = Many::new(values(
-    "literal",
-    "NAME",
-    "Take a variable's value as it is",
-));
+pub const LITERAL: Many = many("literal", "NAME", "Take a variable's value as it is");
 /// `--files`.
-pub const FILES: One = One::new(value(
-    "files",
-    "DIR",
-    "Deliver |file in this folder, on tmpfs",
-));
+pub const FILES: One = one("files", "DIR", "Deliver |file in this folder, on tmpfs");
 /// `--allow-disk`.
-pub const ALLOW_DISK: Flag = Flag::new(flag("allow-disk", "Let that folder be on a disk"));
+pub const ALLOW_DISK: Flag = switch("allow-disk", "Let that folder be on a disk");
 /// `--files-owner`.
-pub const FILES_OWNER: One = One::new(value(
+pub const FILES_OWNER: One = one(
     "files-owner",
     "USER",
     "Whose |file is, USER[:GROUP] [default: --user's]",
-));
+);
 
 const ENVIRONMENT: Group = Group {
     heading: "Environment",
@@ -162,23 +140,15 @@ const ENVIRONMENT: Group = Group {
 };
 
 /// `--cache`.
-pub const CACHE: One = One::new(value(
-    "cache",
-    "FILE",
-    "Keep the last values for when it is down",
-));
+pub const CACHE: One = one("cache", "FILE", "Keep the last values for when it is down");
 /// `--cache-recipient`.
-pub const CACHE_RECIPIENT: One = One::new(value(
-    "cache-recipient",
-    "KEY",
-    "Seal them for this key, age1…",
-));
+pub const CACHE_RECIPIENT: One = one("cache-recipient", "KEY", "Seal them for this key, age1…");
 /// `--cache-max-age`.
-pub const CACHE_MAX_AGE: One = One::new(value(
+pub const CACHE_MAX_AGE: One = one(
     "cache-max-age",
     "DURATION",
     "Use none that are older [default: 24h]",
-));
+);
 
 /// What is kept for a store that can't be reached.
 const CACHED: Group = Group {
@@ -187,11 +157,11 @@ const CACHED: Group = Group {
 };
 
 /// `--timeout`.
-pub const TIMEOUT: One = One::new(value(
+pub const TIMEOUT: One = one(
     "timeout",
     "DURATION",
     "Give up after this long [default: 30s]",
-));
+);
 
 const TIME: Group = Group {
     heading: OWN,
@@ -199,55 +169,49 @@ const TIME: Group = Group {
 };
 
 /// `--init`.
-pub const INIT: Flag = Flag::new(flag(
-    "init",
-    "Stay as its parent: forward signals, reap orphans",
-));
+pub const INIT: Flag = switch("init", "Stay as its parent: forward signals, reap orphans");
 /// `--signal-map`.
-pub const SIGNAL_MAP: Many = Many::new(values(
+pub const SIGNAL_MAP: Many = many(
     "signal-map",
     "FROM:TO",
     "Forward a signal as another; TO may be none",
-));
+);
 /// `--signal-group`.
-pub const SIGNAL_GROUP: Flag = Flag::new(flag(
-    "signal-group",
-    "Forward signals to the command's group",
-));
+pub const SIGNAL_GROUP: Flag = switch("signal-group", "Forward signals to the command's group");
 /// `--grace`.
-pub const GRACE: One = One::new(value(
+pub const GRACE: One = one(
     "grace",
     "DURATION",
     "Kill what outlives the command by so much",
-));
+);
 /// `--mask`.
-pub const MASK: Flag = Flag::new(flag("mask", "Mask secrets in the command's output"));
+pub const MASK: Flag = switch("mask", "Mask secrets in the command's output");
 /// `--mask-min`.
-pub const MASK_MIN: One = One::new(value(
+pub const MASK_MIN: One = one(
     "mask-min",
     "N",
     "Mask what has this many bytes or more [default: 8]",
-));
+);
 /// `--watch`.
-pub const WATCH: One = One::new(value("watch", "DURATION", "Fetch secrets again and again"));
+pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again");
 /// `--on-change`.
-pub const ON_CHANGE: One = One::new(value(
+pub const ON_CHANGE: One = one(
     "on-change",
     "WHAT",
     "restart, signal:NAME, exit:CODE [default: restart]",
-));
+);
 /// `--on-loss`.
-pub const ON_LOSS: One = One::new(value(
+pub const ON_LOSS: One = one(
     "on-loss",
     "WHAT",
     "warn or stop when a secret is gone [default: warn]",
-));
+);
 /// `--refresh-signal`.
-pub const REFRESH_SIGNAL: One = One::new(value(
+pub const REFRESH_SIGNAL: One = one(
     "refresh-signal",
     "SIG",
     "Fetch them at once; or none [default: USR2]",
-));
+);
 
 const SUPERVISION: Group = Group {
     heading: "Supervision",
@@ -266,44 +230,33 @@ const SUPERVISION: Group = Group {
 };
 
 /// `--user`.
-pub const USER: One = One::new(value(
+pub const USER: One = one(
     "user",
     "USER[:GROUP]",
     "Run it as this user, no more as root",
-));
+);
 /// `--no-new-privs`.
-pub const NO_NEW_PRIVS: Flag = Flag::new(flag(
-    "no-new-privs",
-    "Let it and its children gain no privileges",
-));
+pub const NO_NEW_PRIVS: Flag = switch("no-new-privs", "Let it and its children gain no privileges");
 /// `--umask`.
-pub const UMASK: One = One::new(value(
-    "umask",
-    "MODE",
-    "Permissions that its files don't get",
-));
+pub const UMASK: One = one("umask", "MODE", "Permissions that its files don't get");
 /// `--chdir`.
-pub const CHDIR: One = One::new(value("chdir", "DIR", "Its working directory"));
+pub const CHDIR: One = one("chdir", "DIR", "Its working directory");
 /// `--argv0`.
-pub const ARGV0: One = One::new(value("argv0", "NAME", "What it finds as its own name"));
+pub const ARGV0: One = one("argv0", "NAME", "What it finds as its own name");
 /// `--nice`.
-pub const NICE: One = One::new(Opt::new(
-    "nice",
-    Takes::Number("N"),
-    "Raise its niceness by N",
-));
+pub const NICE: One = number("nice", "N", "Raise its niceness by N");
 /// `--rlimit`.
-pub const RLIMIT: Many = Many::new(values(
+pub const RLIMIT: Many = many(
     "rlimit",
     "NAME=SOFT:HARD",
     "Limit what it may use, as nofile=1024:4096",
-));
+);
 /// `--parent-death-signal`.
-pub const PARENT_DEATH_SIGNAL: One = One::new(value(
+pub const PARENT_DEATH_SIGNAL: One = one(
     "parent-death-signal",
     "SIG",
     "Send it this when doorkey's parent has ended",
-));
+);
 
 const WORKLOAD: Group = Group {
     heading: "Workload",
@@ -325,19 +278,15 @@ const FOLDER: Group = Group {
 };
 
 /// `--log-level`.
-pub const LOG_LEVEL: One = One::new(value(
+pub const LOG_LEVEL: One = one(
     "log-level",
     "LEVEL",
     "trace, debug, info, warn or error [default: info]",
-));
+);
 /// `--log-format`.
-pub const LOG_FORMAT: One = One::new(value(
-    "log-format",
-    "FORMAT",
-    "text or json [default: text]",
-));
+pub const LOG_FORMAT: One = one("log-format", "FORMAT", "text or json [default: text]");
 /// `--quiet`.
-pub const QUIET: Flag = Flag::new(flag("quiet", "Log errors only").short('q'));
+pub const QUIET: Flag = switch("quiet", "Log errors only").short('q');
 
 const LOGGING: Group = Group {
     heading: OWN,

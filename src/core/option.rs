@@ -109,21 +109,6 @@ pub const fn value(id: &'static str, name: &'static str, help: &'static str) -> 
     Opt::new(id, Takes::Value(name), help)
 }
 
-/// An option that is given any number of times, each with a value called `name`.
-pub const fn values(id: &'static str, name: &'static str, help: &'static str) -> Opt {
-    Opt::new(id, Takes::Values(name), help)
-}
-
-/// An argument that is no option; `id` is its name in the code, `name` in the help.
-pub const fn argument(
-    id: &'static str,
-    name: &'static str,
-    arity: Arity,
-    help: &'static str,
-) -> Opt {
-    Opt::new(id, Takes::Argument(name, arity), help)
-}
-
 /// The handle of an option that is given by itself.
 #[derive(Clone, Copy)]
 pub struct Flag(pub Opt);
@@ -136,35 +121,74 @@ pub struct One(pub Opt);
 #[derive(Clone, Copy)]
 pub struct Many(pub Opt);
 
+/// The handle of [`flag`].
+pub const fn switch(id: &'static str, help: &'static str) -> Flag {
+    Flag(flag(id, help))
+}
+
+/// The handle of [`value`].
+pub const fn one(id: &'static str, name: &'static str, help: &'static str) -> One {
+    One(value(id, name, help))
+}
+
+/// The same of one whose value is a number, which may be negative.
+pub const fn number(id: &'static str, name: &'static str, help: &'static str) -> One {
+    One(Opt::new(id, Takes::Number(name), help))
+}
+
+/// The handle of an option that is given any number of times.
+pub const fn many(id: &'static str, name: &'static str, help: &'static str) -> Many {
+    Many(Opt::new(id, Takes::Values(name), help))
+}
+
+/// The handle of an argument called `name`; `id` is its name in the code.
+pub const fn argument(
+    id: &'static str,
+    name: &'static str,
+    arity: Arity,
+    help: &'static str,
+) -> One {
+    One(Opt::new(id, Takes::Argument(name, arity), help))
+}
+
+/// The handle of an argument that is there any number of times.
+pub const fn arguments(
+    id: &'static str,
+    name: &'static str,
+    arity: Arity,
+    help: &'static str,
+) -> Many {
+    Many(Opt::new(id, Takes::Argument(name, arity), help))
+}
+
 impl Flag {
-    /// Makes the handle; what is no flag does not compile.
-    pub const fn new(option: Opt) -> Self {
-        assert!(matches!(option.takes, Takes::Flag));
-        Flag(option)
+    /// With a name after one dash, too.
+    pub const fn short(self, short: char) -> Self {
+        Flag(self.0.short(short))
+    }
+
+    /// With another name after two dashes, too.
+    pub const fn alias(self, alias: &'static str) -> Self {
+        Flag(self.0.alias(alias))
+    }
+
+    /// Not together with these.
+    pub const fn conflicts(self, conflicts: &'static [&'static str]) -> Self {
+        Flag(self.0.conflicts(conflicts))
     }
 }
 
 impl One {
-    /// Makes the handle; what does not have one value does not compile.
-    pub const fn new(option: Opt) -> Self {
-        assert!(matches!(
-            option.takes,
-            Takes::Value(_)
-                | Takes::Number(_)
-                | Takes::Argument(_, Arity::One | Arity::Optional | Arity::Hidden)
-        ));
-        One(option)
+    /// With a name after one dash, too.
+    pub const fn short(self, short: char) -> Self {
+        One(self.0.short(short))
     }
 }
 
 impl Many {
-    /// Makes the handle; what does not have many values does not compile.
-    pub const fn new(option: Opt) -> Self {
-        assert!(matches!(
-            option.takes,
-            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest)
-        ));
-        Many(option)
+    /// With a name after one dash, too.
+    pub const fn short(self, short: char) -> Self {
+        Many(self.0.short(short))
     }
 }
 
