@@ -20,7 +20,7 @@ use crate::stores::Depth;
 /// # Errors
 /// Everything that would keep `run` from launching.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
-    let _deadline = deadline::start(options, 1, NOTHING_EXECUTED)?;
+    let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
     let depth = match options.flag(&own_flags::NAMES) {
         true => Depth::Names,
         false => Depth::Values,

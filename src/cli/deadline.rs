@@ -1,7 +1,8 @@
 //! The time that a launch has, and what is said where it is over.
 
+use std::time::Duration;
+
 use super::logger;
-use super::options::Options;
 use crate::model::error::{Error, Os};
 use crate::sys::signals::{self, Deadline};
 
@@ -12,18 +13,17 @@ pub const NOTHING_EXECUTED: &str = "nothing was executed";
 /// `then` says what that means.
 ///
 /// # Errors
-/// A usage error, or that there is no timer.
-pub fn start(options: &Options, code: u8, then: &str) -> Result<Deadline, Error> {
+/// There is no timer.
+pub fn start(timeout: Duration, code: u8, then: &str) -> Result<Deadline, Error> {
     let why = "the store, or a file that was named, did not answer";
-    start_for(options, code, &format!("{then}: {why}"))
+    start_for(timeout, code, &format!("{then}: {why}"))
 }
 
 /// The same for what asks no store; `outcome` says why as well.
 ///
 /// # Errors
 /// As above.
-pub fn start_for(options: &Options, code: u8, outcome: &str) -> Result<Deadline, Error> {
-    let timeout = options.timeout()?;
+pub fn start_for(timeout: Duration, code: u8, outcome: &str) -> Result<Deadline, Error> {
     let timeout_shown = humantime::format_duration(timeout);
     let message = format!("gave up after {timeout_shown} (--timeout); {outcome}");
     let message = logger::error("timeout", &message);

@@ -15,7 +15,7 @@ use crate::stores::Depth;
 /// # Errors
 /// As `run`.
 pub fn env(options: &mut Options) -> Result<ExitCode, Error> {
-    let _deadline = deadline::start(options, 1, NOTHING_EXECUTED)?;
+    let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
     let sourced = pipeline::assemble(options, None)?;
     let credentials = sourced.credentials();
     let located = pipeline::locate(options, sourced, Depth::Values)?;

@@ -18,7 +18,7 @@ use crate::sys::process_attributes::Attributes;
 /// Everything that keeps the command from starting.
 pub fn join(options: &Options, concealed: Concealed) -> Result<ExitCode, Error> {
     let outcome = format!("{NOTHING_EXECUTED}: the workload could not be read");
-    let deadline = deadline::start_for(options, 125, &outcome)?;
+    let deadline = deadline::start_for(options.timeout()?, 125, &outcome)?;
     let process = options.text(&own_flags::PID)?.map(|text| {
         let number = text.parse().ok().filter(|&number: &i32| number > 0);
         number.ok_or_else(|| options.usage(&own_flags::PID, "must be the number of a process"))

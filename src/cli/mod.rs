@@ -35,9 +35,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use self::command_line::Leaf;
-use self::options::Options;
 use self::parse::Refusal;
-use crate::engine::supervise::Supervised;
+use self::pipeline::Split;
 use crate::model::error::Error;
 use crate::model::log::{self, Event, Level};
 use crate::stores::How;
@@ -94,16 +93,16 @@ fn start(
     concealed: Concealed,
 ) -> Result<ExitCode, Error> {
     let words = arguments.into_iter().skip(leaf.words.len());
-    let configured = match pipeline::parse(leaf, words, inherited) {
-        Ok(options) => pipeline::configure(options),
+    match pipeline::parse(leaf, words, inherited) {
+        Ok(options) => {
+            let configured = pipeline::configure(options)?;
+            dispatch(pipeline::split(configured)?, concealed)
+        }
         Err(refusal) => {
             startup::unblock();
-            return refuse(leaf, refusal);
+            refuse(leaf, refusal)
         }
-    };
-    let configured = configured.inspect_err(|_| startup::unblock())?;
-    let (options, supervised) = pipeline::split(configured)?;
-    dispatch(options, supervised, concealed)
+    }
 }
 
 /// Prints help where it is asked for, or says why a command line can't be understood.
@@ -121,16 +120,13 @@ fn refuse(leaf: &Leaf, refusal: Refusal) -> Result<ExitCode, Error> {
 }
 
 /// Where each subcommand is.
-fn dispatch(
-    mut options: Options,
-    supervised: Option<Supervised>,
-    concealed: Concealed,
-) -> Result<ExitCode, Error> {
+fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
+    let mut options = split.options;
     let subcommand = options.leaf.words;
-    if subcommand == ["run"] {
-        return match supervised {
-            Some(by) if by.known.is_some() => refresh::refresh(&mut options, by),
-            by => run::run(options, by, concealed),
+    if let Some(launching) = split.launching {
+        return match split.supervised {
+            Some(by) if by.known.is_some() => refresh::refresh(&mut options, launching, by),
+            by => run::run(options, launching, by, concealed),
         };
     }
     let options = &mut options;

@@ -24,7 +24,7 @@ use crate::sys::environ::{Inherited, c_string};
 use crate::sys::{duration, terminal};
 
 /// How long a launch may take where nobody says so.
-pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The options of one subcommand, and the environment beside them.
 pub struct Options {

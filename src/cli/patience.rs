@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use super::deadline::{NOTHING_EXECUTED, not_removed};
 use super::logger;
-use super::options::{Logging, Options, USUAL_TIMEOUT};
+use super::options::Logging;
 use crate::engine::supervise::{Notice, Patience};
 use crate::model::log::{Event, Level};
 use crate::sys::stdio;
 
-/// How a supervisor waits, and says what it has to say. What can't be read of that is a usage error
-/// long before.
-pub fn patience(options: &Options, logging: Logging) -> Patience {
-    let timeout = options.timeout().unwrap_or(USUAL_TIMEOUT);
+/// How a supervisor waits, and says what it has to say.
+pub fn patience(timeout: Duration, logging: Logging) -> Patience {
     let (format, least) = (logging.format, logging.level.min(Level::WARN));
     let say = move |notice| {
         let (level, event, message) = line(notice, timeout);

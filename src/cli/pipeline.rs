@@ -16,6 +16,7 @@ use super::deadline::not_removed;
 use super::options::{Logging, Options};
 use super::parse::Refusal;
 use super::patience::patience;
+use super::process_options::{self, Launching};
 use super::store_access::judge_again;
 use super::{flags, logger};
 use crate::core::environment::{Block, Environment};
@@ -53,62 +54,89 @@ pub fn parse(
 pub struct Configured {
     options: Options,
     logging: Logging,
-    /// What is asked of a supervisor, if one is wanted.
-    asked: Option<Asked>,
+    /// What is said of a launch, if it is one.
+    launching: Option<Launching>,
 }
 
-/// Judges what has to be right before anything is done.
+/// Judges what can be judged before the process is forked. No file is read.
 ///
 /// # Errors
 /// Usage.
 pub fn configure(options: Options) -> Result<Configured, Error> {
-    let logging = options.logging()?;
-    if let Err(error) = options.judge_flags() {
+    let logging = options.logging().inspect_err(|_| startup::unblock())?;
+    options.judge_flags().inspect_err(|_| {
+        startup::unblock();
         logger::start(logging.level, logging.format);
-        return Err(error);
-    }
-    let asked = Asked {
-        masks: options.flag(&flags::MASK),
-        watches: options.has(&flags::WATCH),
-    };
-    let wanted = asked != Asked::default() || options.flag(&flags::INIT);
+    })?;
+    let launches = options.leaf.words == ["run"];
+    let launching = launches.then(|| process_options::launching(&options));
+    let launching = launching.transpose().inspect_err(|_| {
+        startup::unblock();
+        begin(&options, logging);
+    })?;
     Ok(Configured {
-        asked: wanted.then_some(asked),
         options,
         logging,
+        launching,
     })
 }
 
-/// Makes two processes where a supervisor is wanted; each that comes back is to become the
-/// workload or, where something is `known` of it, to fetch its secrets again. Lines can be logged
-/// from here on.
-///
-/// # Errors
-/// There is no second process to be had.
-pub fn split(configured: Configured) -> Result<(Options, Option<Supervised>), Error> {
-    let Configured {
-        mut options,
-        logging,
-        asked,
-    } = configured;
-    let mut supervised = None;
-    match asked {
-        None => startup::unblock(),
-        Some(asked) => {
-            let inherited = std::mem::take(&mut options.inherited);
-            let by = supervise::split(inherited, asked, patience(&options, logging));
-            let (inherited, by) = by?;
-            options.inherited = inherited;
-            supervised = Some(by);
-        }
-    }
-    options.began = Instant::now();
+/// Starts the log, and says what is to be said first.
+fn begin(options: &Options, logging: Logging) {
     logger::start(logging.level, logging.format);
     options.warn_of_unknown();
     if self_exe::is_distrustful() {
         log::debug!("the kernel has started doorkey in secure mode (AT_SECURE)");
     }
-    Ok((options, supervised))
+}
+
+/// What each process that comes back from the fork has.
+pub struct Split {
+    /// What the user said.
+    pub options: Options,
+    /// What of a launch, if it is one.
+    pub launching: Option<Launching>,
+    /// The line to the supervisor, if there is one.
+    pub supervised: Option<Supervised>,
+}
+
+/// Makes two processes where a supervisor is wanted. Each that comes back is to become the workload
+/// or, where something is known of that, to fetch its secrets again. Lines can be logged from here
+/// on.
+///
+/// # Errors
+/// There is no second process to be had.
+pub fn split(configured: Configured) -> Result<Split, Error> {
+    let Configured {
+        mut options,
+        logging,
+        launching,
+    } = configured;
+    let asked = Asked {
+        masks: options.flag(&flags::MASK),
+        watches: options.has(&flags::WATCH),
+    };
+    let is_wanted = asked != Asked::default() || options.flag(&flags::INIT);
+    let supervised = match launching.filter(|_| is_wanted) {
+        None => {
+            startup::unblock();
+            None
+        }
+        Some(launching) => {
+            let inherited = std::mem::take(&mut options.inherited);
+            let waits = patience(launching.timeout, logging);
+            let (inherited, supervised) = supervise::split(inherited, asked, waits)?;
+            options.inherited = inherited;
+            Some(supervised)
+        }
+    };
+    options.began = Instant::now();
+    begin(&options, logging);
+    Ok(Split {
+        options,
+        launching,
+        supervised,
+    })
 }
 
 /// What is put together, and where the secrets in it are looked for.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::account::{account, mode};
 use super::options::Options;
-use super::{flags, logger, own_flags, told};
+use super::{flags, logger, own_flags};
 use crate::core::option::Opt;
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
@@ -19,6 +19,29 @@ use crate::sys::{duration, environ, process};
 /// The shortest time between two fetches.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// What the options say of a launch, before the process is forked.
+#[derive(Clone, Copy)]
+pub struct Launching {
+    /// How long it may take.
+    pub timeout: Duration,
+    /// How to supervise.
+    pub settings: Settings,
+    /// What has so many bytes or more is masked.
+    pub window: usize,
+}
+
+/// Reads what the options say of a launch.
+///
+/// # Errors
+/// Usage.
+pub fn launching(options: &Options) -> Result<Launching, Error> {
+    Ok(Launching {
+        timeout: options.timeout()?,
+        settings: settings(options)?,
+        window: window(options)?,
+    })
+}
+
 /// Everything about the workload's process that is known before anything is fetched. The
 /// supervisor, where there is one, is told its part.
 ///
@@ -26,18 +49,17 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// Usage, or what this process may not do.
 pub fn prepare(
     options: &mut Options,
+    settings: &Settings,
     supervised: Option<&mut Supervised>,
 ) -> Result<Attributes, Error> {
-    let settings = settings(options)?;
-    told::window(options)?;
-    let mut attributes = attributes(options, supervised.as_deref())?;
+    let mut attributes = attributes(options, settings, supervised.as_deref())?;
     if let Some((account, _)) = &attributes.account
         && let Some(home) = &account.home
     {
         options.inherited.assign("HOME", home);
     }
     if let Some(supervised) = supervised {
-        supervised.settle(&settings);
+        supervised.settle(settings);
         // The rest of it counts from the exec on.
         if settings.parent_death != 0 || settings.watching.is_some() {
             supervised.tell()?;
@@ -97,7 +119,11 @@ fn is_shell(command: &&OsStr) -> bool {
     name.is_some_and(|name| shells.iter().any(|shell| name == *shell))
 }
 
-fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attributes, Error> {
+fn attributes(
+    options: &Options,
+    settings: &Settings,
+    supervised: Option<&Supervised>,
+) -> Result<Attributes, Error> {
     let nice = options.text(&flags::NICE)?.map(|text| {
         let number = text
             .parse::<i32>()
@@ -108,7 +134,7 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
     let limit = |text: &OsStr| {
         rlimit::parse(&text.to_string_lossy()).map_err(|why| options.usage(&flags::RLIMIT, why))
     };
-    let signal = parent_death(options)?;
+    let signal = settings.parent_death;
     // Without one, that of the launch itself must not stay.
     let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
@@ -172,10 +198,7 @@ fn settings(options: &Options) -> Result<Settings, Error> {
 }
 
 /// Whether and how secrets are fetched again.
-///
-/// # Errors
-/// Usage.
-pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
+fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let Some(every) = options.text(&flags::WATCH)? else {
         return Ok(None);
     };
@@ -242,4 +265,19 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
             "must be a signal, such as TERM",
         )
     })
+}
+
+/// How many bytes are looked for at least.
+const USUAL: usize = 8;
+
+/// The window: what has so many bytes or more is masked.
+///
+/// # Errors
+/// Usage.
+fn window(options: &Options) -> Result<usize, Error> {
+    let Some(text) = options.text(&flags::MASK_MIN)? else {
+        return Ok(USUAL);
+    };
+    let window = text.parse().ok().filter(|bytes| (4..=32).contains(bytes));
+    window.ok_or_else(|| options.usage(&flags::MASK_MIN, "must be a number from 4 to 32"))
 }

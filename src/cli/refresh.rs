@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use super::patience::not_fetched;
+use super::process_options::Launching;
 use super::told::{self, Sought};
-use super::{deadline, flags, logger, pipeline, process_options};
+use super::{deadline, flags, logger, pipeline};
 use crate::core::keyed_hash::keyed;
 use crate::core::signal;
 use crate::engine::secret_files::Deliveries;
@@ -21,9 +22,13 @@ use crate::stores::Depth;
 ///
 /// # Errors
 /// The supervisor is gone, or the options can't be used any more.
-pub fn refresh(options: &mut Options, mut supervised: Supervised) -> Result<ExitCode, Error> {
-    let _deadline = deadline::start(options, 125, "the command goes on")?;
-    let Some(watching) = process_options::watching(options)? else {
+pub fn refresh(
+    options: &mut Options,
+    launching: Launching,
+    mut supervised: Supervised,
+) -> Result<ExitCode, Error> {
+    let _deadline = deadline::start(launching.timeout, 125, "the command goes on")?;
+    let Some(watching) = launching.settings.watching else {
         return Ok(ExitCode::FAILURE);
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
@@ -34,8 +39,15 @@ pub fn refresh(options: &mut Options, mut supervised: Supervised) -> Result<Exit
     };
     let fetched = fetch(options, &watching, &key);
     logger::set_level(level);
-    let outcome =
-        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
+    let outcome = fetched.and_then(|fetched| {
+        compared(
+            launching.window,
+            fetched,
+            &mut supervised,
+            &known,
+            &watching,
+        )
+    });
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -84,7 +96,7 @@ struct Again {
 }
 
 fn compared(
-    options: &Options,
+    window: usize,
     fetched: Again,
     supervised: &mut Supervised,
     known: &Known,
@@ -103,7 +115,7 @@ fn compared(
         OnChange::Signal(signal) => {
             // They are looked for before the workload can have them.
             if let Some(sought) = fetched.sought {
-                let needles = sought.needles(options, supervised)?;
+                let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
             }
             swap(fetched.deliveries, supervised)?;

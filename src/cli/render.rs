@@ -24,7 +24,7 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
 pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
     let kind = kind(options)?;
-    let _deadline = deadline::start(options, 1, "nothing was written")?;
+    let _deadline = deadline::start(options.timeout()?, 1, "nothing was written")?;
     let template = match path(options, &own_flags::TEMPLATE) {
         Some(path) => Template {
             text: files::read(&path, LARGEST)

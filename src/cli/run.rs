@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::deadline::{self, NOTHING_EXECUTED};
+use super::flags;
 use super::options::Options;
 use super::pipeline::{self, Launch};
+use super::process_options::{self, Launching};
 use super::told::{self, Sought};
-use super::{flags, process_options};
 use crate::engine::fill::Summary;
 use crate::engine::supervise::Supervised;
 use crate::model::error::Error;
@@ -22,12 +23,14 @@ use crate::sys::memory::Concealed;
 /// Everything that keeps the workload from starting.
 pub fn run(
     mut options: Options,
+    launching: Launching,
     mut supervised: Option<Supervised>,
     concealed: Concealed,
 ) -> Result<ExitCode, Error> {
     let began = Instant::now();
-    let deadline = deadline::start(&options, 125, NOTHING_EXECUTED)?;
-    let mut attributes = process_options::prepare(&mut options, supervised.as_mut())?;
+    let deadline = deadline::start(launching.timeout, 125, NOTHING_EXECUTED)?;
+    let mut attributes =
+        process_options::prepare(&mut options, &launching.settings, supervised.as_mut())?;
     let command = options.command();
 
     let resolving = Instant::now();
@@ -42,7 +45,7 @@ pub fn run(
     };
     let filling = pipeline::fill(&fetched);
     let told = supervised.as_ref().map(|by| {
-        let digests = options.has(&flags::WATCH);
+        let digests = launching.settings.watching.is_some();
         let digests = digests.then(|| told::digests(&filling, &by.key));
         let sought = options.flag(&flags::MASK);
         (digests, sought.then(|| Sought::of(&fetched, &filling)))
@@ -54,7 +57,7 @@ pub fn run(
             supervised.remember(&digests);
         }
         if let Some(sought) = sought {
-            let needles = sought.needles(&options, supervised)?;
+            let needles = sought.needles(launching.window, supervised);
             supervised.arm(&needles);
         }
     }

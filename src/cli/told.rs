@@ -3,31 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::flags;
-use super::options::Options;
 use crate::core::mask::patterns::{Needles, too_short};
 use crate::engine::fetch::Fetched;
 use crate::engine::fill::Filling;
 use crate::engine::substitute::Piece;
 use crate::engine::supervise::{Digests, Supervised, digest};
-use crate::model::error::Error;
 use crate::model::log::{self, Label};
 use crate::model::secret::Secret;
-
-/// How many bytes are looked for at least.
-const USUAL: usize = 8;
-
-/// The window: what has so many bytes or more is masked.
-///
-/// # Errors
-/// Usage.
-pub fn window(options: &Options) -> Result<usize, Error> {
-    let Some(text) = options.text(&flags::MASK_MIN)? else {
-        return Ok(USUAL);
-    };
-    let window = text.parse().ok().filter(|bytes| (4..=32).contains(bytes));
-    window.ok_or_else(|| options.usage(&flags::MASK_MIN, "must be a number from 4 to 32"))
-}
 
 /// The keyed digest of what each variable is filled in with.
 pub fn digests(filling: &Filling<'_>, key: &[u8; 32]) -> Digests {
@@ -58,12 +40,9 @@ impl Sought {
         sought
     }
 
-    /// What the supervisor is to be told; says what is too short for it.
-    ///
-    /// # Errors
-    /// Usage.
-    pub fn needles(self, options: &Options, supervised: &Supervised) -> Result<Vec<u8>, Error> {
-        let window = window(options)?;
+    /// What the supervisor is to be told, where so many bytes or more are masked; says what is too
+    /// short for it.
+    pub fn needles(self, window: usize, supervised: &Supervised) -> Vec<u8> {
         let mut known = BTreeSet::new();
         let once: Vec<_> = self
             .0
@@ -84,6 +63,6 @@ impl Sought {
                 "not masked, as shorter than {window} bytes (--mask-min): {short}"
             );
         }
-        Ok(Needles::of(values(), window, supervised.key).to_bytes())
+        Needles::of(values(), window, supervised.key).to_bytes()
     }
 }
