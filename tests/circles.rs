@@ -15,7 +15,7 @@ fn modules(folder: &Path, name: &[String], found: &mut BTreeMap<Module, String>)
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let below = [name, &[stem.clone()]].concat();
+        let below: Module = name.iter().chain([&stem]).cloned().collect();
         if path.is_dir() {
             modules(&path, &below, found);
         } else if stem != "tests" {

@@ -299,11 +299,11 @@ pub fn value_for<'e>(entry: &'e [u8], id: &str) -> Option<&'e [u8]> {
         byte => byte.to_ascii_uppercase(),
     };
     let (name, rest) = entry.get(PREFIX.len()..)?.split_at_checked(id.len())?;
-    let is_it = id
-        .bytes()
-        .zip(name)
-        .all(|(byte, &there)| of_variable(byte) == there);
-    rest.strip_prefix(b"=").filter(|_| is_it)
+    let value = rest.strip_prefix(b"=")?;
+    let mut bytes = id.bytes().zip(name);
+    bytes
+        .all(|(byte, &there)| of_variable(byte) == there)
+        .then_some(value)
 }
 
 /// Whether a flag's variable says no.
