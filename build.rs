@@ -18,7 +18,11 @@ fn main() {
     // The linker is a C compiler, or itself as .ci/release has it.
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let (before, between) = match flags.contains("ld.lld") {
-        true => ("", "\n"),
+        true => {
+            println!("cargo:rerun-if-changed=.ci/order");
+            println!("cargo:rerun-if-changed=.ci/ordered");
+            ("", "\n")
+        }
         false => ("-Wl,", ","),
     };
     let arguments = format!("--no-eh-frame-hdr{between}-T{}", script.display());

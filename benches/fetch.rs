@@ -8,20 +8,14 @@
 //!
 //! Options: `--rounds N`, and `--also LABEL=FILE` (repeatable) for further builds of doorkey.
 
-#[path = "../tests/support/bao/mod.rs"]
-mod bao;
-#[path = "../tests/support/faulty.rs"]
-mod faulty;
 mod measure;
-#[path = "../tests/support/mod.rs"]
-mod support;
 
 use std::fs;
 use std::sync::Arc;
 
-use bao::{App, Bao, Pki};
 use measure::{Outcome, Task, Variant, copies, find};
 use serde_json::{Map, Value, json};
+use support::bao::{App, Bao, Pki};
 
 const ROUNDS: usize = 200;
 const REFERENCES: [usize; 3] = [1, 10, 50];

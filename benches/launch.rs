@@ -1,4 +1,5 @@
-//! What doorkey adds to the start of a program, side by side with other entrypoints.
+//! What doorkey adds to the start of a program, side by side with other entrypoints, and with sops
+//! where that is installed.
 //!
 //! `sh benches/run` installs what is missing and runs this.
 //!
@@ -11,10 +12,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
 
-use measure::{DOORKEY, Outcome, Task, Variant, copies, find};
+use measure::{DOORKEY, Outcome, Task, Variant, copies, copy_whole, find};
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 const ROUNDS: usize = 400;
 const REFERENCES: [usize; 3] = [1, 20, 200];
+
+/// How many can read the second store, which has as many secrets.
+const TEAM: usize = 20;
 
 fn main() -> Outcome<()> {
     let Some(mut task) = Task::new(ROUNDS)? else {
@@ -31,12 +36,16 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// In `folder`: an embedded store with its key.
+/// In `folder`: an embedded store with its key, and one that a whole team can read.
 fn make_store(folder: &Path) -> Outcome<()> {
-    let doorkey = |arguments: &[&str]| {
+    let key = |number: usize| match number {
+        0 => "key.txt".to_owned(),
+        _ => format!("key-{number}.txt"),
+    };
+    let doorkey = |number: usize, arguments: &[&str]| {
         let mut command = Command::new(DOORKEY);
         command.args(arguments).env("DOORKEY_QUIET", "true");
-        command.env("DOORKEY_KEY_FILE", folder.join("key.txt"));
+        command.env("DOORKEY_KEY_FILE", folder.join(key(number)));
         command.current_dir(folder).stdin(Stdio::piped());
         command
     };
@@ -46,18 +55,78 @@ fn make_store(folder: &Path) -> Outcome<()> {
             false => Err("the store can't be made".into()),
         }
     };
-    ended(doorkey(&["store", "init", "secrets"]).spawn()?)?;
-    for index in 0..*REFERENCES.last().unwrap_or(&0) {
-        let name = format!("secret_{index}");
-        let mut child =
-            doorkey(&["secret", "set", &name, "--store", "age:secrets", "--team"]).spawn()?;
-        if let Some(stdin) = &mut child.stdin {
-            write!(stdin, "{index:032}")?;
+    let fill = |store: &str, secrets: usize| -> Outcome<()> {
+        let store = format!("age:{store}");
+        for index in 0..secrets {
+            let name = format!("secret_{index}");
+            let set = ["secret", "set", &name, "--store", &store, "--team"];
+            let mut child = doorkey(0, &set).spawn()?;
+            if let Some(stdin) = &mut child.stdin {
+                write!(stdin, "{index:032}")?;
+            }
+            drop(child.stdin.take());
+            ended(child)?;
         }
-        drop(child.stdin.take());
-        ended(child)?;
+        Ok(())
+    };
+    ended(doorkey(0, &["store", "init", "secrets"]).spawn()?)?;
+    fill("secrets", *REFERENCES.last().unwrap_or(&0))?;
+
+    let mut recipients = String::new();
+    for number in 1..TEAM {
+        let store = format!("store-{number}");
+        ended(doorkey(number, &["store", "init", &store]).spawn()?)?;
+        recipients += &fs::read_to_string(folder.join(store).join("recipients.txt"))?;
+        if number == TEAM / 2 {
+            recipients += &fs::read_to_string(folder.join("secrets/recipients.txt"))?;
+        }
     }
-    Ok(())
+    ended(doorkey(0, &["store", "init", "team"]).spawn()?)?;
+    fs::write(folder.join("team/recipients.txt"), recipients)?;
+    fill("team", TEAM)
+}
+
+/// Launches through `sops exec-env`, of one file with as many values, that one or a team can read;
+/// none where there is no sops.
+fn sops(folder: &Path, workload: &str) -> Outcome<Vec<Variant>> {
+    let Ok(sops) = find("sops") else {
+        return Ok(Vec::new());
+    };
+    let value = |index| format!("VARIABLE_{index}={index:032}\n");
+    fs::write(
+        folder.join("values.env"),
+        (0..TEAM).map(value).collect::<String>(),
+    )?;
+    let key = format!(
+        "SOPS_AGE_KEY_FILE={}",
+        folder.join("key.txt").to_string_lossy()
+    );
+    let mut variants = Vec::new();
+    for (store, who) in [("secrets", ""), ("team", ", 20 recipients")] {
+        let list = fs::read_to_string(folder.join(store).join("recipients.txt"))?;
+        let keys = list.lines().filter(|line| line.starts_with("age1"));
+        let keys = keys.collect::<Vec<_>>().join(",");
+        let file = folder.join(format!("{store}.env"));
+        let mut encrypt = Command::new(&sops);
+        encrypt
+            .args(["encrypt", "--age", &keys])
+            .current_dir(folder);
+        fs::write(&file, encrypt.arg("values.env").output()?.stdout)?;
+        let command = [&sops, "exec-env", &file.to_string_lossy(), workload];
+        let name = format!("sops exec-env, 20 values{who}");
+        variants.push(Variant::new(&name, &command, std::slice::from_ref(&key))?);
+    }
+    Ok(variants)
+}
+
+/// A copy of a program that a disk has been read for, once: in other pieces than it is written in.
+fn from_disk(program: &str) -> Outcome<String> {
+    let copy = format!("{program}-from-disk");
+    copy_whole(Path::new(program), Path::new(&copy))?;
+    let file = fs::File::open(&copy)?;
+    file.sync_all()?;
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
+    Ok(copy)
 }
 
 /// Every variant, the bare workload first and tini second.
@@ -92,9 +161,13 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
             format!("DOORKEY_KEY_FILE={key}"),
         ];
 
+        let name = format!("{label}, no reference");
+        variants.push(Variant::new(&name, &named, &[])?);
+        let read = from_disk(program)?;
+        let name = format!("{name}, read from a disk");
         variants.push(Variant::new(
-            &format!("{label}, no reference"),
-            &named,
+            &name,
+            &[&[read.as_str()], &named[1..]].concat(),
             &[],
         )?);
         // Builds from before it are measured as well.
@@ -120,7 +193,17 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
                 )?);
             }
         }
+        let team = format!("age:{}", in_folder("team"));
+        let given = [
+            &plain[..],
+            &["--store", &team, "--key-file", &key],
+            &launched,
+        ]
+        .concat();
+        let name = format!("{label}, {TEAM} references, {TEAM} recipients");
+        variants.push(Variant::new(&name, &given, &references(TEAM))?);
     }
+    variants.extend(sops(folder, &workload)?);
     Ok(variants)
 }
 

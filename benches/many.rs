@@ -28,24 +28,39 @@ fn main() -> Outcome<()> {
 }
 
 /// What a launch is given so many of.
-const KINDS: [&str; 5] = ["inherited", "in a file", "references", "--all", "files"];
+const KINDS: [&str; 6] = [
+    "inherited",
+    "in a file",
+    "references",
+    "members",
+    "--all",
+    "files",
+];
 
 fn names(size: usize) -> Vec<String> {
     (0..size).map(|at| format!("variable_{at}")).collect()
 }
 
-/// Makes a store of so many secrets, and files of as many variables.
+/// Makes a store of so many secrets, and one of a document with as many members; and files of as
+/// many variables.
 fn prepare(place: &Path, size: usize) -> Outcome<()> {
     fs::create_dir_all(place.join("store"))?;
-    let [mut plain, mut references, mut files] = [const { String::new() }; 3];
+    fs::create_dir_all(place.join("documents"))?;
+    let [mut plain, mut references, mut members, mut files] = [const { String::new() }; 4];
+    let mut document = String::new();
     for name in names(size) {
         fs::write(place.join("store").join(&name), "value")?;
         plain += &format!("{name}=value\n");
         references += &format!("{name}=secret:{name}\n");
+        members += &format!("{name}=secret:document#{name}\n");
+        document += &format!(",\"{name}\":\"value\"");
         files += &format!("{name}=secret:{name}|file\n");
     }
     fs::write(place.join("plain"), plain)?;
     fs::write(place.join("references"), references)?;
+    fs::write(place.join("members"), members)?;
+    let document = format!("{{{}}}", &document[1..]);
+    fs::write(place.join("documents/document"), document)?;
     Ok(fs::write(place.join("files"), files)?)
 }
 
@@ -70,6 +85,7 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
                 "inherited" => vec![],
                 "in a file" => vec![file("plain")],
                 "references" => vec![store, file("references")],
+                "members" => vec![option("--store=dir:", "documents"), file("members")],
                 "--all" => vec![store, "--all".to_owned()],
                 _ => {
                     let into = option("--files=", "delivered");

@@ -1,7 +1,7 @@
 //! doorkey hands a workload its secrets and becomes it.
 //!
 //! # The layers
-//! Each imports only those above it; `tests/layers.rs` holds that.
+//! Each imports only those above it; `tests/house/layers.rs` holds that.
 //!
 //! | layer | what is in it |
 //! |---|---|

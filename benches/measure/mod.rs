@@ -21,8 +21,11 @@ use nix::unistd::Pid;
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// The build that belongs to this program: the release profile's.
-pub const DOORKEY: &str = env!("CARGO_BIN_EXE_doorkey");
+/// The build that is measured: the released one, where `benches/run` says which that is.
+pub const DOORKEY: &str = match option_env!("DOORKEY_UNDER_TEST") {
+    Some(path) => path,
+    None => env!("CARGO_BIN_EXE_doorkey"),
+};
 
 /// What a container has around its own variables.
 const ENVIRONMENT: &[&str] = &[
@@ -218,12 +221,11 @@ impl Task {
         Ok(variants)
     }
 
-    /// Copies the builds into a folder, as installing them does: what a linker has written lies in
-    /// the page cache in smaller pieces, and takes a fifth longer to start.
+    /// Copies the builds into a folder.
     pub fn install(&mut self, folder: &Path) -> Outcome<()> {
         for (label, file) in &mut self.builds {
             let copy = folder.join(&*label);
-            let size = fs::copy(&*file, &copy)?;
+            let size = copy_whole(Path::new(file), &copy)?;
             println!("{label}: {size} bytes");
             *file = copy.to_string_lossy().into_owned();
         }
@@ -232,10 +234,19 @@ impl Task {
     }
 }
 
+/// Copies a program in one piece; gives its size. What is written in small pieces, as a linker does,
+/// lies in the page cache in small pieces as well, and takes a fifth longer to start.
+pub fn copy_whole(file: &Path, copy: &Path) -> Outcome<usize> {
+    let contents = fs::read(file)?;
+    fs::write(copy, &contents)?;
+    fs::set_permissions(copy, fs::metadata(file)?.permissions())?;
+    Ok(contents.len())
+}
+
 /// Puts this program into a folder, under these names; gives the path of the first.
 pub fn copies(folder: &Path, names: &[&str]) -> Outcome<String> {
     for name in names {
-        fs::copy(env::current_exe()?, folder.join(name))?;
+        copy_whole(&env::current_exe()?, &folder.join(name))?;
     }
     Ok(folder.join(names[0]).to_string_lossy().into_owned())
 }

@@ -12,7 +12,7 @@ use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::{Target, name};
 use super::table::{NOTHING, table};
-use crate::model::error::{Error, Trouble};
+use crate::model::error::{Error, StoreError};
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::stores::{Depth, Record};
@@ -75,7 +75,7 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
-    let record = record.ok_or_else(|| fail(Trouble::Absent(None)))?;
+    let record = record.ok_or_else(|| fail(StoreError::no_secret()))?;
     let item = Item {
         scope: scope.clone(),
         name: name.clone(),
@@ -89,7 +89,7 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
         let found = target.find(&scope, &name, Depth::Values);
         let found = found.map_err(|trouble| target.error(None, trouble))?;
         let value = found.map_err(fail)?.and_then(|found| found.value);
-        let value = value.ok_or_else(|| fail(Trouble::Absent(None)))?;
+        let value = value.ok_or_else(|| fail(StoreError::no_secret()))?;
         if !options.flag(&own_flags::JSON) {
             let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
             return print(&[value.expose(), end].concat());

@@ -10,7 +10,7 @@ use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::{Target, confirm, name, unreadable};
 use crate::core::dotenv;
-use crate::model::error::{Error, Os, Trouble};
+use crate::model::error::{Error, Os, StoreError};
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::model::named::Named;
@@ -83,7 +83,7 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.has(&scope, &name).map_err(fail)? {
-        return Err(fail(Trouble::Absent(None)));
+        return Err(fail(StoreError::no_secret()));
     }
     let label = target.store.label();
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;

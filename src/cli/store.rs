@@ -13,7 +13,7 @@ use super::own_flags;
 use super::store_and_scope::Target;
 use crate::core::config::Config;
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, Trouble};
+use crate::model::error::Error;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
@@ -185,9 +185,9 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
         match lists.change(place.as_ref(), add, remove) {
             Ok(changed) => done.push((place, changed)),
             // Where the store's list does not name it, another may, or none.
-            Err(Trouble::NotListed) if place.is_none() => {
+            Err(trouble) if trouble.is_no_recipient() && place.is_none() => {
                 let nowhere = lists.naming(&named, true).err();
-                errors.push(fail(None, nowhere.unwrap_or(Trouble::NotListed)));
+                errors.push(fail(None, nowhere.unwrap_or(trouble)));
             }
             Err(trouble) => errors.push(fail(place.as_ref(), trouble)),
         }
@@ -302,5 +302,5 @@ fn recipients(target: &Target) -> Result<&dyn Recipients, Error> {
     target
         .store
         .recipients()
-        .ok_or_else(|| target.error(None, Trouble::NoLists))
+        .ok_or_else(|| target.error(None, stores::no_lists()))
 }

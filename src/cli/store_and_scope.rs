@@ -8,7 +8,7 @@ use super::configuration::Place;
 use super::options::Options;
 use super::{flags, own_flags};
 use crate::core::suggest::nearest;
-use crate::model::error::{Error, Trouble};
+use crate::model::error::{Error, StoreError};
 use crate::model::name::{Name, Scope};
 use crate::stores::{self, Answer, Depth, Found, Store, Writer};
 use crate::sys::terminal;
@@ -89,20 +89,23 @@ impl Target {
     }
 
     /// A failure of the store, of a secret or scope in it where one is named.
-    pub fn error(&self, what: Option<String>, trouble: Trouble) -> Error {
+    pub fn error(&self, what: Option<String>, trouble: StoreError) -> Error {
         let label = self.store.label();
         let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
         Error::Store { store, trouble }
     }
 
     /// A failure about one secret; of one that is not there, with the name that was meant.
-    pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: Trouble) -> Error {
-        let trouble = match trouble {
-            Trouble::Absent(_) => {
+    pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
+        let trouble = match trouble.is_no_secret() {
+            true => {
                 let names = self.names(scope).unwrap_or_default();
-                Trouble::Absent(nearest(name.as_str(), &names, Name::as_str).cloned())
+                match nearest(name.as_str(), &names, Name::as_str) {
+                    Some(near) => StoreError::no_secret().hint(format!("did you mean {near}?")),
+                    None => trouble,
+                }
             }
-            other => other,
+            false => trouble,
         };
         self.error(Some(format!("{name} in {scope}")), trouble)
     }
@@ -116,7 +119,7 @@ impl Target {
         scope: &Scope,
         name: &Name,
         depth: Depth,
-    ) -> Result<Result<Option<Found>, Trouble>, Trouble> {
+    ) -> Result<Result<Option<Found>, StoreError>, StoreError> {
         let location = self.store.locate(scope, name)?;
         let answers = self.store.fetch(&[vec![location]], depth)?;
         Ok(match answers.into_iter().next() {
@@ -130,7 +133,7 @@ impl Target {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
         Ok(self.find(scope, name, Depth::Names)??.is_some())
     }
 
@@ -138,7 +141,7 @@ impl Target {
     ///
     /// # Errors
     /// Why they can't be listed.
-    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let mut names = self.store.names(std::slice::from_ref(scope))?;
         names.pop().unwrap_or(Ok(vec![]))
     }
@@ -146,9 +149,9 @@ impl Target {
     /// The store as one that can be written to.
     ///
     /// # Errors
-    /// [`Trouble::ReadOnly`].
-    pub fn writer(&self) -> Result<&dyn Writer, Trouble> {
-        self.store.writer().ok_or(Trouble::ReadOnly)
+    /// That there is none.
+    pub fn writer(&self) -> Result<&dyn Writer, StoreError> {
+        self.store.writer().ok_or_else(stores::read_only)
     }
 }
 

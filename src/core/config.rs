@@ -7,9 +7,9 @@ use super::option::{self, InFile};
 use super::suggest::nearest;
 use crate::model::error::Malformed;
 
-/// What the file can say of doorkey itself: names of options. All of it can also be said by options
-/// and variables, which win. None has a program run or says where a credential goes: `store`
-/// chooses among the documents of the server that the user has named, and among folders.
+/// Options that the file can set. Command line options and variables win over the file. None of
+/// these runs a program or says where a credential goes: `store` chooses among documents of the
+/// server that the user has named, and among folders.
 const OWN: [(&str, InFile); 6] = [
     ("store", InFile::Always),
     ("project", InFile::Always),
@@ -20,35 +20,35 @@ const OWN: [(&str, InFile); 6] = [
     ("cache-max-age", InFile::Always),
 ];
 
-/// What names the store where `store` is a table of its settings.
+/// Key that names the store where `store` is a table.
 const LOCATION: &str = "location";
 
 /// The settings of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     values: Vec<(&'static str, String)>,
-    /// What it says of the store alone: the line and column, the key, the value.
+    /// Settings of the `[store]` table: line, column, key, value.
     pub of_store: Vec<(usize, usize, String, String)>,
-    /// Whether the user has named the file.
+    /// True if the user has named the file, false if it was found.
     pub named: bool,
 }
 
 impl Config {
-    /// What the file says.
+    /// Value of a setting; `None` where the file does not set it.
     pub fn get(&self, setting: &str) -> Option<&str> {
         let found = self.values.iter().find(|(known, _)| *known == setting);
         found.map(|(_, value)| value.as_str())
     }
 }
 
-/// Why a file can't be used: the line and column, and the reason.
+/// Line, column and reason of a fault in the file.
 pub type Unfit = (usize, usize, String);
 
-/// Reads the file's text; `named` says whether the user named the file, `stores` what it can say of
-/// stores at its top.
+/// Parses the file's text. `named` is true if the user has named the file; `stores` lists the
+/// store options that may stand at its top level.
 ///
 /// # Errors
-/// The first place that is not TOML, not a setting that the file may say, or not a string.
+/// The first place that is no TOML, no setting that this file may have, or no string.
 pub fn parse(
     bytes: &[u8],
     named: bool,

@@ -1,4 +1,4 @@
-//! YAML and JSON texts as trees, with the place of each node.
+//! YAML and JSON texts as trees that know the place of each node.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const NOT_YAML: &str = "this is not YAML";
 pub(super) trait Tree {
     type Node: Copy;
 
-    /// What a node is; the scalar of a null is empty.
+    /// One level of a node. The scalar of a null is empty.
     fn view(&self, node: Self::Node) -> Result<View<'_, Self::Node>, Malformed>;
 
     fn fault(&self, node: Self::Node, reason: &'static str) -> Malformed;
@@ -57,10 +57,10 @@ pub(super) struct Yaml<'t> {
 }
 
 struct Node<'t> {
-    /// Where it starts, in characters.
+    /// Start of the node in the text, in characters from 0.
     index: usize,
     kind: Kind<'t>,
-    /// The nodes in it; of a mapping, keys and values in turn.
+    /// Child nodes. In a mapping keys and values alternate.
     children: Vec<usize>,
 }
 

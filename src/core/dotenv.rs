@@ -1,18 +1,18 @@
 //! Dotenv files as Docker Compose reads them (its compose-go, 2.16), but with no interpolation:
 //! a `$` is a `$`.
 //!
-//! Where Compose reads something that nobody can have meant, this is a fault instead: a name that
-//! is missing or has a blank in it, and text on the line after a closing quote. And a name alone
-//! may end the file without a line break.
+//! A line that nobody can have meant is a fault here, although Compose reads it: a missing name, a
+//! name with a blank in it, text after a closing quote. A name alone may end the file without a
+//! line break.
 
 use std::fmt;
 
 use crate::model::error::{Lines, Malformed};
 
-/// What some editors put at the front of UTF-8 text, and no reader counts as part of it.
+/// Mark that some editors write before UTF-8 text. It is no part of the text.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What a dotenv file says of one variable.
+/// One assignment of a dotenv file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// The name: one or more of Unicode's letters and digits, `_`, `.`, `-`, `[` and `]`, in UTF-8.
@@ -20,7 +20,7 @@ pub struct Assignment {
     /// The value, any bytes. None for a name alone on a line, which asks for the value that the
     /// variable already has.
     pub value: Option<Vec<u8>>,
-    /// Where the name begins, in bytes from 0, without a byte order mark.
+    /// Start of the name, in bytes from 0, not counting a byte order mark.
     offset: usize,
 }
 
@@ -54,7 +54,7 @@ pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
     Ok(assignments)
 }
 
-/// Where the lines of a dotenv file begin.
+/// Start of each line of a dotenv file.
 pub fn lines(text: &[u8]) -> Lines {
     Lines::of(unmarked(text))
 }
@@ -63,14 +63,14 @@ fn unmarked(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
-/// A place in a dotenv file.
+/// Reads a dotenv file from front to back.
 struct Reader<'t> {
     text: &'t [u8],
     offset: usize,
 }
 
 impl<'t> Reader<'t> {
-    /// Goes past white space and comments, and says whether anything is left.
+    /// Skips white space and comments. Returns false at the end of the text.
     fn finds_statement(&mut self) -> bool {
         loop {
             self.take(char::is_whitespace);
@@ -106,7 +106,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// The name, without the `export` that may stand before it. A variable may be called `export`.
+    /// Reads a name and drops an `export` before it. A variable may be called `export`.
     fn name(&mut self) -> &'t [u8] {
         let word = self.take(is_of_name);
         if word != b"export" || matches!(self.peek(), Some(b'=' | b':')) {
@@ -153,8 +153,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads what follows a backslash in quotes. At the end of the text that is nothing, which the
-    /// missing quote makes a fault anyway.
+    /// Reads the characters after a backslash in quotes. At the end of the text there are none; the
+    /// missing quote is the fault then.
     fn escape(&mut self, quote: u8, value: &mut Vec<u8>) {
         let Some(escaped) = self.next() else { return };
         if escaped == quote {
@@ -169,8 +169,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads what follows `\0`: three octal digits are the character of that number, at most 377,
-    /// in UTF-8. Of anything else only the `0` is dropped: odd, but it is what Compose does.
+    /// Reads the characters after `\0`. Three octal digits, at most 377, name a character, which is
+    /// written in UTF-8. Before anything else only the `0` is dropped, as Compose does.
     fn octal(&mut self, value: &mut Vec<u8>) {
         let rest = &self.text[self.offset..];
         let count = rest
@@ -189,7 +189,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes characters for as long as they fit.
+    /// Takes characters up to the first that does not fit.
     fn take(&mut self, fits: impl Fn(char) -> bool) -> &'t [u8] {
         let start = self.offset;
         while let Some(character) = self.character().filter(|&character| fits(character)) {
@@ -198,14 +198,14 @@ impl<'t> Reader<'t> {
         &self.text[start..self.offset]
     }
 
-    /// The next character; none at the end, nor where the text is not UTF-8.
+    /// Returns the next character, or `None` at the end and where the text is not UTF-8.
     fn character(&self) -> Option<char> {
         let rest = &self.text[self.offset..];
         let longest = &rest[..rest.len().min(4)];
         longest.utf8_chunks().next()?.valid().chars().next()
     }
 
-    /// The rest of the line, without the line break.
+    /// Returns the rest of the line without its line break.
     fn line(&self) -> &'t [u8] {
         let rest = &self.text[self.offset..];
         let length = rest
@@ -234,13 +234,14 @@ fn is_of_name(character: char) -> bool {
     character.is_alphanumeric() || "_.-[]".contains(character)
 }
 
-/// What a backslash and this byte stand for in double quotes.
+/// Maps the byte after a backslash in double quotes to the byte that both stand for.
 fn meaning(escaped: u8) -> Option<u8> {
     let at = b"abtnvfr\\$".iter().position(|&byte| byte == escaped)?;
     b"\x07\x08\t\n\x0b\x0c\r\\$".get(at).copied()
 }
 
-/// White space within a line; Compose leaves the rest of Unicode's white space to the value.
+/// True for white space within a line. Other Unicode white space belongs to the value, as in
+/// Compose.
 fn is_blank(character: char) -> bool {
     matches!(
         character,
@@ -248,7 +249,7 @@ fn is_blank(character: char) -> bool {
     )
 }
 
-/// The text without the white space at its end, where all of the text need not be UTF-8.
+/// Removes white space from the end of a text that need not be UTF-8.
 fn trim_end(text: &[u8]) -> &[u8] {
     let Some(last) = text
         .utf8_chunks()

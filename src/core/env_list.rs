@@ -9,8 +9,8 @@ use super::json::{self, View};
 use super::suggest::nearest;
 use crate::model::error::Malformed;
 
-/// How much the variables may come to, in members of the items and bytes of names and values: more
-/// than any kernel hands a process, yet so little that many aliases of something large do no harm.
+/// Limit for the whole list: members of the items plus bytes of names and values. It is more than
+/// a kernel hands a process, and stops aliases that repeat something large.
 const LARGEST: usize = 8 << 20;
 
 /// A variable of a deployment spec.
@@ -31,16 +31,16 @@ impl fmt::Debug for Variable {
     }
 }
 
-/// The variables in the list at a dotted path of keys and indices, such as `containers.0.env`, in
-/// their order, repeated names and all.
+/// Reads the list at a dotted path of keys and indices, such as `containers.0.env`. Order and
+/// repeated names are kept.
 ///
-/// A text that is JSON as a whole is read as that, any other as YAML 1.2 with one document. Tags
-/// have no effect: a scalar is what is written, so `010` and `yes` are text, but a plain `null`, in
+/// A text that is JSON as a whole is read as JSON, any other text as YAML 1.2 with one document.
+/// Tags have no effect. A scalar is its own text, so `010` and `yes` are text. A plain `null`, in
 /// any spelling of YAML's core schema (`~` is one), is empty.
 ///
 /// # Errors
-/// The first place where the text is neither, where the list is not to be found, or where an item
-/// of it is no variable.
+/// The first place where the text is neither, where the path ends early, or where an item is no
+/// variable.
 pub fn parse(text: &[u8], path: &str) -> Result<Vec<Variable>, Malformed> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let text = str::from_utf8(text)
@@ -86,7 +86,7 @@ fn child<T: Tree>(tree: &T, node: T::Node, segment: &str) -> Result<T::Node, Mal
     child.ok_or_else(|| tree.fault(node, "the path to the variables leads no further than this"))
 }
 
-/// The variable that an item with these members is.
+/// Makes a variable of an item's members.
 fn variable<T: Tree>(tree: &T, item: T::Node, members: &[Pair<T>]) -> Result<Variable, Malformed> {
     if let Some((key, _)) = member(tree, members, "valueFrom")? {
         return Err(tree.fault(key, "valueFrom is not supported; write value: secret:NAME"));
@@ -119,10 +119,10 @@ fn variable<T: Tree>(tree: &T, item: T::Node, members: &[Pair<T>]) -> Result<Var
     })
 }
 
-/// What a variable has.
+/// Keys of a variable.
 const KEYS: [&str; 2] = ["name", "value"];
 
-/// What is wrong with another key, whose text may be anything.
+/// Explains an unknown key. Its text may be anything and is not repeated.
 fn unknown(key: &str) -> &'static str {
     match nearest(key, &KEYS, |known| known).copied() {
         Some("name") => "a variable has a name and a value alone; did you mean name?",
@@ -131,7 +131,7 @@ fn unknown(key: &str) -> &'static str {
     }
 }
 
-/// The one member of a mapping that has this key.
+/// Finds the one member of a mapping with this key.
 fn member<T: Tree>(
     tree: &T,
     members: &[Pair<T>],

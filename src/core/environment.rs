@@ -9,7 +9,7 @@ use crate::model::error::Cause;
 /// The longest `NAME=value`, its ending NUL included (`MAX_ARG_STRLEN`: 32 pages of 4 KiB).
 const LONGEST: usize = 131_072;
 
-/// What stays of the inherited environment when it is cleared.
+/// Names that stay when the inherited environment is cleared.
 const ALWAYS: [&[u8]; 5] = [b"PATH", b"HOME", b"TERM", b"TZ", b"LANG"];
 
 /// An environment as the kernel takes it.
@@ -34,21 +34,21 @@ impl Entry<'_> {
 #[derive(Default)]
 pub struct Environment<'a> {
     entries: Vec<Entry<'a>>,
-    /// Where each name's entry is.
+    /// Index of each name's entry.
     places: BTreeMap<Cow<'a, [u8]>, usize>,
 }
 
-/// What of the inherited environment is passed on.
+/// Rules for passing on the inherited environment.
 #[derive(Default)]
 pub struct Inheriting<'a> {
-    /// Start from nothing but a handful of names that most programs need.
+    /// Clear everything but a few names that most programs need.
     pub clear: bool,
-    /// Names that are kept in any case.
+    /// Names that are always kept.
     pub keep: BTreeSet<&'a [u8]>,
 }
 
 impl Inheriting<'_> {
-    /// Whether a name is doorkey's own and nobody asked to keep it.
+    /// True for a name of doorkey's own that nobody asked to keep.
     pub fn strips(&self, name: &[u8]) -> bool {
         name.starts_with(b"DOORKEY_") && !self.keeps(name)
     }
@@ -63,7 +63,7 @@ impl Inheriting<'_> {
     }
 }
 
-/// Splits an entry at its first `=`. What has none, or nothing before it, is no variable.
+/// Splits an entry at its first `=`. An entry without `=` or without a name is no variable.
 fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = entry
         .iter()
@@ -72,12 +72,12 @@ fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&entry[..at], &entry[at + 1..]))
 }
 
-/// The value in an entry, if it is one of this name.
+/// Returns the value of an entry that has this name.
 pub fn value_in<'a>(entry: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     entry.strip_prefix(name)?.strip_prefix(b"=")
 }
 
-/// The value of a name in a block, as `getenv` reads it: the first one's.
+/// Finds the value of a name in a block. The first entry counts, as for `getenv`.
 pub fn lookup<'a>(block: &[&'a CStr], name: &[u8]) -> Option<&'a [u8]> {
     block
         .iter()
@@ -93,7 +93,7 @@ pub fn values<'a>(block: &[&'a CStr]) -> BTreeMap<&'a [u8], &'a [u8]> {
     values
 }
 
-/// Names and value put together as an entry, with room for its end.
+/// Joins name and value to an entry, with room for the final NUL.
 fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
     let mut entry = Vec::with_capacity(name.len() + value.len() + 2);
     entry.extend_from_slice(name);
@@ -103,8 +103,8 @@ fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 impl<'a> Environment<'a> {
-    /// Takes over what was inherited, in order. Of a name that is there twice the first stays,
-    /// as `getenv` reads it; entries that are no variables pass, unless all is cleared.
+    /// Starts from the inherited block, in its order. A repeated name keeps its first entry, as
+    /// `getenv` reads it. Entries that are no variables pass, unless the environment is cleared.
     pub fn inherit(block: &[&'a CStr], inheriting: &Inheriting<'_>) -> Self {
         let mut entries = Vec::with_capacity(block.len());
         let mut places = BTreeMap::new();
@@ -127,7 +127,7 @@ impl<'a> Environment<'a> {
         Environment { entries, places }
     }
 
-    /// Assigns a value, in place of the one that the name had, or at the end; gives its place.
+    /// Assigns a value in the name's place, or at the end. Returns the entry's index.
     pub fn assign(&mut self, name: &[u8], value: &[u8]) -> usize {
         let entry = Entry::Assigned(joined(name, value));
         match self.position(name) {
@@ -144,7 +144,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Removes the variables whose names don't pass.
+    /// Removes the variables whose names do not pass.
     pub fn retain(&mut self, passes: impl Fn(&[u8]) -> bool) {
         self.keep_those(|_, entry| split(entry.bytes()).is_none_or(|(name, _)| passes(name)));
     }
@@ -165,13 +165,13 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
         let (_, value) = split(self.entries[self.position(name)?].bytes())?;
         Some(value)
     }
 
-    /// The variables in order: each with its place, name and value.
+    /// Iterates over the variables in order: index, name, value.
     pub fn variables(&self) -> impl Iterator<Item = (usize, &[u8], &[u8])> {
         self.entries
             .iter()
@@ -181,13 +181,12 @@ impl<'a> Environment<'a> {
             })
     }
 
-    /// Every entry in order.
+    /// Iterates over all entries in order.
     pub fn entries(&self) -> impl Iterator<Item = &[u8]> {
         self.entries.iter().map(Entry::bytes)
     }
 
-    /// Gives the variables at these places (which ascend) other values, or removes those whose
-    /// value is `None`.
+    /// Replaces the values at these indices, which ascend. `None` removes the variable.
     pub fn fill(&mut self, values: Vec<(usize, Option<Vec<u8>>)>) {
         let mut values = values.into_iter().peekable();
         self.keep_those(
@@ -202,7 +201,7 @@ impl<'a> Environment<'a> {
         );
     }
 
-    /// The block for the exec. Every entry's [`refusal`] has been looked for before.
+    /// Makes the block for the exec. The caller has checked every entry with [`refusal`].
     pub fn seal(self) -> Block<'a> {
         let seal = |entry| match entry {
             Entry::Inherited(entry) => Cow::Borrowed(entry),
@@ -216,7 +215,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// Why the kernel would not take a variable.
+/// Explains why the kernel would refuse a variable; `None` if it takes the variable.
 pub fn refusal(name: &[u8], value: &[u8]) -> Option<Cause> {
     let length = name.len() + value.len() + 2;
     if length > LONGEST {

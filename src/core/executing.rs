@@ -1,7 +1,7 @@
-//! The names of variables that make ordinary programs run code: that of a library, of a file, or of
-//! the variable itself. Whoever can add a secret must not thereby run code in the workload.
+//! Names of variables that make ordinary programs run code: a library's, a file's, or the
+//! variable's own. A person who can add a secret must not run code in the workload by it.
 
-/// Exact names, so that what only looks alike (`LD_SDK_KEY`, `GIT_TOKEN`) is nobody's loss.
+/// Exact names, so that similar ones (`LD_SDK_KEY`, `GIT_TOKEN`) stay usable.
 #[rustfmt::skip]
 const NAMES: &[&[&str]] = &[
     // The loaders and the C libraries; what loads modules by a variable in other libraries.
@@ -82,10 +82,10 @@ const NAMES: &[&[&str]] = &[
     ],
 ];
 
-/// Names that go on in any way: bash's functions.
+/// Beginnings of names: bash's functions.
 const BEGINNINGS: &[&str] = &["BASH_FUNC_"];
 
-/// Whether a variable of this name makes ordinary programs run code.
+/// True for a variable that makes ordinary programs run code.
 pub fn is_executing(name: &[u8]) -> bool {
     let mut names = NAMES.iter().copied().flatten();
     let mut beginnings = BEGINNINGS.iter();

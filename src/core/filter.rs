@@ -1,4 +1,4 @@
-//! What a reference does to a value on its way.
+//! Filters that a reference applies to its value.
 
 use std::borrow::Cow;
 
@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use thiserror::Error;
 
 use crate::model::reference::Filter;
 
@@ -16,14 +17,15 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Written with padding, read with or without.
+/// Base64 with padding. Input may lack the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The value was to be decoded as base64 and is none.
-#[derive(Debug, PartialEq, Eq)]
+/// Error: the value is not base64.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("it is not base64")]
 pub struct NotBase64;
 
 /// Applies one filter.

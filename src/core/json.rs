@@ -1,19 +1,51 @@
 //! Values within a JSON text, exactly as they stand there.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use thiserror::Error;
 
-/// Why a text has no such member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Reason why a member is not found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemberFault {
     /// The text is not JSON (RFC 8259) in UTF-8, or the member is a string that UTF-8 can't hold:
     /// one with half of a surrogate pair.
+    #[error("it is not JSON in UTF-8")]
     NotJson,
     /// The text is JSON, but has nothing at the path.
+    #[error("it has no such member")]
     Missing,
+}
+
+/// The levels of one JSON text in which members were looked for. Each is read once, so that all
+/// members of a large text together take as long as the text is, and not its square.
+#[derive(Default)]
+pub struct Levels {
+    /// Where the value is that the text is; `None` before it was looked for.
+    whole: Option<Result<Span, MemberFault>>,
+    /// What is on a level, by the place at which that begins.
+    read: BTreeMap<usize, Level>,
+}
+
+/// A place in a text: its first byte, and the first that is beyond.
+type Span = (usize, usize);
+
+/// Says nothing of what is in the text.
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Levels")
+    }
+}
+
+/// What is on a level.
+enum Level {
+    Scalar,
+    List(Vec<Span>),
+    /// By key; of a repeated key the last value.
+    Mapping(BTreeMap<Box<str>, Span>),
 }
 
 /// The value at a dotted path of a JSON text: a string's content; of anything else the source.
@@ -21,35 +53,92 @@ pub enum MemberFault {
 /// Of an object, the member that has all of the remaining path as its key is taken, or else the
 /// one that has its first segment, so that `tls.crt` is found whether or not it is nested. Where a
 /// key is repeated, the last one counts, as for most readers. Of an array, a segment is an index
-/// from 0.
+/// from 0. `levels` is that text's, and empty at first.
 ///
 /// # Errors
 /// The text is not JSON as a whole, or nothing is at the path.
-pub fn member<'t>(text: &'t [u8], path: &str) -> Result<Cow<'t, [u8]>, MemberFault> {
-    let mut value = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
+pub fn member<'t>(
+    text: &'t [u8],
+    path: &str,
+    levels: &mut Levels,
+) -> Result<Cow<'t, [u8]>, MemberFault> {
+    let whole = || {
+        let value: &RawValue = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
+        Ok(span(text, value))
+    };
+    let mut value = (*levels.whole.get_or_insert_with(whole))?;
     let mut path = Some(path);
     while let Some(remaining) = path {
-        (value, path) = step(value, remaining).ok_or(MemberFault::Missing)?;
+        let level = || Level::read(text, value);
+        let level = levels.read.entry(value.0).or_insert_with(level);
+        (value, path) = level.step(remaining).ok_or(MemberFault::Missing)?;
     }
-    match content(value).ok_or(MemberFault::NotJson)? {
+    let source = source(text, value).ok_or(MemberFault::NotJson)?;
+    match content(source).ok_or(MemberFault::NotJson)? {
         Cow::Borrowed(text) => Ok(Cow::Borrowed(text.as_bytes())),
         Cow::Owned(text) => Ok(Cow::Owned(text.into_bytes())),
+    }
+}
+
+/// Where a value is in its text.
+fn span(text: &[u8], value: &RawValue) -> Span {
+    let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
+    (start, start + value.get().len())
+}
+
+fn source(text: &[u8], (start, end): Span) -> Option<&str> {
+    std::str::from_utf8(text.get(start..end)?).ok()
+}
+
+impl Level {
+    fn read(text: &[u8], value: Span) -> Self {
+        let value = source(text, value).and_then(|source| serde_json::from_str(source).ok());
+        match value.and_then(view) {
+            Some(View::List(elements)) => {
+                Level::List(elements.iter().map(|element| span(text, element)).collect())
+            }
+            Some(View::Mapping(members)) => {
+                // A key that UTF-8 can't hold is nobody's.
+                let known = |(key, value): (&RawValue, &RawValue)| {
+                    Some((content(key.get())?.into(), span(text, value)))
+                };
+                Level::Mapping(members.into_iter().filter_map(known).collect())
+            }
+            Some(View::Scalar(_)) | None => Level::Scalar,
+        }
+    }
+
+    /// One step down a path: the value there, and what then remains of the path.
+    fn step<'p>(&self, path: &'p str) -> Option<(Span, Option<&'p str>)> {
+        let (segment, rest) = match path.split_once('.') {
+            Some((segment, rest)) => (segment, Some(rest)),
+            None => (path, None),
+        };
+        match self {
+            Level::Scalar => None,
+            Level::List(elements) => Some((*elements.get(index(segment)?)?, rest)),
+            Level::Mapping(members) => {
+                let whole = members.get(path).map(|&value| (value, None));
+                let first = || members.get(segment).map(|&value| (value, rest));
+                whole.or_else(|| rest.and_then(|_| first()))
+            }
+        }
     }
 }
 
 /// The members of a JSON object in their order, each with its value's source.
 ///
 /// # Errors
-/// [`MemberFault::NotJson`] for what is none, or has a key that UTF-8 can't hold.
+/// [`MemberFault::NotJson`] for a text that is no JSON object or has a key that UTF-8 can't hold.
 pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     let Members(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
-    let owned = |(key, value)| Some((content(key)?.into_owned(), value));
+    let owned = |(key, value): (&RawValue, _)| Some((content(key.get())?.into_owned(), value));
     let members: Option<_> = members.into_iter().map(owned).collect();
     members.ok_or(MemberFault::NotJson)
 }
 
-/// A member's value as a program gets it: of a string the content; of anything else the source
-/// without white space, and without the escapes that keep JSON out of the way of HTML.
+/// Converts a member's value for a program: the content of a string, or the source of anything
+/// else without white space and without the escapes that keep JSON safe in HTML.
 ///
 /// # Errors
 /// [`MemberFault::NotJson`] for a string that UTF-8 can't hold.
@@ -57,7 +146,7 @@ pub fn plain(value: &RawValue) -> Result<Vec<u8>, MemberFault> {
     const ESCAPES: [(&[u8], u8); 3] = [(br"\u003c", b'<'), (br"\u003e", b'>'), (br"\u0026", b'&')];
     let source = value.get().as_bytes();
     if source.starts_with(b"\"") {
-        let content = content(value).ok_or(MemberFault::NotJson)?;
+        let content = content(value.get()).ok_or(MemberFault::NotJson)?;
         return Ok(content.into_owned().into_bytes());
     }
     let mut out = Vec::with_capacity(source.len());
@@ -86,31 +175,6 @@ pub fn plain(value: &RawValue) -> Result<Vec<u8>, MemberFault> {
     Ok(out)
 }
 
-/// One step down a path: the value there, and what then remains of the path.
-fn step<'t, 'p>(value: &'t RawValue, path: &'p str) -> Option<(&'t RawValue, Option<&'p str>)> {
-    let (segment, rest) = match path.split_once('.') {
-        Some((segment, rest)) => (segment, Some(rest)),
-        None => (path, None),
-    };
-    match view(value)? {
-        View::Scalar(_) => None,
-        View::List(elements) => Some((elements.get(index(segment)?)?, rest)),
-        View::Mapping(members) => {
-            let find = |wanted: &str| {
-                let is_wanted = |key: &RawValue| match key.get().contains('\\') {
-                    true => content(key).is_some_and(|key| key == wanted),
-                    false => key.get().get(1..key.get().len() - 1) == Some(wanted),
-                };
-                let member = members.iter().rfind(|(key, _)| is_wanted(key));
-                member.map(|&(_, value)| value)
-            };
-            let whole = find(path).map(|value| (value, None));
-            let first = || rest.and_then(|_| find(segment)).map(|value| (value, rest));
-            whole.or_else(first)
-        }
-    }
-}
-
 /// The index that a path's segment is: decimal digits, with no sign.
 pub(super) fn index(segment: &str) -> Option<usize> {
     let digits = segment.bytes().all(|byte| byte.is_ascii_digit());
@@ -119,7 +183,7 @@ pub(super) fn index(segment: &str) -> Option<usize> {
 
 /// One level of a value, with the values in it as `N`.
 pub(super) enum View<'t, N> {
-    /// A string's content; of anything else that isn't below, the source.
+    /// Content of a string, or source of a number, a boolean or null.
     Scalar(Cow<'t, str>),
     /// An array's elements.
     List(Vec<N>),
@@ -127,7 +191,7 @@ pub(super) enum View<'t, N> {
     Mapping(Vec<(N, N)>),
 }
 
-/// What a value is. None for a string that UTF-8 can't hold.
+/// Opens one level of a value; `None` for a string that UTF-8 can't hold.
 pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
     let source = value.get();
     match source.as_bytes().first()? {
@@ -135,13 +199,12 @@ pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
         b'{' => serde_json::from_str(source)
             .ok()
             .map(|Members(members)| View::Mapping(members)),
-        _ => content(value).map(View::Scalar),
+        _ => content(source).map(View::Scalar),
     }
 }
 
 /// A string's content; of anything else the source. None for a string that UTF-8 can't hold.
-fn content(value: &RawValue) -> Option<Cow<'_, str>> {
-    let source = value.get();
+fn content(source: &str) -> Option<Cow<'_, str>> {
     if !source.starts_with('"') {
         return Some(Cow::Borrowed(source));
     }
@@ -181,7 +244,17 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 #[cfg(test)]
 mod tests {
-    use super::{MemberFault, member};
+    use std::borrow::Cow;
+
+    use super::{Levels, MemberFault};
+
+    /// Looks once, and once more with what is known of the text then.
+    fn member<'t>(text: &'t [u8], path: &str) -> Result<Cow<'t, [u8]>, MemberFault> {
+        let mut levels = Levels::default();
+        let once = super::member(text, path, &mut levels);
+        assert_eq!(super::member(text, path, &mut levels), once);
+        once
+    }
 
     #[test]
     fn found() {

@@ -1,10 +1,10 @@
-//! Keyed digests: whether something has changed, for whoever may not have it.
+//! Keyed digests. They show a change to a process that must not know the value.
 
 use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-/// The digest of these stretches, each told from the next, under a key of which it takes half.
+/// Digests these parts under the first half of a key. Their boundaries count.
 pub fn keyed<'a>(key: &[u8; 32], stretches: impl Iterator<Item = &'a [u8]>) -> [u8; 16] {
     let mut half = [0; 16];
     half.copy_from_slice(&key[..16]);

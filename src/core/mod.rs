@@ -1,5 +1,5 @@
-//! What needs nothing but its arguments: precedence, configuration, environments, filters,
-//! signals, limits, accounts, what /proc says.
+//! Logic that needs nothing but its arguments: precedence, configuration, environments, filters,
+//! masking, signals, limits, accounts, texts of /proc.
 
 pub mod config;
 mod document;

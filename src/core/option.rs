@@ -1,20 +1,19 @@
-//! Options as data: what the command line, a store's row of the table and the configuration file
-//! have in common.
+//! Options as data, for the command line, the table of stores and the configuration file.
 
 use std::ops::Deref;
 
 /// How an option is given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// By itself.
+    /// Without a value.
     Flag,
-    /// Once, with a value; what the value is called.
+    /// Once, with a value of this name.
     Value(&'static str),
-    /// Any number of times, each with a value; what the value is called.
+    /// Any number of times, each with a value of this name.
     Values(&'static str),
-    /// Once, with a number, which may be negative; what it is called.
+    /// Once, with a number of this name, which may be negative.
     Number(&'static str),
-    /// By itself, and help is printed.
+    /// Without a value; prints help.
     Help,
     /// No option but an argument, by its place; what the value is called.
     Argument(&'static str, Arity),
@@ -47,20 +46,20 @@ impl Arity {
 pub struct Opt {
     /// Its name after the two dashes; of an argument, in the code.
     pub id: &'static str,
-    /// How it is given.
+    /// Form on the command line.
     pub takes: Takes,
-    /// What it does.
+    /// Help text.
     pub help: &'static str,
-    /// Its name after one dash.
+    /// Short name after one dash.
     pub short: Option<char>,
-    /// Another name after two dashes.
+    /// Second name after two dashes.
     pub alias: Option<&'static str>,
-    /// The options that it can't be given with.
+    /// Options that exclude this one.
     pub conflicts: &'static [&'static str],
 }
 
 impl Opt {
-    /// An option with one name.
+    /// Makes an option with one name.
     pub const fn new(id: &'static str, takes: Takes, help: &'static str) -> Self {
         Opt {
             id,
@@ -72,7 +71,7 @@ impl Opt {
         }
     }
 
-    /// With a name after one dash, too.
+    /// Adds a short name.
     pub const fn short(self, short: char) -> Self {
         Opt {
             short: Some(short),
@@ -80,7 +79,7 @@ impl Opt {
         }
     }
 
-    /// With another name after two dashes, too.
+    /// Adds a second name.
     pub const fn alias(self, alias: &'static str) -> Self {
         Opt {
             alias: Some(alias),
@@ -99,12 +98,12 @@ impl Opt {
     }
 }
 
-/// An option that is given by itself.
+/// Makes an option without a value.
 pub const fn flag(id: &'static str, help: &'static str) -> Opt {
     Opt::new(id, Takes::Flag, help)
 }
 
-/// An option that is given once, with a value called `name`.
+/// Makes an option that takes one value, called `name`.
 pub const fn value(id: &'static str, name: &'static str, help: &'static str) -> Opt {
     Opt::new(id, Takes::Value(name), help)
 }
@@ -216,19 +215,19 @@ impl Deref for Many {
     }
 }
 
-/// What is wrong with a setting that a file has no right to say.
+/// Explains that only a named configuration file may have this setting.
 pub fn named_only(id: &str) -> String {
     format!("{id} counts only in a file that --config or DOORKEY_CONFIG names")
 }
 
-/// Whether the configuration file can say what an option says.
+/// Permission of the configuration file to set an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InFile {
-    /// It can.
+    /// Any file may.
     Always,
-    /// It can where the user has named the file. One that merely lies in a folder is anybody's who
-    /// could write there.
+    /// Only a file that the user has named may. A found file could be anybody's who can write to
+    /// its folder.
     Named,
-    /// It can't.
+    /// No file may.
     Never,
 }

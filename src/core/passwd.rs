@@ -1,7 +1,9 @@
-//! Users and groups, from an image's own `/etc/passwd` and `/etc/group`: no other source of
-//! names is asked, as there is none in most images.
+//! Users and groups of an image's own `/etc/passwd` and `/etc/group`. Most images have no other
+//! source of names, and none is asked.
 
-/// Who a process is.
+use thiserror::Error;
+
+/// User, group and further groups of a process.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
     /// The user.
@@ -10,27 +12,29 @@ pub struct Account {
     pub gid: u32,
     /// Further groups, sorted.
     pub groups: Vec<u32>,
-    /// The user's own folder, where the user has an entry.
+    /// Home folder, if the user has an entry.
     pub home: Option<Vec<u8>>,
 }
 
 impl Account {
-    /// Whose its files are: the user's, and the group's.
+    /// Owner of its files: uid and gid.
     pub fn owner(&self) -> (u32, u32) {
         (self.uid, self.gid)
     }
 }
 
-/// Why a user can't be found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Part of the account that is unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Unknown {
     /// There is no such user.
+    #[error("names a user that is not in /etc/passwd; a number needs no entry")]
     User,
     /// There is no such group.
+    #[error("names a group that is not in /etc/group; a number needs no entry")]
     Group,
 }
 
-/// The number that means "none" to the kernel's calls.
+/// Id that the kernel's calls take as "leave unchanged".
 const NOBODY: u32 = u32::MAX;
 
 /// Finds `USER` or `USER:GROUP`, each a name or a number, in the texts of both files. A name that
@@ -87,9 +91,9 @@ pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unkno
     Ok(account)
 }
 
-/// Whether nobody but the user is in a group: it is that of the user's entry, and of no other's,
-/// and lists no other. A user without an entry has the group of the same number; root's is 0,
-/// whatever system accounts have it too.
+/// True if the user is alone in the group: it is the group of the user's entry, of no other entry,
+/// and lists no other member. A user without an entry owns the group of the same number. Group 0
+/// is root's own, although system accounts may have it too.
 pub fn is_own_group(user: u32, group: u32, passwd: &[u8], groups: &[u8]) -> bool {
     if user == 0 && group == 0 {
         return true;
@@ -114,7 +118,7 @@ pub fn is_own_group(user: u32, group: u32, passwd: &[u8], groups: &[u8]) -> bool
     is_of && !is_shared && !lists_another
 }
 
-/// The lines of a file, each as its fields.
+/// Splits a file into lines and each line into fields.
 fn fields(text: &[u8]) -> impl Iterator<Item = Vec<&[u8]>> {
     text.split(|&byte| byte == b'\n')
         .map(|line| line.split(|&byte| byte == b':').collect())

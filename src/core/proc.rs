@@ -1,29 +1,29 @@
-//! What the files of a process in /proc say (`man 5 proc`).
+//! Reads the texts of a process in /proc (`man 5 proc`).
 
 use std::ffi::CStr;
 use std::ops::Range;
 
 use super::passwd::Account;
 
-/// A process, as its `stat` shows it.
+/// A process as its `stat` file shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stat {
-    /// Its name, which may hold anything.
+    /// Name; may hold any bytes.
     pub name: Vec<u8>,
-    /// Whether it has ended, and only its parent has not asked for its code yet.
+    /// True for a zombie.
     pub has_ended: bool,
-    /// Its parent's number; 0 for one of another namespace.
+    /// PID of the parent; 0 if the parent is in another namespace.
     pub parent: i32,
-    /// Whether it is still the program that it was forked from.
+    /// True until the process has executed a program of its own.
     pub is_fork: bool,
-    /// When it was started, in ticks since the system was.
+    /// Start time, in clock ticks since boot.
     pub started: u64,
-    /// Whether it is a program: in the middle of an `execve` it is none, and its environment may
-    /// not be there yet. The kernel sets where the code begins after that.
+    /// False in the middle of an `execve`: the environment may not be there yet. The kernel sets
+    /// the start of the code after the environment.
     pub is_program: bool,
-    /// Where its arguments lie, as it was started with them; zeros to who may not look into it.
+    /// Addresses of its arguments as at its start; zeros for a reader without permission.
     pub arguments: Range<u64>,
-    /// Where its environment does.
+    /// Addresses of its environment as at its start.
     pub environment: Range<u64>,
 }
 
@@ -51,13 +51,13 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
 }
 
 impl Stat {
-    /// The workload's number that a supervisor has in its name, `doorkey:NUMBER`.
+    /// PID of the workload, which a supervisor has in its name: `doorkey:PID`.
     pub fn workload(&self) -> Option<i32> {
         let number = self.name.strip_prefix(b"doorkey:")?;
         str::from_utf8(number).ok()?.parse().ok()
     }
 
-    /// Whether it is an init that stands above a workload, and is not it.
+    /// True for an init above a workload.
     pub fn is_init(&self) -> bool {
         let inits: [&[u8]; 9] = [
             b"tini",
@@ -73,15 +73,15 @@ impl Stat {
         inits.contains(&self.name.as_slice())
     }
 
-    /// Whether its arguments are whole, as `cmdline` shows them. The kernel shows what was written
-    /// over their end as far as that goes, into the environment behind them.
+    /// True if `cmdline` shows exactly its arguments. A process that writes over their end makes
+    /// the kernel show more, into the environment behind them.
     pub fn has_arguments(&self, cmdline: &[u8]) -> bool {
         let length = self.arguments.end.saturating_sub(self.arguments.start);
         cmdline.len() as u64 == length && cmdline.last().is_none_or(|&byte| byte == 0)
     }
 }
 
-/// Whom a process runs as, as its `status` says.
+/// Reads a process's account from its `status`.
 pub fn account(status: &[u8]) -> Option<Account> {
     let numbers = |name: &[u8]| {
         let mut lines = status.split(|&byte| byte == b'\n');
@@ -103,8 +103,8 @@ pub fn account(status: &[u8]) -> Option<Account> {
     })
 }
 
-/// The entries of an environment's block, each `NAME=value` and its end, in their order. None
-/// where it can't be as the process was given it: zeros, or a part of a title, are in it.
+/// Splits an environment block into its `NAME=value` entries, in order. Returns `None` if the
+/// process has changed the block: it has empty entries or a part of a title in it.
 pub fn entries(block: &[u8]) -> Option<Vec<&CStr>> {
     let entry = |bytes| {
         let entry = CStr::from_bytes_with_nul(bytes).ok()?;

@@ -1,19 +1,19 @@
-//! Resource limits as they are written: `nofile=1024:4096`.
+//! Resource limits in their written form: `nofile=1024:4096`.
 
-/// A limit on what a process may use.
+/// A limit on a resource of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit {
-    /// Its name: `nofile`.
+    /// Name, such as `nofile`.
     pub name: &'static str,
-    /// Its number for the kernel.
+    /// Number in the kernel's interface.
     pub number: u32,
-    /// What is in force; the largest number is no limit.
+    /// Limit in force. The largest number means unlimited.
     pub soft: u64,
-    /// How far a process may raise it by itself.
+    /// Highest limit that the process may set for itself.
     pub hard: u64,
 }
 
-/// As the kernel numbers them on x86 and ARM (`asm-generic/resource.h`).
+/// Names in the order of the kernel's numbers on x86 and ARM (`asm-generic/resource.h`).
 const NAMES: [&str; 16] = [
     "cpu",
     "fsize",
@@ -36,7 +36,7 @@ const NAMES: [&str; 16] = [
 /// Reads `NAME=SOFT:HARD`, or `NAME=BOTH`; `unlimited` is a number too.
 ///
 /// # Errors
-/// What is wrong with it, in lower case.
+/// The reason, in lower case.
 pub fn parse(text: &str) -> Result<Limit, &'static str> {
     let (name, values) = text.split_once('=').ok_or(FORM)?;
     let name = name.to_ascii_lowercase();

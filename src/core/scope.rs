@@ -1,8 +1,8 @@
-//! Which scopes a launch is in, and which of them wins.
+//! Scopes of a launch and their precedence.
 
 use crate::model::name::{Level, Name, Scope};
 
-/// The scopes in force: the team always, a project and a cluster where they were named.
+/// Scopes in force: always the team; a project and a cluster if they were named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes {
     /// The project of this launch.
@@ -12,7 +12,7 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Every scope in force, narrowest first: project wins over cluster, cluster over team.
+    /// Lists the scopes in force, narrowest first: project wins over cluster, cluster over team.
     pub fn in_force(&self) -> Vec<Scope> {
         let project = self.project.clone().map(Scope::Project);
         let cluster = self.cluster.clone().map(Scope::Cluster);
@@ -23,10 +23,11 @@ impl Scopes {
             .collect()
     }
 
-    /// The scopes that a reference looks in, in that order: the one it names, or all in force.
+    /// Lists the scopes that a reference searches, narrowest first: the one that it names, or all
+    /// in force.
     ///
     /// # Errors
-    /// The level that it names, where this launch has no scope of it.
+    /// The level that the reference names, if this launch has no scope of that level.
     pub fn searched(&self, level: Option<Level>) -> Result<Vec<Scope>, Level> {
         let mut scopes = self.in_force();
         if let Some(level) = level {

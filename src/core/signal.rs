@@ -1,16 +1,43 @@
-//! Signals by name and by number, and which becomes which on its way to the workload.
+//! Signals by name and number, and the map from received to forwarded signals.
+
+use serde::{Deserialize, Serialize};
 
 /// A signal's number, from 1 to [`LAST`].
 pub type Signal = u8;
 
+/// The terminal, or whoever has started us, is gone. This and the next: by the kernel's numbers on
+/// x86 and ARM.
+pub const HUP: Signal = 1;
+/// A person's Ctrl-C.
+pub const INT: Signal = 2;
+/// A person's Ctrl-\.
+pub const QUIT: Signal = 3;
+/// The end at once.
+pub const KILL: Signal = 9;
+/// A signal for any use.
+pub const USR1: Signal = 10;
+/// A request to end.
+pub const TERM: Signal = 15;
+/// A child has ended, or was stopped or continued.
+pub const CHLD: Signal = 17;
+/// A stopped process goes on.
+pub const CONT: Signal = 18;
+/// A person's Ctrl-Z.
+pub const TSTP: Signal = 20;
+/// A process in the background wants to read from the terminal.
+pub const TTIN: Signal = 21;
+/// A process in the background wants to write to the terminal, or to set it.
+pub const TTOU: Signal = 22;
+/// The terminal has another size.
+pub const WINCH: Signal = 28;
+
 /// The last real-time signal.
 pub const LAST: Signal = 64;
 
-/// The first real-time signal as `kill -l` counts: the C library of most systems keeps 32 and 33.
+/// First real-time signal as `kill -l` counts: most C libraries keep 32 and 33.
 const FIRST_REAL_TIME: Signal = 34;
 
-/// As the kernel numbers them on x86 and ARM (`asm-generic/signal.h`); of two names the usual
-/// one first.
+/// Kernel's numbers on x86 and ARM (`asm-generic/signal.h`). Of two names the usual one is first.
 const NAMES: [(&str, Signal); 34] = [
     ("HUP", 1),
     ("INT", 2),
@@ -48,11 +75,11 @@ const NAMES: [(&str, Signal); 34] = [
     ("SYS", 31),
 ];
 
-/// KILL and STOP can't be caught; the others come from a process's own faults, or from its
-/// children. None of them is forwarded.
+/// Signals that are never forwarded: KILL and STOP can't be caught, the others come from a
+/// process's own faults or from its children.
 const OWN: [Signal; 9] = [4, 5, 7, 8, 9, 11, 17, 19, 31];
 
-/// Whether a signal can be caught and is nobody's own.
+/// True for a signal that is forwarded to the workload.
 pub fn is_forwarded(signal: Signal) -> bool {
     !OWN.contains(&signal)
 }
@@ -79,7 +106,7 @@ pub fn parse(text: &str) -> Option<Signal> {
     (1..=LAST).contains(&number).then_some(number)
 }
 
-/// A signal's name, as `SIGHUP`; of real-time ones `SIGRTMIN+N`.
+/// Returns a signal's name: `SIGHUP`, or `SIGRTMIN+N` for a real-time signal.
 pub fn name(signal: Signal) -> String {
     let known = NAMES.iter().find(|(_, number)| *number == signal);
     match known {
@@ -93,8 +120,9 @@ fn digits(text: &str) -> Option<u8> {
     all.then(|| text.parse().ok()).flatten()
 }
 
-/// What each signal becomes before it is forwarded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Map from each received signal to the forwarded one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "Vec<Signal>", try_from = "Vec<Signal>")]
 pub struct Map([Signal; LAST as usize + 1]);
 
 impl Default for Map {
@@ -107,7 +135,7 @@ impl Map {
     /// Adds `FROM:TO`; a TO of `0` or `none` drops the signal.
     ///
     /// # Errors
-    /// What is wrong with it, in lower case.
+    /// The reason, in lower case.
     pub fn add(&mut self, rule: &str) -> Result<(), &'static str> {
         let (from, to) = rule.split_once(':').ok_or("must be FROM:TO")?;
         let from = parse(from).ok_or(NO_SIGNAL)?;
@@ -121,24 +149,29 @@ impl Map {
         Ok(())
     }
 
-    /// What a signal becomes; nothing where it is dropped.
+    /// Returns the signal to forward; `None` if it is dropped.
     pub fn of(&self, signal: Signal) -> Option<Signal> {
         let to = self.0.get(usize::from(signal)).copied();
         to.filter(|&to| to != 0)
     }
+}
 
-    /// As bytes, for [`Map::from_bytes`].
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// From its bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Map)
+impl From<Map> for Vec<Signal> {
+    fn from(map: Map) -> Self {
+        map.0.to_vec()
     }
 }
 
-/// Why a signal's name is refused.
+impl TryFrom<Vec<Signal>> for Map {
+    type Error = &'static str;
+
+    fn try_from(signals: Vec<Signal>) -> Result<Self, Self::Error> {
+        let map = signals.try_into();
+        map.map(Map).map_err(|_| "another number of signals")
+    }
+}
+
+/// Message for a text that names no signal.
 pub const NO_SIGNAL: &str = "must name signals: TERM, SIGTERM, 15 or RTMIN+1";
 
 #[cfg(test)]
@@ -191,8 +224,8 @@ mod tests {
         map.add("RTMIN:none").unwrap();
         let mapped = [15, 10, 1, 34, 2].map(|signal| map.of(signal));
         assert_eq!(mapped, [Some(2), None, Some(9), None, Some(2)]);
-        assert_eq!(Map::from_bytes(map.bytes()), Some(map));
-        assert_eq!(Map::from_bytes(&[0; 3]), None);
+        assert_eq!(Map::try_from(Vec::from(map)), Ok(map));
+        assert!(Map::try_from(vec![0; 3]).is_err());
         for (rule, why) in [
             ("TERM", "must be FROM:TO"),
             ("KILL:TERM", "can only map a signal that is forwarded"),

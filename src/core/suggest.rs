@@ -1,9 +1,9 @@
-//! The existing name that a missing one was probably meant to be.
+//! Suggestions for misspelt names.
 
 use std::cell::Cell;
 
-/// The candidate that is most like `wanted`, if any is like enough to be a typing error: no more
-/// than a third of it differs, and not all, letter case aside.
+/// Finds the candidate most like `wanted` that may be a typing error: at most a third of it
+/// differs, and not all of it. Letter case does not count.
 pub fn nearest<'a, T>(
     wanted: &str,
     candidates: &'a [T],
@@ -19,17 +19,17 @@ pub fn nearest<'a, T>(
     (differs <= length.div_ceil(3) && differs < length).then_some(best)
 }
 
-/// So many comparisons, of about half a microsecond each, are worth it for all hints together.
+/// Comparisons for all suggestions of a launch together, about half a microsecond each.
 const MOST: usize = 1 << 18;
 
-/// The same for many names, of which only the first get one where there are very many.
+/// Suggests names until [`MOST`] comparisons are used up.
 #[derive(Default)]
 pub struct Hints {
     compared: Cell<usize>,
 }
 
 impl Hints {
-    /// As [`nearest`].
+    /// Finds a suggestion as [`nearest`] does, while comparisons are left.
     pub fn nearest<'a, T>(
         &self,
         wanted: &str,

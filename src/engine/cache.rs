@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lookup::{Answered, Answers, Question};
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, Os, Trouble};
+use crate::model::error::{Error, Os, StoreError};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::Named;
@@ -118,7 +118,7 @@ impl Cache {
     /// Why the file is of no use.
     pub fn use_instead(
         &self,
-        why: &Trouble,
+        why: &StoreError,
         bound: &str,
         answers: &mut Answers,
         questions: &BTreeSet<Question>,

@@ -6,7 +6,7 @@ use super::fetch::Fetched;
 use super::fill::Filling;
 use super::lookup::Question;
 use super::substitute::Piece;
-use crate::model::error::{Cause, Error, Trouble};
+use crate::model::error::{Cause, Error};
 use crate::model::name::Scope;
 use crate::model::reference::Reference;
 
@@ -111,15 +111,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::Malformed(_) | Cause::NoVariable => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
-        Cause::Failed { trouble, .. } => match **trouble {
-            Trouble::Denied | Trouble::Forbidden(_) => "denied",
-            Trouble::Corrupt(_) | Trouble::Unusable { .. } => "corrupt",
-            Trouble::Outside => "refused",
-            Trouble::Deleted(_) => "deleted",
-            Trouble::Destroyed(_) => "destroyed",
-            Trouble::Unreached { .. } => "unreachable",
-            _ => "unreadable",
-        },
+        Cause::Failed { trouble, .. } => trouble.status(),
         Cause::NotJson(_) => "not-json",
         Cause::NoMember(_) => "no-member",
         Cause::NotBase64(_) => "not-base64",

@@ -2,11 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Os};
 use crate::model::named::Named;
@@ -122,33 +124,24 @@ impl Delivered {
         }
     }
 
-    /// It as bytes, for another process to keep.
-    pub fn bytes(&self) -> Vec<u8> {
-        let Identity(folder) = self.folder;
-        let mut bytes: Vec<u8> = folder.iter().flat_map(|part| part.to_le_bytes()).collect();
-        bytes.extend(self.path.as_os_str().as_bytes());
-        for name in &self.names {
-            bytes.push(0);
-            bytes.extend(name.as_bytes());
+    /// What another process has to know to remove the files.
+    pub fn told(&self) -> Told {
+        let names = self.names.iter().map(|name| name.as_bytes().to_vec());
+        Told {
+            folder: self.folder.0,
+            path: self.path.as_os_str().as_bytes().to_vec(),
+            names: names.collect(),
         }
-        bytes
     }
 
     /// Keeps what another process says that it delivers, beside what it has delivered before.
-    pub fn keep(before: &mut Option<Self>, bytes: &[u8]) {
-        let Some((device, rest)) = bytes.split_first_chunk() else {
-            return;
-        };
-        let Some((inode, rest)) = rest.split_first_chunk() else {
-            return;
-        };
-        let folder = Identity([u64::from_le_bytes(*device), u64::from_le_bytes(*inode)]);
-        let mut parts = rest.split(|&byte| byte == 0).map(OsStr::from_bytes);
-        let path = PathBuf::from(parts.next().unwrap_or_default());
-        let names = parts.map(OsStr::to_owned).collect();
+    pub fn keep(before: &mut Option<Self>, told: Told) {
+        let folder = Identity(told.folder);
+        let names = told.names.into_iter().map(OsString::from_vec).collect();
         match before {
             Some(before) if before.folder == folder => before.add(names),
             _ => {
+                let path = PathBuf::from(OsString::from_vec(told.path));
                 *before = Some(Delivered {
                     handle: DeliveryFolder::again(&path, folder).ok(),
                     path: path.into(),
@@ -158,6 +151,14 @@ impl Delivered {
             }
         }
     }
+}
+
+/// A folder, as which it is known to the system, and the names of the files in it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    folder: [u64; 2],
+    path: Vec<u8>,
+    names: Vec<Vec<u8>>,
 }
 
 type Removed = Result<(), Os>;

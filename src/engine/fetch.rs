@@ -13,7 +13,7 @@ use super::secret_files::Files;
 use super::substitute;
 use crate::core::environment::Environment;
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, Trouble};
+use crate::model::error::{Error, StoreError};
 use crate::model::log::{self, Phase};
 use crate::model::name::Name;
 use crate::model::reference::{Part, Value};
@@ -67,7 +67,7 @@ fn add_all(
     assembled: &mut Assembled<'_>,
     store: &dyn Store,
     scopes: &Scopes,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let mut names = BTreeSet::new();
     let scopes = scopes.in_force();
     for (scope, found) in scopes.iter().zip(store.names(&scopes)?) {
@@ -154,7 +154,7 @@ fn ask(
     all: bool,
     depth: Depth,
     answers: &mut Answers,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     let stores = Rc::clone(&answers.stores);
     if all && stores.is_main(store) {
         add_all(assembled, store, &answers.scopes)?;

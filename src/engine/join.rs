@@ -6,7 +6,7 @@ use std::io;
 
 use crate::core::environment::{Block, value_in};
 use crate::core::proc::{Stat, entries};
-use crate::model::error::{Error, Unjoinable};
+use crate::model::error::{Error, JoinError};
 use crate::model::log;
 use crate::model::secret::Secret;
 use crate::sys::proc;
@@ -26,7 +26,7 @@ pub struct Joined {
 pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     let is_ours = proc::is_ours().map_err(|why| Error::file("read", "/proc/self", why))?;
     if !is_ours {
-        return Err(Unjoinable::NoProc.into());
+        return Err(JoinError::NoProc.into());
     }
     let (process, found) = find(named.unwrap_or(1))?;
     log::debug!("the workload is process {process}");
@@ -36,23 +36,23 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
         Ok::<_, Error>(above.is_some_and(|above| above.workload() == Some(process)))
     };
     if found.name == b"doorkey" || found.is_fork && is_below_supervisor()? {
-        return Err(Unjoinable::NotBegun(process).into());
+        return Err(JoinError::NotBegun(process).into());
     }
     let account = take_account(process)?;
     let start =
         proc::start(process).map_err(|why| unreadable(process, "environ", &account, why))?;
     if start.stat.started != found.started {
-        return Err(Unjoinable::Changed(process).into());
+        return Err(JoinError::Changed(process).into());
     }
     let is_own_program = || {
         let is_it = proc::is_own_program(process);
         is_it.map_err(|why| unreadable(process, "exe", &account, why))
     };
     if start.stat.name == b"doorkey" || is_own_program()? {
-        return Err(Unjoinable::NotBegun(process).into());
+        return Err(JoinError::NotBegun(process).into());
     }
     if !start.stat.has_arguments(&start.cmdline) {
-        return Err(Unjoinable::Overwritten(process).into());
+        return Err(JoinError::Overwritten(process).into());
     }
     take_files(process, &account)?;
     match proc::stat(process) {
@@ -60,7 +60,7 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
             process,
             environment: start.environment,
         }),
-        _ => Err(Unjoinable::Changed(process).into()),
+        _ => Err(JoinError::Changed(process).into()),
     }
 }
 
@@ -71,7 +71,7 @@ impl Joined {
     /// The workload has written over it.
     pub fn environment<'a>(&'a self, term: Option<&'a CStr>) -> Result<Block<'a>, Error> {
         let entries = entries(self.environment.expose());
-        let entries = entries.ok_or(Unjoinable::Overwritten(self.process))?;
+        let entries = entries.ok_or(JoinError::Overwritten(self.process))?;
         let is_term = |entry: &CStr| value_in(entry.to_bytes(), b"TERM").is_some();
         let (mut own, mut block) = (term, Vec::with_capacity(entries.len() + 1));
         for entry in entries {
@@ -104,7 +104,7 @@ fn find(mut process: i32) -> Result<(i32, Stat), Error> {
         process = match (children.next(), children.count()) {
             (Some((child, _)), 0) => child,
             (first, others) => {
-                return Err(Unjoinable::Unclear {
+                return Err(JoinError::Unclear {
                     process,
                     name: found.name,
                     children: others + usize::from(first.is_some()),
@@ -118,7 +118,7 @@ fn find(mut process: i32) -> Result<(i32, Stat), Error> {
 /// The workload that a supervisor has in its name. Between them there can be one more process of
 /// doorkey's, of the same name.
 fn below(supervisor: i32, its: &Stat, workload: i32) -> Result<(i32, Stat), Error> {
-    let lost = Unjoinable::Lost {
+    let lost = JoinError::Lost {
         supervisor,
         workload,
     };
@@ -136,7 +136,7 @@ fn below(supervisor: i32, its: &Stat, workload: i32) -> Result<(i32, Stat), Erro
 }
 
 fn stat(process: i32) -> Result<Stat, Error> {
-    known(process)?.ok_or_else(|| Unjoinable::Absent(process).into())
+    known(process)?.ok_or_else(|| JoinError::Absent(process).into())
 }
 
 /// A process, unless there is none, or it has ended.
@@ -191,9 +191,9 @@ fn unreadable(process: i32, file: &str, account: &str, why: io::Error) -> Error 
         io::ErrorKind::PermissionDenied if file != "environ" => {
             Error::file("open", proc::path(process, file), why)
         }
-        io::ErrorKind::PermissionDenied => Unjoinable::Denied { process, account }.into(),
-        io::ErrorKind::UnexpectedEof => Unjoinable::Changed(process).into(),
-        _ if proc::has_ended(&why) => Unjoinable::Absent(process).into(),
+        io::ErrorKind::PermissionDenied => JoinError::Denied { process, account }.into(),
+        io::ErrorKind::UnexpectedEof => JoinError::Changed(process).into(),
+        _ if proc::has_ended(&why) => JoinError::Absent(process).into(),
         _ => Error::file("read", proc::path(process, file), why),
     }
 }

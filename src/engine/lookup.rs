@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::open_stores::Stores;
 use crate::core::scope::Scopes;
 use crate::core::suggest::Hints;
-use crate::model::error::{Cause, Trouble};
+use crate::model::error::{Cause, StoreError};
 use crate::model::name::{Level, Name, Scope};
 use crate::model::reference::{Direct, Reference, Scoped, Target};
 use crate::model::secret::Secret;
@@ -67,7 +67,7 @@ impl Answered {
     }
 
     /// The failure, where the store could not answer.
-    pub fn trouble(&self) -> Option<&Trouble> {
+    pub fn trouble(&self) -> Option<&StoreError> {
         match self {
             Answered::Asked(_, Answer::Failed(_, trouble)) => Some(trouble),
             _ => None,
@@ -119,7 +119,7 @@ impl Answers {
         store: &dyn Store,
         questions: &BTreeSet<Question>,
         depth: Depth,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         let mut asked = Vec::with_capacity(questions.len());
         let mut locations = Vec::with_capacity(questions.len());
         for question in questions {
@@ -179,7 +179,7 @@ impl Answers {
     /// Whether a store has said no to anything.
     pub fn has_denial(&self) -> bool {
         let troubles = self.all.values().filter_map(Answered::trouble);
-        troubles.into_iter().any(Trouble::is_denial)
+        troubles.into_iter().any(StoreError::is_denial)
     }
 
     /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
@@ -252,7 +252,7 @@ impl Answers {
 }
 
 /// Where a name would be, narrowest scope first.
-fn located(store: &dyn Store, scopes: &[Scope], name: &Name) -> Result<Vec<Location>, Trouble> {
+fn located(store: &dyn Store, scopes: &[Scope], name: &Name) -> Result<Vec<Location>, StoreError> {
     scopes
         .iter()
         .map(|scope| store.locate(scope, name))

@@ -197,10 +197,13 @@ pub fn piece<'a>(
             let value = match target {
                 Target::Scoped(Scoped {
                     member: Some(path), ..
-                }) => json::member(value.expose(), path).map_err(|fault| match fault {
-                    json::MemberFault::NotJson => Cause::NotJson(from()),
-                    json::MemberFault::Missing => Cause::NoMember(from()),
-                })?,
+                }) => {
+                    let levels = &mut *found.levels.borrow_mut();
+                    json::member(value.expose(), path, levels).map_err(|fault| match fault {
+                        json::MemberFault::NotJson => Cause::NotJson(from()),
+                        json::MemberFault::Missing => Cause::NoMember(from()),
+                    })?
+                }
                 _ => Cow::Borrowed(value.expose()),
             };
             filtered(reference, value, from).map(Some)

@@ -4,15 +4,18 @@
 use std::fmt;
 use std::io;
 
+use thiserror::Error;
+
 use super::escape::Shown;
-pub use super::join_error::Unjoinable;
+pub use super::join_error::JoinError;
 use super::name::{Level, Name, Scope};
 use super::named::{Named, is_path};
 use super::reference::Reference;
-pub use super::trouble::Trouble;
+pub use super::store_error::StoreError;
 
 /// Where and why a text is not what it should be: never the text itself, which may be a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{line}:{column}: {reason}")]
 pub struct Malformed {
     /// The line, from 1.
     pub line: usize,
@@ -61,7 +64,8 @@ impl Lines {
 }
 
 /// An error of the operating system, by number, shown in lower case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{}", os(*.0))]
 pub struct Os(pub i32);
 
 /// "Input/output error", for the few errors that the system gave no number.
@@ -73,42 +77,50 @@ impl From<io::Error> for Os {
     }
 }
 
-impl fmt::Display for Os {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = io::Error::from_raw_os_error(self.0).to_string();
-        let text = text.split(" (os error").next().unwrap_or_default();
-        f.write_str(&text.to_lowercase())
-    }
+/// What the system calls an error, in lower case.
+fn os(number: i32) -> String {
+    let text = io::Error::from_raw_os_error(number).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
 }
 
 /// Everything that stops doorkey.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Error {
     /// The command line, or a variable that stands for a part of it, is not right.
+    #[error("{0}")]
     Usage(String),
     /// Several faults, all of which are said.
+    #[error("{} faults", .0.len())]
     All(Vec<Error>),
     /// A variable can't be given its value.
+    #[error(transparent)]
     Fault(Box<Fault>),
     /// A file can't be read or written.
+    #[error("{}", path.cannot(doing, *why))]
     File {
         /// What was tried: `read`, `write`.
         doing: &'static str,
         /// The file.
         path: Named,
         /// What the system said.
+        #[source]
         why: Os,
     },
     /// A file's text is not what it should be.
+    #[error("{path}:{at}")]
     Text {
         /// The file.
         path: Named,
         /// Where, and why.
+        #[source]
         at: Malformed,
     },
     /// The person who was asked said no.
+    #[error("nothing is changed")]
     Declined,
     /// A store was looked at, and something is wrong in it.
+    #[error("{place}: {what}")]
     Found {
         /// Where.
         place: String,
@@ -116,15 +128,21 @@ pub enum Error {
         what: String,
     },
     /// There are references, but no store was named; the forms of what would be one.
+    #[error("no store is named: give --store {0}, DOORKEY_STORE, or store = in doorkey.toml")]
     NoStore(String),
     /// The store as a whole can't be used.
+    #[error("{store}: {trouble}")]
     Store {
         /// The store, as it was named.
         store: String,
         /// Why.
-        trouble: Trouble,
+        #[source]
+        trouble: StoreError,
     },
     /// A file in memory can't be handed over; which, and why.
+    #[error(
+        "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
+    )]
     NoMemoryFile {
         /// What is in it, or its path.
         what: String,
@@ -132,10 +150,13 @@ pub enum Error {
         why: String,
     },
     /// The workload can't be joined.
-    Unjoinable(Unjoinable),
+    #[error(transparent)]
+    Unjoinable(#[from] JoinError),
     /// The command is in no folder of the workload's PATH, or is a path to nothing.
+    #[error("{}: command not found", program(.0))]
     NotFound(Vec<u8>),
     /// The command is there, but can't be executed.
+    #[error("{}: can't be executed: {why}", program(command))]
     NotExecutable {
         /// The command, as it was given.
         command: Vec<u8>,
@@ -143,6 +164,11 @@ pub enum Error {
         why: String,
     },
     /// Arguments and environment together are more than the kernel takes.
+    #[error(
+        "arguments and environment need {total} bytes, the kernel takes {limit}; the longest \
+         variable is {name}; deliver it in a file: {name}_FILE=secret:…|file",
+        name = Shown(longest)
+    )]
     TooLargeTogether {
         /// Bytes of all strings and pointers.
         total: usize,
@@ -154,13 +180,15 @@ pub enum Error {
 }
 
 /// Why a variable can't be given its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{}: {}{}", Shown(variable), Before(reference.as_ref()), InVariable(variable, cause))]
 pub struct Fault {
     /// The variable's name.
     pub variable: Vec<u8>,
     /// The reference, where there is a well-formed one.
     pub reference: Option<Reference>,
     /// What is wrong.
+    #[source]
     pub cause: Cause,
 }
 
@@ -176,11 +204,13 @@ impl Fault {
 }
 
 /// What is wrong with a variable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Cause {
     /// It starts as a reference and is none.
-    Malformed(Malformed),
+    #[error("column {}: {}", .0.column, .0.reason)]
+    Malformed(#[source] Malformed),
     /// No scope that was looked in has the name.
+    #[error("not found in {} of {store}; {}", joined(searched), meant(nearest.as_ref()))]
     Missing {
         /// Where it was looked for.
         searched: Vec<Scope>,
@@ -190,8 +220,13 @@ pub enum Cause {
         nearest: Option<(Name, Scope)>,
     },
     /// The reference asks for a scope that this launch has none of.
+    #[error("no {0} is in force; give --{0} ID or DOORKEY_{upper}", upper = .0.as_str().to_uppercase())]
     NotInForce(Level),
     /// There is no such document, or it has no such key.
+    #[error(
+        "there is no such {} in {store}; create it, or allow its absence with '?'",
+        if *document { "key" } else { "document" }
+    )]
     Absent {
         /// In which store.
         store: String,
@@ -199,36 +234,42 @@ pub enum Cause {
         document: bool,
     },
     /// A member of the document has a name that no variable can have.
+    #[error("a member's name can't be a variable's: it is empty, or has = or NUL in it")]
     NoVariable,
     /// What was asked for it could not answer.
+    #[error("{}{store}: {trouble}", Of(scope.as_ref()))]
     Failed {
         /// The scope; `None` for a single place of the store, which the reference names.
         scope: Option<Scope>,
         /// The store.
         store: String,
         /// Why.
-        trouble: Box<Trouble>,
+        #[source]
+        trouble: Box<StoreError>,
     },
     /// A member was asked for, but the secret is not JSON; where it comes from.
+    #[error("a member is asked for, but the secret in {0} is not JSON")]
     NotJson(String),
     /// The secret is JSON without that member; where it comes from.
+    #[error("the secret in {0} has no such member")]
     NoMember(String),
     /// `base64decode` met something else; where it comes from.
+    #[error("base64decode: the value from {0} is not base64")]
     NotBase64(String),
     /// The value contains a NUL byte.
+    #[error("the value contains a NUL byte, which an environment can't hold")]
     Nul,
     /// The variable's name can't be a file's.
+    #[error("the variable's name can't be a file's; give another with |file:NAME")]
     NoFileName,
     /// Another value is to be delivered in a file of this name.
+    #[error(
+        "another value is to be in the file {0}; give one of them another name with |file:NAME"
+    )]
     SameFile(Name),
     /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
+    #[error("NAME=value takes {0} bytes, the kernel takes at most 131072; deliver it in a file")]
     TooLong(usize),
-}
-
-impl From<Unjoinable> for Error {
-    fn from(why: Unjoinable) -> Self {
-        Error::Unjoinable(why)
-    }
 }
 
 impl From<Fault> for Error {
@@ -294,45 +335,6 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Usage(what) => f.write_str(what),
-            Error::All(errors) => write!(f, "{} faults", errors.len()),
-            Error::Fault(fault) => fault.fmt(f),
-            Error::File { doing, path, why } => f.write_str(&path.cannot(doing, *why)),
-            Error::Text { path, at } => {
-                write!(f, "{path}:{}:{}: {}", at.line, at.column, at.reason)
-            }
-            Error::Declined => f.write_str("nothing is changed"),
-            Error::Found { place, what } => write!(f, "{place}: {what}"),
-            Error::NoStore(forms) => write!(
-                f,
-                "no store is named: give --store {forms}, DOORKEY_STORE, or store = in doorkey.toml"
-            ),
-            Error::Store { store, trouble } => write!(f, "{store}: {trouble}"),
-            Error::NoMemoryFile { what, why } => write!(
-                f,
-                "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
-            ),
-            Error::Unjoinable(why) => why.fmt(f),
-            Error::NotFound(command) => write!(f, "{}: command not found", program(command)),
-            Error::NotExecutable { command, why } => {
-                write!(f, "{}: can't be executed: {why}", program(command))
-            }
-            Error::TooLargeTogether {
-                total,
-                limit,
-                longest,
-            } => write!(
-                f,
-                "arguments and environment need {total} bytes, the kernel takes {limit}; the longest variable is {0}; deliver it in a file: {0}_FILE=secret:…|file",
-                Shown(longest)
-            ),
-        }
-    }
-}
-
 /// A command as it is shown: `PASSWORD=value server` is what a shell takes, but no path.
 fn program(command: &[u8]) -> String {
     match is_path(command) || command.is_empty() {
@@ -341,90 +343,53 @@ fn program(command: &[u8]) -> String {
     }
 }
 
-impl fmt::Display for Fault {
+/// A reference before what is wrong with it.
+struct Before<'a>(Option<&'a Reference>);
+
+impl fmt::Display for Before<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let variable = Shown(&self.variable);
-        write!(f, "{variable}: ")?;
-        if let Some(reference) = &self.reference {
-            write!(f, "{reference}: ")?;
-        }
-        match &self.cause {
-            Cause::Malformed(at) => write!(
+        self.0
+            .map_or(Ok(()), |reference| write!(f, "{reference}: "))
+    }
+}
+
+/// A scope before its store.
+struct Of<'a>(Option<&'a Scope>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |scope| write!(f, "{scope} of "))
+    }
+}
+
+/// What is wrong with a variable, with the advice that takes its name.
+struct InVariable<'a>(&'a [u8], &'a Cause);
+
+impl fmt::Display for InVariable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InVariable(variable, cause) = self;
+        let variable = Shown(variable);
+        match cause {
+            Cause::Malformed(_) => write!(
                 f,
-                "malformed reference: column {}: {}; to pass the value on as it is, use --literal {variable}",
-                at.column, at.reason
+                "malformed reference: {cause}; to pass the value on as it is, use --literal {variable}"
             ),
-            Cause::TooLong(_) => write!(f, "{}: {variable}_FILE=secret:…|file", self.cause),
+            Cause::TooLong(_) => write!(f, "{cause}: {variable}_FILE=secret:…|file"),
             cause => cause.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::Malformed(at) => write!(f, "column {}: {}", at.column, at.reason),
-            Cause::Missing {
-                searched,
-                store,
-                nearest,
-            } => {
-                let searched: Vec<_> = searched.iter().map(Scope::to_string).collect();
-                write!(f, "not found in {} of {store}; ", searched.join(", "))?;
-                match nearest {
-                    Some((name, scope)) => write!(f, "did you mean {name} ({scope})?"),
-                    None => f.write_str("create it, or allow its absence with '?'"),
-                }
-            }
-            Cause::NotInForce(level) => {
-                write!(
-                    f,
-                    "no {level} is in force; give --{level} ID or DOORKEY_{}",
-                    level.as_str().to_uppercase()
-                )
-            }
-            Cause::Failed {
-                scope,
-                store,
-                trouble,
-            } => match scope {
-                Some(scope) => write!(f, "{scope} of {store}: {trouble}"),
-                None => write!(f, "{store}: {trouble}"),
-            },
-            Cause::Absent { store, document } => {
-                let what = if *document { "key" } else { "document" };
-                write!(
-                    f,
-                    "there is no such {what} in {store}; create it, or allow its absence with '?'"
-                )
-            }
-            Cause::NoVariable => f.write_str(
-                "a member's name can't be a variable's: it is empty, or has = or NUL in it",
-            ),
-            Cause::NotJson(from) => {
-                write!(
-                    f,
-                    "a member is asked for, but the secret in {from} is not JSON"
-                )
-            }
-            Cause::NoMember(from) => write!(f, "the secret in {from} has no such member"),
-            Cause::NotBase64(from) => {
-                write!(f, "base64decode: the value from {from} is not base64")
-            }
-            Cause::Nul => {
-                f.write_str("the value contains a NUL byte, which an environment can't hold")
-            }
-            Cause::NoFileName => {
-                f.write_str("the variable's name can't be a file's; give another with |file:NAME")
-            }
-            Cause::SameFile(name) => write!(
-                f,
-                "another value is to be in the file {name}; give one of them another name with |file:NAME"
-            ),
-            Cause::TooLong(bytes) => write!(
-                f,
-                "NAME=value takes {bytes} bytes, the kernel takes at most 131072; deliver it in a file"
-            ),
-        }
+/// Scopes, with a comma between.
+fn joined(scopes: &[Scope]) -> String {
+    let scopes: Vec<_> = scopes.iter().map(Scope::to_string).collect();
+    scopes.join(", ")
+}
+
+/// What helps where a name is nowhere.
+fn meant(nearest: Option<&(Name, Scope)>) -> String {
+    match nearest {
+        Some((name, scope)) => format!("did you mean {name} ({scope})?"),
+        None => "create it, or allow its absence with '?'".to_owned(),
     }
 }

@@ -14,7 +14,7 @@
 //! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
 
 use super::error::Malformed;
-use super::location::{Location, Scheme};
+use super::location::{Form, Location, Scheme};
 use super::name::{self, Level, Name};
 use super::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 
@@ -105,7 +105,7 @@ pub fn documents(list: &[u8], schemes: &[Scheme]) -> Result<Vec<Reference>, Malf
             at: start + after,
             inline: false,
         };
-        let location = cursor.location(scheme, Location::parse_document)?;
+        let location = cursor.location(scheme, Form::Document)?;
         let fallback = cursor.take(b'?').then(Vec::new);
         cursor.end()?;
         let scheme = scheme.word;
@@ -250,7 +250,7 @@ impl<'a> Cursor<'a> {
             Word::Secret => Target::Scoped(self.scoped()?),
             Word::Scheme(scheme) => Target::Direct(Direct {
                 scheme: scheme.word,
-                location: self.location(scheme, Location::parse)?,
+                location: self.location(scheme, Form::Value)?,
             }),
         };
         let mut filters = Vec::new();
@@ -291,19 +291,15 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn location(
-        &mut self,
-        scheme: &Scheme,
-        parse: fn(&str) -> Result<Location, (usize, &'static str)>,
-    ) -> Result<Location, Malformed> {
+    fn location(&mut self, scheme: &Scheme, form: Form) -> Result<Location, Malformed> {
         let start = self.at;
         let text = self.stretch(b"|?{}", &PLACE)?;
         let fault = |at, reason| malformed(start + at, reason);
-        let written = parse(text).map_err(|(at, reason)| fault(at, reason))?;
+        let written = Location::parse_as(form, text).map_err(|(at, reason)| fault(at, reason))?;
         if written.key.as_deref() == Some("$") && self.peek() == Some(b'{') {
             return Err(self.fault(self.at - 1, "templates are not supported; name one key"));
         }
-        (scheme.judge)(written.clone())
+        (scheme.judge)(written.clone(), form)
             .map_err(|(part, reason)| fault(written.offset(part), reason))
     }
 

@@ -30,6 +30,18 @@ pub enum Part {
 /// The part of a location that a kind of store can't take, and why.
 pub type Misfit = (Part, &'static str);
 
+/// What a text asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A value, `PATH[#KEY[#VERSION]]`.
+    Value,
+    /// A whole document, `PATH[#VERSION]`; its location has no key.
+    Document,
+}
+
+/// Takes a location as it is written: the one that is meant, or why it can't be one.
+pub type Judge = fn(Location, Form) -> Result<Location, Misfit>;
+
 /// What stands before the colon of a direct reference, and what its kind of store makes of the
 /// rest.
 #[derive(Clone, Copy)]
@@ -37,7 +49,7 @@ pub struct Scheme {
     /// The word before the colon.
     pub word: &'static str,
     /// Takes a location as it is written: the one that is meant, or why it can't be one.
-    pub judge: fn(Location) -> Result<Location, Misfit>,
+    pub judge: Judge,
 }
 
 const MISSING_KEY: &str = "a key is missing";
@@ -51,6 +63,17 @@ impl Location {
             path,
             key: Some(name.to_string()),
             version: None,
+        }
+    }
+
+    /// Splits a text of one form or the other at its `#`.
+    ///
+    /// # Errors
+    /// The offset, in bytes, where it is no location, and why.
+    pub fn parse_as(form: Form, text: &str) -> Result<Self, (usize, &'static str)> {
+        match form {
+            Form::Value => Location::parse(text),
+            Form::Document => Location::parse_document(text),
         }
     }
 
@@ -80,11 +103,7 @@ impl Location {
         })
     }
 
-    /// Splits the text of a document's place, `PATH[#VERSION]`.
-    ///
-    /// # Errors
-    /// As [`Location::parse`].
-    pub fn parse_document(text: &str) -> Result<Self, (usize, &'static str)> {
+    fn parse_document(text: &str) -> Result<Self, (usize, &'static str)> {
         let mut location = Location::parse(text).map_err(|(at, reason)| match reason {
             MISSING_KEY => (at, MISSING_VERSION),
             _ => (at, reason),

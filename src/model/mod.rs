@@ -11,4 +11,4 @@ pub mod name;
 pub mod named;
 pub mod reference;
 pub mod secret;
-pub mod trouble;
+pub mod store_error;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Context, StoreOption, Use, remote};
 use crate::core::option::{InFile, value};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Address, Answer, Method, Request, Server, Verdict, tls};
@@ -102,7 +102,7 @@ impl Aws {
     ///
     /// # Errors
     /// Where it is missing.
-    pub fn region(&self) -> Result<&str, Trouble> {
+    pub fn region(&self) -> Result<&str, StoreError> {
         let context = &self.context;
         let said = context.said("region");
         let said = said.or_else(|| variable(context, "REGION"));
@@ -111,7 +111,7 @@ impl Aws {
             .ok_or_else(|| {
                 let what = "the region is missing: give AWS_REGION, or ?region=NAME behind the \
                             store's name";
-                Trouble::Setting(what.to_owned())
+                StoreError::setting(what)
             })
     }
 
@@ -132,7 +132,7 @@ impl Aws {
         format!("{region} {}", self.endpoint().unwrap_or_default())
     }
 
-    fn address(&self, region: &str) -> Result<Address, Trouble> {
+    fn address(&self, region: &str) -> Result<Address, StoreError> {
         let usual = || {
             let is_china = region.starts_with("cn-");
             let is_eusc = region.starts_with("eusc-");
@@ -149,7 +149,8 @@ impl Aws {
             format!("https://{}{fips}.{region}.{suffix}", self.service.name)
         };
         let text = self.endpoint().map_or_else(usual, str::to_owned);
-        Address::parse(&text).map_err(|why| Trouble::Setting(format!("the endpoint's URL {why}")))
+        Address::parse(&text)
+            .map_err(|why| StoreError::setting(format_args!("the endpoint's URL {why}")))
     }
 
     /// A request to do something.
@@ -170,12 +171,12 @@ impl remote::Service for Aws {
     type Host = String;
     type Session = Keys;
 
-    fn settings(&self, region: &String) -> Result<http::Settings, Trouble> {
+    fn settings(&self, region: &String) -> Result<http::Settings, StoreError> {
         // It becomes part of a host's name.
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(fits) {
             let what = "the region has letters, digits and '-' alone";
-            return Err(Trouble::Setting(what.to_owned()));
+            return Err(StoreError::setting(what));
         }
         let address = self.address(region)?;
         remote::check_way(&address, None, false)?;
@@ -187,7 +188,7 @@ impl remote::Service for Aws {
         Ok(settings)
     }
 
-    fn log_in(&self, _: &remote::Remote<Self>) -> Result<Keys, Trouble> {
+    fn log_in(&self, _: &remote::Remote<Self>) -> Result<Keys, StoreError> {
         Keys::given(&self.context)
     }
 
@@ -196,7 +197,7 @@ impl remote::Service for Aws {
         keys: &Keys,
         (region, server): (&String, &Server),
         request: &mut Request,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
         let stamp = now.replace(['-', ':'], "");
         request.headers.push(header("x-amz-date", stamp.clone()));
@@ -229,7 +230,7 @@ pub struct Keys {
 
 impl Keys {
     /// Those in variables. Doorkey's own and the workload's are never mixed.
-    fn given(context: &Context) -> Result<Self, Trouble> {
+    fn given(context: &Context) -> Result<Self, StoreError> {
         let [id, secret, token] = [0, 1, 2];
         let ours = |which: usize| context.credential(OUR_KEYS[which]).map(Secret::expose);
         let theirs = |which: usize| {
@@ -246,7 +247,7 @@ impl Keys {
             value(which).ok_or_else(|| {
                 let (id, secret) = (names[id], names[secret]);
                 let what = format!("{} is missing: give {id} and {secret}", names[which]);
-                Trouble::Setting(what)
+                StoreError::setting(what)
             })
         };
         let copy = |bytes: &[u8]| Secret::new(bytes.to_vec());
@@ -363,12 +364,9 @@ fn verdict(answer: &Answer) -> Verdict {
 }
 
 /// The trouble that an answer of 400 and up to a request about `what` is, where it is none that
-/// the caller knows.
-pub fn trouble(answer: &Answer, what: &str) -> Trouble {
-    let not_admitted = |why| Trouble::NotAdmitted {
-        method: "access key".to_owned(),
-        why,
-    };
+/// the caller knows; `right` is the one that it takes.
+pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
+    let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
     match code(answer).unwrap_or_default() {
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
             not_admitted("AWS knows no such access key, or not any more")
@@ -378,11 +376,14 @@ pub fn trouble(answer: &Answer, what: &str) -> Trouble {
         }
         "ExpiredTokenException" | "ExpiredToken" => not_admitted("the session token has expired"),
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
-        "AccessDeniedException" | "AccessDenied" => Trouble::Forbidden(what.to_owned()),
-        _ => Trouble::Unusable {
-            what: ShownPath(what).to_string(),
-            why: format!("AWS refuses with status {}", answer.status),
-        },
+        "AccessDeniedException" | "AccessDenied" => {
+            let what = format_args!("the identity may not use {}", ShownPath(what));
+            StoreError::denied(what).hint(format!("its policies must allow {right}"))
+        }
+        _ => {
+            let why = format_args!("AWS refuses with status {}", answer.status);
+            StoreError::unusable(ShownPath(what), why)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -10,12 +10,12 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::aws::{self, Aws};
-use super::document::{Document, scope_of};
+use super::document::{self, Document, Documents, Known, Place, Reading, no_object, scope_of};
 use super::remote::Remote;
-use super::{Answer, Context, Depth, Found, Here, Location, Names, Opened, Record, Store, search};
+use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store};
 use crate::core::json;
-use crate::model::error::Trouble;
-use crate::model::location::{Misfit, Part};
+use crate::model::error::StoreError;
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -34,22 +34,11 @@ const SERVICE: aws::Service = aws::Service {
 const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
-/// A secret's name, and its version.
-type Place = (String, Option<String>);
-
 struct SecretsManager {
     label: String,
     prefix: String,
     remote: Remote<Aws>,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    /// The names of the scopes' documents.
-    scopes: BTreeSet<String>,
-    /// What was fetched; `None` for what is not there.
-    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
+    known: Mutex<Known<Document>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -60,7 +49,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let prefix = place.trim_matches('/');
     if !is_name(prefix) && !prefix.is_empty() {
         let what = "a prefix has letters, digits and /_+=.@- alone";
-        return Err(Trouble::Setting(what.to_owned()));
+        return Err(StoreError::setting(what));
     }
     let aws = Aws {
         context: Arc::clone(context),
@@ -84,7 +73,7 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// Why it is none.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
         Some(rest) => {
@@ -113,30 +102,8 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    fn scopes_in_force(&self) -> &[Scope] {
-        &self.aws().context.scopes
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The name of a scope's document.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
-        let path = format!("{}/{scope}", self.prefix);
-        let why = match path.len() {
-            _ if self.prefix.is_empty() => "the store's name says no prefix; give aws-sm:PREFIX",
-            ..=LONGEST => {
-                self.known().scopes.insert(path.clone());
-                return Ok(path);
-            }
-            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
-        };
-        Err(Trouble::Setting(why.to_owned()))
-    }
-
     /// A request to one region, and the region.
-    fn request(&self, (id, version): &Place) -> Result<(String, Request), Trouble> {
+    fn request(&self, (id, version): &Place) -> Result<(String, Request), StoreError> {
         let region = match aws::region_of(id) {
             Some(region) => region,
             None => self.aws().region()?,
@@ -155,25 +122,31 @@ impl SecretsManager {
             self.aws().request("GetSecretValue", &body),
         ))
     }
+}
 
-    /// Fetches documents unless they have been, all at once and each once; with that of one scope
-    /// those of all in force.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
-        let is_of_scope = |(path, _): &Place| self.known().scopes.contains(path);
-        if places.iter().any(is_of_scope) {
-            for scope in self.scopes_in_force() {
-                places.push((self.path_in(scope)?, None));
+impl Documents<Document> for SecretsManager {
+    fn in_force(&self) -> &[Scope] {
+        &self.aws().context.scopes
+    }
+
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let path = format!("{}/{scope}", self.prefix);
+        let why = match path.len() {
+            _ if self.prefix.is_empty() => {
+                let what = "the store's name says no prefix";
+                return Err(StoreError::setting(what).hint("give aws-sm:PREFIX"));
             }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places.retain(|place| !self.known().places.contains_key(place));
-        if places.is_empty() {
-            return Ok(());
-        }
+            ..=LONGEST => return Ok((path.clone(), path)),
+            _ => "the prefix and the scope's id are longer together than the 512 bytes of a name",
+        };
+        Err(StoreError::setting(why))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Document>> {
+        &self.known
+    }
+
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let requests: Result<_, _> = places.iter().map(|place| self.request(place)).collect();
         let began = Instant::now();
         let answers = self.remote.round(requests?)?;
@@ -182,89 +155,15 @@ impl SecretsManager {
             Fetched, elapsed = took;
             "{} secrets fetched in {}", places.len(), duration::shown(took)
         );
-        for (place, answer) in places.into_iter().zip(answers) {
-            let read = match read(&answer?, &place.0) {
-                Err(everybodys @ Trouble::NotAdmitted { .. }) => return Err(everybodys),
-                read => read,
-            };
-            self.known().places.insert(place, read);
-        }
-        Ok(())
-    }
-
-    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
-    /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), Trouble> {
-        if self.known().scopes.is_empty() {
-            return Ok(());
-        }
-        let mut documents = Vec::new();
-        for scope in self.scopes_in_force() {
-            let place = (self.path_in(scope)?, None);
-            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
-                return Ok(());
-            }
-            documents.push(place.0);
-        }
-        match documents.is_empty() {
-            true => Ok(()),
-            false => Err(Trouble::NoDocument(documents)),
-        }
-    }
-
-    /// Does something with a scope's document, which is fetched unless it has been.
-    fn with_document<T>(
-        &self,
-        scope: &Scope,
-        then: impl FnOnce(Option<(&Document, &[(String, Secret)])>) -> T,
-    ) -> Result<T, Trouble> {
-        let place = (self.path_in(scope)?, None);
-        self.fetch_places(vec![place.clone()])?;
-        match self.known().places.get(&place) {
-            Some(Ok(Some(document))) => {
-                let members = document.members().ok_or_else(|| no_object(&place.0))?;
-                Ok(then(Some((document, members))))
-            }
-            Some(Err(trouble)) => Err(trouble.clone()),
-            Some(Ok(None)) | None => Ok(then(None)),
-        }
-    }
-
-    /// What is at a location, when it has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
-        let known = self.known();
-        let place = (location.path.clone(), location.version.clone());
-        let document = match known.places.get(&place) {
-            Some(Ok(Some(document))) => document,
-            Some(Err(trouble)) => return Err(trouble.clone()),
-            Some(Ok(None)) | None => return Ok(Here::Nothing),
-        };
-        let value = match &location.key {
-            None => &document.content,
-            Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
-            Some(key) => match document.member(key) {
-                Some(value) => value,
-                None => return Ok(Here::NoKey),
-            },
-        };
-        // A single place is always read.
-        let is_asked = depth != Depth::Names || !known.scopes.contains(&location.path);
-        Ok(Here::Found(Found {
-            value: is_asked.then(|| Secret::new(value.expose().to_vec())),
-            ..Found::default()
-        }))
-    }
-}
-
-fn no_object(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "it is no JSON object in UTF-8".to_owned(),
+        let answers = places.iter().zip(answers);
+        answers
+            .map(|((id, _), answer)| Ok(read(&answer?, id)))
+            .collect()
     }
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
-fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
+fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Value<'a> {
@@ -275,20 +174,23 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, Trouble> {
         #[serde(default)]
         created_date: Option<f64>,
     }
-    let unusable = || Trouble::Unusable {
-        what: ShownPath(id).to_string(),
-        why: "the answer is no secret".to_owned(),
-    };
+    let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => return Err(Trouble::Deleted(id.to_owned())),
-        Some("DecryptionFailure") => {
-            return Err(Trouble::Unusable {
-                what: ShownPath(id).to_string(),
-                why: "denied: there is no right to decrypt with its KMS key".to_owned(),
-            });
+        Some("InvalidRequestException") => {
+            let what = format_args!("{} is deleted", ShownPath(id));
+            let hint = "restore it, or set its secrets again";
+            return Err(StoreError::gone(what).hint(hint));
         }
-        _ if answer.status >= 400 => return Err(aws::trouble(answer, id)),
+        Some("DecryptionFailure") => {
+            return Err(StoreError::unusable(
+                ShownPath(id),
+                "denied: there is no right to decrypt with its KMS key",
+            ));
+        }
+        _ if answer.status >= 400 => {
+            return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
+        }
         _ => {}
     }
     let value: Value<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
@@ -316,52 +218,23 @@ impl Store for SecretsManager {
         format!("{} of {}", aws.context.location, aws.identity())
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
-        Ok(Location::member(self.path_in(scope)?, name))
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
+        Ok(Location::member(document::path_in(self, scope)?, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
-        let all = questions.iter().flatten();
-        let places = all.map(|one| (one.path.clone(), one.version.clone()));
-        self.fetch_places(places.collect())?;
-        self.check_documents()?;
-        let look = |location: &Location| self.look(location, depth);
-        let questions = questions.iter();
-        Ok(questions.map(|question| search(question, look)).collect())
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
+        document::answers(self, questions, depth)
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
-        let mut places = Vec::with_capacity(scopes.len());
-        for scope in scopes {
-            places.push((self.path_in(scope)?, None));
-        }
-        self.fetch_places(places)?;
-        self.check_documents()?;
-        let scopes = scopes.iter();
-        let names = scopes.map(|scope| {
-            self.with_document(scope, |found| {
-                let members = found.map_or(&[][..], |(_, members)| members).iter();
-                let names = members.filter_map(|(name, _)| Name::new(name.as_bytes()));
-                let names: BTreeSet<Name> = names.collect();
-                names.into_iter().collect()
-            })
-        });
-        Ok(names.collect())
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
+        document::names(self, scopes)
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
-        self.with_document(scope, |found| {
-            let (document, _) = found?;
-            Some(Record {
-                size: document.member(name.as_str())?.len(),
-                created: None,
-                modified: document.written,
-                recipients: None,
-            })
-        })
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
+        document::record(self, scope, name)
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct Listed {
@@ -374,7 +247,7 @@ impl Store for SecretsManager {
         struct Entry {
             name: String,
         }
-        let folder = self.path_in(&Scope::Team)?;
+        let (folder, _) = self.document_of(&Scope::Team)?;
         let folder = folder.trim_end_matches(Level::Team.as_str());
         let region = self.aws().region()?.to_owned();
         let filters = json!([{"Key": "name", "Values": [folder]}]);
@@ -385,7 +258,11 @@ impl Store for SecretsManager {
                 .remote
                 .ask(&region, self.aws().request("ListSecrets", &body))?;
             if answer.status >= 400 {
-                return Err(aws::trouble(&answer, &format!("{folder}*")));
+                return Err(aws::trouble(
+                    &answer,
+                    &format!("{folder}*"),
+                    "secretsmanager:ListSecrets",
+                ));
             }
             let listed: Listed = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;
@@ -402,7 +279,7 @@ impl Store for SecretsManager {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Part, is_id, judge};
+    use super::{Form, Location, Part, is_id, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -417,11 +294,11 @@ mod tests {
             ("arn:aws:secretsmanager::123456789012:secret:a", false),
             ("arn:aws:secretsmanager:eu-west-1:1:secret", false),
         ] {
-            let judged = judge(Location::parse(text).unwrap());
+            let judged = judge(Location::parse(text).unwrap(), Form::Value);
             let part = judged.err().map(|(part, _)| part);
             assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
         }
-        assert!(judge(Location::parse(&"a".repeat(513)).unwrap()).is_err());
+        assert!(judge(Location::parse(&"a".repeat(513)).unwrap(), Form::Value).is_err());
     }
 
     #[test]

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Store;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::named::{self, Named};
 use crate::model::secret::Secret;
 
 /// An open store, or why it can't be opened.
-pub type Opened = Result<Box<dyn Store>, Trouble>;
+pub type Opened = Result<Box<dyn Store>, StoreError>;
 
 /// What all stores of a launch are opened with.
 #[derive(Default)]

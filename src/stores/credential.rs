@@ -1,6 +1,6 @@
 //! Credentials that stores are given: in variables, and in files.
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::files::{self, KeyFile};
@@ -15,7 +15,7 @@ const LARGEST: usize = 64 * 1024;
 pub fn value_or_file(
     value: Option<&Secret>,
     file: Option<&Named>,
-) -> Result<Option<Secret>, Trouble> {
+) -> Result<Option<Secret>, StoreError> {
     if let Some(value) = value {
         return Ok(Some(Secret::new(value.expose().to_vec())));
     }
@@ -26,7 +26,7 @@ pub fn value_or_file(
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(path: &Named) -> Result<Secret, Trouble> {
+pub fn read(path: &Named) -> Result<Secret, StoreError> {
     open(path).map(|file| trimmed(&file))
 }
 
@@ -34,14 +34,14 @@ pub fn read(path: &Named) -> Result<Secret, Trouble> {
 ///
 /// # Errors
 /// Why it can't be read, or that others can write it.
-pub fn open(path: &Named) -> Result<KeyFile, Trouble> {
+pub fn open(path: &Named) -> Result<KeyFile, StoreError> {
     let file = files::read_key(path, LARGEST);
-    let file = file.map_err(|error| Trouble::Setting(path.cannot("read", error)))?;
+    let file = file.map_err(|error| StoreError::file("read", path, error))?;
     match file.open {
         None => Ok(file),
         Some(mode) => {
-            let what = format!("{path} can be written by others (mode {mode:04o})");
-            Err(Trouble::Setting(format!("{what}; run chmod go-w {path}")))
+            let what = format_args!("{path} can be written by others (mode {mode:04o})");
+            Err(StoreError::setting(what).hint(format!("run chmod go-w {path}")))
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
 };
 use crate::core::option::{InFile, flag};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 
@@ -29,7 +29,7 @@ struct Dir {
 /// Opens `dir:PLACE`.
 ///
 /// # Errors
-/// [`Trouble::NoStore`] where there is no such folder.
+/// An error of no store where there is no such folder.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let tree = Tree::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
@@ -40,7 +40,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 }
 
 impl Dir {
-    fn read(&self, location: &Location) -> Result<Option<Secret>, Trouble> {
+    fn read(&self, location: &Location) -> Result<Option<Secret>, StoreError> {
         let mut value = self.tree.read(location)?;
         if let Some(bytes) = &mut value
             && self.trim_newline
@@ -57,11 +57,11 @@ impl Store for Dir {
         &self.label
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(self.tree.locate(scope, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         let look = |location: &Location| match depth {
             Depth::Names => self.tree.has(location).map(Here::exists),
             Depth::Values | Depth::Fresh => self.read(location).map(Here::value),
@@ -70,11 +70,11 @@ impl Store for Dir {
         Ok(questions.map(|question| search(question, look)).collect())
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         Ok(scopes.iter().map(|scope| self.tree.names(scope)).collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
         let record = self.tree.record(scope, name)?;
         Ok(record.map(|file| Record {
             size: usize::try_from(file.size).unwrap_or(usize::MAX),
@@ -84,7 +84,7 @@ impl Store for Dir {
         }))
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         self.tree.scopes()
     }
 }

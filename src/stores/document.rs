@@ -1,10 +1,15 @@
 //! What stores share whose scopes are documents: one JSON object each, its members the secrets.
 
 use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use super::{Answer, Depth, Found, Here, Location, Names, Record, search};
 use crate::core::json;
+use crate::model::error::StoreError;
 use crate::model::name::{Level, Name, Scope};
+use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 
 /// What a store keeps under one name.
@@ -13,7 +18,7 @@ pub struct Document {
     pub content: Secret,
     /// When it was written, where that is kept.
     pub written: Option<SystemTime>,
-    members: OnceCell<Option<Vec<(String, Secret)>>>,
+    members: OnceCell<Option<Members>>,
 }
 
 impl Document {
@@ -27,25 +32,283 @@ impl Document {
         }
     }
 
-    /// The members in their order, each as a program gets it; `None` where it is no JSON object in
-    /// UTF-8.
-    pub fn members(&self) -> Option<&[(String, Secret)]> {
-        let read = || {
-            let mut members = Vec::new();
-            for (name, value) in json::members(self.content.expose()).ok()? {
-                members.push((name, Secret::new(json::plain(value).ok()?)));
-            }
-            Some(members)
-        };
-        self.members.get_or_init(read).as_deref()
+    /// The members; `None` where it is no JSON object in UTF-8.
+    pub fn members(&self) -> Option<&Members> {
+        let read = || Members::read(self.content.expose());
+        self.members.get_or_init(read).as_ref()
     }
 
-    /// A member's value; of a key that is repeated the last one's.
+    /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
-        let mut members = self.members()?.iter();
-        let found = members.rfind(|(known, _)| known == name);
-        found.map(|(_, value)| value)
+        self.members()?.get(name)
     }
+}
+
+/// The members of a JSON object.
+pub struct Members {
+    /// Their names and values, each as a program gets it, in their order.
+    pub all: Vec<(String, Secret)>,
+    /// Their places, by their names.
+    by_name: Vec<usize>,
+}
+
+impl Members {
+    /// Reads them; `None` where the text is no JSON object in UTF-8.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        let mut all = Vec::new();
+        for (name, value) in json::members(text).ok()? {
+            all.push((name, Secret::new(json::plain(value).ok()?)));
+        }
+        let mut by_name: Vec<usize> = (0..all.len()).collect();
+        by_name.sort_by(|&one, &other| all[one].0.cmp(&all[other].0));
+        Some(Members { all, by_name })
+    }
+
+    /// A value; of a name that is repeated the last one's.
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        let known = |&at: &usize| self.all[at].0.as_str();
+        let after = self.by_name.partition_point(|at| known(at) <= name);
+        let last = self.by_name[..after].last().filter(|at| known(at) == name);
+        last.map(|&at| &self.all[at].1)
+    }
+}
+
+/// A document's path, and its version; `None` for the newest.
+pub type Place = (String, Option<String>);
+
+/// What reading a document came to; `None` where it is not there.
+pub type Reading<D> = Result<Option<D>, StoreError>;
+
+/// What a launch knows of a store's documents.
+pub struct Known<D> {
+    /// Those of scopes: what messages call them, by the paths of locations in them.
+    pub scopes: BTreeMap<String, String>,
+    /// Those that were read.
+    pub places: BTreeMap<Place, Reading<D>>,
+}
+
+impl<D> Default for Known<D> {
+    fn default() -> Self {
+        Known {
+            scopes: BTreeMap::new(),
+            places: BTreeMap::new(),
+        }
+    }
+}
+
+/// What a store of documents supplies. `D` is a document; [`Document`] is one of plain JSON, for
+/// which [`answers`], [`names`] and [`record`] do the rest.
+pub trait Documents<D> {
+    /// The scopes in force.
+    fn in_force(&self) -> &[Scope];
+
+    /// A scope's document: the path of locations in it, and what messages call it. Nothing is
+    /// asked.
+    ///
+    /// # Errors
+    /// What keeps it from being anywhere.
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError>;
+
+    /// Where what is known is kept.
+    fn kept(&self) -> &Mutex<Known<D>>;
+
+    /// Reads documents, all in one round, and gives them in the same order.
+    ///
+    /// # Errors
+    /// What keeps all of them from being read.
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<D>>, StoreError>;
+}
+
+/// What is known of a store's documents.
+pub fn known<D>(store: &dyn Documents<D>) -> MutexGuard<'_, Known<D>> {
+    store.kept().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The path of locations in a scope's document, which is known to be one from then on.
+///
+/// # Errors
+/// As [`Documents::document_of`].
+pub fn path_in<D>(store: &dyn Documents<D>, scope: &Scope) -> Result<String, StoreError> {
+    let (path, document) = store.document_of(scope)?;
+    known(store).scopes.insert(path.clone(), document);
+    Ok(path)
+}
+
+/// Reads documents unless they have been, all at once and each once; with that of one scope those
+/// of all in force.
+///
+/// # Errors
+/// What keeps all of them from being read.
+pub fn fetch<D>(store: &dyn Documents<D>, mut places: Vec<Place>) -> Result<(), StoreError> {
+    let is_of_scope =
+        |(path, version): &Place| version.is_none() && known(store).scopes.contains_key(path);
+    if places.iter().any(is_of_scope) {
+        for scope in store.in_force() {
+            places.push((path_in(store, scope)?, None));
+        }
+    }
+    places.sort_unstable();
+    places.dedup();
+    places.retain(|place| !known(store).places.contains_key(place));
+    if places.is_empty() {
+        return Ok(());
+    }
+    let read = store.read(&places)?;
+    for (place, read) in places.into_iter().zip(read) {
+        match read {
+            Err(trouble) if trouble.is_of_all() => return Err(trouble),
+            read => known(store).places.insert(place, read),
+        };
+    }
+    Ok(())
+}
+
+/// Refuses a store in which no scope in force has a document: its name is likely to be wrong, which
+/// must not look like "no secrets".
+///
+/// # Errors
+/// That there is none.
+pub fn check<D>(store: &dyn Documents<D>) -> Result<(), StoreError> {
+    if known(store).scopes.is_empty() {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    for scope in store.in_force() {
+        let (path, document) = store.document_of(scope)?;
+        if !matches!(known(store).places.get(&(path, None)), Some(Ok(None))) {
+            return Ok(());
+        }
+        missing.push(ShownPath(&document).to_string());
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(
+            StoreError::gone(format_args!("none of {} exists", missing.join(", ")))
+                .hint("check the store's name, or set a secret"),
+        ),
+    }
+}
+
+/// Does something with a scope's document, which is fetched unless it has been.
+///
+/// # Errors
+/// Why it can't be read.
+pub fn with<D, T>(
+    store: &dyn Documents<D>,
+    scope: &Scope,
+    then: impl FnOnce(Option<&D>) -> T,
+) -> Result<T, StoreError> {
+    let place = (path_in(store, scope)?, None);
+    fetch(store, vec![place.clone()])?;
+    match known(store).places.get(&place) {
+        Some(Ok(document)) => Ok(then(document.as_ref())),
+        Some(Err(trouble)) => Err(trouble.clone()),
+        None => Ok(then(None)),
+    }
+}
+
+/// Answers questions about documents of plain JSON, and about single ones of any content.
+///
+/// # Errors
+/// What keeps every question from being answered.
+pub fn answers(
+    store: &dyn Documents<Document>,
+    questions: &[Vec<Location>],
+    depth: Depth,
+) -> Result<Vec<Answer>, StoreError> {
+    let all = questions.iter().flatten();
+    let places = all.map(|one| (one.path.clone(), one.version.clone()));
+    fetch(store, places.collect())?;
+    check(store)?;
+    let known = known(store);
+    let look = |location: &Location| look(&known, location, depth);
+    let questions = questions.iter();
+    Ok(questions.map(|question| search(question, look)).collect())
+}
+
+/// What is at a location, when its document has been fetched.
+fn look(known: &Known<Document>, location: &Location, depth: Depth) -> Result<Here, StoreError> {
+    let place = (location.path.clone(), location.version.clone());
+    let document = match known.places.get(&place) {
+        Some(Ok(Some(document))) => document,
+        Some(Err(trouble)) => return Err(trouble.clone()),
+        Some(Ok(None)) | None => return Ok(Here::Nothing),
+    };
+    let value = match &location.key {
+        None => &document.content,
+        Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
+        Some(key) => match document.member(key) {
+            Some(value) => value,
+            None => return Ok(Here::NoKey),
+        },
+    };
+    // A single place is always read.
+    let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
+    Ok(Here::Found(Found {
+        value: is_asked.then(|| Secret::new(value.expose().to_vec())),
+        ..Found::default()
+    }))
+}
+
+/// The names in documents of scopes.
+///
+/// # Errors
+/// What keeps all of them from being listed.
+pub fn names(store: &dyn Documents<Document>, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
+    let mut places = Vec::with_capacity(scopes.len());
+    for scope in scopes {
+        places.push((path_in(store, scope)?, None));
+    }
+    fetch(store, places)?;
+    check(store)?;
+    let names = |scope: &Scope| {
+        let members = with_object(store, scope, |document| {
+            let members = document.and_then(Document::members);
+            let members = members.map_or(&[][..], |members| &members.all);
+            let names = members.iter().map(|(name, _)| name.as_bytes());
+            names.filter_map(Name::new).collect::<BTreeSet<_>>()
+        })?;
+        Ok(members.into_iter().collect())
+    };
+    Ok(scopes.iter().map(names).collect())
+}
+
+/// What is known of a secret in a scope's document.
+///
+/// # Errors
+/// Why that can't be said.
+pub fn record(
+    store: &dyn Documents<Document>,
+    scope: &Scope,
+    name: &Name,
+) -> Result<Option<Record>, StoreError> {
+    with_object(store, scope, |document| {
+        let document = document?;
+        Some(Record {
+            size: document.member(name.as_str())?.len(),
+            created: None,
+            modified: document.written,
+            recipients: None,
+        })
+    })
+}
+
+/// As [`with`], of a document that has to be a JSON object.
+fn with_object<T>(
+    store: &dyn Documents<Document>,
+    scope: &Scope,
+    then: impl FnOnce(Option<&Document>) -> T,
+) -> Result<T, StoreError> {
+    let (path, _) = store.document_of(scope)?;
+    with(store, scope, |document| match document {
+        Some(document) if document.members().is_none() => Err(no_object(&path)),
+        document => Ok(then(document)),
+    })?
+}
+
+/// That a document is not what members can be had from.
+pub fn no_object(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "it is no JSON object in UTF-8")
 }
 
 /// The scope that a document's name says, behind the prefix that all have.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::location::Location;
 use crate::model::name::{Level, Name, Scope};
 use crate::sys::files;
@@ -13,6 +13,9 @@ use crate::sys::rooted_dir::{FileRecord, Folder, Held};
 /// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
 /// more may be asked for as the base64 or JSON around what is needed.
 pub const LARGEST: usize = 1024 * 1024;
+
+/// What helps where a file is not what it should be.
+pub const AGAIN: &str = "restore it or set it again";
 
 /// A folder of secrets, one file each: `team/NAME`, `cluster/ID/NAME`, `project/ID/NAME`, with
 /// a suffix.
@@ -27,11 +30,11 @@ impl Tree {
     /// Opens the folder at `place`.
     ///
     /// # Errors
-    /// [`Trouble::NoStore`] where it does not exist.
-    pub fn open(place: &Path, suffix: &'static str) -> Result<Self, Trouble> {
+    /// That there is no store where it does not exist.
+    pub fn open(place: &Path, suffix: &'static str) -> Result<Self, StoreError> {
         let folder = Folder::open(place).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Trouble::NoStore,
-            _ => Trouble::Unreadable(error.into()),
+            io::ErrorKind::NotFound => no_store(),
+            _ => StoreError::unreadable(error),
         })?;
         Ok(Tree {
             folder,
@@ -70,7 +73,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be read.
-    pub fn read(&self, location: &Location) -> Result<Option<Vec<u8>>, Trouble> {
+    pub fn read(&self, location: &Location) -> Result<Option<Vec<u8>>, StoreError> {
         match self.inside(location) {
             Some(path) => self.read_file(path, LARGEST),
             None => Ok(None),
@@ -81,7 +84,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be read.
-    pub fn read_file(&self, inside: &Path, limit: usize) -> Result<Option<Vec<u8>>, Trouble> {
+    pub fn read_file(&self, inside: &Path, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
         match self.folder.read(inside, limit) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if files::is_absent(&error) => Ok(None),
@@ -93,7 +96,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub fn has(&self, location: &Location) -> Result<bool, Trouble> {
+    pub fn has(&self, location: &Location) -> Result<bool, StoreError> {
         let path = self.inside(location);
         path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
     }
@@ -109,7 +112,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why they can't be listed.
-    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, Trouble> {
+    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let Some(folder) = self.folder_of(scope) else {
             return Ok(Vec::new());
         };
@@ -134,7 +137,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, Trouble> {
+    pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, StoreError> {
         match self.inside(&self.locate(scope, name)) {
             Some(path) => self.folder.record(path).map_err(trouble),
             None => Ok(None),
@@ -145,7 +148,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why they can't be listed.
-    pub fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    pub fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let team = self.flat || self.folder.has_folder(Path::new("team"));
         let mut scopes = Vec::from_iter(team.then_some(Scope::Team));
         for (level, scope) in [
@@ -169,7 +172,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, Trouble> {
+    pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, StoreError> {
         self.folder.list(inside).map_err(trouble)
     }
 
@@ -177,7 +180,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be written.
-    pub fn share(&self, inside: &Path) -> Result<Held, Trouble> {
+    pub fn share(&self, inside: &Path) -> Result<Held, StoreError> {
         self.folder.share(inside).map_err(unwritten)
     }
 
@@ -185,7 +188,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be written.
-    pub fn own(&self, inside: &Path) -> Result<Held, Trouble> {
+    pub fn own(&self, inside: &Path) -> Result<Held, StoreError> {
         self.folder.own(inside).map_err(unwritten)
     }
 
@@ -208,22 +211,37 @@ pub fn scope_folder(scope: &Scope) -> PathBuf {
     PathBuf::from(scope.to_string())
 }
 
+/// That there is no store at a place.
+pub fn no_store() -> StoreError {
+    StoreError::absent("there is no store there")
+        .hint("check the name, or make one with doorkey store init")
+}
+
+/// That a file is not what it should be.
+pub fn corrupt(why: &str) -> StoreError {
+    StoreError::corrupt(why).hint(AGAIN)
+}
+
+fn outside() -> StoreError {
+    StoreError::refused("it leads out of the store")
+}
+
 /// What a failure of the file system means to a person.
-fn trouble(error: io::Error) -> Trouble {
+fn trouble(error: io::Error) -> StoreError {
     match error.raw_os_error() {
-        Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
-        Some(libc::EINVAL) => Trouble::Corrupt("it is no regular file"),
-        Some(libc::EFBIG) => Trouble::TooLarge(LARGEST),
-        _ => Trouble::Unreadable(error.into()),
+        Some(libc::EXDEV | libc::ELOOP) => outside(),
+        Some(libc::EINVAL) => corrupt("it is no regular file"),
+        Some(libc::EFBIG) => StoreError::too_large(LARGEST),
+        _ => StoreError::unreadable(error),
     }
 }
 
 /// The same for writing.
-pub fn unwritten(error: io::Error) -> Trouble {
+pub fn unwritten(error: io::Error) -> StoreError {
     match error.raw_os_error() {
-        Some(libc::EEXIST) => Trouble::Taken,
-        Some(libc::ENOENT) => Trouble::Absent(None),
-        Some(libc::EXDEV | libc::ELOOP) => Trouble::Outside,
-        _ => Trouble::Unwritable(error.into()),
+        Some(libc::EEXIST) => StoreError::taken(),
+        Some(libc::ENOENT) => StoreError::no_secret(),
+        Some(libc::EXDEV | libc::ELOOP) => outside(),
+        _ => StoreError::unwritable(error),
     }
 }

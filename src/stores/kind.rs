@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::{Context, Opened};
 use super::{dir, remote};
 use crate::core::option::{InFile, Opt};
-use crate::model::location::{Location, Misfit};
+use crate::model::location::{Judge, Location};
 
 /// A kind of store.
 #[derive(Clone, Copy)]
@@ -81,9 +81,7 @@ pub enum Use {
 #[derive(Clone, Copy)]
 pub struct Places {
     /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
-    pub judge: fn(Location) -> Result<Location, Misfit>,
-    /// The same of a whole document, whose location has no key.
-    pub judge_document: fn(Location) -> Result<Location, Misfit>,
+    pub judge: Judge,
     /// Whether what is there is our own credential, which a variable of the store's is to hold
     /// for the workload then.
     pub hands_over: fn(&Location) -> bool,

@@ -13,7 +13,7 @@
 //!
 //! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
 //! list stores follow from the row. No other file has to say a word about it, which
-//! `tests/layers.rs` holds.
+//! `tests/house/layers.rs` holds.
 
 mod age;
 mod aws;
@@ -29,10 +29,12 @@ mod remote;
 mod settings;
 mod vault;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime};
 
-use crate::model::error::Trouble;
+use crate::core::json::Levels;
+use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 
@@ -61,7 +63,7 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// What of the store, or of the scope, keeps it from being anywhere.
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble>;
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError>;
 
     /// Answers questions, each by its locations in their order: [`search`] does that. All of a
     /// launch come at once, so that the store can share the work, or ask in one round; a document
@@ -69,7 +71,7 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// What keeps every question from being answered. To be said once, it is no [`Answer::Failed`].
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble>;
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError>;
 
     /// Whether what is missing at single places is left out, as the user's variables have it.
     fn leaves_out_missing(&self) -> bool {
@@ -80,7 +82,7 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// What keeps all of them from being listed; in the list, what keeps one.
-    fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         Err(unlisted())
     }
 
@@ -88,7 +90,7 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// Why that can't be said.
-    fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, StoreError> {
         Err(unlisted())
     }
 
@@ -96,7 +98,7 @@ pub trait Store: Sync {
     ///
     /// # Errors
     /// Why that can't be said.
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         Err(unlisted())
     }
 
@@ -112,12 +114,22 @@ pub trait Store: Sync {
 }
 
 /// A store that answers questions only.
-fn unlisted() -> Trouble {
-    Trouble::Setting("this kind of store does not say what it holds".to_owned())
+fn unlisted() -> StoreError {
+    StoreError::setting("this kind of store does not say what it holds")
+}
+
+/// That doorkey can't write to a kind of store.
+pub fn read_only() -> StoreError {
+    StoreError::read_only("doorkey only reads this kind of store")
+}
+
+/// That a kind of store keeps no lists of who can read it.
+pub fn no_lists() -> StoreError {
+    StoreError::read_only("this kind of store has no recipients")
 }
 
 /// The names in a scope, or why they can't be listed.
-pub type Names = Result<Vec<Name>, Trouble>;
+pub type Names = Result<Vec<Name>, StoreError>;
 
 /// How much is asked of a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,7 +154,7 @@ pub enum Answer {
     },
     /// The location of this index could not answer; those before don't have it. A later one must
     /// not answer in its place.
-    Failed(usize, Trouble),
+    Failed(usize, StoreError),
 }
 
 /// What was found.
@@ -150,6 +162,8 @@ pub enum Answer {
 pub struct Found {
     /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
+    /// What is known of the value where it is JSON, and members of it are looked for.
+    pub levels: RefCell<Levels>,
     /// Of a whole document its members, in their order.
     pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.
@@ -202,7 +216,7 @@ impl Here {
 /// answers, and one that fails ends the search.
 pub fn search(
     locations: &[Location],
-    mut look: impl FnMut(&Location) -> Result<Here, Trouble>,
+    mut look: impl FnMut(&Location) -> Result<Here, StoreError>,
 ) -> Answer {
     let mut document = false;
     for (index, location) in locations.iter().enumerate() {
@@ -221,14 +235,14 @@ pub trait Writer {
     /// Stores values in a scope, lastingly: all of them or, where the store can't, none.
     ///
     /// # Errors
-    /// [`Trouble::Taken`] and [`Trouble::Absent`], as `how` has it; why nothing is stored.
-    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble>;
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is stored.
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError>;
 
     /// Removes a secret, lastingly.
     ///
     /// # Errors
-    /// [`Trouble::Absent`]; why it is not removed.
-    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble>;
+    /// [`StoreError::no_secret`]; why it is not removed.
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError>;
 }
 
 /// What is expected of a name that is written.
@@ -262,7 +276,7 @@ pub trait Recipients {
     ///
     /// # Errors
     /// Where a list can't be read.
-    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble>;
+    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError>;
 
     /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
     /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
@@ -275,15 +289,15 @@ pub trait Recipients {
         scope: Option<&Scope>,
         add: &[String],
         remove: &[String],
-    ) -> Result<Changed, Trouble>;
+    ) -> Result<Changed, StoreError>;
 
     /// Every list that names some of these, and which it names. A list that can't be read is
     /// taken to name them all. With `removed` those count that say who was removed, and each one
     /// must be in some list.
     ///
     /// # Errors
-    /// [`Trouble::BadRecipient`], [`Trouble::Nowhere`].
-    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble>;
+    /// Where one is no recipient, or in no list.
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
 
     /// Looks at everything in the store: each file opens and is what it says, its recipients are
     /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
@@ -291,7 +305,7 @@ pub trait Recipients {
     ///
     /// # Errors
     /// Where there is no key to look with; where something can't be written.
-    fn check(&self, fix: bool) -> Result<Checked, Trouble>;
+    fn check(&self, fix: bool) -> Result<Checked, StoreError>;
 }
 
 /// A list, the store's own where there is no scope, and those that it names.

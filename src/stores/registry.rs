@@ -47,7 +47,6 @@ pub static KINDS: &[Kind] = &[
         stays: vault::stays,
         direct: Some(Places {
             judge: vault::judge,
-            judge_document: vault::judge_document,
             hands_over: vault::is_login,
         }),
         open: vault::open,
@@ -61,7 +60,6 @@ pub static KINDS: &[Kind] = &[
         variables: aws::VARIABLES,
         direct: Some(Places {
             judge: aws_sm::judge,
-            judge_document: aws_sm::judge,
             hands_over: |_| false,
         }),
         open: aws_sm::open,
@@ -214,7 +212,7 @@ pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)>
         let groups = kind.variables.iter();
         let groups = groups.filter(|(of, _)| *of == Use::Listing);
         groups.filter_map(|(_, names)| {
-            let judge = kind.direct.as_ref()?.judge_document;
+            let judge = kind.direct.as_ref()?.judge;
             let schemes = kind.schemes.iter();
             Some((*names, schemes.map(|word| Scheme { word, judge }).collect()))
         })

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log::{self, Phase};
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
@@ -44,13 +44,13 @@ pub trait Service: Sized {
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
-    fn settings(&self, host: &Self::Host) -> Result<Settings, Trouble>;
+    fn settings(&self, host: &Self::Host) -> Result<Settings, StoreError>;
 
     /// Finds out who we are, and asks whoever has to be asked for that.
     ///
     /// # Errors
     /// Why we are nobody.
-    fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, Trouble>;
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, StoreError>;
 
     /// Has a request show who we are to a server.
     ///
@@ -61,14 +61,14 @@ pub trait Service: Sized {
         session: &Self::Session,
         to: (&Self::Host, &Server),
         request: &mut Request,
-    ) -> Result<(), Trouble>;
+    ) -> Result<(), StoreError>;
 
     /// Ends a session.
     fn log_out(&self, _session: Self::Session, _remote: &Remote<Self>) {}
 }
 
 /// Something that is made once, or why it can't be.
-type Made<T> = Result<Arc<T>, Trouble>;
+type Made<T> = Result<Arc<T>, StoreError>;
 
 /// The servers of a store, and our session; both are made when they are first needed.
 pub struct Remote<S: Service> {
@@ -100,10 +100,10 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// What the system says.
-    pub fn client(&self) -> Result<&Arc<Client>, Trouble> {
+    pub fn client(&self) -> Result<&Arc<Client>, StoreError> {
         let deadline = || self.deadline.unwrap_or_else(|| Instant::now() + ATTEMPT);
         let client = self.client.get_or_init(|| Client::new(deadline()));
-        client.as_ref().map_err(Trouble::clone)
+        client.as_ref().map_err(StoreError::clone)
     }
 
     /// A server, without our session.
@@ -127,7 +127,10 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn with_session<T>(&self, then: impl FnOnce(&mut S::Session) -> T) -> Result<T, Trouble> {
+    pub fn with_session<T>(
+        &self,
+        then: impl FnOnce(&mut S::Session) -> T,
+    ) -> Result<T, StoreError> {
         let mut session = lock(&self.session);
         let session = match &mut *session {
             Some(session) => session,
@@ -146,7 +149,7 @@ impl<S: Service> Remote<S> {
     pub fn round(
         &self,
         requests: Vec<(S::Host, Request)>,
-    ) -> Result<Vec<Result<Answer, Trouble>>, Trouble> {
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
         let mut signed = Vec::with_capacity(requests.len());
         for (host, mut request) in requests {
             let server = self.server(&host)?;
@@ -164,9 +167,9 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask(&self, host: &S::Host, request: Request) -> Result<Answer, Trouble> {
+    pub fn ask(&self, host: &S::Host, request: Request) -> Result<Answer, StoreError> {
         let mut answers = self.round(vec![(host.clone(), request)])?;
-        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        let none = || Err(StoreError::setting("nothing was asked"));
         answers.pop().unwrap_or_else(none)
     }
 }
@@ -252,14 +255,14 @@ pub fn check_way(
     address: &Address,
     unverified: Option<&str>,
     required: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), StoreError> {
     if required && address.is_plain() {
         let why = "the server's address must begin with https://, as --require-tls is given";
-        return Err(Trouble::Setting(why.to_owned()));
+        return Err(StoreError::setting(why));
     }
     if required && let Some(setting) = unverified {
         let why = format!("{setting} can't be used with --require-tls");
-        return Err(Trouble::Setting(why));
+        return Err(StoreError::setting(why));
     }
     if address.is_plain() {
         if !address.is_loopback() {

@@ -7,7 +7,7 @@ use super::context::{Access, Origin, Setting};
 use super::kind::{Kind, StoreOption};
 use crate::core::option::{InFile, Takes, named_only};
 use crate::core::suggest::nearest;
-use crate::model::error::{Error, Trouble};
+use crate::model::error::{Error, StoreError};
 
 /// Splits what stands after a store's colon into its place, and the settings behind that.
 ///
@@ -18,13 +18,13 @@ pub fn behind<'p>(
     kind: &Kind,
     text: &'p str,
     access: &Access,
-) -> Result<(&'p str, Vec<Setting>), Trouble> {
+) -> Result<(&'p str, Vec<Setting>), StoreError> {
     let split = text.split_once('?').filter(|_| kind.splits);
     let Some((place, query)) = split else {
         return Ok((text, vec![]));
     };
     let origin = access.of_main.origin;
-    let fault = |why| Trouble::Setting(format!("after '?': {why}"));
+    let fault = |why| StoreError::setting(format_args!("after '?': {why}"));
     let mut settings = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

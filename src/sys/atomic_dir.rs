@@ -169,8 +169,7 @@ impl DeliveryFolder {
 
 /// Our own user, whose rights count.
 fn ours() -> u32 {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::geteuid() }
+    super::process::user()
 }
 
 /// Opens a folder: none that a link leads to, where the files are for another user.

@@ -1,7 +1,16 @@
 //! The descriptors that this process was handed, or has.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::sys::resource::{Resource, getrlimit};
+
+/// A descriptor of this process by its number, for one call. Where the number is none's any more
+/// the call says so, as there is nobody whose descriptor it could be by mistake.
+pub(super) fn numbered<'d>(descriptor: RawFd) -> BorrowedFd<'d> {
+    // SAFETY: the number is none of -1, and whoever has it keeps it open meanwhile.
+    unsafe { BorrowedFd::borrow_raw(descriptor) }
+}
 
 /// Closes every descriptor above the standard ones but these.
 pub fn close_others(keep: &mut [RawFd]) {
@@ -19,17 +28,15 @@ fn close(first: RawFd, last: RawFd) {
     if first > last {
         return;
     }
-    // SAFETY: the calls take no pointer but the limit's; the caller has given the descriptors up.
+    // SAFETY: the calls take no pointer; the caller has given the descriptors up.
     unsafe {
         if libc::syscall(libc::SYS_close_range, first, last, 0) == 0 {
             return;
         }
         // Kernels before 5.9 can't close a range.
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        let most = match libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) {
-            0 => RawFd::try_from(limit.rlim_cur).unwrap_or(1 << 20),
-            _ => 1 << 20,
-        };
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).ok();
+        let most = limit.and_then(|(soft, _)| RawFd::try_from(soft).ok());
+        let most = most.unwrap_or(1 << 20);
         for descriptor in first..=last.min(most) {
             libc::close(descriptor);
         }
@@ -41,6 +48,7 @@ fn close(first: RawFd, last: RawFd) {
 /// # Errors
 /// What the system says.
 pub fn put(descriptor: RawFd, place: RawFd) -> io::Result<()> {
+    // `nix` puts one in the place of a descriptor that has an owner; this place has none.
     // SAFETY: it takes no pointer; what was there before is given up by the caller.
     match unsafe { libc::dup2(descriptor, place) } {
         -1 => Err(io::Error::last_os_error()),

@@ -2,9 +2,11 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 
+use nix::unistd::{Pid, getsid};
+
 use super::process::{self, To, be_stopped_by};
-use super::pty::foreground_of;
-use super::startup;
+use super::pty::{self, foreground_of};
+use super::signal_mask;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
 #[derive(Default)]
@@ -19,6 +21,17 @@ pub struct Job {
     workload: i32,
     /// Whether the workload has been given the terminal.
     given: bool,
+}
+
+/// Whose a terminal is, by the process group in its foreground.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Foreground {
+    /// Our own.
+    Ours,
+    /// The workload's.
+    Workload,
+    /// Another, or nobody's.
+    Other,
 }
 
 impl Job {
@@ -40,14 +53,10 @@ impl Job {
     /// Gives the calling process, the one to become the workload, a group of its own, and the
     /// terminal; where there is none, a session of its own. Every signal is blocked.
     pub fn separate(&self) {
-        // SAFETY: neither call takes a pointer.
-        unsafe {
-            if !self.terminal {
-                libc::setsid();
-                return;
-            }
-            libc::setpgid(0, 0);
+        if !self.terminal {
+            return process::leave_session();
         }
+        process::lead_group(0);
         if self.given {
             self.give(process::own());
         }
@@ -73,29 +82,30 @@ impl Job {
         self.terminal
     }
 
-    /// The workload was stopped. Where it only wanted the terminal, and that is ours, it gets it;
-    /// else we are stopped in the same way, so that whoever has started us sees it.
-    pub fn stopped(&mut self, signal: libc::c_int) {
-        if !self.terminal {
-            return;
+    /// Whose the terminal is that controls us.
+    pub fn whose(&self) -> Foreground {
+        match self.foreground() {
+            Some(group) if group == self.group => Foreground::Ours,
+            Some(group) if group == self.workload => Foreground::Workload,
+            _ => Foreground::Other,
         }
-        let foreground = self.foreground();
-        let wants = [libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
-        // Where the terminal can't be given it would only be stopped again.
-        if wants && foreground == Some(self.group) && self.give(self.workload) {
-            self.given = true;
-            return process::send(To::Group(self.workload), libc::SIGCONT);
-        }
-        if self.is_orphaned() {
-            // Nobody is there who could continue us; a terminal stops no such group.
-            if signal == libc::SIGTSTP {
-                process::send(To::Group(self.workload), libc::SIGCONT);
-            }
-            return;
-        }
-        if foreground == Some(self.workload) {
-            self.give(self.group);
-        }
+    }
+
+    /// Gives the workload the terminal, from here on wherever we have it; whether that went well.
+    pub fn give_to_workload(&mut self) -> bool {
+        let is_given = self.give(self.workload);
+        self.given |= is_given;
+        is_given
+    }
+
+    /// Takes the terminal.
+    pub fn take(&self) {
+        self.give(self.group);
+    }
+
+    /// Has us be stopped as the workload was, by this signal, so that whoever has started us sees
+    /// it; comes back when we are continued.
+    pub fn stop(&self, signal: libc::c_int) {
         if signal == libc::SIGSTOP {
             process::send(To::Process(process::own()), signal);
         } else {
@@ -129,20 +139,18 @@ impl Job {
     /// Makes a group of our session that group; whether that went well. SIGTTOU is blocked, else
     /// we would be stopped for it.
     fn give(&self, group: i32) -> bool {
-        let before = startup::mask(libc::SIG_BLOCK, process::bit(libc::SIGTTOU));
-        // SAFETY: it takes no pointer.
-        let give = |terminal| unsafe { libc::tcsetpgrp(terminal, group) };
-        let given = on_terminal(self.standard, give);
-        startup::mask(libc::SIG_SETMASK, before);
-        given == Some(0)
+        let before = signal_mask::change(libc::SIG_BLOCK, signal_mask::bit(libc::SIGTTOU));
+        let given = on_terminal(self.standard, |terminal| pty::give(terminal, group));
+        signal_mask::change(libc::SIG_SETMASK, before);
+        given == Some(true)
     }
 
     /// Whether nobody in our session, but outside of our group, has started us: then there is no
     /// shell that looks after us as a job.
     pub fn is_orphaned(&self) -> bool {
         let parent = process::parent();
-        // SAFETY: neither call takes a pointer.
-        unsafe { parent == 0 || libc::getsid(parent) != libc::getsid(0) }
+        let session = |of: Option<i32>| getsid(of.map(Pid::from_raw)).ok();
+        parent == 0 || session(Some(parent)) != session(None)
     }
 }
 

@@ -142,13 +142,22 @@ pub fn wipe_stack() {
     drop_far();
 }
 
-/// More than one page, so that the part that [`drop_far`] has to spare is covered.
-const NEAR: usize = 32 * 1024;
+/// Room for the calls that are made while pages are dropped.
+const ROOM: usize = 1024;
 const FAR: usize = 8 * 1024 * 1024;
 
-#[inline(never)]
+/// Overwrites what is on the page that we stand on, which can't be dropped, and on the next. A deeper
+/// frame would only touch pages that nobody has used.
 fn wipe_near() {
-    let mut frame = [0u8; NEAR];
+    match page_size() {
+        ..=4096 => wipe_frame::<{ 4096 + 2 * ROOM }>(),
+        _ => wipe_frame::<{ 65536 + 2 * ROOM }>(),
+    }
+}
+
+#[inline(never)]
+fn wipe_frame<const BYTES: usize>() {
+    let mut frame = [0u8; BYTES];
     zeroize::Zeroize::zeroize(&mut frame[..]);
     std::hint::black_box(&frame);
 }
@@ -156,8 +165,8 @@ fn wipe_near() {
 #[inline(never)]
 fn drop_far() {
     let here = 0u8;
-    let page = 4096.max(page_size());
-    let end = (&raw const here as usize - NEAR / 2) / page * page;
+    let page = page_size();
+    let end = (&raw const here as usize - ROOM) / page * page;
     let start = end.saturating_sub(FAR);
     // SAFETY: the range lies below this frame with room to spare for the calls made here, and a
     // stack has nothing of anybody's below it; pages that are not mapped are passed over.

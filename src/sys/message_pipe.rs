@@ -3,7 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
 
 use super::poll::Watched;
 
@@ -34,8 +37,8 @@ pub enum Heard {
     Failed,
 }
 
-/// What stands before each message: its length in bytes, and its kind.
-const HEAD: usize = 5;
+/// What stands before each message: its length in bytes, as a number of so many bytes.
+const HEAD: usize = size_of::<u32>();
 
 /// Read at once, in bytes.
 const PIECE: usize = 2 * 1024;
@@ -48,7 +51,8 @@ const TRIES: u32 = 1000;
 /// # Errors
 /// What the system says.
 pub fn pipe() -> io::Result<(Speaker, Listener)> {
-    let (reads, writes) = ends()?;
+    // No program inherits it.
+    let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
     let listener = Listener {
         pipe: reads.into(),
         heard: Vec::new(),
@@ -61,32 +65,16 @@ pub fn pipe() -> io::Result<(Speaker, Listener)> {
     Ok((speaker, listener))
 }
 
-/// The two ends of a new pipe that no program inherits: the one to read from, the one to write to.
-///
-/// # Errors
-/// What the system says.
-pub(super) fn ends() -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut ends: [RawFd; 2] = [-1; 2];
-    // SAFETY: there is room for two descriptors, which are nobody else's afterwards.
-    unsafe {
-        if libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok((OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])))
-    }
-}
-
 impl Speaker {
-    /// Puts down something of a kind, which is said with what comes after it: each time, the
-    /// listener wakes.
-    pub fn put(&mut self, kind: u8, message: &[u8]) {
+    /// Buffers a message until [`Speaker::say`]: each time that one is said the listener wakes.
+    pub fn put(&mut self, message: &[u8]) {
         let length = message.len() as u32;
+        self.pending.reserve(HEAD + message.len());
         self.pending.extend(length.to_le_bytes());
-        self.pending.push(kind);
         self.pending.extend(message);
     }
 
-    /// Says all that was put down.
+    /// Says all that is buffered.
     ///
     /// # Errors
     /// What the system says.
@@ -108,7 +96,7 @@ impl Listener {
     }
 
     /// Takes in what has come, and hands over each message that is whole.
-    pub fn hear(&mut self, mut take: impl FnMut(u8, &[u8])) -> Heard {
+    pub fn hear(&mut self, mut take: impl FnMut(&[u8])) -> Heard {
         let before = self.heard.len();
         self.heard.resize(before + PIECE, 0);
         let read = self.pipe.read(&mut self.heard[before..]);
@@ -124,12 +112,11 @@ impl Listener {
         }
         let mut rest = self.heard.as_slice();
         while let Some((head, after)) = rest.split_first_chunk::<HEAD>() {
-            let [a, b, c, d, kind] = *head;
-            let length = u32::from_le_bytes([a, b, c, d]) as usize;
+            let length = u32::from_le_bytes(*head) as usize;
             let Some((message, after)) = after.split_at_checked(length) else {
                 break;
             };
-            take(kind, message);
+            take(message);
             rest = after;
         }
         let left = rest.len();

@@ -26,6 +26,7 @@ pub mod pty;
 pub mod random;
 pub mod rooted_dir;
 pub mod self_exe;
+pub mod signal_mask;
 pub mod signals;
 pub mod startup;
 pub mod stdio;

@@ -1,11 +1,17 @@
 //! Bytes that are passed on by a process which must never be kept waiting.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, sendmsg};
+use nix::sys::stat::Mode;
+use nix::sys::uio::writev;
+use nix::unistd::{self, pipe2};
 
-use super::message_pipe;
+use super::fd;
 use crate::model::error::Os;
 
 /// What a pipe is asked to hold, in bytes: each time that one of two processes has to wait for the
@@ -23,7 +29,7 @@ const TRIES: usize = 100;
 /// # Errors
 /// What the system says.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reads, writes) = message_pipe::ends()?;
+    let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
     make_nobody_wait(reads.as_raw_fd())?;
     enlarge(reads.as_raw_fd());
     Ok((reads, writes))
@@ -31,11 +37,9 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Has a pipe hold more. Where a user has many of them, and of what is none, it stays as it is.
 fn enlarge(pipe: RawFd) {
-    // SAFETY: neither call takes a pointer.
-    unsafe {
-        if (0..PIPE_BYTES).contains(&libc::fcntl(pipe, libc::F_GETPIPE_SZ)) {
-            libc::fcntl(pipe, libc::F_SETPIPE_SZ, PIPE_BYTES);
-        }
+    let pipe = fd::numbered(pipe);
+    if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|bytes| bytes < PIPE_BYTES) {
+        let _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
     }
 }
 
@@ -44,19 +48,10 @@ fn enlarge(pipe: RawFd) {
 /// # Errors
 /// What the system says.
 pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
-    // SAFETY: neither call takes a pointer.
-    unsafe {
-        let flags = Errno::result(libc::fcntl(descriptor, libc::F_GETFL))?;
-        let done = libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_NONBLOCK);
-        Errno::result(done)?;
-    }
+    let descriptor = fd::numbered(descriptor);
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
-}
-
-/// One of the standard descriptors.
-pub(super) fn standard(descriptor: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: they stay open as long as this process is there.
-    unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
 /// What reading has come to.
@@ -73,33 +68,29 @@ pub enum Received {
 
 /// Writes as much as there is room for, to a descriptor that makes nobody wait.
 pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
-    result(write(to, &[IoSlice::new(bytes)]))
+    result(unistd::write(fd::numbered(to), bytes))
 }
 
 /// Reads what is there, from a descriptor that makes nobody wait.
 pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
     for _ in 0..TRIES {
-        // SAFETY: a slice's own pointer and length.
-        let count = unsafe { libc::read(from, room.as_mut_ptr().cast(), room.len()) };
-        return match usize::try_from(count) {
+        return match unistd::read(fd::numbered(from), room) {
             Ok(0) => Received::End,
             Ok(count) => Received::Some(count),
-            Err(_) => match Errno::last() {
-                Errno::EAGAIN => Received::Nothing,
-                // It says nothing of what is there: taken for nothing, the last of it would be lost.
-                _ if is_passing() => continue,
-                // A pseudo-terminal that nobody has any more.
-                Errno::EIO if kind(from) == libc::S_IFCHR => Received::End,
-                errno => Received::Failed(Os(errno as i32)),
-            },
+            Err(Errno::EAGAIN) => Received::Nothing,
+            // It says nothing of what is there: taken for nothing, the last of it would be lost.
+            Err(errno) if is_passing(errno) => continue,
+            // A pseudo-terminal that nobody has any more.
+            Err(Errno::EIO) if kind(from) == libc::S_IFCHR => Received::End,
+            Err(errno) => Received::Failed(Os(errno as i32)),
         };
     }
     Received::Nothing
 }
 
-/// Whether the last call can go well later: any other error is the end.
-fn is_passing() -> bool {
-    [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&Errno::last())
+/// Whether a call that has failed so can go well later: any other error is the end.
+fn is_passing(errno: Errno) -> bool {
+    [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&errno)
 }
 
 /// What writing has come to.
@@ -141,7 +132,7 @@ impl Outlet {
             libc::S_IFSOCK => Way::Call,
             libc::S_IFREG => Way::Whole,
             // What another user has made can't be opened, nor one that nobody reads any more.
-            _ => match open_anew(descriptor, libc::O_WRONLY) {
+            _ => match open_anew(descriptor, OFlag::O_WRONLY) {
                 Some(own) => {
                     enlarge(own.as_raw_fd());
                     Way::Own(own)
@@ -185,8 +176,8 @@ impl Outlet {
             count += 1;
         }
         let written = match &self.way {
-            Way::Own(own) => write(own.as_raw_fd(), &all[..count]),
-            Way::Whole => write(self.descriptor, &all[..count]),
+            Way::Own(own) => writev(own, &all[..count]),
+            Way::Whole => writev(fd::numbered(self.descriptor), &all[..count]),
             Way::Call => send(self.descriptor, &all[..count]),
             Way::Little => write_little(self.descriptor, &all[..count]),
         };
@@ -202,48 +193,28 @@ impl Outlet {
     }
 }
 
-fn result(written: isize) -> Sent {
-    match usize::try_from(written) {
+fn result(written: nix::Result<usize>) -> Sent {
+    match written {
         Ok(written) => Sent::Some(written),
-        Err(_) if is_passing() => Sent::Full,
-        Err(_) => match Errno::last() {
-            Errno::EPIPE | Errno::ECONNRESET => Sent::Closed,
-            errno => Sent::Failed(Os(errno as i32)),
-        },
+        Err(errno) if is_passing(errno) => Sent::Full,
+        Err(Errno::EPIPE | Errno::ECONNRESET) => Sent::Closed,
+        Err(errno) => Sent::Failed(Os(errno as i32)),
     }
 }
 
-fn write(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
-    // SAFETY: an `IoSlice` is an iovec, and there are as many as is said.
-    unsafe { libc::writev(to, pieces.as_ptr().cast(), pieces.len() as libc::c_int) }
+fn send(to: RawFd, pieces: &[IoSlice<'_>]) -> nix::Result<usize> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg::<()>(to, pieces, &[], flags, None)
 }
 
-fn send(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
-    // SAFETY: the struct is plain data for which zeros are valid; the pieces are iovecs, only read,
-    // and there are as many as is said.
-    unsafe {
-        let mut message: libc::msghdr = std::mem::zeroed();
-        message.msg_iov = pieces.as_ptr().cast_mut().cast();
-        message.msg_iovlen = pieces.len() as _;
-        libc::sendmsg(to, &message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-    }
-}
-
-fn write_little(to: RawFd, pieces: &[IoSlice<'_>]) -> isize {
+fn write_little(to: RawFd, pieces: &[IoSlice<'_>]) -> nix::Result<usize> {
     let first = pieces.iter().find(|piece| !piece.is_empty());
     let first = first.map_or(&[][..], |piece| &piece[..piece.len().min(libc::PIPE_BUF)]);
-    let mut ready = libc::pollfd {
-        fd: to,
-        events: libc::POLLOUT,
-        revents: 0,
-    };
-    // SAFETY: one pollfd, and a slice's own pointer and length.
-    unsafe {
-        if libc::poll(&mut ready, 1, 0) != 1 {
-            *libc::__errno_location() = libc::EAGAIN;
-            return -1;
-        }
-        libc::write(to, first.as_ptr().cast(), first.len())
+    let to = fd::numbered(to);
+    let mut ready = [PollFd::new(to, PollFlags::POLLOUT)];
+    match poll(&mut ready, PollTimeout::ZERO) {
+        Ok(1) => unistd::write(to, first),
+        _ => Err(Errno::EAGAIN),
     }
 }
 
@@ -254,12 +225,8 @@ fn kind(descriptor: RawFd) -> libc::mode_t {
 
 /// Opens what a descriptor has open once more, for this way of access and so that nobody has to
 /// wait for it.
-pub fn open_anew(descriptor: RawFd, access: libc::c_int) -> Option<OwnedFd> {
-    let path = std::ffi::CString::new(format!("/proc/self/fd/{descriptor}")).ok()?;
-    let flags = access | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: the string has an end; the descriptor is new.
-    unsafe {
-        let own = libc::open(path.as_ptr(), flags);
-        (own != -1).then(|| OwnedFd::from_raw_fd(own))
-    }
+pub fn open_anew(descriptor: RawFd, access: OFlag) -> Option<OwnedFd> {
+    let path = format!("/proc/self/fd/{descriptor}");
+    let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    open(path.as_str(), flags, Mode::empty()).ok()
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 
-use super::{nonblocking, process, pty};
+use nix::fcntl::OFlag;
+
+use super::{fd, nonblocking, process, pty};
 
 /// The terminal, and what two processes have to know of it.
 pub struct Screen {
@@ -33,7 +35,7 @@ impl Screen {
     /// # Errors
     /// What the system says.
     pub fn of(descriptor: RawFd) -> io::Result<Self> {
-        let own = nonblocking::open_anew(descriptor, libc::O_RDWR).or_else(|| {
+        let own = nonblocking::open_anew(descriptor, OFlag::O_RDWR).or_else(|| {
             // Another user's can be opened by this name still.
             let by_name = std::fs::OpenOptions::new()
                 .read(true)
@@ -46,7 +48,7 @@ impl Screen {
         let is_own = own.is_some();
         let terminal = match own {
             Some(own) => own,
-            None => nonblocking::standard(descriptor).try_clone_to_owned()?,
+            None => fd::numbered(descriptor).try_clone_to_owned()?,
         };
         let access = libc::PROT_READ | libc::PROT_WRITE;
         let kind = libc::MAP_SHARED | libc::MAP_ANONYMOUS;

@@ -2,7 +2,7 @@
 
 use std::arch::asm;
 
-use super::startup::Mask;
+use super::signal_mask::Mask;
 
 /// The stretches of code and constants: where each begins, and its length in bytes.
 pub struct Clean(Vec<(usize, usize)>);

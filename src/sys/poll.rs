@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::process::{self, Taken};
-use super::startup::Mask;
+use super::signal_mask::Mask;
 
 /// Waits for signals, which are blocked, beside descriptors.
 pub struct Ears {

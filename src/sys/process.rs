@@ -1,30 +1,24 @@
-//! Processes that this one has to do with: forked, waited for, sent signals.
+//! Processes that this one has to do with: forked, waited for, sent signals. `nix` knows no real-time
+//! signals, and has lost the end of a child by one: what takes or names any signal is `libc`'s, and
+//! its sets leave two of them out: what takes a set is the kernel's own call.
 
 use std::ffi::CString;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::page_release::{self, Clean};
-use super::startup::{self, Mask};
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::kill;
+use nix::unistd::{ForkResult, Pid, geteuid, getpgrp, getpid, getppid, setpgid, setsid};
 
-/// Every signal but those that a process's own faults raise, which would come again at once.
-pub const ALL: Mask = !(bit(libc::SIGILL)
-    | bit(libc::SIGTRAP)
-    | bit(libc::SIGBUS)
-    | bit(libc::SIGFPE)
-    | bit(libc::SIGSEGV)
-    | bit(libc::SIGSYS));
+use super::page_release::{self, Clean};
+use super::signal_mask::{self, ALL, Mask, bit};
 
 /// How long a full queue of the receiver is waited for.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The first real-time signal, as the kernel counts.
 const FIRST_REAL_TIME: libc::c_int = 32;
-
-/// A signal as a mask.
-pub const fn bit(signal: libc::c_int) -> Mask {
-    1 << (signal - 1)
-}
 
 /// Which of the two a fork has made of this process.
 pub enum Forked {
@@ -40,73 +34,64 @@ pub enum Forked {
 /// What the system says.
 pub fn fork() -> io::Result<Forked> {
     // SAFETY: there is one thread, so the child is as whole as its parent.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        0 => Ok(Forked::Child),
-        child => {
+    match unsafe { nix::unistd::fork()? } {
+        ForkResult::Child => Ok(Forked::Child),
+        ForkResult::Parent { child } => {
             // The C library's call has changed the mask, and does not look whether it can.
-            startup::mask(libc::SIG_BLOCK, ALL);
-            Ok(Forked::Parent(child))
+            signal_mask::change(libc::SIG_BLOCK, ALL);
+            Ok(Forked::Parent(child.as_raw()))
         }
     }
 }
 
 /// This process's number.
 pub fn own() -> i32 {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::getpid() }
+    getpid().as_raw()
 }
 
 /// The user that this process acts as.
 pub fn user() -> u32 {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::geteuid() }
+    geteuid().as_raw()
 }
 
 /// The parent's number.
 pub fn parent() -> i32 {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::getppid() }
+    getppid().as_raw()
 }
 
 /// This process's group.
 pub fn group() -> i32 {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::getpgrp() }
+    getpgrp().as_raw()
 }
 
 /// Gives a process, this one where it is 0, a group of its own.
 pub fn lead_group(process: i32) {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::setpgid(process, 0) };
+    let _ = setpgid(Pid::from_raw(process), Pid::from_raw(0));
 }
 
 /// Has orphans below this process become its children; whether that is so.
 pub fn become_subreaper() -> bool {
-    // SAFETY: this option takes one number.
-    unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 }
+    prctl::set_child_subreaper(true).is_ok()
 }
 
 /// Leaves the session, its terminal and its group for new ones.
 pub fn leave_session() {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::setsid() };
+    let _ = setsid();
 }
 
 /// What process tables show as the command's name: at most fifteen bytes of it.
 pub fn set_name(name: &str) {
     let name = CString::new(name).unwrap_or_default();
-    // SAFETY: the kernel reads the string to its end, and no more than sixteen bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+    let _ = prctl::set_name(&name);
 }
 
 /// From here on this signal comes when `parent` ends; at once where it has already. None is asked
 /// for with 0.
 pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
-    // SAFETY: neither call takes a pointer.
+    // SAFETY: no call takes a pointer.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0);
-        if signal != 0 && libc::getppid() != parent {
+        if signal != 0 && self::parent() != parent {
             // It needs no number, which the system might not tell.
             libc::raise(signal);
         }
@@ -218,9 +203,7 @@ pub fn has_group(group: i32) -> bool {
     let Some(number) = To::Group(group).number() else {
         return false;
     };
-    // SAFETY: it takes no pointer; signal 0 is none.
-    let found = unsafe { libc::kill(number, 0) } == 0;
-    found || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+    kill(Pid::from_raw(number), None) != Err(Errno::ESRCH)
 }
 
 /// Sends on a signal that was taken, as another where `signal` says so.
@@ -309,8 +292,8 @@ pub fn has_children() -> bool {
 
 /// Lets this process be stopped by a signal that waits for it; comes back when it is continued.
 pub fn be_stopped_by(signal: libc::c_int) {
-    startup::mask(libc::SIG_UNBLOCK, bit(signal));
-    startup::mask(libc::SIG_BLOCK, bit(signal));
+    signal_mask::change(libc::SIG_UNBLOCK, bit(signal));
+    signal_mask::change(libc::SIG_BLOCK, bit(signal));
 }
 
 #[cfg(test)]

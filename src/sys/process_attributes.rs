@@ -6,6 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
+use nix::sys::prctl;
+use nix::unistd::{Gid, Uid, fchown, getgroups, getresgid, getresuid};
+
 use super::fd;
 use crate::core::passwd::Account;
 use crate::core::rlimit::Limit;
@@ -110,16 +113,17 @@ impl Attributes {
             // A change of user undoes it.
             super::process::signal_at_end_of(parent, signal);
         }
-        // SAFETY: neither takes a pointer.
-        unsafe {
-            if let Some(umask) = self.umask
-                && libc::umask(umask as libc::mode_t) == libc::mode_t::MAX
-            {
+        if let Some(umask) = self.umask {
+            // A sandbox may refuse it, which `nix` does not look for.
+            // SAFETY: it takes no pointer.
+            let before = unsafe { libc::umask(umask as libc::mode_t) };
+            if before == libc::mode_t::MAX {
                 return Err(Error::file("set", "the umask", io_error(last())));
             }
-            if self.no_new_privs && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 {
-                return Err(Error::file("renounce", "new privileges", io_error(last())));
-            }
+        }
+        if self.no_new_privs {
+            let renounced = prctl::set_no_new_privs().map_err(io::Error::from);
+            renounced.map_err(|why| Error::file("renounce", "new privileges", why))?;
         }
         for (place, stream) in &self.streams {
             let put = fd::put(stream.as_raw_fd(), *place);
@@ -140,8 +144,7 @@ impl Attributes {
         let (uid, gid, list) = (account.uid, account.gid, &account.groups);
         for (_, stream) in &self.streams {
             // It may open them by name, as /dev/stdout.
-            // SAFETY: it takes no pointer.
-            unsafe { libc::fchown(stream.as_raw_fd(), uid, u32::MAX) };
+            let _ = fchown(stream, Some(Uid::from_raw(uid)), None);
         }
         // The C library's own calls would signal every thread there is: it is this one that
         // becomes the workload.
@@ -185,28 +188,17 @@ fn last() -> i32 {
 /// The real, the effective and the saved user or group.
 fn ids(of_group: bool) -> [u32; 3] {
     // What can't be told is nobody's.
-    let mut ids = [u32::MAX; 3];
-    let [real, effective, saved] = &mut ids;
-    // SAFETY: each pointer is to a number of its size.
-    unsafe {
-        if of_group {
-            libc::getresgid(real, effective, saved);
-        } else {
-            libc::getresuid(real, effective, saved);
-        }
-    }
-    ids
+    let ids = match of_group {
+        true => getresgid().map(|ids| [ids.real, ids.effective, ids.saved].map(Gid::as_raw)),
+        false => getresuid().map(|ids| [ids.real, ids.effective, ids.saved].map(Uid::as_raw)),
+    };
+    ids.unwrap_or([u32::MAX; 3])
 }
 
 /// The further groups, sorted; none where they can't be told.
 fn groups() -> Option<Vec<u32>> {
-    // SAFETY: the first call only counts, the second has room for as many.
-    let mut groups = unsafe {
-        let count = usize::try_from(libc::getgroups(0, std::ptr::null_mut())).ok()?;
-        let mut groups = vec![0; count];
-        let got = libc::getgroups(count as libc::c_int, groups.as_mut_ptr());
-        (usize::try_from(got) == Ok(count)).then_some(groups)?
-    };
+    let groups = getgroups().ok()?;
+    let mut groups: Vec<_> = groups.into_iter().map(Gid::as_raw).collect();
     groups.sort_unstable();
     Some(groups)
 }

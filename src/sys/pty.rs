@@ -1,10 +1,14 @@
-//! Pseudo-terminals: what a program takes for a terminal, and another one has in its hands.
+//! Pseudo-terminals: what a program takes for a terminal, and another one has in its hands. `nix`
+//! has none of the requests (`ioctl`), and its settings lose the flags that it has no name for.
 
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::process;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, tcgetpgrp, tcsetpgrp};
+
+use super::{fd, process};
 
 /// Both sides of a pseudo-terminal.
 pub struct Pty {
@@ -19,8 +23,8 @@ pub struct Pty {
 /// # Errors
 /// What the system says.
 pub fn like(terminal: RawFd) -> io::Result<Pty> {
-    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
-    let master = open(c"/dev/ptmx", flags | libc::O_NONBLOCK)?;
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = open("/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;
     let mut number = 0;
     // SAFETY: each request reads or fills in one number, or takes flags.
     let slave = unsafe {
@@ -30,11 +34,11 @@ pub fn like(terminal: RawFd) -> io::Result<Pty> {
         {
             return Err(io::Error::last_os_error());
         }
-        libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags)
+        libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags.bits())
     };
     let slave = match slave {
         // Kernels before 4.13 have it by its name alone.
-        -1 => open(&CString::new(format!("/dev/pts/{number}"))?, flags)?,
+        -1 => open(format!("/dev/pts/{number}").as_str(), flags, Mode::empty())?,
         // SAFETY: the descriptor is new.
         slave => unsafe { OwnedFd::from_raw_fd(slave) },
     };
@@ -43,16 +47,6 @@ pub fn like(terminal: RawFd) -> io::Result<Pty> {
     }
     copy_size(terminal, slave.as_raw_fd());
     Ok(Pty { master, slave })
-}
-
-fn open(path: &std::ffi::CStr, flags: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: the string has an end; the descriptor is new.
-    unsafe {
-        match libc::open(path.as_ptr(), flags) {
-            -1 => Err(io::Error::last_os_error()),
-            opened => Ok(OwnedFd::from_raw_fd(opened)),
-        }
-    }
 }
 
 /// Gives a pseudo-terminal the size of another terminal; whoever it controls hears of that.
@@ -102,16 +96,13 @@ pub fn begin_session(terminal: RawFd) {
     unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 0) };
 }
 
-/// Makes a group the foreground group of the terminal that controls us. Signals are blocked, else
-/// we would be stopped for it.
-pub fn give(terminal: RawFd, group: i32) {
-    // SAFETY: it takes no pointer.
-    unsafe { libc::tcsetpgrp(terminal, group) };
+/// Makes a group the foreground group of the terminal that controls us; whether that went well.
+/// Signals are blocked, else we would be stopped for it.
+pub fn give(terminal: RawFd, group: i32) -> bool {
+    tcsetpgrp(fd::numbered(terminal), Pid::from_raw(group)).is_ok()
 }
 
 /// The foreground group of a terminal, if that controls us.
 pub fn foreground_of(terminal: RawFd) -> Option<i32> {
-    // SAFETY: it takes no pointer.
-    let group = unsafe { libc::tcgetpgrp(terminal) };
-    (group != -1).then_some(group)
+    tcgetpgrp(fd::numbered(terminal)).ok().map(Pid::as_raw)
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{leftovers, process, startup, stdio, terminal};
+use super::signal_mask::{self, ALL, Mask, bit};
+use super::{leftovers, process, stdio, terminal};
 
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
@@ -26,23 +27,28 @@ struct Late {
 /// From here on TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited
 /// as ignored stays ignored, and one that was blocked stays blocked: the workload gets it. The
 /// exec itself puts the dispositions back, in the same step, so that none falls in between.
-pub fn end_on_signals() {
+///
+/// # Errors
+/// How one of them is handled could not be read; the others are seen to all the same.
+pub fn end_on_signals() -> io::Result<()> {
+    let mut read = Ok(());
     for signal in ENDING {
         // SAFETY: plain data, filled in by the first call; `end` only calls `_exit`.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             if libc::sigaction(signal, std::ptr::null(), &mut action) == -1 {
-                startup::is_unknown();
+                read = Err(io::Error::last_os_error());
             } else if action.sa_sigaction == libc::SIG_DFL {
                 action.sa_sigaction = end as extern "C" fn(libc::c_int) as usize;
                 libc::sigaction(signal, &action, std::ptr::null_mut());
             }
         }
     }
+    read
 }
 
-/// Those of them that do: none that was inherited as ignored or as blocked.
-pub fn ending() -> startup::Mask {
+/// Those of them that are not ignored.
+pub(super) fn ending() -> Mask {
     let ends = |signal: &&libc::c_int| {
         // SAFETY: plain data, filled in by the call.
         unsafe {
@@ -52,22 +58,22 @@ pub fn ending() -> startup::Mask {
         }
     };
     let set = ENDING.iter().filter(ends);
-    set.fold(0, |set, &signal| set | process::bit(signal)) & !startup::blocked()
+    set.fold(0, |set, &signal| set | bit(signal))
 }
 
 /// Holds back every signal that would end us without a way out of ours, until it is dropped.
 pub fn hold() -> Holding {
     let ours = ENDING.iter().chain([&DEADLINE]);
-    let ours = ours.fold(0, |set, &signal| set | process::bit(signal));
-    Holding(startup::mask(libc::SIG_BLOCK, process::ALL & !ours))
+    let ours = ours.fold(0, |set, &signal| set | bit(signal));
+    Holding(signal_mask::change(libc::SIG_BLOCK, ALL & !ours))
 }
 
 /// Signals are held back; the mask before.
-pub struct Holding(startup::Mask);
+pub struct Holding(Mask);
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        startup::mask(libc::SIG_SETMASK, self.0);
+        signal_mask::change(libc::SIG_SETMASK, self.0);
     }
 }
 
@@ -101,7 +107,7 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
         action.sa_flags = libc::SA_SIGINFO;
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(DEADLINE, &action, &mut before);
-        startup::mask(libc::SIG_UNBLOCK, 1 << (DEADLINE - 1));
+        signal_mask::change(libc::SIG_UNBLOCK, bit(DEADLINE));
 
         let mut event: libc::sigevent = std::mem::zeroed();
         event.sigev_notify = libc::SIGEV_SIGNAL;
@@ -145,7 +151,7 @@ impl Drop for Deadline {
             libc::sigaction(DEADLINE, &self.before, std::ptr::null_mut());
             if FOREIGN.load(Relaxed) {
                 // It waits until the workload's mask is back.
-                startup::mask(libc::SIG_BLOCK, 1 << (DEADLINE - 1));
+                signal_mask::change(libc::SIG_BLOCK, bit(DEADLINE));
                 process::send(process::To::Process(process::own()), DEADLINE);
             }
         }

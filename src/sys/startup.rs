@@ -8,14 +8,9 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
 
-use super::{process, signals};
+use super::signal_mask::{self, ALL, Mask};
+use super::signals;
 use crate::model::error::Error;
-
-/// A kernel signal mask: one bit for each of 64 signals. The C library's own calls would leave
-/// out the signals that it keeps for itself.
-pub type Mask = u64;
-
-const MASK_BYTES: usize = size_of::<Mask>();
 
 static MASK: AtomicU64 = AtomicU64::new(0);
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -30,7 +25,7 @@ static UNKNOWN: AtomicI32 = AtomicI32::new(0);
 static CAPTURE: extern "C" fn() = capture;
 
 extern "C" fn capture() {
-    MASK.store(mask(libc::SIG_BLOCK, 0), Relaxed);
+    MASK.store(signal_mask::change(libc::SIG_BLOCK, 0), Relaxed);
     // SAFETY: the struct is plain data, and sigaction only fills it in.
     let ignored = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -51,20 +46,22 @@ extern "C" fn capture() {
         }
     }
     // As PID 1 every one that comes before this is dropped by the kernel.
-    signals::end_on_signals();
+    if signals::end_on_signals().is_err() {
+        is_unknown();
+    }
     // Whether a supervisor is to keep them is known in `main` only.
-    mask(libc::SIG_BLOCK, process::ALL);
+    signal_mask::change(libc::SIG_BLOCK, ALL);
 }
 
 /// Remembers that the last call could not say how a signal is handled: taken for the default, an
 /// inherited ignore would be lost.
-pub(super) fn is_unknown() {
+fn is_unknown() {
     UNKNOWN.store(nix::errno::Errno::last_raw(), Relaxed);
 }
 
 /// Lets signals come as they were let when doorkey was started.
 pub fn unblock() {
-    mask(libc::SIG_SETMASK, MASK.load(Relaxed));
+    signal_mask::change(libc::SIG_SETMASK, MASK.load(Relaxed));
 }
 
 /// Has every signal wait until it is taken.
@@ -72,24 +69,13 @@ pub fn unblock() {
 /// # Errors
 /// What the system says.
 pub fn block() -> io::Result<()> {
-    // SAFETY: the pointer is to a mask of the size that is given, and no old one is asked for.
-    let done = unsafe {
-        let (set, none) = (process::ALL, std::ptr::null_mut::<Mask>());
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_BLOCK,
-            &set,
-            none,
-            MASK_BYTES,
-        )
-    };
-    nix::errno::Errno::result(done)?;
+    signal_mask::try_change(libc::SIG_BLOCK, ALL)?;
     Ok(())
 }
 
-/// The signals that were blocked when doorkey was started.
-pub fn blocked() -> Mask {
-    MASK.load(Relaxed)
+/// Those signals that end a launch: none that was inherited as ignored or as blocked.
+pub fn ending() -> Mask {
+    signals::ending() & !MASK.load(Relaxed)
 }
 
 /// Has the end of each child be told: where SIGCHLD is ignored, its exit code would be lost.
@@ -133,12 +119,4 @@ pub fn restore() -> Result<(), Error> {
 pub fn shield() {
     // SAFETY: it is no handler.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
-}
-
-/// Changes this thread's signal mask, and returns what it was.
-pub fn mask(how: libc::c_int, set: Mask) -> Mask {
-    let mut old: Mask = 0;
-    // SAFETY: both pointers are to masks of the size that is given.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &set, &mut old, MASK_BYTES) };
-    old
 }

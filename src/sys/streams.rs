@@ -1,9 +1,11 @@
 //! What the standard descriptors are, and what stands in their place.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::unistd::isatty;
 
 use super::{fd, stdio};
 
@@ -30,6 +32,7 @@ impl Standard {
     /// # Errors
     /// What the system says where it does not say that.
     pub fn of(descriptor: RawFd) -> io::Result<Option<Self>> {
+        // The number may be that of no descriptor, which `nix` wants to know before.
         // SAFETY: it takes no pointer.
         let flags = match Errno::result(unsafe { libc::fcntl(descriptor, libc::F_GETFD) }) {
             Err(Errno::EBADF) => return Ok(None),
@@ -43,11 +46,10 @@ impl Standard {
             return Ok(None);
         }
         let mut terminal = 0_u32;
-        // SAFETY: neither call needs more than room for a number.
-        let is_terminal = unsafe {
-            libc::ioctl(descriptor, TERMINAL as _, &mut terminal);
-            libc::isatty(descriptor) == 1
-        };
+        // `nix` has no such request.
+        // SAFETY: it needs no more than room for a number.
+        unsafe { libc::ioctl(descriptor, TERMINAL as _, &mut terminal) };
+        let is_terminal = isatty(fd::numbered(descriptor)).unwrap_or(false);
         Ok(Some(Standard {
             descriptor,
             is_terminal,
@@ -65,12 +67,7 @@ impl Standard {
 
 /// What the system says of a descriptor's file.
 pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
-    // SAFETY: the struct is plain data, filled in by the call.
-    unsafe {
-        let mut status: libc::stat = std::mem::zeroed();
-        Errno::result(libc::fstat(descriptor, &mut status))?;
-        Ok(status)
-    }
+    Ok(fstat(fd::numbered(descriptor))?)
 }
 
 /// Standard descriptors that are kept elsewhere, as others may stand in their places: whoever opens
@@ -84,11 +81,8 @@ impl Aside {
     /// # Errors
     /// What the system says.
     pub fn keep(&mut self, place: RawFd) -> io::Result<RawFd> {
-        // SAFETY: it takes no pointer; the descriptor is new.
-        let kept = unsafe {
-            let kept = libc::fcntl(place, libc::F_DUPFD_CLOEXEC, 3);
-            OwnedFd::from_raw_fd(Errno::result(kept)?)
-        };
+        // The new one is none of the standard ones, nor inherited by any program.
+        let kept = fd::numbered(place).try_clone_to_owned()?;
         let descriptor = kept.as_raw_fd();
         self.0.push((place, kept));
         Ok(descriptor)

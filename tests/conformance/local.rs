@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::stores::Subject;
-use crate::support::{Place, Run};
+use support::{Place, Run};
 
 /// The program with these stores and `mem`: this one.
 fn with_mem(place: &Place) -> Run {

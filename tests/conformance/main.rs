@@ -1,24 +1,10 @@
 //! What every store must do, whatever it is: each check runs on each row of one table. The program
 //! of this suite is also doorkey with one store more, which exists only here.
 
-#[path = "../support/bao/mod.rs"]
-mod bao;
-#[path = "../support/canaries.rs"]
-mod canaries;
-#[path = "../support/faulty.rs"]
-mod faulty;
 mod local;
 mod mem;
-#[path = "../support/moto.rs"]
-mod moto;
 mod servers;
 mod stores;
-#[path = "../support/strays.rs"]
-mod strays;
-#[path = "../support/mod.rs"]
-mod support;
-#[path = "../support/trace.rs"]
-mod trace;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -26,11 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-
-use canaries::{Canaries, Random, SEED, held};
 use stores::{Bytes, Row, Subject, TABLE};
+use support::canaries::{Canaries, Random, SEED, held};
+use support::trace::Begin;
 use support::{Ended, Run};
-use trace::Begin;
 
 type Check = fn(&Row, &dyn Subject);
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use doorkey::core::option::{InFile, Opt, value};
-use doorkey::model::error::Trouble;
+use doorkey::model::error::StoreError;
 use doorkey::model::name::{Name, Scope};
 use doorkey::model::secret::Secret;
 use doorkey::stores::{
@@ -29,7 +29,7 @@ struct Mem(Arc<Context>);
 fn open(place: &str, context: &Arc<Context>) -> Opened {
     match place {
         "" => Ok(Box::new(Mem(Arc::clone(context)))),
-        _ => Err(Trouble::NoStore),
+        _ => Err(StoreError::absent("there is no such store").hint("mem: has no place")),
     }
 }
 
@@ -39,15 +39,15 @@ impl Store for Mem {
         &self.0.label
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(Location { path: scope.to_string(), key: Some(name.to_string()), version: None })
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], _: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], _: Depth) -> Result<Vec<Answer>, StoreError> {
         let all = self.0.credential("MEM").map_or(&[][..], Secret::expose);
         let look = |Location { path, key, .. }: &Location| {
             if self.0.said("deny") == Some(path) {
-                return Err(Trouble::Forbidden(path.clone()));
+                return Err(StoreError::denied(format!("no right to {path}")).hint("say another ?deny"));
             }
             let before = format!("{path}/{}=", key.as_deref().unwrap_or_default());
             let mut entries = all.split(|&byte| byte == b' ');

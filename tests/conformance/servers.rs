@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
-
-use crate::bao::{App, Bao};
-use crate::faulty::{Deaf, Faulty};
-use crate::moto::{self, Keys, Moto};
 use crate::stores::Subject;
-use crate::support::{Place, Run};
+use serde_json::{Value, json};
+use support::bao::{App, Bao};
+use support::faulty::{Deaf, Faulty};
+use support::moto::{self, Keys, Moto};
+use support::{Place, Run};
 
 /// Counts who asks, and lets nobody through until so many have asked.
 #[derive(Default)]
@@ -21,7 +20,7 @@ struct Gate {
 impl Gate {
     fn pass(&self) {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        crate::bao::wait("all ask at the same time", || {
+        support::bao::wait("all ask at the same time", || {
             let until = self.until.load(Ordering::SeqCst);
             (self.asked.load(Ordering::SeqCst) >= until).then_some(())
         });

@@ -3,7 +3,7 @@
 
 use crate::local::{Age, Dir, Mem};
 use crate::servers::{Secrets, Vault};
-use crate::support::{Place, Run};
+use support::{Place, Run};
 
 /// A kind of store.
 pub struct Row {
@@ -63,8 +63,8 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "mem",
         make: || Box::new(Mem::new()),
-        denied: "denied: the token may not use project/web, or is no longer valid; its policies must allow it",
-        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        denied: "denied: no right to project/web; say another ?deny",
+        unreachable: "there is no such store; mem: has no place",
         asked: None,
         bytes: Bytes::Held,
     },
@@ -97,7 +97,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "aws-sm",
         make: || Box::new(Secrets::new()),
-        denied: "denied: the token may not use PLACE/project/web, or is no longer valid; its policies must allow it",
+        denied: "denied: the identity may not use PLACE/project/web; its policies must allow secretsmanager:GetSecretValue",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(3),
         bytes: Bytes::Single(|subject| {

@@ -1,19 +1,16 @@
 //! A workload under doorkey, and `doorkey join` beside it. It is always told which process: PID 1 of
 //! the machine that runs the tests is nobody's business here.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Stdio};
 
+use crate::workload;
+use crate::{Place, Run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-
-use crate::support::{Place, Run};
-use crate::workload;
 
 /// The secret that it has.
 pub const VALUE: &str = "canary-2f9b60d1c7e8";
@@ -25,7 +22,7 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Starts one of `support/workload.rs`, under doorkey, and waits until it is there.
+    /// Starts one of `workload.rs`, under doorkey, and waits until it is there.
     pub fn start(run: Run, what: &str, init: bool) -> Self {
         let run = run.env(workload::WORKLOAD, what);
         let run = if init {

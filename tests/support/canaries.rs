@@ -1,15 +1,12 @@
 //! Values that nobody else has in memory, what becomes of them, and a stopped launch searched for
 //! what must not be there.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::collections::BTreeMap;
 use std::fs;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-
 use crate::strays::{Needle, environment, strays};
 use crate::trace::Tracee;
+use base64::prelude::{BASE64_STANDARD, Engine};
 
 /// Values come from this, so that a failure comes again.
 pub const SEED: u64 = 0x0d00_4e71_2b5c_91a7;

@@ -1,7 +1,5 @@
 //! An HTTP server of our own that goes wrong as a script says, and writes down what it gets.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
@@ -10,9 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::bao::http;
+use serde_json::Value;
 
 /// A request that came.
 #[derive(Clone, Debug)]

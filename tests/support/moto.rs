@@ -1,7 +1,5 @@
 //! moto, which is AWS for tests, as a process of the test's, ended with it.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -9,15 +7,14 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use serde_json::{Value, json};
-
+use crate::Run;
 use crate::bao;
 use crate::faulty::{Faulty, Request, Step};
-use crate::support::Run;
+use serde_json::{Value, json};
 
 /// The interpreter, where `.ci/test` puts it.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/moto/bin/python");
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/moto_server.py");
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/moto/bin/python");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/moto_server.py");
 
 /// Where most secrets are.
 pub const REGION: &str = "eu-west-1";
@@ -49,7 +46,7 @@ impl Keys {
 }
 
 impl Moto {
-    /// The server that the tests of a file share. It ends with the last test that holds it.
+    /// The server that the tests of a crate share. It ends with the last test that holds it.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
         let mut shared = SHARED

@@ -1,21 +1,19 @@
 //! A person at a terminal: the program on a pseudoterminal of its own, which the test types into
 //! and looks at.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nix::pty::openpty;
+use crate::{Place, Run, default_signals};
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{LocalFlags, tcgetattr};
-
-use super::support::{Place, Run, default_signals};
 
 /// After so long a test that waits for something has failed. Nothing is said of how long anything
 /// takes.
@@ -25,7 +23,7 @@ const GUARD: Duration = Duration::from_secs(120);
 pub struct Terminal {
     keyboard: File,
     /// The program's side, which also says whether what is typed is shown.
-    own: OwnedFd,
+    own: File,
     screen: Arc<(Mutex<String>, Condvar)>,
     reader: JoinHandle<()>,
     /// The program.
@@ -56,6 +54,18 @@ pub fn program(place: &Place, words: &[&str]) -> Run {
     run
 }
 
+/// Both sides of a new terminal: the keyboard's and the program's. Neither is ever without
+/// close-on-exec: another test that starts a program at that moment would keep it.
+fn pair() -> (File, File) {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let mut slave = File::options();
+    slave.read(true).write(true).custom_flags(libc::O_NOCTTY);
+    let slave = slave.open(ptsname_r(&master).unwrap()).unwrap();
+    (OwnedFd::from(master).into(), slave)
+}
+
 impl Terminal {
     /// Starts a program whose input and output is the terminal.
     pub fn start(run: Run) -> Self {
@@ -65,12 +75,7 @@ impl Terminal {
     /// The same, with some of them changed.
     pub fn start_with(run: Run, change: impl FnOnce(&mut Command)) -> Self {
         default_signals();
-        let pair = openpty(None, None).unwrap();
-        // What another test starts must not keep it.
-        for side in [&pair.master, &pair.slave] {
-            fcntl(side, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
-        }
-        let keyboard = File::from(pair.master);
+        let (keyboard, own) = pair();
         // The terminal is to control the program, so that Ctrl-C is a signal to it.
         let mut command = Command::new("setsid");
         command.arg("-c").arg(run.command.get_program());
@@ -79,7 +84,7 @@ impl Terminal {
         command.env_clear();
         let set = |(name, value): (_, Option<_>)| Some((name, value?));
         command.envs(run.command.get_envs().filter_map(set));
-        let side = || Stdio::from(pair.slave.try_clone().unwrap());
+        let side = || Stdio::from(own.try_clone().unwrap());
         command.stdin(side()).stdout(side()).stderr(side());
         change(&mut command);
         let child = command.spawn().expect("setsid starts");
@@ -97,7 +102,7 @@ impl Terminal {
         });
         Terminal {
             keyboard,
-            own: pair.slave,
+            own,
             screen,
             reader,
             child,

@@ -1,7 +1,5 @@
 //! Looks for stretches of secrets in the memory of a stopped process.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 

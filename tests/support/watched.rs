@@ -1,7 +1,5 @@
 //! A workload that is watched over, line by line: what doorkey says, and what the workload does.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Run, default_signals};
+use crate::{Place, Run, default_signals};
 
 /// After so long a test that waits for something has failed.
 const GUARD: Duration = Duration::from_secs(60);

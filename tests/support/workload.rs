@@ -2,8 +2,6 @@
 //! becomes one of these before `main` where a variable asks for it, or, in place of that one, its
 //! first argument: `WORKLOAD=show`.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use std::fs;
 
 /// The variable that asks for it.

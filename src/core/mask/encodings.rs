@@ -1,4 +1,4 @@
-//! What a value looks like in output: as it is, and as encoders, quoting and terminals change it.
+//! Forms of a value in output: plain, and as encoders, quoting and terminals change it.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::model::secret::Secret;
 
-/// The lengths of lines into which base64 is wrapped: by MIME and coreutils, and by PEM.
+/// Line lengths of wrapped base64: MIME and coreutils, PEM.
 const WRAPPED: [usize; 2] = [76, 64];
 
-/// The texts by which a value is found, it among them, each once; of an empty one there is none.
+/// Lists the forms of a value, the plain one among them, each once. An empty value has none.
 pub fn forms(value: &[u8]) -> Vec<Secret> {
     let mut forms = Forms::default();
     if value.is_empty() {
@@ -47,9 +47,9 @@ impl Forms {
         }
     }
 
-    /// Of an encoding in which the value begins at the first, second or third of three bytes, the
-    /// characters that no neighbour changes; where the value ends the encoding also its last one,
-    /// and the padding. Of one that begins with the value also its lines.
+    /// Adds base64 forms. The value may begin at the first, second or third of three bytes; the
+    /// form has the characters that no neighbour changes. A value at the end of the encoding also
+    /// has its last character and the padding; one at the beginning also has its lines.
     fn base64(&mut self, value: &[u8]) {
         for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             for before in 0..3 {
@@ -72,8 +72,9 @@ impl Forms {
         }
     }
 
-    /// What is kept beside letters and digits: nothing more than RFC 3986 calls unreserved, what
-    /// JavaScript's `encodeURIComponent` keeps, Python's `quote`, and forms, where a space is `+`.
+    /// Adds percent-encoded forms. They differ in the characters that stay: the unreserved ones of
+    /// RFC 3986, those of JavaScript's `encodeURIComponent`, those of Python's `quote`, and those
+    /// of web forms, where a space is `+`.
     fn percent(&mut self, value: &[u8]) {
         for digits in [b"0123456789ABCDEF", b"0123456789abcdef"] {
             for (kept, plus) in [
@@ -97,8 +98,8 @@ impl Forms {
         }
     }
 
-    /// Inside the quotes: as serde_json and JavaScript write it, in ASCII alone as Python does, as
-    /// Go does for HTML, and with PHP's escaped slashes.
+    /// Adds the content of JSON strings: of serde_json and JavaScript, of Python (ASCII alone), of
+    /// Go (safe in HTML), of PHP (escaped slashes).
     fn json(&mut self, text: &str) {
         for (ascii, html, slashes) in [
             (false, false, false),
@@ -138,8 +139,8 @@ impl Forms {
         }
     }
 
-    /// Inside the quotes: `'…'` with both ways to write a quote in it, `"…"`, and bash's
-    /// `printf %q`, which is backslashes or, where something can't be printed, `$'…'`.
+    /// Adds the content of shell quotes: `'…'` with both ways to write a quote in it, `"…"`, and
+    /// bash's `printf %q`: backslashes, or `$'…'` for bytes that can't be printed.
     fn shell(&mut self, value: &[u8]) {
         for quote in [br#"'\''"#.as_slice(), br#"'"'"'"#] {
             self.add(each(value, |byte, out| match byte {
@@ -195,8 +196,8 @@ impl Forms {
         }
     }
 
-    /// Of a value that has a line break: its lines without the white space around them. What says
-    /// only that a key begins or ends here is in every key.
+    /// Adds the lines of a value with line breaks, without white space around them. The first and
+    /// last line of a PEM key are left out: they are the same in every key.
     fn lines(&mut self, value: &[u8]) {
         if value.contains(&b'\n') {
             for line in value.split(|byte| *byte == b'\n') {
@@ -214,7 +215,7 @@ fn is_armour(line: &[u8]) -> bool {
     begins && line.ends_with(b"-----")
 }
 
-/// The value with something else for each byte of it.
+/// Builds a form by changing each byte of a value.
 fn each(value: &[u8], mut change: impl FnMut(u8, &mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::with_capacity(6 * value.len());
     value.iter().for_each(|byte| change(*byte, &mut out));
@@ -236,7 +237,7 @@ fn push_hex(byte: u8, digits: &[u8; 16], out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// What the tools say of it is below: coreutils, bash, Python, Node and Go.
+    /// Value whose forms below were printed by coreutils, bash, Python, Node and Go.
     const VALUE: &str = r#"p/ss "w'rd"$\<é😀>&~!"#;
 
     #[track_caller]

@@ -1,5 +1,5 @@
-//! The keyed hashes by which values are known: of a few bytes, of a stretch of the stream, and of
-//! a whole value.
+//! Keyed hashes that identify values: of a few bytes, of a stretch of the stream, of a whole
+//! value.
 
 use std::hash::Hasher;
 
@@ -7,17 +7,17 @@ use siphasher::sip::SipHasher24;
 
 use crate::core::keyed_hash::keyed;
 
-/// How many bits of a fingerprint there are at most: too few for a guess to be sure of.
+/// Most bits of a fingerprint: too few to confirm a guess.
 pub(super) const BITS: u32 = 20;
 
-/// The key of one launch, and the numbers that it stands for.
+/// Key of one launch and the numbers derived from it.
 pub(super) struct Key {
     pub(super) bytes: [u8; 32],
-    /// Odd numbers, by which words are multiplied.
+    /// Odd factors for words.
     gram: u64,
     words: [u64; 4],
-    /// What stands for a byte in the hash of a stretch, what one byte more multiplies that by, and
-    /// what mixes it at last.
+    /// Number of each byte in the hash of a stretch, factor for each further byte, and final mixing
+    /// factor.
     table: [u32; 256],
     powers: [u32; 4],
     last: u32,
@@ -54,13 +54,13 @@ impl Key {
         }
     }
 
-    /// The hash of the bytes that `mask` leaves of a word.
+    /// Hashes the bytes of a word that `mask` leaves.
     #[inline(always)]
     pub(super) fn gram(&self, word: u64, mask: u64) -> u32 {
         ((word & mask).wrapping_mul(self.gram) >> (64 - BITS)) as u32
     }
 
-    /// The hash of the `window` bytes from `at`, which are 4 to 32.
+    /// Hashes `window` bytes from `at`; a window has 4 to 32 bytes.
     #[inline(always)]
     pub(super) fn window(&self, text: &[u8], at: usize, window: usize) -> u32 {
         let mixed = match window {
@@ -86,12 +86,12 @@ impl Key {
         ends.wrapping_add(between)
     }
 
-    /// The keyed hash that decides.
+    /// Hashes a whole text. This keyed hash decides.
     pub(super) fn whole(&self, text: &[u8]) -> u128 {
         u128::from_le_bytes(keyed(&self.bytes, std::iter::once(text)))
     }
 
-    /// By what the hash of a stretch is multiplied that comes so many bytes before.
+    /// Factor for the hash of a stretch that lies this number of bytes before.
     pub(super) fn power(&self, mut bytes: u32) -> u32 {
         let (mut power, mut square) = (1_u32, self.powers[0]);
         while bytes > 0 {
@@ -104,13 +104,13 @@ impl Key {
         power
     }
 
-    /// The fingerprint of a stretch, from its hash.
+    /// Makes a stretch's fingerprint from its hash.
     #[inline(always)]
     pub(super) fn print(&self, hash: u32) -> u32 {
         hash.wrapping_mul(self.last) >> (32 - BITS)
     }
 
-    /// The hash of all of a text.
+    /// Hashes a whole text.
     pub(super) fn hash(&self, text: &[u8]) -> u32 {
         text.iter().fold(0, |hash: u32, byte| {
             hash.wrapping_mul(self.powers[0])
@@ -118,7 +118,8 @@ impl Key {
         })
     }
 
-    /// The hashes of what ends after each byte of `text`, given that of what ends before it.
+    /// Hashes the stretches that end after each byte of `text`, from the hash of the stretch before
+    /// it.
     pub(super) fn hashes(&self, mut hash: u32, text: &[u8], into: &mut [u32]) {
         let (blocks, rest) = text.as_chunks::<4>();
         let (into_blocks, into_rest) = into.as_chunks_mut::<4>();
@@ -147,7 +148,7 @@ fn add(hash: u32, power: u32, next: u32) -> u32 {
     hash.wrapping_mul(power).wrapping_add(next)
 }
 
-/// The eight bytes at a place; of a text that ends before, with zeros for what is missing.
+/// Reads eight bytes at a place, with zeros beyond the end of the text.
 #[inline(always)]
 pub(super) fn word(text: &[u8], at: usize) -> u64 {
     match text.get(at..).and_then(|rest| rest.first_chunk()) {

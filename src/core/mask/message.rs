@@ -1,55 +1,56 @@
-//! Needles as they pass from the process that has the values to the one that looks for them.
+//! Patterns on their way from the process that has the values to the one that searches.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
 
 use super::key::{BITS, Key};
 use super::patterns::{Needle, Needles, Print, SET_BITS, Set, WINDOWS, empty};
 
+/// What is passed on of needles.
+#[derive(Serialize)]
+struct Telling<'n> {
+    key: [u8; 32],
+    window: usize,
+    set_mask: usize,
+    grams: &'n [u64],
+    labels: &'n [String],
+    needles: &'n [Needle],
+}
+
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct Told {
+    key: [u8; 32],
+    window: usize,
+    set_mask: usize,
+    grams: Vec<u64>,
+    labels: Vec<String>,
+    needles: Vec<Needle>,
+}
+
 impl Needles {
-    /// For [`Needles::from_bytes`]: nothing but what is kept here.
+    /// Writes the patterns for [`Needles::from_bytes`]: only the hashes that are kept here.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let number = |out: &mut Vec<u8>, number: usize| {
-            out.extend((number as u32).to_le_bytes());
+        let telling = Telling {
+            key: self.key.bytes,
+            window: self.window,
+            set_mask: self.set_mask as usize,
+            grams: &self.grams[..=self.set_mask as usize / 64],
+            labels: &self.labels,
+            needles: &self.needles,
         };
-        out.extend(self.key.bytes);
-        number(&mut out, self.window);
-        number(&mut out, self.set_mask as usize);
-        let words = &self.grams[..=self.set_mask as usize / 64];
-        out.extend(words.iter().flat_map(|word| word.to_le_bytes()));
-        number(&mut out, self.labels.len());
-        for label in &self.labels {
-            number(&mut out, label.len());
-            out.extend(label.as_bytes());
-        }
-        number(&mut out, self.needles.len());
-        for needle in &self.needles {
-            for of_needle in [
-                needle.window as usize,
-                needle.length,
-                needle.label,
-                usize::from(needle.goes_on),
-                needle.whole.print as usize,
-                needle.prefixes.len(),
-            ] {
-                number(&mut out, of_needle);
-            }
-            out.extend(needle.hash.to_le_bytes());
-            for prefix in &needle.prefixes {
-                number(&mut out, prefix.length);
-                number(&mut out, prefix.print as usize);
-            }
-        }
-        out
+        let about = 64 + 4 * telling.grams.len() + 64 * self.needles.len();
+        // Writing to memory does not fail; who reads nothing of it refuses it.
+        postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
     }
 
-    /// What [`Needles::to_bytes`] gave; nothing where it can't be that.
+    /// Reads the bytes of [`Needles::to_bytes`]; `None` if they are malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Self::from_all(&[bytes])
     }
 
-    /// The same of several, which are of one key and window: all of them together.
+    /// Reads several messages of one key and window as one set.
     pub fn from_all(all: &[&[u8]]) -> Option<Self> {
         let (first, others) = all.split_first()?;
         let mut passed = Passed::read(first)?;
@@ -67,7 +68,7 @@ impl Needles {
     }
 }
 
-/// Needles, read.
+/// Patterns as they were read.
 struct Passed {
     key: Key,
     window: usize,
@@ -79,38 +80,31 @@ struct Passed {
 
 impl Passed {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader(bytes);
-        let key = Key::new(reader.array()?);
-        let window = reader.number(WINDOWS)?;
-        let set_mask = reader.number(0..1 << BITS)?;
-        if !SET_BITS.contains(&set_mask.count_ones()) || !(set_mask + 1).is_power_of_two() {
+        let (told, rest): (Told, _) = postcard::take_from_bytes(bytes).ok()?;
+        let (key, mask) = (Key::new(told.key), told.set_mask);
+        let is_mask = SET_BITS.contains(&mask.count_ones()) && (mask + 1).is_power_of_two();
+        let is_set = is_mask && told.grams.len() == mask / 64 + 1;
+        if !rest.is_empty() || !is_set || !WINDOWS.contains(&told.window) {
             return None;
         }
         let mut grams = empty();
-        for word in &mut grams[..=set_mask / 64] {
-            *word = u64::from_le_bytes(reader.array()?);
+        grams[..told.grams.len()].copy_from_slice(&told.grams);
+        let mut needles = told.needles;
+        for needle in &mut needles {
+            let is_one = needle.is_of(told.window, mask, told.labels.len());
+            is_one.then(|| needle.find_powers(&key))?;
         }
-        let mut labels = Vec::new();
-        for _ in 0..reader.number(0..usize::MAX)? {
-            let length = reader.number(0..usize::MAX)?;
-            labels.push(String::from_utf8(reader.take(length)?.to_vec()).ok()?);
-        }
-        let mut needles = Vec::new();
-        for _ in 0..reader.number(0..usize::MAX)? {
-            needles.push(reader.needle(&key, window, set_mask, labels.len())?);
-        }
-        let all = reader.0.is_empty();
-        all.then_some(Passed {
+        Some(Passed {
             key,
-            window,
-            set_mask,
+            window: told.window,
+            set_mask: mask,
             grams,
-            labels,
+            labels: told.labels,
             needles,
         })
     }
 
-    /// The same with those of another: of a text that both have, this one's.
+    /// Adds the patterns of another message. This one wins for a text that both have.
     fn add(&mut self, mut other: Passed) -> Option<()> {
         if (self.key.bytes, self.window) != (other.key.bytes, other.window) {
             return None;
@@ -136,7 +130,7 @@ impl Passed {
         Some(())
     }
 
-    /// Has fewer bits count in the sets.
+    /// Reduces the bits that count in the sets.
     fn fold(&mut self, mask: usize) {
         let (size, words) = (mask / 64 + 1, self.set_mask / 64 + 1);
         for at in size..words {
@@ -148,55 +142,28 @@ impl Passed {
     }
 }
 
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
+impl Needle {
+    /// Whether it can be one for this window and set, with so many labels.
+    fn is_of(&self, window: usize, set_mask: usize, labels: usize) -> bool {
+        // Each prefix is longer than the window and the one before, and shorter than the whole.
+        let mut lengths = vec![window];
+        lengths.extend(self.prefixes.iter().map(|prefix| prefix.length));
+        lengths.extend((!self.prefixes.is_empty()).then_some(self.length));
+        let ascend = lengths.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut prints = self.prefixes.iter().chain([&self.whole]);
+        self.window as usize <= set_mask
+            && self.label < labels
+            && self.length >= window
+            && self.length <= u32::MAX as usize
+            && self.whole.length == self.length
+            && ascend
+            && prints.all(|print| print.print < 1 << BITS)
     }
 
-    fn array<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
-        self.take(LENGTH)?.try_into().ok()
-    }
-
-    fn number(&mut self, range: Range<usize>) -> Option<usize> {
-        let number = u32::from_le_bytes(self.array()?) as usize;
-        range.contains(&number).then_some(number)
-    }
-
-    fn needle(
-        &mut self,
-        key: &Key,
-        window: usize,
-        set_mask: usize,
-        labels: usize,
-    ) -> Option<Needle> {
-        let prints = 0..1 << BITS;
-        let begins = self.number(0..set_mask + 1)?;
-        let length = self.number(window..usize::MAX)?;
-        let label = self.number(0..labels)?;
-        let goes_on = self.number(0..2)? == 1;
-        let whole = Print::of(length, self.number(prints.clone())? as u32, key);
-        let count = self.number(0..usize::MAX)?;
-        let hash = u128::from_le_bytes(self.array()?);
-        let mut prefixes: Vec<Print> = Vec::new();
-        for _ in 0..count {
-            let after = prefixes.last().map_or(window, |prefix| prefix.length);
-            let prefix = self.number(after + 1..length)?;
-            prefixes.push(Print::of(prefix, self.number(prints.clone())? as u32, key));
-        }
-        Some(Needle {
-            window: begins as u32,
-            length,
-            label,
-            hash,
-            goes_on,
-            whole,
-            prefixes,
-            probe: 0,
-        })
+    /// Works out what is not passed on.
+    fn find_powers(&mut self, key: &Key) {
+        let prints = self.prefixes.iter_mut().chain([&mut self.whole]);
+        prints.for_each(|print| *print = Print::of(print.length, print.print, key));
     }
 }
 
@@ -207,7 +174,7 @@ mod tests {
     use super::*;
     use crate::core::mask::stream::Stream;
 
-    /// What becomes of a text that comes in two pieces, with these needles for each.
+    /// Masks a text that comes in two pieces, with these patterns for each.
     fn shown(first: (&str, &[&[u8]]), second: (&str, &[&[u8]])) -> String {
         let mut stream: Option<Stream> = None;
         let mut shown = Vec::new();

@@ -1,8 +1,7 @@
-//! Showing a value without the secrets in it: in a text that is there as a whole, and in a stream
-//! by a process that does not know them.
+//! Masking of secrets: in a whole text, and in a stream by a process that does not know them.
 //!
-//! [`forms`] says what a value may look like in a stream, [`needles`] what of that another process
-//! is told, [`stream`] finds it there.
+//! [`encodings`] lists the forms of a value, [`patterns`] the hashes that the other process gets,
+//! [`stream`] finds them.
 
 pub mod encodings;
 mod key;
@@ -14,22 +13,22 @@ pub mod stream;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Shorter values are not looked for in other text: they would be found everywhere.
+/// Shortest value, in bytes, that is looked for in other text. Shorter ones would be everywhere.
 const SHORTEST: usize = 8;
 
-/// How a secret is shown.
+/// Returns the text that stands for a secret.
 pub fn placeholder(label: &str) -> Vec<u8> {
     format!("[secret:{label}]").into_bytes()
 }
 
-/// Values that are not shown in texts.
+/// Values that texts must not show.
 pub struct Hidden<'v> {
-    /// By how they begin, the longest first, each after its label.
+    /// Labels and values by their first bytes, the longest first.
     values: BTreeMap<[u8; SHORTEST], Vec<(&'v str, &'v [u8])>>,
 }
 
 impl<'v> Hidden<'v> {
-    /// These, each after its label. Values under 8 bytes are left.
+    /// Takes labels and values. Values under 8 bytes are left out.
     pub fn new(values: &'v [(String, &'v [u8])]) -> Self {
         let mut by_start: BTreeMap<_, Vec<(&str, &[u8])>> = BTreeMap::new();
         for (label, value) in values {
@@ -43,8 +42,8 @@ impl<'v> Hidden<'v> {
         Hidden { values: by_start }
     }
 
-    /// `text` with every one of them in it replaced by its placeholder: the leftmost first, of
-    /// those the longest.
+    /// Replaces every value in `text` by its placeholder: the leftmost first, and the longest of
+    /// those.
     pub fn masked(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
         let mut at = 0;

@@ -1,43 +1,45 @@
-//! What a process is told of the values that it is to find, so that it needs none of them.
+//! Hashes of the values to find, for a process that must not know the values.
 //!
-//! With the key of the launch, the hash of a whole text lets whoever reads it try guesses of that
-//! text. Of less than the whole there are fingerprints of at most 20 bits. They are chosen so that
-//! a strong value can't be guessed piece by piece: beyond its first `window` bytes an encoding's
-//! next piece is at least `FAR` bytes from its beginning, and only for the value as it is there
-//! are a few bits in between.
+//! A reader of the key and of a whole text's hash can test guesses of the whole text. Parts have
+//! fingerprints of at most 20 bits, so that a strong value can't be guessed piece by piece. After
+//! its first `window` bytes an encoding's next part ends at least `FAR` bytes from the beginning.
+//! Only the plain value has a few bits in between.
 
 use std::ops::Range;
 use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
 
 use super::encodings::forms;
 use super::key::{BITS, Key, word};
 use super::placeholder;
 use crate::model::secret::Secret;
 
-/// From here on the prefixes of all needles have fingerprints, at this length and each doubling.
+/// Shortest prefix of every pattern with a fingerprint, in bytes. Each further prefix is twice as
+/// long.
 pub(super) const FAR: usize = 64;
 
-/// The bits of a fingerprint of a prefix that is shorter.
+/// Bits of the fingerprint of a shorter prefix.
 const NEAR_BITS: u32 = 8;
 
-/// How short and how long a window may be, in bytes.
+/// Lengths of a window, in bytes.
 pub(super) const WINDOWS: Range<usize> = 4..33;
 
-/// The bits of hashes of grams: so many that a set of them is thin, so few that it stays in the
-/// processor's first cache.
+/// Bits of the hash of a gram: enough to keep a set thin, few enough to keep it in the processor's
+/// first cache.
 pub(super) const SET_BITS: Range<u32> = 15..BITS + 1;
 
 /// A set of hashes of [`BITS`] bits.
 pub(super) type Set = Box<[u64; 1 << (BITS - 6)]>;
 
-/// What is to be found, as hashes.
+/// Patterns to find, as hashes.
 pub struct Needles {
     pub(super) key: Key,
     pub(super) window: usize,
-    /// Which of a hash's bits count in the two sets, and in [`Group::window`].
+    /// Bits of a hash that count in the two sets and in [`Group::window`].
     pub(super) set_mask: u32,
-    /// Which of a word's bytes make a gram, and at how many places from its beginning on a
-    /// needle's grams are in the set.
+    /// Bytes of a word that make a gram, and the number of places at the beginning of a pattern
+    /// whose grams are in the set.
     pub(super) gram_mask: u64,
     pub(super) gram: usize,
     pub(super) step: usize,
@@ -50,27 +52,26 @@ pub struct Needles {
     pub(super) labels: Vec<String>,
 }
 
-/// Needles that begin alike.
+/// Patterns with the same beginning.
 pub(super) struct Group {
     pub(super) window: u32,
     pub(super) longest: usize,
     pub(super) runs: Vec<Run>,
 }
 
-/// Needles of a group that are told apart by the same stretch: their whole or their first
-/// `FAR` bytes.
+/// Patterns of a group that the same stretch tells apart: the whole or the first `FAR` bytes.
 pub(super) struct Run {
     pub(super) length: usize,
     pub(super) power: u32,
-    /// The last six bits of the fingerprints of that stretch.
+    /// Last six bits of the fingerprints of that stretch, as a set.
     some: u64,
-    /// Where there is one needle alone, its whole.
+    /// The whole pattern, if it is the only one.
     pub(super) only: Option<Print>,
     pub(super) needles: Range<usize>,
 }
 
 impl Run {
-    /// Whether a needle may have this fingerprint.
+    /// True if a pattern may have this fingerprint.
     #[inline(always)]
     pub(super) fn may_have(&self, print: u32) -> bool {
         self.some >> (print % 64) & 1 != 0
@@ -78,24 +79,28 @@ impl Run {
 }
 
 /// A text to find.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Needle {
     pub(super) window: u32,
     pub(super) length: usize,
     pub(super) label: usize,
     pub(super) hash: u128,
-    /// Another begins with it.
+    /// True if another pattern begins with this one.
     pub(super) goes_on: bool,
     pub(super) whole: Print,
-    /// Shorter ones, the shortest first.
+    /// Fingerprints of prefixes, the shortest first.
     pub(super) prefixes: Vec<Print>,
-    /// The fingerprint that tells it from others that begin alike.
+    /// Fingerprint that tells it from others with the same beginning; not passed on.
+    #[serde(skip)]
     pub(super) probe: u32,
 }
 
-/// The fingerprint of the first `length` bytes.
-#[derive(Clone, Copy)]
+/// Fingerprint of the first `length` bytes.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Print {
     pub(super) length: usize,
+    /// Follows from the key and the length; not passed on.
+    #[serde(skip)]
     pub(super) power: u32,
     pub(super) print: u32,
 }
@@ -110,14 +115,14 @@ impl Print {
         }
     }
 
-    /// Whether a stretch that has this fingerprint, all bits of it, may be the same.
+    /// True if a stretch with this whole fingerprint may be the same.
     #[inline(always)]
     pub(super) fn allows(&self, print: u32, of_whole: bool) -> bool {
         self.print == shown(print, self.length, of_whole)
     }
 }
 
-/// What is kept of a fingerprint.
+/// Bits of a fingerprint that are kept.
 #[inline(always)]
 fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
     match length < FAR && !of_whole {
@@ -127,7 +132,7 @@ fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
 }
 
 impl Needle {
-    /// The stretch that tells it from others that begin alike.
+    /// Returns the stretch that tells it from others with the same beginning.
     fn probe(&self) -> &Print {
         let mut prefixes = self.prefixes.iter();
         prefixes
@@ -136,8 +141,7 @@ impl Needle {
     }
 }
 
-/// The labels of values that are too short for a window of so many bytes, empty ones not among
-/// them.
+/// Lists the labels of values shorter than a window, in bytes. Empty values are left out.
 pub fn too_short<'a>(
     values: impl Iterator<Item = (&'a str, &'a [u8])>,
     window: usize,
@@ -147,9 +151,9 @@ pub fn too_short<'a>(
 }
 
 impl Needles {
-    /// Those of values, each with the label by which it is shown, for a window of 4 to 32 bytes
-    /// (what is beyond counts as the nearest). All forms of a value are looked for that are at
-    /// least as long as the window. Where two values have a form in common the first has it.
+    /// Makes the patterns of values and their labels, for a window of 4 to 32 bytes (other lengths
+    /// count as the nearest). Each form of a value that is at least as long as the window is a
+    /// pattern. A form of two values belongs to the first.
     pub fn of<'a>(
         values: impl Iterator<Item = (&'a str, &'a [u8])>,
         window: usize,
@@ -279,14 +283,14 @@ impl Needles {
         }
     }
 
-    /// The length of the longest text to find, in bytes.
+    /// Returns the length of the longest text to find, in bytes.
     pub fn longest(&self) -> usize {
         self.longest
     }
 }
 
-/// The bytes in a gram, and how far apart the places are at which one is looked for: of those that
-/// lie in a window, one is always such a place.
+/// Returns the bytes of a gram and the distance of the places that are looked at. A window always
+/// has such a place in it.
 fn sampling(window: usize) -> (usize, usize) {
     let step = if window < 7 { 2 } else { 4 };
     ((window + 1 - step).min(8), step)
@@ -296,7 +300,7 @@ fn gram_mask(gram: usize) -> u64 {
     u64::MAX >> (64 - 8 * gram)
 }
 
-/// The lengths at which prefixes have fingerprints: each twice the one before.
+/// Lists the lengths of prefixes with fingerprints: each is twice the one before.
 fn prefix_lengths(window: usize) -> impl Iterator<Item = usize> {
     let doubled = |from: usize| std::iter::successors(Some(from), |length| Some(2 * length));
     let near = doubled(2 * window).take_while(|length| *length < FAR);

@@ -1,16 +1,16 @@
-//! Finding needles in a text.
+//! Finds patterns in a text.
 //!
-//! Of every text that begins as a needle does, a gram lies at one of the places that are looked
-//! at, every fourth as a rule. What has a known gram there may begin at the few places before it;
-//! what has a known window is told from others by the hashes of longer stretches, which cost the
-//! same whatever their length is; the keyed hash of the whole decides.
+//! The search looks at every fourth place as a rule. A text that begins as a pattern does has a
+//! known gram at one of these places, and may begin at the few places before it. Hashes of longer
+//! stretches then tell it from others; they cost the same whatever their length. The keyed hash of
+//! the whole decides.
 
 use zeroize::Zeroize;
 
 use super::key::{Key, word};
 use super::patterns::{Group, Needle, Needles, Print, is_in};
 
-/// What is in a text.
+/// Result of a search.
 pub(super) enum Found {
     /// A needle of this length and label.
     Whole {
@@ -18,22 +18,22 @@ pub(super) enum Found {
         end: usize,
         label: usize,
     },
-    /// What may become a needle when more comes.
+    /// A beginning that may become a pattern when more comes.
     Beginning { start: usize },
     /// Neither.
     Nothing,
 }
 
-/// The bytes that must be there behind a text, whatever they are.
+/// Bytes of any content that must follow a text.
 pub(super) const SLACK: usize = BLOCK;
 
-/// What eight places look at that are four bytes apart.
+/// Bytes that eight places, four bytes apart, look at.
 const BLOCK: usize = 7 * 4 + 8;
 
-/// How many hashes more than are asked for are made where another has been asked for just before.
+/// Hashes that are made ahead when the one before was just asked for.
 const AHEAD: usize = 256;
 
-/// The hashes of all that ends at a place, counted from some place on.
+/// Hashes of the stretches that end at each place, from a first place on.
 #[derive(Default)]
 pub(super) struct Sums {
     hashes: Box<[u32]>,
@@ -42,8 +42,8 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Makes the hashes from `start` to `end` be there, for a text that ends at `limit`. Starts
-    /// that grow make each byte count once.
+    /// Makes the hashes from `start` to `end` for a text that ends at `limit`. Callers whose starts
+    /// grow hash each byte once.
     #[inline(never)]
     fn extend(&mut self, key: &Key, padded: &[u8], start: usize, end: usize, limit: usize) {
         if self.hashes.len() <= padded.len() {
@@ -63,7 +63,7 @@ impl Sums {
         self.to = to;
     }
 
-    /// Everything is `by` bytes further in front from now on; what was before is forgotten.
+    /// Moves all places `by` bytes to the front and forgets those before.
     pub(super) fn shift(&mut self, by: usize) {
         self.from = self.from.max(by);
         if self.from >= self.to {
@@ -79,7 +79,7 @@ impl Sums {
         self.hashes.is_empty()
     }
 
-    /// Forgets everything: it would tell the text.
+    /// Wipes all hashes: they would tell the text.
     pub(super) fn wipe(&mut self) {
         self.hashes.zeroize();
         self.hashes = Box::default();
@@ -92,14 +92,14 @@ pub(super) struct Search<'s> {
     pub(super) needles: &'s Needles,
     pub(super) padded: &'s [u8],
     pub(super) end: usize,
-    /// Nothing can begin here that would end behind the end.
+    /// True if the text ends here: no pattern goes on behind the end.
     pub(super) ends: bool,
     pub(super) sums: &'s mut Sums,
 }
 
 impl Search<'_> {
-    /// The first of what there is from `from` on: leftmost, then longest. What begins within less
-    /// than a window of the end is not looked at.
+    /// Finds the first pattern from `from` on: the leftmost, and the longest of those. The last
+    /// bytes, fewer than a window, are not looked at.
     pub(super) fn first(&mut self, from: usize) -> Found {
         match self.needles.step {
             2 => self.stepping::<2>(from),
@@ -158,7 +158,8 @@ impl Search<'_> {
         Found::Nothing
     }
 
-    /// How many bytes from `start` on say that none of a group begins there; 0 where one may.
+    /// Returns the number of bytes from `start` in which no pattern of a group begins; 0 if one
+    /// may.
     #[inline(always)]
     fn refuses(&mut self, start: usize, group: &Group) -> usize {
         let there = self.end - start;
@@ -180,7 +181,7 @@ impl Search<'_> {
         seen
     }
 
-    /// Where the byte at `start` ends to repeat itself.
+    /// Returns the end of the repetition of the byte at `start`.
     #[inline(always)]
     fn repeats(&self, start: usize) -> usize {
         let byte = self.padded[start];
@@ -194,7 +195,7 @@ impl Search<'_> {
         at
     }
 
-    /// What of a group begins at `start`.
+    /// Finds the pattern of a group that begins at `start`.
     #[inline(never)]
     fn among(&mut self, start: usize, group: &Group) -> Found {
         let needles = self.needles;
@@ -238,8 +239,8 @@ impl Search<'_> {
         }
     }
 
-    /// Whether what is there may be the beginning of a needle whose window is there: by the longest
-    /// prefix that has a fingerprint.
+    /// True if the text may be the beginning of a pattern with this window. The longest prefix with
+    /// a fingerprint decides.
     fn begins(&mut self, start: usize, needle: &Needle) -> bool {
         let mut shorter = needle.prefixes.iter().rev();
         let longest = shorter.find(|prefix| start + prefix.length <= self.end);
@@ -260,7 +261,7 @@ impl Search<'_> {
         print.allows(self.print(start, print.length, print.power), of_whole)
     }
 
-    /// The fingerprint of the `length` bytes from `start`, which are there.
+    /// Returns the fingerprint of `length` bytes from `start`. The text must have them.
     #[inline(always)]
     fn print(&mut self, start: usize, length: usize, power: u32) -> u32 {
         let (key, end) = (&self.needles.key, start + length);
@@ -271,7 +272,8 @@ impl Search<'_> {
         key.print(self.sums.hashes[end].wrapping_sub(before))
     }
 
-    /// A window's fingerprint alone would now and then hold back what no needle begins with.
+    /// True if all grams of the window are known. The window's fingerprint alone would sometimes
+    /// hold back text without a pattern.
     fn has_all_grams(&self, start: usize) -> bool {
         (start..start + self.needles.step).all(|at| has(self.needles, word(self.padded, at)))
     }
@@ -290,8 +292,8 @@ fn has(needles: &Needles, word: u64) -> bool {
     is_in(&needles.grams, hash)
 }
 
-/// The first place with a gram of a needle, of each `STEP`th from `at` to `last`; a place behind
-/// `last` where there is none.
+/// Finds the first place with a gram of a pattern, in steps of `STEP` from `at` to `last`. Returns
+/// a place behind `last` if there is none.
 #[inline(never)]
 fn next_hit<const STEP: usize>(
     needles: &Needles,

@@ -1,4 +1,4 @@
-//! One stream of output, from which values are taken before anyone sees it.
+//! Masks one stream of output.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,50 +8,50 @@ use zeroize::Zeroize;
 use super::patterns::Needles;
 use super::search::{Found, SLACK, Search, Sums};
 
-/// How many bytes are read at once, at most.
+/// Most bytes of one read.
 const ROOM: usize = 256 * 1024;
 
-/// With less room than this, what is kept is moved to the front.
+/// Least room, in bytes. With less the kept bytes move to the front.
 const LITTLE: usize = 64 * 1024;
 
-/// What holds output back. `since` is the place in the stream of the first byte that waits, in
-/// bytes: while it is the same, the same bytes wait.
+/// Reason why output waits. `since` is the place of the first waiting byte in the stream: while it
+/// stays the same, the same bytes wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// The last bytes, too few to tell whether a needle begins with them.
+    /// Last bytes, too few to tell whether a pattern begins.
     Short {
         /// The first byte's place.
         since: u64,
     },
-    /// What begins as a needle does.
+    /// Bytes that begin as a pattern does.
     Long {
         /// The first byte's place.
         since: u64,
     },
 }
 
-/// Takes a stream in pieces, and gives it out with a placeholder for each needle in it: the
-/// leftmost first, of those the longest, wherever the pieces were cut.
+/// Takes a stream in pieces and replaces each pattern by a placeholder: the leftmost first, and the
+/// longest of those, wherever the pieces are cut.
 ///
-/// `from <= out <= end`: before `from` nothing is needed any more but to be written, up to `out`
-/// everything has been decided on. What is between the two was released: it is known only so that
-/// the rest of a needle is found.
+/// `from <= out <= end`. Bytes before `from` only wait to be written. Bytes before `out` are
+/// decided. Those between the two were released early, and are kept so that the rest of a pattern
+/// is found.
 pub struct Stream {
     needles: Rc<Needles>,
-    /// Empty until there is something to read, and short while nothing comes.
+    /// Empty until the first read, and short while the stream is idle.
     buffer: Vec<u8>,
     from: usize,
     out: usize,
     end: usize,
-    /// From here on nothing was ever read into the buffer.
+    /// Start of the part of the buffer that no read has touched.
     clean: usize,
-    /// A needle may begin at `from`; otherwise there are too few bytes to tell.
+    /// True if a pattern may begin at `from`; false if there are too few bytes to tell.
     begun: bool,
-    /// The place in the stream at which the buffer begins.
+    /// Place of the buffer's first byte in the stream.
     before: u64,
     sums: Sums,
     queue: Vec<Piece>,
-    /// The first piece of the queue that is not written, and how many of its bytes are.
+    /// First queued piece that is not wholly written, and the number of its written bytes.
     next: usize,
     written: usize,
 }
@@ -62,7 +62,7 @@ enum Piece {
 }
 
 impl Stream {
-    /// One of which nothing has been read.
+    /// Makes a stream before its first read.
     pub fn new(needles: Rc<Needles>) -> Self {
         Stream {
             needles,
@@ -80,13 +80,13 @@ impl Stream {
         }
     }
 
-    /// What comes from here on, and what has not been decided on, is looked through for these
-    /// instead. They are of the same key.
+    /// Replaces the patterns for all bytes that are not decided yet. The new ones have the same
+    /// key.
     pub fn rearm(&mut self, needles: Rc<Needles>) {
         self.needles = needles;
     }
 
-    /// Where to read the next bytes into, from 64 to 256 KiB; none while output waits.
+    /// Returns room for the next read, 64 to 256 KiB; none while output waits.
     pub fn room(&mut self) -> &mut [u8] {
         if !self.queue.is_empty() {
             return &mut [];
@@ -105,7 +105,7 @@ impl Stream {
         &mut self.buffer[self.end..limit]
     }
 
-    /// Moves what is needed to the front.
+    /// Moves the kept bytes to the front.
     fn close_up(&mut self) {
         let by = self.from;
         self.buffer.copy_within(by..self.end, 0);
@@ -114,7 +114,7 @@ impl Stream {
         (self.from, self.out, self.end) = (0, self.out - by, self.end - by);
     }
 
-    /// So many bytes have been read into the room.
+    /// Takes the number of bytes that were read into the room.
     pub fn took(&mut self, bytes: usize) {
         self.end = (self.end + bytes).min(self.buffer.len().saturating_sub(SLACK));
         self.clean = self.clean.max(self.end);
@@ -123,8 +123,8 @@ impl Stream {
         (self.from, self.begun) = (from, begun);
     }
 
-    /// Queues what has been found from `from` on, and says from where on something is to be
-    /// decided when more comes, and whether a needle may begin there.
+    /// Queues the results from `from` on. Returns the first undecided place, and whether a pattern
+    /// may begin there.
     fn search(&mut self, ends: bool) -> (usize, bool) {
         let needles = Rc::clone(&self.needles);
         let mut from = self.from;
@@ -157,7 +157,7 @@ impl Stream {
         }
     }
 
-    /// Queues the bytes before `to` that are not yet in the queue.
+    /// Queues the bytes before `to` that are not queued yet.
     fn let_out(&mut self, to: usize) {
         if to > self.out {
             self.queue.push(Piece::Text(self.out..to));
@@ -165,14 +165,14 @@ impl Stream {
         }
     }
 
-    /// Nothing more comes: all there is goes out.
+    /// Ends the stream: all held bytes go out.
     pub fn end(&mut self) {
         self.release();
         self.from = self.end;
     }
 
-    /// What is held back goes out, but for needles that are there as a whole. When more comes,
-    /// the rest of a needle that has begun is found all the same.
+    /// Releases held bytes, masking whole patterns. The rest of a pattern that has begun is still
+    /// found when more comes.
     pub fn release(&mut self) {
         if self.out < self.end {
             self.search(true);
@@ -180,7 +180,7 @@ impl Stream {
         }
     }
 
-    /// What is held back, if anything.
+    /// Returns the reason why bytes are held, if any are.
     pub fn held(&self) -> Option<Held> {
         let since = self.before + self.out as u64;
         (self.out < self.end).then_some(match self.begun {
@@ -189,7 +189,7 @@ impl Stream {
         })
     }
 
-    /// What may go out now, in its order.
+    /// Iterates over the pieces that may be written now, in order.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let pieces = self.queue.get(self.next..).unwrap_or_default().iter();
         let mut written = self.written;
@@ -206,7 +206,7 @@ impl Stream {
         }
     }
 
-    /// So many bytes of that have gone out.
+    /// Takes the number of written bytes.
     pub fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
         while let Some(piece) = self.queue.get(self.next) {
@@ -221,8 +221,7 @@ impl Stream {
         (self.next, self.written) = (0, 0);
     }
 
-    /// Overwrites what is left of output that has gone, and gives its memory back. While some waits
-    /// nothing happens.
+    /// Wipes the rest of written output and gives its memory back. Does nothing while output waits.
     pub fn wipe(&mut self) {
         if self.queue.is_empty() && !self.buffer.is_empty() {
             self.close_up();
@@ -251,7 +250,7 @@ mod tests {
         Stream::new(Rc::new(Needles::of(values.iter().copied(), 8, [7; 32])))
     }
 
-    /// What goes out at once when this comes.
+    /// Returns the output that goes out at once for these bytes.
     fn gives(stream: &mut Stream, bytes: &[u8]) -> String {
         stream.room()[..bytes.len()].copy_from_slice(bytes);
         stream.took(bytes.len());

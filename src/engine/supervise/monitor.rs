@@ -5,13 +5,15 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::relay::{Inner, Relay};
-use super::session::GIVE;
-use super::signals::{CHLD, CONT, HUP, KILL};
-use super::supervisor::Supervisor;
+use super::relay::Inner;
+use super::session::{GIVE, Session};
+use crate::core::signal::{CHLD, CONT, HUP, KILL, Signal};
+use crate::sys::environ::Inherited;
+use crate::sys::job::Job;
 use crate::sys::message_pipe::{self, Heard};
 use crate::sys::outer_terminal::Screen;
-use crate::sys::process::{self, ALL, Change, Forked, To};
+use crate::sys::process::{self, Change, Forked, To};
+use crate::sys::signal_mask::ALL;
 use crate::sys::{exec, fd, files, page_release, pty};
 
 /// Which process a fork has made of this one.
@@ -23,120 +25,113 @@ pub(super) enum Made {
     Supervisor(i32, i32),
 }
 
-impl Supervisor {
-    /// Forks the process that becomes the workload: at a terminal of its own with another one in
-    /// between.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(super) fn part(
-        &mut self,
-        relay: Option<&mut Relay>,
-        inner: Option<&Inner>,
-    ) -> io::Result<Made> {
-        let supervisor = process::own();
-        let Some(session) = relay.and_then(Relay::session) else {
-            return Ok(match process::fork()? {
-                Forked::Parent(workload) => Made::Supervisor(workload, workload),
-                Forked::Child => {
-                    self.job.separate();
-                    Made::Workload(supervisor)
-                }
-            });
-        };
-        self.job.keep_terminal();
-        let is_wanted = session.is_wanted();
-        let (mut speaker, mut listener) = message_pipe::pipe()?;
-        if let Forked::Parent(monitor) = process::fork()? {
-            drop(speaker);
-            session.slave = None;
-            session.monitor = monitor;
-            let mut workload = 0;
-            let mut hear = || {
-                let number = |_, number: &[u8]| {
-                    workload = number.try_into().map_or(0, i32::from_le_bytes);
-                };
-                listener.hear(number) == Heard::More
+/// Forks the process that becomes the workload: at a terminal of its own with another one in
+/// between.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn part(
+    inherited: &mut Option<Inherited>,
+    job: &mut Job,
+    session: Option<&mut Session>,
+    inner: Option<&Inner>,
+) -> io::Result<Made> {
+    let supervisor = process::own();
+    let Some(session) = session else {
+        return Ok(match process::fork()? {
+            Forked::Parent(workload) => Made::Supervisor(workload, workload),
+            Forked::Child => {
+                job.separate();
+                Made::Workload(supervisor)
+            }
+        });
+    };
+    job.keep_terminal();
+    let is_wanted = session.is_wanted();
+    let (mut speaker, mut listener) = message_pipe::pipe()?;
+    if let Forked::Parent(monitor) = process::fork()? {
+        drop(speaker);
+        session.slave = None;
+        session.monitor = monitor;
+        let mut workload = 0;
+        let mut hear = || {
+            let number = |number: &[u8]| {
+                workload = number.try_into().map_or(0, i32::from_le_bytes);
             };
-            while hear() {}
-            if workload > 0 {
-                return Ok(Made::Supervisor(monitor, workload));
-            }
-            process::send(To::Process(monitor), KILL);
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        let monitor = process::own();
-        let Some(terminal) = session.slave.as_ref().map(AsRawFd::as_raw_fd) else {
-            exec::quit(125)
+            listener.hear(number) == Heard::More
         };
-        pty::begin_session(terminal);
-        match process::fork() {
-            Ok(Forked::Child) => {
-                process::lead_group(0);
-                if is_wanted {
-                    pty::give(terminal, process::own());
-                }
-                Ok(Made::Workload(monitor))
-            }
-            Ok(Forked::Parent(workload)) => {
-                process::lead_group(workload);
-                speaker.put(0, &workload.to_le_bytes());
-                let _ = speaker.say();
-                drop(speaker);
-                // Whoever opens what we have is to get what the workload has.
-                if inner.is_some_and(|inner| inner.stand_in().is_err()) {
-                    exec::quit(125);
-                }
-                self.stand_between(&session.screen, terminal, supervisor, workload)
-            }
-            Err(_) => exec::quit(125),
+        while hear() {}
+        if workload > 0 {
+            return Ok(Made::Supervisor(monitor, workload));
         }
+        process::send(To::Process(monitor), KILL.into());
+        return Err(io::ErrorKind::OutOfMemory.into());
     }
+    let monitor = process::own();
+    let Some(terminal) = session.slave.as_ref().map(AsRawFd::as_raw_fd) else {
+        exec::quit(125)
+    };
+    pty::begin_session(terminal);
+    match process::fork() {
+        Ok(Forked::Child) => {
+            process::lead_group(0);
+            if is_wanted {
+                pty::give(terminal, process::own());
+            }
+            Ok(Made::Workload(monitor))
+        }
+        Ok(Forked::Parent(workload)) => {
+            process::lead_group(workload);
+            speaker.put(&workload.to_le_bytes());
+            let _ = speaker.say();
+            drop(speaker);
+            // Whoever opens what we have is to get what the workload has.
+            if inner.is_some_and(|inner| inner.stand_in().is_err()) {
+                exec::quit(125);
+            }
+            inherited.take().unwrap_or_default().erase();
+            stand_between(&session.screen, terminal, supervisor, workload)
+        }
+        Err(_) => exec::quit(125),
+    }
+}
 
-    /// Stands between the supervisor and the workload, and ends as that does.
-    fn stand_between(
-        &mut self,
-        screen: &Screen,
-        terminal: RawFd,
-        supervisor: i32,
-        workload: i32,
-    ) -> ! {
-        self.inherited.take().unwrap_or_default().erase();
-        files::leave_folder();
-        process::set_name(&format!("doorkey:{workload}"));
-        fd::close_others(&mut [screen.descriptor(), terminal]);
-        process::signal_at_end_of(supervisor, HUP);
-        let (group, clean) = (process::group(), page_release::clean());
-        loop {
-            let taken = process::take_idle(ALL, None, &clean);
-            if process::parent() != supervisor {
-                // It was killed, and could not do so itself. The end of the session is for all
-                // who are in it.
-                screen.restore();
-                exec::quit(128 + KILL as u8);
-            }
-            match taken.map(|taken| taken.signal()) {
-                Some(CHLD) => match process::reap(workload) {
-                    Some(Change::Ended(code)) => {
-                        // Our end must be no hangup for what the workload leaves.
-                        pty::give(terminal, group);
-                        exec::quit(code);
-                    }
-                    Some(Change::Stopped(signal)) => {
-                        // Continued in the background it is stopped again when it wants the
-                        // terminal.
-                        pty::give(terminal, group);
-                        screen.tell_stopped(signal);
-                        process::send(To::Process(supervisor), CHLD);
-                    }
-                    None => {}
-                },
-                Some(GIVE) => {
-                    pty::give(terminal, workload);
-                    process::send(To::Group(workload), CONT);
+/// Stands between the supervisor and the workload, and ends as that does.
+fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i32) -> ! {
+    files::leave_folder();
+    process::set_name(&format!("doorkey:{workload}"));
+    fd::close_others(&mut [screen.descriptor(), terminal]);
+    process::signal_at_end_of(supervisor, HUP.into());
+    let (group, clean) = (process::group(), page_release::clean());
+    loop {
+        let taken = process::take_idle(ALL, None, &clean);
+        if process::parent() != supervisor {
+            // It was killed, and could not do so itself. The end of the session is for all
+            // who are in it.
+            screen.restore();
+            exec::quit(128 + KILL);
+        }
+        match taken.map(|taken| taken.signal() as Signal) {
+            Some(CHLD) => match process::reap(workload) {
+                Some(Change::Ended(code)) => {
+                    // Our end must be no hangup for what the workload leaves.
+                    pty::give(terminal, group);
+                    exec::quit(code);
                 }
-                _ => {}
+                Some(Change::Stopped(signal)) => {
+                    // Continued in the background it is stopped again when it wants the
+                    // terminal.
+                    pty::give(terminal, group);
+                    screen.tell_stopped(signal);
+                    process::send(To::Process(supervisor), CHLD.into());
+                }
+                None => {}
+            },
+            Some(GIVE) => {
+                pty::give(terminal, workload);
+                process::send(To::Group(workload), CONT.into());
             }
+            _ => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::action::Output;
 use super::channel::{Channel, Way};
 use super::session::Session;
 use super::sought::Sought;
@@ -115,6 +116,14 @@ impl Relay {
             is_terminal: controls,
         });
         Ok(())
+    }
+
+    /// How the output goes.
+    pub(super) fn output(&self) -> Output {
+        match self.session {
+            Some(_) => Output::Terminal,
+            None => Output::Relayed,
+        }
     }
 
     /// The workload's terminal, where it has one.

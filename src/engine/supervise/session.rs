@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use zeroize::Zeroize;
 
+use crate::core::signal::{Signal, USR1};
 use crate::sys::nonblocking::{self, Received, Sent};
 use crate::sys::outer_terminal::Screen;
 use crate::sys::poll::Watched;
@@ -37,7 +38,7 @@ pub(super) struct Session {
 }
 
 /// The signal by which [`Session::monitor`] is told to give the workload its terminal.
-pub(super) const GIVE: i32 = 10;
+pub(super) const GIVE: Signal = USR1;
 
 impl Session {
     /// A session at the workload's terminal, in the place of the one that this descriptor is.
@@ -106,7 +107,7 @@ impl Session {
     pub(super) fn give(&mut self) {
         self.wanted = true;
         self.enter();
-        process::send(To::Process(self.monitor), GIVE);
+        process::send(To::Process(self.monitor), GIVE.into());
     }
 
     /// We are about to be stopped: our terminal is as it was before.

@@ -1,11 +1,23 @@
-//! How to supervise, as it passes from the process that has read its options to its supervisor.
+//! How to supervise: what is known before the arguments are parsed, and what a process that has
+//! parsed them tells its supervisor.
 
 use std::time::Duration;
 
-use crate::core::signal::{LAST, Map, Signal};
+use serde::{Deserialize, Serialize};
+
+use crate::core::signal::{Map, Signal};
+
+/// What is asked of a supervisor; known before the arguments are parsed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Whether the workload's output passes through it.
+    pub masks: bool,
+    /// Whether secrets are fetched again.
+    pub watches: bool,
+}
 
 /// How to supervise.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
     /// What each signal becomes.
     pub map: Map,
@@ -20,7 +32,7 @@ pub struct Settings {
 }
 
 /// How secrets are fetched again, and what a change does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Watching {
     /// The time between.
     pub every: Duration,
@@ -33,7 +45,7 @@ pub struct Watching {
 }
 
 /// What a change does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum OnChange {
     /// The workload is ended, and launched anew.
     Restart,
@@ -41,100 +53,4 @@ pub enum OnChange {
     Signal(Signal),
     /// The workload is ended, and doorkey with this code.
     Exit(u8),
-}
-
-const MAP: usize = LAST as usize + 1;
-const FOR_EVER: u64 = u64::MAX;
-
-impl Settings {
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let grace = self.grace.map_or(FOR_EVER, milliseconds);
-        let flags = [u8::from(self.group), self.parent_death];
-        let watching = self.watching.map_or([0; 4], |watching| {
-            let (kind, number) = match watching.on_change {
-                OnChange::Restart => (1, 0),
-                OnChange::Signal(signal) => (2, signal),
-                OnChange::Exit(code) => (3, code),
-            };
-            let stops = u8::from(watching.stop_on_loss);
-            [kind, number, stops, watching.refresh]
-        });
-        let every = self.watching.map_or(0, |it| milliseconds(it.every));
-        let times = [grace.to_le_bytes(), every.to_le_bytes()].concat();
-        [self.map.bytes(), &flags, &watching, &times].concat()
-    }
-
-    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (map, rest) = bytes.split_at_checked(MAP)?;
-        let (&[group, parent_death], rest) = rest.split_first_chunk()?;
-        let (&[kind, number, stops, refresh], rest) = rest.split_first_chunk()?;
-        let (grace, every) = rest.split_first_chunk()?;
-        let grace = u64::from_le_bytes(*grace);
-        let every = Duration::from_millis(u64::from_le_bytes(every.try_into().ok()?));
-        let on_change = match kind {
-            1 => Some(OnChange::Restart),
-            2 => Some(OnChange::Signal(number)),
-            3 => Some(OnChange::Exit(number)),
-            _ => None,
-        };
-        Some(Settings {
-            map: Map::from_bytes(map)?,
-            group: group != 0,
-            grace: (grace != FOR_EVER).then(|| Duration::from_millis(grace)),
-            parent_death,
-            watching: on_change.map(|on_change| Watching {
-                every,
-                on_change,
-                stop_on_loss: stops != 0,
-                refresh,
-            }),
-        })
-    }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(FOR_EVER - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{OnChange, Settings, Watching};
-    use crate::core::signal::Map;
-
-    #[test]
-    fn settings_pass_as_bytes() {
-        let mut map = Map::default();
-        map.add("TERM:INT").unwrap();
-        let watching = |on_change| Settings {
-            watching: Some(Watching {
-                every: Duration::from_secs(60),
-                on_change,
-                stop_on_loss: on_change == OnChange::Restart,
-                refresh: 12,
-            }),
-            ..Settings::default()
-        };
-        for settings in [
-            Settings::default(),
-            Settings {
-                map,
-                group: true,
-                grace: Some(Duration::from_millis(1500)),
-                parent_death: 9,
-                watching: None,
-            },
-            Settings {
-                grace: Some(Duration::ZERO),
-                ..Settings::default()
-            },
-            watching(OnChange::Restart),
-            watching(OnChange::Signal(1)),
-            watching(OnChange::Exit(75)),
-        ] {
-            assert_eq!(Settings::from_bytes(&settings.bytes()), Some(settings));
-        }
-        assert_eq!(Settings::from_bytes(&[0; 70]), None);
-    }
 }

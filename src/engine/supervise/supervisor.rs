@@ -1,108 +1,87 @@
-//! The process that stays above the workload.
+//! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and does
+//! what that says.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::monitor::Made;
+use super::action::{Action, Actions, Arrived, Below, Change, Event, Rest, Whom};
+use super::forked::{self, Errand, Given};
+use super::known::Outcome;
+use super::machine::{Fixed, Machine};
+use super::message::Message;
+use super::monitor::{self, Made};
+use super::notice::{Notice, Patience};
 use super::relay::Relay;
-use super::settings::Settings;
-use super::signals::{CHLD, CONT, KILL, TSTP, TTIN, TTOU};
-use super::watch::{self, Watch};
-use super::{Asked, DIGESTS, FILES, NEEDLES, Notice, Patience, SETTINGS, Supervised};
+use super::settings::Asked;
+use super::streams::Streams;
+use super::supervised::Supervised;
+use super::waiting::Waiting;
+use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
 use crate::sys::environ::Inherited;
 use crate::sys::job::Job;
-use crate::sys::message_pipe::{self, Heard, Listener, Speaker};
-use crate::sys::page_release::Clean;
-use crate::sys::poll::{Ears, Watched};
-use crate::sys::process::{self, ALL, Taken, To};
-use crate::sys::streams::Aside;
-use crate::sys::{fd, files, memory, page_release, random, startup, stdio};
-
-/// How much longer than a process that fetches gives itself we wait for it.
-const MARGIN: Duration = Duration::from_secs(1);
-
-/// Whether a time is over. Where it has been for long we were stopped, and perhaps not alone: it goes
-/// on for a moment more.
-pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
-    let Some(until) = until else { return false };
-    let was_stopped = now.saturating_duration_since(*until) > MARGIN;
-    if was_stopped {
-        *until = now + MARGIN;
-    }
-    *until <= now
-}
+use crate::sys::message_pipe::{self, Heard, Listener};
+use crate::sys::poll::Watched;
+use crate::sys::process::{self, Taken, To};
+use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, stdio};
 
 pub(super) struct Supervisor {
-    pub(super) asked: Asked,
-    pub(super) waits: Patience,
+    asked: Asked,
+    waits: Patience,
     /// What this process was started with, as long as that may be needed again.
-    pub(super) inherited: Option<Inherited>,
-    pub(super) key: [u8; 32],
-    pub(super) reaps: bool,
+    inherited: Option<Inherited>,
+    given: Given,
     /// The process that has started us.
-    pub(super) above: i32,
-    /// Whether we are PID 1, whose end the kernel makes everybody's.
-    pub(super) first: bool,
-    pub(super) settings: Settings,
+    above: i32,
+    machine: Machine,
+    actions: Actions,
     /// The process whose end is the workload's: that itself, or the one above it.
-    pub(super) child: i32,
-    pub(super) workload: i32,
-    pub(super) job: Job,
-    /// What the workload says until it has begun.
-    pub(super) link: Option<Listener>,
-    /// When it should have begun, or ended.
-    pub(super) late: Option<Instant>,
-    pub(super) relay: Option<Relay>,
-    /// Our own standard descriptors, in the place of which we have what the workload has.
-    pub(super) aside: Aside,
-    pub(super) watch: Watch,
+    child: i32,
+    workload: i32,
+    streams: Streams,
+    /// What the workload tells until it has begun.
+    link: Option<Listener>,
+    errand: Option<Errand>,
     /// What is removed at the end.
-    pub(super) delivered: Option<Delivered>,
-    pub(super) ears: Option<Ears>,
-    pub(super) clean: Option<Clean>,
-    pub(super) then: Then,
-    /// When the workload, which was told to end, is killed.
-    pub(super) patience: Option<Instant>,
-}
-
-/// What comes when the workload has ended.
-#[derive(Clone, Copy)]
-pub(super) enum Then {
-    /// We end, with its code.
-    End,
-    /// We end, with this one.
-    Exit(u8),
-    /// It is launched anew.
-    Launch,
+    delivered: Option<Delivered>,
+    waiting: Waiting,
+    /// The signal that is handled.
+    taken: Option<Taken>,
+    /// Why there is no supervisor any more: this process was just forked by it, or it has failed.
+    left: io::Result<Option<Supervised>>,
 }
 
 impl Supervisor {
     pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
+        let given = Given {
+            key: if needs_key { random::key()? } else { [0; 32] },
+            reaps: first || process::become_subreaper(),
+        };
+        let fixed = Fixed {
+            first,
+            timeout: waits.timeout,
+            ending: startup::ending(),
+            chance: random::up_to,
+        };
         Ok(Supervisor {
             asked,
             waits,
             inherited: Some(inherited),
-            key: if needs_key { random::key()? } else { [0; 32] },
-            reaps: first || process::become_subreaper(),
+            given,
             above: process::parent(),
-            first,
-            settings: Settings::default(),
+            machine: Machine::new(fixed),
+            actions: Actions::with_capacity(8),
             child: 0,
             workload: 0,
-            job: Job::default(),
+            streams: Streams::default(),
             link: None,
-            late: None,
-            relay: None,
-            aside: Aside::default(),
-            watch: Watch::default(),
+            errand: None,
             delivered: None,
-            ears: None,
-            clean: None,
-            then: Then::End,
-            patience: None,
+            waiting: Waiting::default(),
+            taken: None,
+            left: Ok(None),
         })
     }
 
@@ -112,252 +91,360 @@ impl Supervisor {
         // What comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
-        let mut made = self.launch();
+        self.launch();
         loop {
-            match made {
+            match std::mem::replace(&mut self.left, Ok(None)) {
+                Ok(None) => self.turn(),
                 Ok(Some(supervised)) => {
                     return Ok((self.inherited.unwrap_or_default(), supervised));
                 }
-                Ok(None) => made = self.step(),
                 Err(why) => {
                     self.remove_files();
                     // Where this is said.
-                    let _ = self.aside.put_back();
+                    let _ = self.streams.aside.put_back();
                     return Err(why);
                 }
             }
         }
     }
 
-    /// Forks the process that becomes the workload; what it has of us is given to it alone.
-    fn launch(&mut self) -> io::Result<Option<Supervised>> {
-        self.aside.put_back()?;
-        self.job = Job::survey();
+    /// Forks the process that becomes the workload.
+    fn launch(&mut self) {
+        self.left = self.try_launch();
+    }
+
+    /// The same; what it has of us is given to it alone.
+    fn try_launch(&mut self) -> io::Result<Option<Supervised>> {
+        self.streams.aside.put_back()?;
+        self.streams.job = Job::survey();
         let sides = match self.asked.masks {
-            true => Some(Relay::new(&mut self.aside, self.asked.watches)?),
+            true => Some(Relay::new(&mut self.streams.aside, self.asked.watches)?),
             false => None,
         };
         let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = message_pipe::pipe()?;
-        match self.part(relay.as_mut(), inner.as_ref())? {
-            Made::Workload(parent) => Ok(Some(self.hand_over(parent, speaker, inner))),
-            Made::Supervisor(child, workload) => {
-                stdio::is_at(self.aside.of(2));
-                drop(speaker);
-                self.late = self.limit();
-                if let Some(inner) = &inner {
-                    inner.stand_in()?;
-                    self.job
-                        .finds_terminal_at([0, 1, 2].map(|place| self.aside.of(place)));
-                }
-                drop(inner);
-                self.child = child;
-                if self.asked.watches {
-                    memory::stay();
-                } else {
-                    self.inherited.take().unwrap_or_default().erase();
-                    files::leave_folder();
-                }
-                process::set_name(&format!("doorkey:{workload}"));
-                self.job.is_of(workload);
-                self.workload = workload;
-                self.then = Then::End;
-                self.patience = None;
-                self.relay = relay;
-                self.listen(listener)?;
-                Ok(None)
+        let session = relay.as_mut().and_then(Relay::session);
+        let made = monitor::part(
+            &mut self.inherited,
+            &mut self.streams.job,
+            session,
+            inner.as_ref(),
+        )?;
+        let (child, workload) = match made {
+            Made::Supervisor(child, workload) => (child, workload),
+            Made::Workload(parent) => {
+                let delivered = self.delivered.take();
+                let supervised = self.given.hand_over(parent, speaker, inner, delivered);
+                return Ok(Some(supervised));
             }
+        };
+        stdio::is_at(self.streams.aside.of(2));
+        drop(speaker);
+        if let Some(inner) = &inner {
+            inner.stand_in()?;
+            let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));
+            self.streams.job.finds_terminal_at(standard);
         }
-    }
-
-    /// When what is begun now should have come to an end by itself.
-    pub(super) fn limit(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.waits.timeout.checked_add(MARGIN)?)
-    }
-
-    /// In a process that was just forked: what it has of us.
-    pub(super) fn hand_over(
-        &mut self,
-        parent: i32,
-        speaker: Speaker,
-        inner: Option<super::Inner>,
-    ) -> Supervised {
-        // Nobody would end the launch in the supervisor's place.
-        process::signal_at_end_of(parent, KILL);
-        process::set_name("doorkey");
-        startup::unblock();
-        self.link = None;
-        Supervised {
-            speaker,
-            answers: None,
-            parent,
-            reaps: self.reaps,
-            key: self.key,
-            known: None,
-            inner,
-            delivered: self.delivered.take(),
+        drop(inner);
+        if self.asked.watches {
+            memory::stay();
+        } else {
+            self.inherited.take().unwrap_or_default().erase();
+            files::leave_folder();
         }
-    }
-
-    /// Listens to a process that launches, for those signals alone that concern it: what else
-    /// comes is kept until the workload is there.
-    fn listen(&mut self, link: Listener) -> io::Result<()> {
-        let early = [CHLD, CONT, TSTP, TTIN, TTOU];
-        let early = early
-            .iter()
-            .fold(self.ending(), |set, &one| set | process::bit(one));
+        process::set_name(&format!("doorkey:{workload}"));
+        self.streams.job.is_of(workload);
+        (self.child, self.workload, self.streams.relay) = (child, workload, relay);
+        self.on(Event::Forked(Below {
+            output: self.streams.output(),
+            has_terminal: self.streams.job.has_terminal(),
+        }));
         if !self.asked.watches {
             // A workload that is launched anew gets what was inherited, so that it has to stay.
-            let mut ours = vec![link.descriptor()];
-            ours.extend(self.aside.descriptors());
-            if let Some(relay) = &self.relay {
+            let mut ours = vec![listener.descriptor()];
+            ours.extend(self.streams.aside.descriptors());
+            if let Some(relay) = &self.streams.relay {
                 relay.descriptors(&mut ours);
             }
             fd::close_others(&mut ours);
         }
-        match &mut self.ears {
-            Some(ears) => ears.listen_for(early),
-            None => self.ears = Some(Ears::new(early)?),
-        }
-        self.link = Some(link);
-        Ok(())
+        self.waiting.listen(self.machine.listens())?;
+        self.link = Some(listener);
+        Ok(None)
     }
 
-    /// Waits for the next thing to happen, and does what it asks for. What comes back is for a
-    /// process that was just forked.
-    fn step(&mut self) -> io::Result<Option<Supervised>> {
+    /// Waits for the next thing to happen, and does what it asks for.
+    fn turn(&mut self) {
         if let Some(taken) = self.wait() {
-            self.on(&taken);
+            let arrived = Arrived::of(&taken);
+            self.taken = Some(taken);
+            self.on(Event::Signal(arrived));
         }
-        let now = Instant::now();
-        if self.patience.is_some_and(|until| until <= now) {
-            self.patience = None;
-            process::send(To::Group(self.workload), KILL);
-            process::send(To::Process(self.workload), KILL);
+        self.relayed();
+        if matches!(self.left, Ok(None)) {
+            self.on(Event::Time);
         }
-        if is_over(&mut self.late, now) {
-            self.give_up(match self.link {
-                Some(_) => Notice::LaunchHangs,
-                None => Notice::Unheard,
-            });
-        }
-        if self.watch.hangs(now) {
-            self.give_up_fetching(true);
-        }
-        if self.watch.due().is_some_and(|due| due <= now) {
-            return Ok(self.fetch());
-        }
-        if self.workload == 0 {
-            return self.launch();
-        }
-        Ok(None)
     }
 
     /// Waits: for a signal, which is returned, or for what else there is to wait for.
     fn wait(&mut self) -> Option<Taken> {
-        let dues = [
-            self.patience,
-            self.late,
-            self.watch.late(),
-            self.watch.due(),
-            self.relay.as_ref().and_then(Relay::due),
-        ];
+        let relay = self.streams.relay.as_ref();
+        let dues = [self.machine.due(), relay.and_then(Relay::due)];
         let due = dues.into_iter().flatten().min();
         let time = due.map(|due| due.saturating_duration_since(Instant::now()));
-        let fetching = self.watch.fetching();
-        if self.relay.as_ref().is_some_and(Relay::is_done) {
-            self.relay = None;
+        let (set, hears) = (self.machine.listens(), self.machine.hears());
+        let link = self.link.as_ref().filter(|_| hears);
+        let errand = self.errand.as_ref().filter(|_| hears);
+        if link.is_none() && errand.is_none() && relay.is_none() {
+            return self.waiting.alone(set, time);
         }
-        if self.link.is_none() && self.relay.is_none() && fetching.is_none() {
-            let clean = self.clean.get_or_insert_with(page_release::clean);
-            return process::take_idle(ALL, time, clean);
-        }
+        let links = [link, errand.map(|errand| &errand.link)];
+        let links = links.map(|link| link.map(Listener::descriptor));
         let mut watched = Vec::with_capacity(8);
-        let link = self.link.as_ref().map(Listener::descriptor);
-        let fetch = fetching.map(|fetching| fetching.link.descriptor());
-        watched.extend(link.into_iter().chain(fetch).map(Watched::readable));
+        watched.extend(links.iter().flatten().copied().map(Watched::readable));
         let ours = watched.len();
-        if let Some(relay) = &self.relay {
+        if let Some(relay) = relay {
             relay.watch(&mut watched);
         }
-        if self.link.is_none() && time.is_none() {
-            page_release::forget(self.clean.get_or_insert_with(page_release::clean));
-        }
-        let taken = self.ears.as_ref()?.wait(&mut watched, time);
+        let idles = hears && link.is_none() && time.is_none();
+        let taken = self.waiting.beside(set, time, &mut watched, idles);
         let (heard, relayed) = watched.split_at(ours);
         let mut heard = heard.iter().map(Watched::is_ready);
         // First what is said, as a signal beside its end came to a workload that has begun.
-        if link.is_some() && heard.next() == Some(true) {
+        if links[0].is_some() && heard.next() == Some(true) {
             self.hear();
             // Up to its end, if that is there.
             while self.link.as_ref().is_some_and(Listener::has_more) {
                 self.hear();
             }
         }
-        if fetch.is_some() && heard.next() == Some(true) {
-            self.hear_fetching();
+        if links[1].is_some() && heard.next() == Some(true) {
+            self.hear_errand();
         }
-        if let Some(relay) = &mut self.relay {
+        if let Some(relay) = &mut self.streams.relay {
             relay.serve(relayed);
         }
         self.say_lost();
         taken
     }
 
+    /// Looks whether the output still passes through us, and how.
+    fn relayed(&mut self) {
+        let is_done = self.streams.let_go();
+        let output = self.streams.output();
+        if output != self.machine.output() {
+            self.on(Event::Output(output));
+        }
+        if is_done {
+            self.on(Event::OutputDone);
+        }
+    }
+
     /// Hears the process that launches.
-    pub(super) fn hear(&mut self) {
+    fn hear(&mut self) {
         let Some(mut link) = self.link.take() else {
             return;
         };
         let mut understood = true;
-        let heard = link.hear(|kind, message| understood &= self.take_in(kind, message));
+        let heard = link.hear(|message| understood &= self.take_in(message));
         match heard {
             Heard::More if understood => self.link = Some(link),
-            Heard::End => self.launched(),
-            Heard::More | Heard::Failed => self.give_up(Notice::Unheard),
+            Heard::End => {
+                let armed = self.streams.relay.as_mut().is_none_or(Relay::begin);
+                if self.streams.relay.is_none() && !self.asked.watches {
+                    self.waiting.stop_listening();
+                }
+                self.on(Event::Begun { armed });
+            }
+            Heard::More | Heard::Failed => self.on(Event::Unheard),
         }
     }
 
     /// Takes in what a process that launches says; whether it can be understood.
-    fn take_in(&mut self, kind: u8, message: &[u8]) -> bool {
-        match kind {
-            SETTINGS => Settings::from_bytes(message).map(|settings| self.settle(settings)),
-            NEEDLES => {
-                let relay = self.relay.as_mut();
-                relay.is_none_or(|relay| relay.arm(message)).then_some(())
-            }
-            DIGESTS => {
-                let digests = watch::from_bytes(message);
-                digests.map(|digests| self.watch.known.digests = digests)
-            }
-            FILES => {
-                Delivered::keep(&mut self.delivered, message);
-                Some(())
-            }
-            _ => None,
+    fn take_in(&mut self, message: &[u8]) -> bool {
+        match Message::read(message) {
+            Some(Message::Settings(settings)) => self.on(Event::Settings(settings)),
+            Some(Message::Needles(needles)) => return self.arm(needles),
+            Some(Message::Digests(digests)) => self.on(Event::Digests(digests)),
+            Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
+            Some(Message::Outcome(_) | Message::Armed) | None => return false,
         }
-        .is_some()
+        true
     }
 
-    /// The process that launches has become the workload, or ends, which a signal says. Where it is
-    /// not known what to mask it is to end, and nothing that it writes goes out.
-    fn launched(&mut self) {
-        if self.relay.as_mut().is_none_or(Relay::begin) {
-            self.late = None;
-            if let Some(watching) = &self.settings.watching {
-                self.watch.wait(watching);
-            }
+    /// Has needles be looked for; whether they are.
+    fn arm(&mut self, needles: &[u8]) -> bool {
+        self.streams
+            .relay
+            .as_mut()
+            .is_none_or(|relay| relay.arm(needles))
+    }
+
+    /// Hears a process on an errand.
+    fn hear_errand(&mut self) {
+        let Some(mut errand) = self.errand.take() else {
+            return;
+        };
+        let (mut outcome, mut armed): (Option<Outcome>, _) = (None, None);
+        let heard = errand.link.hear(|message| match Message::read(message) {
+            Some(Message::Outcome(told)) => outcome = Some(told),
+            Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
+            Some(Message::Needles(needles)) => armed = Some(self.arm(needles)),
+            _ => {}
+        });
+        if let Some(armed) = armed {
+            errand.answer(armed);
         }
-        match &mut self.ears {
-            Some(ears) if self.relay.is_some() || self.asked.watches => ears.listen_for(ALL),
-            ears => *ears = None,
+        if let Some(outcome) = outcome {
+            self.on(Event::Reported(outcome));
+        }
+        match heard {
+            Heard::End => self.on(Event::ErrandOver),
+            Heard::More => self.errand = Some(errand),
+            Heard::Failed => {
+                self.errand = Some(errand);
+                self.on(Event::ErrandLost);
+            }
         }
     }
 
-    fn settle(&mut self, settings: Settings) {
-        self.settings = settings;
-        if settings.parent_death != 0 {
-            process::signal_at_end_of(self.above, settings.parent_death.into());
+    /// Tells the machine what has happened, and does what it says.
+    fn on(&mut self, event: Event) {
+        self.machine.step(Instant::now(), event, &mut self.actions);
+        while let Some(action) = self.actions.pop_front() {
+            self.act(action);
         }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::SignalAtParentsEnd(signal) => {
+                process::signal_at_end_of(self.above, signal.into());
+            }
+            Action::Forward(whom, signal) => {
+                if let Some(taken) = &self.taken {
+                    process::forward(taken, self.to(whom), signal.into());
+                }
+            }
+            Action::Send(whom, signal) => process::send(self.to(whom), signal.into()),
+            Action::Kill => {
+                process::send(To::Process(self.workload), KILL.into());
+                process::send(To::Process(self.child), KILL.into());
+            }
+            Action::Reap(said) => self.reap(said),
+            Action::ReapBefore(then) => match process::reap(self.child) {
+                Some(process::Change::Ended(code)) => {
+                    self.child = 0;
+                    self.on(Event::Child(Change::Ended(code), None));
+                }
+                _ => self.on(Event::Lives(then)),
+            },
+            Action::HearOut => {
+                while self.link.is_some() {
+                    self.hear();
+                }
+                self.on(Event::HeardOut);
+            }
+            Action::Notify(notice) => self.notify(notice),
+            Action::StartErrand(_) => self.start_errand(),
+            Action::LookAtErrand => {
+                let has_more = |errand: &Errand| errand.link.has_more();
+                if !self.errand.as_ref().is_some_and(has_more) {
+                    self.on(Event::ErrandHangs);
+                }
+            }
+            Action::EndErrand => self.errand.take().into_iter().for_each(Errand::kill),
+            Action::CountRest => {
+                let any = process::has_children();
+                let apart = any && process::own() == 1 && proc::is_ours().unwrap_or(true);
+                self.on(Event::Rest { any, apart });
+            }
+            Action::TerminateRest(Rest::Everybody) => process::send(To::Everybody, TERM.into()),
+            Action::TerminateRest(Rest::Below) => descendants::terminate(),
+            Action::KillRest(Rest::Everybody) => process::send(To::Everybody, KILL.into()),
+            Action::KillRest(Rest::Below) => descendants::kill(),
+            Action::TakeEnding(set) => {
+                let taken = process::take(set, Some(Duration::ZERO));
+                self.on(Event::Taken(taken.map(|taken| Arrived::of(&taken).signal)));
+            }
+            Action::RemoveFiles => self.remove_files(),
+            Action::Launch => self.launch(),
+            Action::Quit(code) => exec::quit(code),
+            of_streams => {
+                let answer = self.streams.act(of_streams);
+                // Before the relay is let go of.
+                self.say_lost();
+                if let Some(event) = answer {
+                    self.streams.let_go();
+                    self.on(event);
+                }
+            }
+        }
+    }
+
+    fn to(&self, whom: Whom) -> To {
+        match whom {
+            Whom::Workload => To::Process(self.workload),
+            Whom::Group => To::Group(self.workload),
+        }
+    }
+
+    /// Takes in children that have ended, and looks what has become of the workload.
+    fn reap(&mut self, said: Arrived) {
+        let sender = self.taken.as_ref().and_then(Taken::sender);
+        let foreign = said.is_sent && sender.is_some_and(|sender| sender != self.child);
+        let foreign = foreign.then_some(said);
+        let change = match process::reap(self.child) {
+            Some(process::Change::Ended(code)) => {
+                self.child = 0;
+                Change::Ended(code)
+            }
+            Some(process::Change::Stopped(signal)) if self.child == self.workload => {
+                self.streams.stopped(signal as Signal, false)
+            }
+            _ => {
+                let stopped = self.streams.session().and_then(|it| it.screen.stopped());
+                stopped.map_or(Change::None, |signal| {
+                    self.streams.stopped(signal as Signal, true)
+                })
+            }
+        };
+        self.on(Event::Child(change, foreign));
+    }
+
+    /// Forks a process on an errand.
+    fn start_errand(&mut self) {
+        match Errand::start() {
+            Ok(forked::Made::Supervisor(errand)) => self.errand = Some(errand),
+            Ok(forked::Made::OnErrand(fresh)) => {
+                self.streams.relay = None;
+                if self.streams.aside.put_back().is_err() {
+                    exec::quit(125);
+                }
+                let known = self.machine.known(Instant::now());
+                let supervised = fresh.hand_over(self.given, known, self.delivered.take());
+                self.left = Ok(Some(supervised));
+            }
+            Err(_) => self.on(Event::ErrandLost),
+        }
+    }
+
+    /// Removes what was delivered in a folder.
+    fn remove_files(&self) {
+        if let Some(Err(why)) = self.delivered.as_ref().map(Delivered::remove) {
+            self.notify(Notice::NotRemoved(why));
+        }
+    }
+
+    /// Says that something is lost that the workload has written, if it is.
+    fn say_lost(&mut self) {
+        if let Some(why) = self.streams.trouble() {
+            self.notify(Notice::NotPassedOn(why));
+        }
+    }
+
+    /// Says something where doorkey says what it has to say.
+    fn notify(&self, notice: Notice) {
+        (self.waits.say)(notice);
     }
 }

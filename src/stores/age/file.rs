@@ -7,19 +7,22 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::io::{Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use age::armor::ArmoredReader;
-use age::x25519::{Identity, Recipient};
+use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::{RECIPIENTS, git};
-use crate::model::error::Trouble;
+use super::identity::{Holder, Key};
+use super::{RECIPIENTS, git, no_recipients};
+use crate::model::error::StoreError;
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
+use crate::stores::folder;
 
-/// The type of the stanza that names the recipients, one an argument.
-const NOTE: &str = "doorkey-recipients";
+/// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
+pub const NOTE: &str = "doorkey-recipients";
 
 /// The type of the stanza that says what the file was written for, as its argument.
 const BINDING: &str = "doorkey-secret";
@@ -31,15 +34,14 @@ const TAG: usize = 16;
 /// Opens a file. Gives its value and what it was written for, where it says so.
 ///
 /// # Errors
-/// [`Trouble::Denied`] where none of the keys is a recipient's; where it is damaged.
-pub fn decrypt(file: &[u8], keys: &[Identity]) -> Result<(Secret, Option<String>), Trouble> {
+/// Where none of the keys is a recipient's; where it is damaged.
+pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
-    let decryptor = Decryptor::new_buffered(&*bytes).map_err(|error| trouble(file, error))?;
+    let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
-    let identities = [&look as &dyn age::Identity].into_iter();
-    let identities = identities.chain(keys.iter().map(|key| key as &dyn age::Identity));
-    let opened = decryptor.decrypt(identities);
+    let identities: [&dyn age::Identity; 2] = [&look, &Holder(keys)];
+    let opened = decryptor.decrypt(identities.into_iter());
     // From here on the header is known to be as it was written.
     let mut plain = opened.map_err(|error| trouble(file, error))?;
     // The value is shorter than its file, so the buffer never grows.
@@ -59,7 +61,7 @@ pub fn encrypt(
     value: &Secret,
     recipients: &[Recipient],
     bound: Option<&str>,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, StoreError> {
     let note = Note {
         recipients: recipients.iter().map(Recipient::to_string).collect(),
         bound: bound.map(str::to_owned),
@@ -68,7 +70,7 @@ pub fn encrypt(
         .iter()
         .map(|recipient| recipient as &dyn age::Recipient);
     let encryptor = Encryptor::with_recipients(recipients.chain([&note as &dyn age::Recipient]))
-        .map_err(|_| Trouble::NoRecipients(RECIPIENTS.to_owned()))?;
+        .map_err(|_| no_recipients(RECIPIENTS))?;
     let mut file = Vec::new();
     encryptor
         .wrap_output(&mut file)
@@ -76,7 +78,7 @@ pub fn encrypt(
             out.write_all(value.expose())?;
             out.finish()
         })
-        .map_err(|error| Trouble::Unwritable(error.into()))?;
+        .map_err(StoreError::unwritable)?;
     Ok(file)
 }
 
@@ -97,15 +99,16 @@ pub struct Inspected {
 /// Looks at a file without opening it: what it says is not authenticated then.
 ///
 /// # Errors
-/// [`Trouble::Corrupt`].
-pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
+/// What is wrong with it.
+pub fn inspect(file: &[u8]) -> Result<Inspected, StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
-    let mut rest = &*bytes;
+    let mut rest = File(&bytes);
     let decryptor = Decryptor::new_buffered(&mut rest).map_err(|error| trouble(file, error))?;
     // `Look` opens nothing, so this ends with `NoMatchingKeys`.
     let _ = decryptor.decrypt([&look as &dyn age::Identity].into_iter());
     let mut inspected = look.0.take();
+    let File(rest) = rest;
     let pieces = rest.len().div_ceil(PIECE + TAG);
     inspected.size = rest
         .len()
@@ -115,8 +118,38 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, Trouble> {
     Ok(inspected)
 }
 
+/// What is left to read of a file. age asks for its header line by line, and parses all that it has
+/// so far after each; it gets the header at once.
+struct File<'a>(&'a [u8]);
+
+impl Read for File<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl BufRead for File<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.0)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.0 = &self.0[bytes..];
+    }
+
+    fn read_until(&mut self, end: u8, into: &mut Vec<u8>) -> io::Result<usize> {
+        // The header's last line alone begins like that.
+        let last = self.0.windows(4).position(|four| four == b"\n---");
+        let before = last.map_or(0, |at| at + 1);
+        let (head, rest) = self.0.split_at(before);
+        into.extend_from_slice(head);
+        self.0 = rest;
+        Ok(before + self.0.read_until(end, into)?)
+    }
+}
+
 /// A file as age writes it by itself; one that `age --armor` wrote is decoded.
-fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, Trouble> {
+fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if file.starts_with(b"age-encryption.org/") {
         return Ok(Cow::Borrowed(file));
     }
@@ -132,22 +165,26 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, Trouble> {
 
 const DAMAGED: &str = "it is a damaged age file";
 
-fn trouble(file: &[u8], error: DecryptError) -> Trouble {
+fn trouble(file: &[u8], error: DecryptError) -> StoreError {
     match error {
-        DecryptError::NoMatchingKeys => Trouble::Denied,
+        DecryptError::NoMatchingKeys => StoreError::denied("the key is not one of its recipients")
+            .hint("have somebody who can read it add the key")
+            .of_key(),
         DecryptError::UnknownFormat => corrupt(file, "it is of a later version of age"),
         _ => corrupt(file, DAMAGED),
     }
 }
 
 /// What is wrong with a file that can't be read: what git has done to it, or else `why`.
-fn corrupt(file: &[u8], why: &'static str) -> Trouble {
+fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     if git::is_conflict(file) {
-        Trouble::Conflict
+        let what = "git left conflict markers in it";
+        StoreError::of(Kind::Corrupt, what)
+            .hint("take one side whole: git checkout --ours, or --theirs, and its path")
     } else if file.starts_with(b"age-encryption.org/v1\r") {
-        Trouble::Corrupt("git took it for text and changed its line ends")
+        folder::corrupt("git took it for text and changed its line ends")
     } else {
-        Trouble::Corrupt(why)
+        folder::corrupt(why)
     }
 }
 
@@ -198,6 +235,9 @@ impl age::Identity for Look {
 
 #[cfg(test)]
 mod tests {
+    use age::secrecy::ExposeSecret;
+    use age::x25519::Identity;
+
     use super::*;
 
     #[test]
@@ -217,10 +257,11 @@ mod tests {
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
-                let (value, bound) = decrypt(&file, std::slice::from_ref(key)).unwrap();
+                let key = [Key::parse(key.to_string().expose_secret()).unwrap()];
+                let (value, bound) = decrypt(&file, &key).unwrap();
                 assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }
         }
-        assert_eq!(inspect(b"x"), Err(Trouble::Corrupt("it is no age file")));
+        assert_eq!(inspect(b"x"), Err(folder::corrupt("it is no age file")));
     }
 }

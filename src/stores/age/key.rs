@@ -1,12 +1,11 @@
 //! The key of an embedded store: where it is found, and how one is made.
 
-use std::str::FromStr;
-
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
+use super::identity::Key;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
-use crate::model::error::Trouble;
+use crate::model::error::{Os, StoreError};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::Access;
@@ -16,7 +15,7 @@ use crate::sys::files;
 ///
 /// # Errors
 /// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
+pub fn find(access: &Access) -> Result<Vec<Key>, StoreError> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -24,17 +23,17 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
     let shown = path.to_string();
     let file = match files::read_key(&path, LARGEST_LIST) {
         Err(error) if files::is_absent(&error) && access.path(KEY_FILE.id).is_none() => {
-            return Err(Trouble::NoKey(format!(
-                "none is named, and {shown} does not exist"
-            )));
+            let why = format!("none is named, and {shown} does not exist");
+            return Err(none(&why));
         }
         Err(error) => {
-            return Err(Trouble::NoKey(path.cannot("read", error)));
+            let why = Os::from(error);
+            return Err(none(&path.cannot("read", why)).because_of(why));
         }
         Ok(file) => file,
     };
     match file.exposed {
-        Some(mode) => Err(Trouble::KeyExposed(shown, mode)),
+        Some(mode) => Err(exposed(&shown, mode)),
         None => parse(&file.contents, &shown),
     }
 }
@@ -43,10 +42,26 @@ pub fn find(access: &Access) -> Result<Vec<Identity>, Trouble> {
 ///
 /// # Errors
 /// Where there is no folder that it could be in.
-pub fn place(access: &Access) -> Result<Named, Trouble> {
+pub fn place(access: &Access) -> Result<Named, StoreError> {
     let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt").into());
     let path = access.path(KEY_FILE.id).or_else(own);
-    path.ok_or_else(|| Trouble::NoKey("none is named, and there is no HOME".to_owned()))
+    path.ok_or_else(|| none("none is named, and there is no HOME"))
+}
+
+/// That there is no key, and where it was looked for.
+fn none(why: &str) -> StoreError {
+    StoreError::setting(format_args!("no key: {why}"))
+        .hint("give DOORKEY_KEY_FILE or DOORKEY_KEY")
+        .of_key()
+}
+
+/// That others can read or write the key's file.
+fn exposed(path: &str, mode: u32) -> StoreError {
+    let can_be = if mode & 0o022 == 0 { "read" } else { "written" };
+    let what = format_args!("the key file {path} can be {can_be} by others (mode {mode:04o})");
+    StoreError::setting(what)
+        .hint(format!("run chmod 600 {path}"))
+        .of_key()
 }
 
 /// A new key, as the text of its file.
@@ -56,13 +71,14 @@ pub fn generate() -> Secret {
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Identity>, Trouble> {
-    let bad = |why| Trouble::BadKey(from.to_owned(), why);
+fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, StoreError> {
+    let bad = |why: &str| {
+        let what = format_args!("the key from {from} can't be used: {why}");
+        StoreError::setting(what).of_key()
+    };
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| Identity::from_str(line).ok());
+        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {

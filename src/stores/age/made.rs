@@ -1,9 +1,11 @@
 //! Making an embedded store.
 
+use std::io;
 use std::path::Path;
 
 use super::{KEY, RECIPIENTS, git, key};
-use crate::model::error::{Os, Trouble};
+use crate::model::error::StoreError;
+use crate::model::store_error;
 use crate::stores::Access;
 use crate::sys::draft::{self, Kind};
 use crate::sys::files;
@@ -24,11 +26,11 @@ pub struct Made {
 ///
 /// # Errors
 /// Where there is a store already, or the key can't be found or made, or lies in the store.
-pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
+pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
     let place = access.base.join(place);
-    let unwritable = |error| Trouble::Unwritable(Os::from(error));
+    let unwritable = |error: io::Error| StoreError::unwritable(error);
     if files::exists(&place.join(RECIPIENTS)) {
-        return Err(Trouble::Exists);
+        return Err(exists());
     }
     let mut made = Made {
         key: KEY.to_owned(),
@@ -38,7 +40,8 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
     if access.credential(KEY).is_none() {
         let path = key::place(access)?;
         if files::is_within(&path, &place) {
-            return Err(Trouble::KeyInside(path.to_string()));
+            let what = format_args!("the key file {path} lies inside the store");
+            return Err(StoreError::setting(what).hint("give another DOORKEY_KEY_FILE"));
         }
         if !files::exists(&path) {
             let key = key::generate();
@@ -48,7 +51,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
         made.key = path.to_string();
     }
     let keys = key::find(access)?;
-    let recipients: Vec<_> = keys.iter().map(|key| key.to_public().to_string()).collect();
+    let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";
@@ -58,15 +61,19 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, Trouble> {
         .map_err(unwritable)?;
     // The list comes last, as it makes the folder a store. Attributes that are there already stay.
     match held.create(git::ATTRIBUTES, format!("{}\n", git::BINARY).as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(unwritable(error));
         }
         _ => {}
     }
     held.create(RECIPIENTS, &list)
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Trouble::Exists,
+            io::ErrorKind::AlreadyExists => exists(),
             _ => unwritable(error),
         })?;
     Ok(made)
+}
+
+fn exists() -> StoreError {
+    StoreError::of(store_error::Kind::Taken, "there is a store already")
 }

@@ -2,6 +2,7 @@
 
 mod file;
 mod git;
+mod identity;
 mod key;
 mod made;
 mod recipients;
@@ -11,17 +12,19 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
-use age::x25519::{Identity, Recipient};
+use age::x25519::Recipient;
 
-use super::folder::{Tree, scope_folder, unwritten};
+use self::identity::Key;
+use super::folder::{self, AGAIN, Tree, no_store, scope_folder, unwritten};
 use super::{
     Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
     StoreOption, Writer, search,
 };
 use crate::core::option::{InFile, Opt, value};
-use crate::model::error::{Malformed, Trouble};
+use crate::model::error::{Malformed, StoreError};
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
 use crate::sys::processors;
 
 pub use made::init;
@@ -79,13 +82,13 @@ struct Age {
     refuses_unbound: bool,
     tree: Tree,
     context: Arc<Context>,
-    keys: OnceLock<Vec<Identity>>,
+    keys: OnceLock<Vec<Key>>,
 }
 
 /// Opens `age:PLACE`.
 ///
 /// # Errors
-/// [`Trouble::NoStore`] where there is no such folder, or one with no sign of a store in it; where
+/// That there is no store where there is no such folder, or one with no sign of a store in it; where
 /// a setting can't be used.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let folder = context.base.join(place);
@@ -98,7 +101,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         Some("refuse") => true,
         Some(_) => {
             let why = "unbound must be take or refuse";
-            return Err(Trouble::Setting(why.to_owned()));
+            return Err(StoreError::setting(why));
         }
     };
     if !tree.has_scopes()
@@ -106,7 +109,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
             .read_file(Path::new(RECIPIENTS), LARGEST_LIST)?
             .is_none()
     {
-        return Err(Trouble::NoStore);
+        return Err(no_store());
     }
     Ok(Box::new(Age {
         label: context.label.clone(),
@@ -123,11 +126,11 @@ impl Store for Age {
         &self.label
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
         Ok(self.tree.locate(scope, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         if depth == Depth::Names {
             let look = |location: &Location| self.tree.has(location).map(Here::exists);
             let questions = questions.iter();
@@ -142,11 +145,11 @@ impl Store for Age {
         Ok(shared(questions, |question| search(question, look)))
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         Ok(scopes.iter().map(|scope| self.tree.names(scope)).collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
         let (Some(bytes), Some(record)) = (self.read(scope, name)?, self.tree.record(scope, name)?)
         else {
             return Ok(None);
@@ -164,7 +167,7 @@ impl Store for Age {
         }))
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         self.tree.scopes()
     }
 
@@ -178,13 +181,13 @@ impl Store for Age {
 }
 
 impl Writer for Age {
-    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
         let folder = scope_folder(scope);
         // Said before the folder is held, which would make it.
         if how == How::Update {
             for (name, _) in values {
                 if !self.has(scope, name)? {
-                    return Err(Trouble::Absent(None));
+                    return Err(StoreError::no_secret());
                 }
             }
         }
@@ -198,8 +201,8 @@ impl Writer for Age {
         for (name, value) in values {
             let has = self.has(scope, name)?;
             match how {
-                How::Create if has => return Err(Trouble::Taken),
-                How::Update if !has => return Err(Trouble::Absent(None)),
+                How::Create if has => return Err(StoreError::taken()),
+                How::Update if !has => return Err(StoreError::no_secret()),
                 _ => {
                     let bound = place_of(scope, name);
                     let file = file::encrypt(value, &recipients, Some(&bound))?;
@@ -214,9 +217,9 @@ impl Writer for Age {
         .map_err(unwritten)
     }
 
-    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {
         if !self.has(scope, name)? {
-            return Err(Trouble::Absent(None));
+            return Err(StoreError::no_secret());
         }
         let held = self.tree.own(&scope_folder(scope))?;
         held.remove(&self.tree.file(name)).map_err(unwritten)
@@ -255,7 +258,7 @@ fn shared(
 
 impl Age {
     /// The keys to read with, which are looked for when they are first needed.
-    fn keys(&self) -> Result<&[Identity], Trouble> {
+    fn keys(&self) -> Result<&[Key], StoreError> {
         if self.keys.get().is_none() {
             let keys = key::find(&self.context)?;
             let _ = self.keys.set(keys);
@@ -263,11 +266,11 @@ impl Age {
         Ok(self.keys.get().map(Vec::as_slice).unwrap_or_default())
     }
 
-    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, Trouble> {
+    fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
         self.tree.read(&self.tree.locate(scope, name))
     }
 
-    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, Trouble> {
+    fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
         self.tree.has(&self.tree.locate(scope, name))
     }
 
@@ -279,26 +282,26 @@ impl Age {
         file: &[u8],
         location: &Location,
         refuses_unbound: bool,
-    ) -> Result<(Secret, bool), Trouble> {
+    ) -> Result<(Secret, bool), StoreError> {
         let (value, bound) = file::decrypt(file, self.keys()?)?;
         match bound {
             Some(bound) if location.path.strip_suffix(SUFFIX) == Some(&bound) => Ok((value, true)),
             Some(bound) => Err(misplaced(&bound)),
-            None if refuses_unbound => Err(Trouble::Unbound),
+            None if refuses_unbound => Err(unbound()),
             None => Ok((value, false)),
         }
     }
 
     /// Who can read a scope: those of its own list, or else of the store's.
-    fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, Trouble> {
+    fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, StoreError> {
         match self.list_of(scope)? {
             Some((list, text)) => parse_recipients(&text, &list),
-            None => Err(Trouble::NoRecipients(RECIPIENTS.to_owned())),
+            None => Err(no_recipients(RECIPIENTS)),
         }
     }
 
     /// The list that counts for a scope: where it is, and its text.
-    fn list_of(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Vec<u8>)>, Trouble> {
+    fn list_of(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Vec<u8>)>, StoreError> {
         let common = PathBuf::from(RECIPIENTS);
         for list in scope.map(own_list).into_iter().chain([common]) {
             if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
@@ -314,8 +317,25 @@ fn place_of(scope: &Scope, name: &Name) -> String {
     format!("{scope}/{name}")
 }
 
+/// That a file is refused which does not say which secret it is.
+fn unbound() -> StoreError {
+    StoreError::refused("it is bound to no name")
+        .hint("see that it is the right one, then run doorkey store check --fix")
+}
+
+/// That a list names nobody.
+fn no_recipients(list: &str) -> StoreError {
+    StoreError::setting(format_args!("{list} names no recipient"))
+}
+
+/// That an argument is no recipient, without saying it: it may be a key.
+fn bad_recipient(which: usize) -> StoreError {
+    let what = "is no age recipient, the public half of a key (age1…)";
+    StoreError::of(Kind::Unusable, format_args!("argument {which} {what}"))
+}
+
 /// What a file that says something else is. The text is another's, who can open the file.
-fn misplaced(bound: &str) -> Trouble {
+fn misplaced(bound: &str) -> StoreError {
     let is_secret = |(scope, name): (&str, &str)| {
         Scope::parse(scope).is_some() && Name::new(name.as_bytes()).is_some()
     };
@@ -324,7 +344,8 @@ fn misplaced(bound: &str) -> Trouble {
         _ if bound.rsplit_once('/').is_some_and(is_secret) => bound,
         _ => "something else",
     };
-    Trouble::Misplaced(known.to_owned())
+    let what = format_args!("it was written for {known} and put here afterwards");
+    StoreError::refused(what).hint(AGAIN)
 }
 
 /// Where a scope's own list would be.
@@ -332,7 +353,7 @@ fn own_list(scope: &Scope) -> PathBuf {
     scope_folder(scope).join(RECIPIENTS)
 }
 
-fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, Trouble> {
+fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, StoreError> {
     let list = list.display().to_string();
     let mut recipients = Vec::new();
     for (line, text) in meaningful_lines(text) {
@@ -345,18 +366,13 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, Trouble>
             } else {
                 "this is no age recipient (age1…)"
             };
-            Trouble::BadRecipients(
-                list.clone(),
-                Malformed {
-                    line,
-                    column: 1,
-                    reason,
-                },
-            )
+            let column = 1;
+            let at = Malformed { line, column, reason };
+            StoreError::of(Kind::Corrupt, format_args!("{list}:{at}"))
         })?);
     }
     if recipients.is_empty() {
-        Err(Trouble::NoRecipients(list))
+        Err(no_recipients(&list))
     } else {
         Ok(recipients)
     }
@@ -376,9 +392,9 @@ const CACHE: &str = "cache";
 /// Encrypts a cache, for one recipient.
 ///
 /// # Errors
-/// [`Trouble::BadRecipient`].
-pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, Trouble> {
-    let recipient = Recipient::from_str(recipient).map_err(|_| Trouble::BadRecipient(1))?;
+/// That it is no recipient.
+pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
+    let recipient = Recipient::from_str(recipient).map_err(|_| bad_recipient(1))?;
     file::encrypt(text, &[recipient], Some(CACHE))
 }
 
@@ -386,10 +402,10 @@ pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, Trouble> {
 ///
 /// # Errors
 /// Where there is no key, it does not open the file, or the file was not written as a cache.
-pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, Trouble> {
+pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
     match file::decrypt(file, &key::find(access)?)? {
         (text, Some(bound)) if bound == CACHE => Ok(text),
         (_, Some(bound)) => Err(misplaced(&bound)),
-        (_, None) => Err(Trouble::Corrupt("it does not say that it is a cache")),
+        (_, None) => Err(folder::corrupt("it does not say that it is a cache")),
     }
 }

@@ -5,16 +5,19 @@ use std::str::FromStr;
 
 use age::x25519::Recipient;
 
-use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, meaningful_lines, own_list, place_of};
-use crate::model::error::Trouble;
+use super::{
+    Age, LARGEST_LIST, RECIPIENTS, bad_recipient, file, git, meaningful_lines, own_list, place_of,
+};
+use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
 use crate::stores::folder::{scope_folder, unwritten};
 use crate::stores::{Changed, Checked, Naming, Recipients, Store};
 use crate::sys::rooted_dir::Held;
 
 impl Recipients for Age {
-    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, Trouble> {
+    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError> {
         Ok(self
             .recipients_of(scope)?
             .iter()
@@ -27,7 +30,7 @@ impl Recipients for Age {
         scope: Option<&Scope>,
         add: &[String],
         remove: &[String],
-    ) -> Result<Changed, Trouble> {
+    ) -> Result<Changed, StoreError> {
         let add = &canonical(add, 0)?;
         let remove = &canonical(remove, add.len())?;
         self.keys()?;
@@ -54,7 +57,7 @@ impl Recipients for Age {
             .iter()
             .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
         {
-            return Err(Trouble::NotListed);
+            return Err(not_listed());
         }
         let after = edited(&before, add, remove);
         let path = scope.map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
@@ -82,7 +85,7 @@ impl Recipients for Age {
         Ok(changed)
     }
 
-    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, Trouble> {
+    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError> {
         let recipients = canonical(recipients, 0)?;
         let scopes = self.scopes()?.into_iter().map(Some);
         let mut lists = Vec::new();
@@ -103,12 +106,12 @@ impl Recipients for Age {
         }
         let is_nowhere = |one: &&String| !lists.iter().any(|(_, named)| named.contains(one));
         match recipients.iter().find(is_nowhere) {
-            Some(one) if removed => Err(Trouble::Nowhere(one.clone())),
+            Some(one) if removed => Err(nowhere(one)),
             _ => Ok(lists),
         }
     }
 
-    fn check(&self, fix: bool) -> Result<Checked, Trouble> {
+    fn check(&self, fix: bool) -> Result<Checked, StoreError> {
         self.keys()?;
         let mut checked = Checked::default();
         self.check_foreign(&mut checked)?;
@@ -170,8 +173,8 @@ impl Age {
         scopes: &[Scope],
         recipients: &[Recipient],
         changed: &mut Changed,
-        then: impl FnOnce(&[Held]) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        then: impl FnOnce(&[Held]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let held: Vec<_> = scopes
             .iter()
             .map(|scope| self.tree.own(&scope_folder(scope)))
@@ -196,7 +199,7 @@ impl Age {
             opened.push(values);
         }
         if !closed.is_empty() {
-            return Err(Trouble::Closed(closed));
+            return Err(closed_secrets(&closed));
         }
         then(&held)?;
         for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
@@ -229,7 +232,7 @@ impl Age {
         listed: &[String],
         takes_unbound: bool,
     ) -> Result<(Secret, bool), String> {
-        let said = |trouble: Trouble| trouble.to_string();
+        let said = |trouble: StoreError| trouble.to_string();
         let location = self.tree.locate(scope, name);
         let bytes = self.tree.read(&location).map_err(said)?;
         let bytes = bytes.unwrap_or_default();
@@ -255,7 +258,7 @@ impl Age {
     }
 
     /// Finds what does not belong in a store. Hidden files at its top are a version control's.
-    fn check_foreign(&self, checked: &mut Checked) -> Result<(), Trouble> {
+    fn check_foreign(&self, checked: &mut Checked) -> Result<(), StoreError> {
         let scopes = self.scopes()?;
         let levels = ["team", "cluster", "project"];
         let mut foreign = |path: PathBuf| {
@@ -295,12 +298,27 @@ impl Age {
     }
 }
 
+fn not_listed() -> StoreError {
+    StoreError::absent("there is no such recipient; nothing is changed").of_recipient()
+}
+
+fn nowhere(key: &str) -> StoreError {
+    StoreError::absent(format_args!("no list names {key}; nothing is changed")).of_recipient()
+}
+
+/// That secrets would have to be opened, and can't be.
+fn closed_secrets(names: &[String]) -> StoreError {
+    let names = names.join(", ");
+    let what = format_args!("nothing is changed: {names} can't be opened");
+    StoreError::of(Kind::Unusable, what).hint("doorkey store check says why")
+}
+
 /// Recipients as they are written in lists. What is none is not said: it may be a key. `before`
 /// so many arguments stand.
-fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, Trouble> {
+fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
     let one = |(index, text): (usize, &String)| {
         let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());
-        parsed.map_err(|_| Trouble::BadRecipient(before + index + 1))
+        parsed.map_err(|_| bad_recipient(before + index + 1))
     };
     texts.iter().enumerate().map(one).collect()
 }

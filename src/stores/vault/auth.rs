@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::paths::{clean, encoded};
 use super::response::{self, Refusal, refusal};
 use super::settings::{ACCOUNT, Reader};
-use crate::model::error::{Os, Trouble};
+use crate::model::error::{Os, StoreError};
 use crate::model::log;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
@@ -50,7 +50,7 @@ pub fn header(token: &Arc<Secret>) -> http::Header {
 ///
 /// # Errors
 /// Why there is none.
-pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
@@ -71,7 +71,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, Trouble> {
         let unwrapped = response::open(&answer, "the wrapped token")?;
         let auth = unwrapped.auth.ok_or_else(|| {
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
-            Trouble::Setting(why.to_owned())
+            StoreError::setting(why)
         })?;
         return session(auth.get(), revokes_ours);
     }
@@ -91,7 +91,7 @@ struct Given {
 
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
-fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
+fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
     let said = reader.0.path("token-file");
     if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
         let file = credential::open(&path)?;
@@ -107,7 +107,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
         None => Ok(()),
         Some(_) => {
             let why = "--token-once needs the token's file: give --token-file or VAULT_TOKEN_FILE";
-            Err(Trouble::Setting(why.to_owned()))
+            Err(StoreError::setting(why))
         }
     };
     if let Some(token) = reader.secret("TOKEN")
@@ -131,22 +131,21 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, Trouble> {
 }
 
 /// What is spent by using it is no credential for a process that has to come again.
-fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), Trouble> {
+fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), StoreError> {
     match reader.0.again {
-        true => Err(Trouble::Setting(format!(
-            "{what} can be used once; --watch needs credentials that can be read again"
-        ))),
+        true => Err(StoreError::setting(format_args!("{what} can be used once"))
+            .hint("--watch needs credentials that can be read again")),
         false => Ok(()),
     }
 }
 
-fn no_token() -> Trouble {
+fn no_token() -> StoreError {
     let how = "give VAULT_TOKEN or VAULT_TOKEN_FILE, or VAULT_AUTH_METHOD with what it needs";
-    Trouble::Setting(format!("there is nothing to log in with: {how}"))
+    StoreError::setting(format_args!("there is nothing to log in with: {how}"))
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
-fn token_in(text: &Secret) -> Result<Given, Trouble> {
+fn token_in(text: &Secret) -> Result<Given, StoreError> {
     #[derive(Deserialize)]
     struct Printed<'a> {
         #[serde(borrow)]
@@ -178,8 +177,8 @@ fn token_in(text: &Secret) -> Result<Given, Trouble> {
             .map(|token| (token, false))
             .or_else(|| wrapped.map(|token| (token, true)))
     });
-    let (token, wrapped) = found
-        .ok_or_else(|| Trouble::Setting("the token's file is JSON without a token".to_owned()))?;
+    let (token, wrapped) =
+        found.ok_or_else(|| StoreError::setting("the token's file is JSON without a token"))?;
     Ok(Given {
         token: response::secret(token),
         wrapped,
@@ -208,19 +207,19 @@ fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
 }
 
 /// A credential in a variable, or in the file that another names.
-fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, Trouble> {
+fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, StoreError> {
     let file = reader.path(&format!("{name}_FILE"));
     credential::value_or_file(reader.secret(name), file.as_ref())
 }
 
 /// Removes the file itself that was read, as it was to be read once.
-fn remove(file: &KeyFile, path: &Named) -> Result<(), Trouble> {
+fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
     file.remove(path).map_err(|error| {
         let why = match error.raw_os_error() {
             Some(libc::EMLINK) => "it has another name, a hard link".to_owned(),
             _ => Os::from(error).to_string(),
         };
-        Trouble::Setting(format!("--token-once: can't remove {path}: {why}"))
+        StoreError::setting(format_args!("--token-once: can't remove {path}: {why}"))
     })
 }
 
@@ -237,7 +236,7 @@ fn log_in(
     server: &Server,
     revoked: bool,
     wrapped: bool,
-) -> Result<Session, Trouble> {
+) -> Result<Session, StoreError> {
     let mut login = prepared(reader)?;
     if wrapped {
         used_once(reader, "a wrapped secret id")?;
@@ -253,9 +252,9 @@ fn log_in(
     {
         answer = ask(server, &login)?;
     }
-    let refused = |why| Trouble::NotAdmitted {
-        method: format!("{} at auth/{}", login.method, ShownPath(login.mount)),
-        why,
+    let refused = |why: &str| {
+        let (method, mount) = (login.method, ShownPath(login.mount));
+        StoreError::not_admitted(format_args!("{method} at auth/{mount}"), why)
     };
     if answer.status >= 400 {
         return Err(match refusal(&answer) {
@@ -279,12 +278,13 @@ fn log_in(
 }
 
 /// The login that the settings describe, its credentials read.
-fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
+fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, StoreError> {
     let method = method(reader).ok_or_else(no_token)?;
     let mount = reader.path_setting("auth-path", "PATH")?.unwrap_or(method);
     let mount = mount.strip_prefix("auth/").unwrap_or(mount);
     let mut path = format!("v1/auth/{}/login", encoded(mount));
-    let needs = |what: &str| Trouble::Setting(format!("to log in by {method}, give {what}"));
+    let needs =
+        |what: &str| StoreError::setting(format_args!("to log in by {method}, give {what}"));
     let role = reader.path_setting("role", "ROLE")?;
     let body = match method {
         "approle" => {
@@ -314,7 +314,8 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
         "cert" => json!({"name": role}),
         _ => {
             let known = "token, approle, kubernetes, jwt, userpass or cert";
-            return Err(Trouble::Setting(format!("the auth method must be {known}")));
+            let what = format_args!("the auth method must be {known}");
+            return Err(StoreError::setting(what));
         }
     };
     Ok(Login {
@@ -325,12 +326,12 @@ fn prepared<'r>(reader: &'r Reader<'_>) -> Result<Login<'r>, Trouble> {
     })
 }
 
-fn as_text(secret: &Secret) -> Result<&str, Trouble> {
+fn as_text(secret: &Secret) -> Result<&str, StoreError> {
     str::from_utf8(secret.expose())
-        .map_err(|_| Trouble::Setting("what is given to log in with is not UTF-8".to_owned()))
+        .map_err(|_| StoreError::setting("what is given to log in with is not UTF-8"))
 }
 
-fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, Trouble> {
+fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, StoreError> {
     let mut body = login.body.clone();
     if let Value::Object(members) = &mut body {
         members.retain(|_, value| !value.is_null());
@@ -343,13 +344,13 @@ fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, Trouble> {
 }
 
 /// Puts what a login's secret id is the wrapping of in its place.
-fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), Trouble> {
+fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Unwrapped<'a> {
         #[serde(borrow)]
         secret_id: &'a str,
     }
-    let none = || Trouble::Setting("there is no wrapped secret id to unwrap".to_owned());
+    let none = || StoreError::setting("there is no wrapped secret id to unwrap");
     let wrapping = login.body["secret_id"].as_str().ok_or_else(none)?;
     let answer = unwrap(server, response::secret(wrapping))?;
     let opened = response::open(&answer, "the wrapped secret id")?;
@@ -360,7 +361,7 @@ fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), Troubl
 }
 
 /// What a wrapping token stands for. That can be done once only.
-fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
+fn unwrap(server: &Server, token: Secret) -> Result<Answer, StoreError> {
     let path = "v1/sys/wrapping/unwrap".to_owned();
     let answer = server.ask(Request {
         // In the header alone: in the body as well it would be used up by the question.
@@ -375,12 +376,11 @@ fn unwrap(server: &Server, token: Secret) -> Result<Answer, Trouble> {
         Refusal::Credentials(why) => why,
         _ => "the server refuses to unwrap it",
     };
-    let method = "unwrapping".to_owned();
-    Err(Trouble::NotAdmitted { method, why })
+    Err(StoreError::not_admitted("unwrapping", why))
 }
 
 /// The session that a login's answer gives.
-fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
+fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     #[derive(Deserialize)]
     struct Auth<'a> {
         #[serde(borrow)]
@@ -388,10 +388,7 @@ fn session(auth: &str, revoked: bool) -> Result<Session, Trouble> {
         #[serde(borrow, default)]
         token_type: &'a str,
     }
-    let unusable = |_| Trouble::Unusable {
-        what: "the login".to_owned(),
-        why: "the answer has no token in it".to_owned(),
-    };
+    let unusable = |_| StoreError::unusable("the login", "the answer has no token in it");
     let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
     Ok(Session {
         token: Arc::new(response::secret(auth.client_token)),

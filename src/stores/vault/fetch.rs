@@ -1,17 +1,19 @@
 //! Fetching documents: all of a launch in one round.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
 
-use super::document::{self, Document, Read};
 use super::paths::{Mount, clean, encoded};
-use super::{Place, Vault, get, path_of, response};
-use crate::model::error::Trouble;
+use super::read::{self, Document, Read};
+use super::{Vault, get, path_of, response};
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
+use crate::stores::document::{Documents, Known, Place, Reading, known};
 use crate::sys::duration;
 use crate::sys::http::Answer;
 
@@ -38,48 +40,43 @@ impl Wanted {
 
     fn take(&mut self, answer: &Answer) {
         self.read = match &self.scoped {
-            Some((document, mount)) => document::read(answer, document, Some(mount.versioned)),
-            None => document::read(answer, &self.place.0, None),
+            Some((document, mount)) => read::read(answer, document, Some(mount.versioned)),
+            None => read::read(answer, &self.place.0, None),
         };
     }
 }
 
-impl Vault {
-    /// Fetches documents unless they have been, all at once and each once; with that of one scope
-    /// those of all in force. What is mounted is known afterwards: where no answer shows it, the
-    /// server is asked.
-    ///
-    /// # Errors
-    /// What keeps all of them from being read.
-    pub(super) fn fetch_places(&self, mut places: Vec<Place>) -> Result<(), Trouble> {
-        let is_of_scope =
-            |(path, version): &Place| version.is_none() && self.known().scopes.contains_key(path);
-        if places.iter().any(is_of_scope) {
-            for scope in &self.context.scopes {
-                places.push((self.path_in(scope)?, None));
-            }
-        }
-        places.sort_unstable();
-        places.dedup();
-        places.retain(|place| !self.known().places.contains_key(place));
-        if places.is_empty() {
-            return Ok(());
-        }
-        let wanted = |place: Place| {
-            let known = self.known();
-            let document = known.scopes.get(&place.0).filter(|_| place.1.is_none());
-            let scoped = document.map(|document| {
-                let mount = known.mount_of(document, &self.layout);
-                (document.clone(), mount)
-            });
-            let read = Read::Absent;
+impl Documents<Document> for Vault {
+    fn in_force(&self) -> &[Scope] {
+        &self.context.scopes
+    }
+
+    /// Where a request would find it, as far as that can be said without asking.
+    fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
+        let document = self.layout.document(scope)?;
+        let path = self.layout.guess(&document).path("data", &document);
+        Ok((path, document))
+    }
+
+    fn kept(&self) -> &Mutex<Known<Document>> {
+        &self.documents
+    }
+
+    /// What is mounted is known afterwards: where no answer shows it, the server is asked.
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
+        let wanted = |place: &Place| {
+            let documents = known(self);
+            let document = documents.scopes.get(&place.0);
+            let document = document.filter(|_| place.1.is_none());
+            let scoped = document.map(|document| (document.clone(), self.mount_of(document)));
+            let (place, read) = (place.clone(), Read::Absent);
             Wanted {
                 place,
                 scoped,
                 read,
             }
         };
-        let mut wanted: Vec<Wanted> = places.into_iter().map(wanted).collect();
+        let mut wanted: Vec<Wanted> = places.iter().map(wanted).collect();
         // Logging in is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
@@ -90,20 +87,13 @@ impl Vault {
             Fetched, elapsed = took;
             "{} documents fetched in {}", wanted.len(), duration::shown(took)
         );
-        let mut known = self.known();
-        for wanted in wanted {
-            known.places.insert(wanted.place, kept(wanted.read)?);
-        }
-        Ok(())
+        Ok(wanted.into_iter().map(|one| one.read.into()).collect())
     }
+}
 
-    /// What is mounted where a document is: what is known, or else a guess.
-    pub(super) fn mount_of(&self, document: &str) -> Mount {
-        self.known().mount_of(document, &self.layout)
-    }
-
+impl Vault {
     /// One round.
-    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), Trouble> {
+    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
         for (wanted, answer) in wanted.iter_mut().zip(answers) {
@@ -114,7 +104,7 @@ impl Vault {
 
     /// Finds out what is mounted where no answer has shown it, which takes one question for each
     /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), Trouble> {
+    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
             let Some((document, mount)) = &one.scoped else {
@@ -122,12 +112,12 @@ impl Vault {
             };
             let guess = self.layout.guess(document).path;
             if matches!(one.read, Read::There(_) | Read::Gone(..)) {
-                self.known().mounts.insert(guess, mount.clone());
+                self.of_server().mounts.insert(guess, mount.clone());
             } else {
                 unclear.entry(guess).or_insert_with(|| document.clone());
             }
         }
-        unclear.retain(|guess, _| !self.known().mounts.contains_key(guess));
+        unclear.retain(|guess, _| !self.of_server().mounts.contains_key(guess));
         if unclear.is_empty() || self.layout.versioned.is_some() {
             return Ok(());
         }
@@ -140,7 +130,7 @@ impl Vault {
                 continue;
             }
             let mount = mounted(&answer, path)?;
-            self.known().mounts.insert(guess.clone(), mount);
+            self.of_server().mounts.insert(guess.clone(), mount);
         }
         let mut again: Vec<&mut Wanted> = Vec::new();
         for one in wanted.iter_mut() {
@@ -163,7 +153,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why that can't be said.
-    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, Trouble> {
+    pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
         struct Listed {
             keys: Vec<String>,
@@ -200,7 +190,7 @@ impl Vault {
     ///
     /// # Errors
     /// Why the server can't be asked.
-    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, Trouble> {
+    pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
         struct Metadata<'a> {
             #[serde(borrow)]
@@ -211,7 +201,7 @@ impl Vault {
         if !mount.versioned {
             return Ok(None);
         }
-        if let Some(created) = self.known().created.get(&path) {
+        if let Some(created) = self.of_server().created.get(&path) {
             return Ok(*created);
         }
         let answer = self.ask(get(mount.request("metadata", &path)))?;
@@ -223,31 +213,28 @@ impl Vault {
             // A policy may well allow the document and not what is known of it.
             _ => None,
         };
-        self.known().created.insert(path, created);
+        self.of_server().created.insert(path, created);
         Ok(created)
     }
 }
 
-/// What a launch keeps of what was read. A token that is none is everybody's trouble.
-fn kept(read: Read) -> Result<Result<Option<Document>, Trouble>, Trouble> {
-    match read {
-        Read::There(document) => Ok(Ok(Some(document))),
-        Read::Absent => Ok(Ok(None)),
-        Read::Gone(_, trouble) => Ok(Err(trouble)),
-        Read::Failed(trouble @ Trouble::NotAdmitted { .. }) => Err(trouble),
-        Read::Failed(trouble) => Ok(Err(trouble)),
+/// What a launch keeps of what was read.
+impl From<Read> for Reading<Document> {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::There(document) => Ok(Some(document)),
+            Read::Absent => Ok(None),
+            Read::Gone(_, trouble) | Read::Failed(trouble) => Err(trouble),
+        }
     }
 }
 
-fn no_answer(path: &str) -> Trouble {
-    Trouble::Unusable {
-        what: ShownPath(path).to_string(),
-        why: "the answer is not what was asked for".to_owned(),
-    }
+fn no_answer(path: &str) -> StoreError {
+    StoreError::unusable(ShownPath(path), "the answer is not what was asked for")
 }
 
 /// What the server says is mounted where a document is.
-fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
+fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
     struct Mounted<'a> {
         #[serde(borrow)]
@@ -267,7 +254,7 @@ fn mounted(answer: &Answer, document: &str) -> Result<Mount, Trouble> {
     let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {
         let path = mounted.path;
-        return Err(Trouble::Setting(format!(
+        return Err(StoreError::setting(format!(
             "what is mounted at {path} is no KV store"
         )));
     }

@@ -3,10 +3,10 @@
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
 mod auth;
-mod document;
 mod fetch;
 mod paths;
 mod peers;
+mod read;
 mod response;
 mod settings;
 mod write;
@@ -16,25 +16,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::auth::{Session, header};
-use self::document::Document;
 use self::paths::{Layout, Mount, encoded};
+use self::read::Document;
 use self::settings::Reader;
+use super::document::{self, Known, known, path_in};
 use super::remote::{Remote, Service};
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, Writer,
     search,
 };
-use crate::model::error::Trouble;
-use crate::model::location::{Misfit, Part};
+use crate::model::error::StoreError;
+use crate::model::location::{Form, Misfit, Part};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
 use crate::sys::http::{self, Method, Request, Server, Settings};
 
 pub use self::auth::stays;
 pub use self::settings::{ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES};
-
-/// A path, and the version of what is there.
-type Place = (String, Option<String>);
 
 /// What stands in the place of a path where our own token is meant.
 const LOGIN: &str = "login";
@@ -44,28 +43,17 @@ struct Vault {
     context: Arc<Context>,
     layout: Layout,
     remote: Remote<Who>,
-    /// What is known of the server.
-    known: Mutex<Known>,
+    documents: Mutex<Known<Document>>,
+    /// What is known of the server beside its documents.
+    server: Mutex<OfServer>,
 }
 
 #[derive(Default)]
-struct Known {
+struct OfServer {
     /// What is mounted, by the first guess.
     mounts: BTreeMap<String, Mount>,
-    /// The scopes' documents, by the paths of locations in them.
-    scopes: BTreeMap<String, String>,
-    /// What was fetched; `None` for a document that is not there.
-    places: BTreeMap<Place, Result<Option<Document>, Trouble>>,
     /// When documents were made, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
-}
-
-impl Known {
-    /// What is mounted where a document is: what is known, or else a guess.
-    fn mount_of(&self, document: &str, layout: &Layout) -> Mount {
-        let guess = layout.guess(document);
-        self.mounts.get(&guess.path).cloned().unwrap_or(guess)
-    }
 }
 
 /// Opens `vault:PLACE`. The server is not asked yet.
@@ -84,7 +72,8 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         context: Arc::clone(context),
         layout,
         remote: Remote::new(Who(Arc::clone(context)), context),
-        known: Mutex::default(),
+        documents: Mutex::default(),
+        server: Mutex::default(),
     }))
 }
 
@@ -94,71 +83,37 @@ impl Vault {
     }
 
     /// Asks several things at once, with our token.
-    fn round(&self, requests: Vec<Request>) -> Result<Vec<Result<http::Answer, Trouble>>, Trouble> {
+    fn round(
+        &self,
+        requests: Vec<Request>,
+    ) -> Result<Vec<Result<http::Answer, StoreError>>, StoreError> {
         let requests = requests.into_iter().map(|request| ((), request));
         self.remote.round(requests.collect())
     }
 
     /// Asks one thing, with our token.
-    fn ask(&self, request: Request) -> Result<http::Answer, Trouble> {
+    fn ask(&self, request: Request) -> Result<http::Answer, StoreError> {
         self.remote.ask(&(), request)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn of_server(&self) -> MutexGuard<'_, OfServer> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The path of locations in a scope's document: where a request would find it, as far as that
-    /// can be said without asking.
-    fn path_in(&self, scope: &Scope) -> Result<String, Trouble> {
-        let document = self.layout.document(scope)?;
-        let path = self.layout.guess(&document).path("data", &document);
-        self.known().scopes.insert(path.clone(), document);
-        Ok(path)
-    }
-
-    /// Does something with a scope's document, which is fetched unless it has been.
-    fn with_document<T>(
-        &self,
-        scope: &Scope,
-        then: impl FnOnce(Option<&Document>) -> T,
-    ) -> Result<T, Trouble> {
-        let place = (self.path_in(scope)?, None);
-        self.fetch_places(vec![place.clone()])?;
-        match self.known().places.get(&place) {
-            Some(Ok(document)) => Ok(then(document.as_ref())),
-            Some(Err(trouble)) => Err(trouble.clone()),
-            None => Ok(then(None)),
-        }
-    }
-
-    /// Where no scope in force has a document, the store's name is likely to be wrong, which must
-    /// not look like "no secrets".
-    fn check_documents(&self) -> Result<(), Trouble> {
-        let mut documents = Vec::new();
-        if self.known().scopes.is_empty() {
-            return Ok(());
-        }
-        for scope in &self.context.scopes {
-            let place = (self.path_in(scope)?, None);
-            if !matches!(self.known().places.get(&place), Some(Ok(None))) {
-                return Ok(());
-            }
-            documents.push(self.layout.document(scope)?);
-        }
-        match documents.is_empty() {
-            true => Ok(()),
-            false => Err(Trouble::NoDocument(documents)),
-        }
+    /// What is mounted where a document is: what is known, or else a guess.
+    fn mount_of(&self, document: &str) -> Mount {
+        let guess = self.layout.guess(document);
+        let known = self.of_server().mounts.get(&guess.path).cloned();
+        known.unwrap_or(guess)
     }
 
     /// What is at a location, when its document has been fetched.
-    fn look(&self, location: &Location, depth: Depth) -> Result<Here, Trouble> {
+    fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         if is_login(location) {
             let token = |session: &mut Session| copy(&session.token);
             return Ok(Here::value(Some(self.remote.with_session(token)?)));
         }
-        let known = self.known();
+        let known = known(self);
         let place = (location.path.clone(), location.version.clone());
         let document = match known.places.get(&place) {
             Some(Ok(Some(document))) => document,
@@ -168,7 +123,7 @@ impl Vault {
         let Some(key) = &location.key else {
             let member = |(name, value): &(String, Secret)| (name.clone(), copy(value));
             return Ok(Here::Found(Found {
-                members: document.members.iter().map(member).collect(),
+                members: document.members.all.iter().map(member).collect(),
                 ..Found::default()
             }));
         };
@@ -183,33 +138,27 @@ impl Vault {
     }
 }
 
+/// That the store can't hold a value.
+fn not_text() -> StoreError {
+    let what = "the value is not UTF-8, which this store can't hold";
+    StoreError::of(Kind::Unusable, what).hint("store it as base64, and read it with |base64decode")
+}
+
 fn copy(secret: &Secret) -> Secret {
     Secret::new(secret.expose().to_vec())
 }
 
 /// Takes what a reference says: the path of a document as the server's interface has it, a key
-/// and, it may be, a version; or the word for our own token.
+/// unless the whole document is meant, and, it may be, a version; or the word for our own token.
 ///
 /// # Errors
 /// Why it is none of them.
-pub fn judge(location: Location) -> Result<Location, Misfit> {
+pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
-        return Ok(location);
-    }
-    let location = judge_document(location)?;
-    match location.key {
-        Some(_) => Ok(location),
-        None => Err((Part::Key, "'#' and a key must follow the path")),
-    }
-}
-
-/// Takes a whole document: its path, and, it may be, a version.
-///
-/// # Errors
-/// Why it is none.
-pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
-    if is_login(&location) {
-        return Err((Part::Path, "this is the word for doorkey's own token"));
+        return match form {
+            Form::Value => Ok(location),
+            Form::Document => Err((Part::Path, "this is the word for doorkey's own token")),
+        };
     }
     let path = location.path.strip_prefix('/').unwrap_or(&location.path);
     if !name::is_path(path) {
@@ -225,6 +174,9 @@ pub fn judge_document(mut location: Location) -> Result<Location, Misfit> {
         }
     };
     location.version = (version > 0).then(|| version.to_string());
+    if form == Form::Value && location.key.is_none() {
+        return Err((Part::Key, "'#' and a key must follow the path"));
+    }
     Ok(location)
 }
 
@@ -250,11 +202,11 @@ impl Service for Who {
     type Host = ();
     type Session = Session;
 
-    fn settings(&self, _: &()) -> Result<Settings, Trouble> {
+    fn settings(&self, _: &()) -> Result<Settings, StoreError> {
         Reader(&self.0).http()
     }
 
-    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, Trouble> {
+    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, StoreError> {
         auth::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
@@ -263,7 +215,7 @@ impl Service for Who {
         session: &Session,
         _: (&(), &Server),
         request: &mut Request,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         request.headers.push(header(&session.token));
         Ok(())
     }
@@ -291,16 +243,16 @@ impl Store for Vault {
         )
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, Trouble> {
-        Ok(Location::member(self.path_in(scope)?, name))
+    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
+        Ok(Location::member(path_in(self, scope)?, name))
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, Trouble> {
+    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
         let (logins, documents): (Vec<_>, Vec<_>) =
             questions.iter().flatten().partition(|one| is_login(one));
         let place = |one: &Location| (one.path.clone(), one.version.clone());
-        self.fetch_places(documents.into_iter().map(place).collect())?;
-        self.check_documents()?;
+        document::fetch(self, documents.into_iter().map(place).collect())?;
+        document::check(self)?;
         if !logins.is_empty() {
             let reader = self.reader();
             self.remote
@@ -316,15 +268,15 @@ impl Store for Vault {
         matches!(ignored, Ok(Some(true)))
     }
 
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, Trouble> {
+    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         let mut places = Vec::with_capacity(scopes.len());
         for scope in scopes {
-            places.push((self.path_in(scope)?, None));
+            places.push((path_in(self, scope)?, None));
         }
-        self.fetch_places(places)?;
-        self.check_documents()?;
+        document::fetch(self, places)?;
+        document::check(self)?;
         let names = |document: Option<&Document>| {
-            let members = document.map_or(&[][..], |document| &document.members);
+            let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();
             names.sort();
@@ -333,12 +285,12 @@ impl Store for Vault {
         };
         let scopes = scopes.iter();
         Ok(scopes
-            .map(|scope| self.with_document(scope, names))
+            .map(|scope| document::with(self, scope, names))
             .collect())
     }
 
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, Trouble> {
-        let found = self.with_document(scope, |document| {
+    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
+        let found = document::with(self, scope, |document| {
             let document = document?;
             Some((document.member(name.as_str())?.len(), document.written))
         })?;
@@ -353,9 +305,9 @@ impl Store for Vault {
         }))
     }
 
-    fn scopes(&self) -> Result<Vec<Scope>, Trouble> {
+    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let mut scopes = Vec::new();
-        if self.with_document(&Scope::Team, |document| document.is_some())? {
+        if document::with(self, &Scope::Team, |document| document.is_some())? {
             scopes.push(Scope::Team);
         }
         if let Some(folder) = self.layout.folder() {
@@ -379,16 +331,16 @@ impl Store for Vault {
 }
 
 impl Writer for Vault {
-    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), Trouble> {
+    fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {
-            let text = str::from_utf8(value.expose()).map_err(|_| Trouble::NotText)?;
+            let text = str::from_utf8(value.expose()).map_err(|_| not_text())?;
             changes.push((name.as_str(), Some(text)));
         }
         self.change(scope, &changes, how)
     }
 
-    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), Trouble> {
+    fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {
         self.change(scope, &[(name.as_str(), None)], How::Update)
     }
 }

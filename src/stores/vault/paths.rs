@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::path_of;
 use super::settings::Reader;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::name::{Level, NO_PATH, Scope, is_path};
 
 /// All but what stands for itself in a step of a path (RFC 3986, `pchar`, and the slash).
@@ -79,7 +79,7 @@ impl Layout {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn new(place: &str, reader: &Reader<'_>) -> Result<Self, Trouble> {
+    pub fn new(place: &str, reader: &Reader<'_>) -> Result<Self, StoreError> {
         let said = |id: &str| reader.0.said(id).or_else(|| reader.0.configured(id));
         let versioned = match said("kv") {
             None => None,
@@ -87,7 +87,7 @@ impl Layout {
             Some("2") => Some(true),
             Some(_) => {
                 let why = "after '?' the store's name has kv=1 or kv=2";
-                return Err(Trouble::Setting(why.to_owned()));
+                return Err(StoreError::setting(why));
             }
         };
         let path = |id: &str| {
@@ -113,16 +113,15 @@ impl Layout {
     ///
     /// # Errors
     /// Where nothing says where it is.
-    pub fn document(&self, scope: &Scope) -> Result<String, Trouble> {
+    pub fn document(&self, scope: &Scope) -> Result<String, StoreError> {
         let level = scope.level();
         let instead = self.instead.iter().find(|(other, _)| *other == level);
         if let Some((_, Some(path))) = instead {
             return Ok(path.clone());
         }
         if self.prefix.is_empty() {
-            return Err(Trouble::Setting(format!(
-                "the store's name says no mount; give vault:MOUNT/PREFIX, or --{level}-path"
-            )));
+            let hint = format!("give vault:MOUNT/PREFIX, or --{level}-path");
+            return Err(StoreError::setting("the store's name says no mount").hint(hint));
         }
         Ok(format!("{}/{scope}", self.prefix))
     }
@@ -149,10 +148,10 @@ impl Layout {
 }
 
 /// A path without slashes around it, that leads nowhere else; `what` is what gives it.
-pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, Trouble> {
+pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, StoreError> {
     let path = path.trim_matches('/');
     match is_path(path) {
         true => Ok(path),
-        false => Err(Trouble::Setting(format!("{what}: {NO_PATH}"))),
+        false => Err(StoreError::setting(format_args!("{what}: {NO_PATH}"))),
     }
 }

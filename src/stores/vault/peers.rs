@@ -2,7 +2,7 @@
 //! use for: none is passed over without a word.
 
 use super::settings::{Reader, yes_or_no};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log::{self, Label};
 use crate::stores::remote;
 
@@ -69,7 +69,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Each that decides something.
-    pub fn judge_peers(&self) -> Result<(), Trouble> {
+    pub fn judge_peers(&self) -> Result<(), StoreError> {
         let is_set = |value: &&str| yes_or_no(value) != Some(false);
         let full = |name: &str| {
             let both = ["BAO", "VAULT"].map(|prefix| format!("{prefix}_{name}"));
@@ -100,7 +100,7 @@ impl Reader<'_> {
         }
         match faults.is_empty() {
             true => Ok(()),
-            false => Err(Trouble::Setting(faults.join("; "))),
+            false => Err(StoreError::setting(faults.join("; "))),
         }
     }
 }

@@ -4,9 +4,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::model::store_error::Kind;
 use crate::sys::http::{Answer, Verdict};
 
 #[derive(Deserialize)]
@@ -97,12 +98,9 @@ const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault ser
 /// The parts of an answer.
 ///
 /// # Errors
-/// [`Trouble::Unusable`] for what is not the server's JSON.
-pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, Trouble> {
-    let unusable = |why: &str| Trouble::Unusable {
-        what: ShownPath(what).to_string(),
-        why: why.to_owned(),
-    };
+/// An unusable answer: what is not the server's JSON.
+pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, StoreError> {
+    let unusable = |why: &str| StoreError::unusable(ShownPath(what), why);
     if !answer.is_json() {
         return Err(unusable(&format!("the answer is {NOT_JSON}")));
     }
@@ -201,26 +199,52 @@ pub fn refusal(answer: &Answer) -> Refusal {
 }
 
 /// The trouble that an answer to a request for `path` is, where it is none that the caller knows.
-pub fn trouble(answer: &Answer, path: &str) -> Trouble {
+pub fn trouble(answer: &Answer, path: &str) -> StoreError {
     match refusal(answer) {
-        Refusal::BadToken => Trouble::NotAdmitted {
-            method: "token".to_owned(),
-            why: "it is none that the server knows: wrong, expired, revoked or used up",
-        },
-        Refusal::Policy => Trouble::Forbidden(path.to_owned()),
-        Refusal::NoMount => Trouble::NoMount(path.to_owned()),
-        Refusal::NoNamespace => {
-            Trouble::Setting("the server has no such namespace; check VAULT_NAMESPACE".to_owned())
+        Refusal::BadToken => {
+            let why = "it is none that the server knows: wrong, expired, revoked or used up";
+            StoreError::not_admitted("token", why)
         }
-        Refusal::LostRace => Trouble::Contended,
-        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => Trouble::Unusable {
-            what: ShownPath(path).to_string(),
-            why: match answer.is_json() {
+        Refusal::Policy => {
+            let path = ShownPath(path);
+            let what = format_args!("the token may not use {path}, or is no longer valid");
+            StoreError::denied(what).hint("its policies must allow it")
+        }
+        Refusal::NoMount => {
+            let what = format_args!("nothing is mounted at {}", ShownPath(path));
+            StoreError::absent(what).hint("check the store's name")
+        }
+        Refusal::NoNamespace => {
+            StoreError::setting("the server has no such namespace").hint("check VAULT_NAMESPACE")
+        }
+        Refusal::LostRace => contended(),
+        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => {
+            let why = match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
                 false => format!("status {}, {NOT_JSON}", answer.status),
-            },
-        },
+            };
+            StoreError::unusable(ShownPath(path), why)
+        }
     }
+}
+
+/// That the newest version of a document is deleted.
+pub fn deleted(path: &str) -> StoreError {
+    let path = ShownPath(path);
+    StoreError::gone(format_args!("{path} is deleted"))
+        .hint("undelete it, or set its secrets again")
+}
+
+/// That the newest version of a document is destroyed.
+pub fn destroyed(path: &str) -> StoreError {
+    let path = ShownPath(path);
+    StoreError::destroyed(format_args!("{path} is destroyed")).hint("set its secrets again")
+}
+
+/// That others changed it at the same time, again and again.
+pub fn contended() -> StoreError {
+    let what = "others change it at the same time";
+    StoreError::of(Kind::Unusable, what).hint("nothing is changed, try again")
 }
 
 /// A string inside of JSON, as a secret.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::paths::clean;
 use super::response;
 use crate::core::option::{InFile, flag, value};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::{Context, StoreOption, remote};
@@ -217,7 +217,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Where it leads elsewhere.
-    pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, Trouble> {
+    pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, StoreError> {
         let path = self.setting(id, variable);
         let what = || format!("--{id} (VAULT_{variable})");
         path.map(|path| clean(&what(), path)).transpose()
@@ -227,7 +227,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Where one of these says neither yes nor no.
-    pub fn flag(&self, id: &str, variable: &str) -> Result<bool, Trouble> {
+    pub fn flag(&self, id: &str, variable: &str) -> Result<bool, StoreError> {
         let configured = self.0.configured(id).map(|text| {
             let name = format!("{id} in doorkey.toml");
             yes_or_no(text).ok_or_else(|| neither(&name))
@@ -240,7 +240,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Where that is neither: what was meant may be the safer one.
-    pub fn yes(&self, variable: &str) -> Result<Option<bool>, Trouble> {
+    pub fn yes(&self, variable: &str) -> Result<Option<bool>, StoreError> {
         let said = self.variable(variable);
         let said = said.map(|text| yes_or_no(text).ok_or_else(|| neither(&self.full(variable))));
         said.transpose()
@@ -265,7 +265,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// What is missing or can't be used.
-    pub fn http(&self) -> Result<http::Settings, Trouble> {
+    pub fn http(&self) -> Result<http::Settings, StoreError> {
         let shared = remote::settings(self.0, self.address()?);
         let mut headers = vec![("X-Vault-Request", text("true"))];
         if let Some(namespace) = self.path_setting("namespace", "NAMESPACE")? {
@@ -276,7 +276,7 @@ impl Reader<'_> {
                 .filter(|given| !given.is_zero())
                 .ok_or_else(|| {
                     let why = "VAULT_CLIENT_TIMEOUT must be a duration such as 60s";
-                    Trouble::Setting(why.to_owned())
+                    StoreError::setting(why)
                 })?,
             None => shared.attempt,
         };
@@ -318,16 +318,16 @@ impl Reader<'_> {
             .or_else(|| self.0.configured("address"))
     }
 
-    fn address(&self) -> Result<Address, Trouble> {
+    fn address(&self) -> Result<Address, StoreError> {
         let given = self.address_text();
         let given = given.ok_or_else(|| {
             let how = "give --address URL, VAULT_ADDR, or address = in a file that --config names";
-            Trouble::Setting(format!("the server's address is missing: {how}"))
+            StoreError::setting(format_args!("the server's address is missing: {how}"))
         })?;
-        let unfit = |why| Trouble::Setting(format!("the server's address {why}"));
+        let unfit = |why| StoreError::setting(format_args!("the server's address {why}"));
         let mut address = Address::parse(given).map_err(unfit)?;
         if let Some(name) = self.variable("TLS_SERVER_NAME") {
-            let unfit = |why| Trouble::Setting(format!("VAULT_TLS_SERVER_NAME {why}"));
+            let unfit = |why| StoreError::setting(format_args!("VAULT_TLS_SERVER_NAME {why}"));
             address.expect(name).map_err(unfit)?;
         }
         let unverified = self.yes("SKIP_VERIFY")? == Some(true);
@@ -360,8 +360,8 @@ fn text(text: &str) -> Arc<Secret> {
     Arc::new(response::secret(text))
 }
 
-fn neither(name: &str) -> Trouble {
-    Trouble::Setting(format!("{name} must be true or false"))
+fn neither(name: &str) -> StoreError {
+    StoreError::setting(format_args!("{name} must be true or false"))
 }
 
 /// As Go's `strconv.ParseBool` reads it, which the official clients use.

@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::document::{self, Document, Read};
+use super::read::{self, Document, Read};
 use super::response::{self, Refusal, refusal};
 use super::{Vault, get};
 use crate::core::json;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::secret::Secret;
 use crate::stores::How;
+use crate::stores::document::{known, path_in, with};
 use crate::sys::http::{self, Answer, Method, Request};
 use crate::sys::random;
 
@@ -39,22 +40,21 @@ impl Vault {
     /// Changes members of a scope's document, all of them or none.
     ///
     /// # Errors
-    /// [`Trouble::Taken`] and [`Trouble::Absent`], as `how` has it; why nothing is changed.
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is changed.
     pub(super) fn change(
         &self,
         scope: &Scope,
         changes: &[Change<'_>],
         how: How,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StoreError> {
         let path = self.layout.document(scope)?;
         // Shows what is mounted, too, unless the command has asked before.
-        self.with_document(scope, |_| ())
-            .or_else(|trouble| match trouble {
-                Trouble::Deleted(_) | Trouble::Destroyed(_) => Ok(()),
-                other => Err(other),
-            })?;
-        let place = (self.path_in(scope)?, None);
-        self.known().places.remove(&place);
+        with(self, scope, |_| ()).or_else(|trouble| match trouble.is_gone() {
+            true => Ok(()),
+            false => Err(trouble),
+        })?;
+        let place = (path_in(self, scope)?, None);
+        known(self).places.remove(&place);
         let deadline = self.remote.client()?.deadline();
         let mut patches = self.mount_of(&path).versioned;
         let mut compares = how != How::Set;
@@ -74,7 +74,7 @@ impl Vault {
                 Tried::Lost => random::pause(PAUSE),
             }
             if Instant::now() >= deadline {
-                return Err(Trouble::Contended);
+                return Err(response::contended());
             }
         }
     }
@@ -86,10 +86,10 @@ impl Vault {
         changes: &[Change<'_>],
         how: How,
         patches: bool,
-    ) -> Result<Tried, Trouble> {
+    ) -> Result<Tried, StoreError> {
         let mount = self.mount_of(path);
         let answer = self.ask(get(mount.request("data", path)))?;
-        let (document, version) = match document::read(&answer, path, Some(mount.versioned)) {
+        let (document, version) = match read::read(&answer, path, Some(mount.versioned)) {
             Read::There(document) => {
                 let version = document.version;
                 (Some(document), version)
@@ -103,8 +103,8 @@ impl Vault {
                 .as_ref()
                 .is_some_and(|document| document.member(name).is_some());
             match how {
-                How::Create if has => return Err(Trouble::Taken),
-                How::Update if !has => return Err(Trouble::Absent(None)),
+                How::Create if has => return Err(StoreError::taken()),
+                How::Update if !has => return Err(StoreError::no_secret()),
                 _ => {}
             }
         }
@@ -140,7 +140,7 @@ impl Vault {
         path: &str,
         changes: &[Change<'_>],
         version: Option<u64>,
-    ) -> Result<Tried, Trouble> {
+    ) -> Result<Tried, StoreError> {
         let change = |(name, value): &Change<'_>| ((*name).to_owned(), json!(value));
         let data: Map<String, Value> = changes.iter().map(change).collect();
         let mut body = json!({"data": data});
@@ -164,7 +164,7 @@ impl Vault {
     }
 }
 
-fn tried(answer: &Answer, path: &str) -> Result<Tried, Trouble> {
+fn tried(answer: &Answer, path: &str) -> Result<Tried, StoreError> {
     if answer.status < 400 {
         return Ok(Tried::Done);
     }

@@ -5,13 +5,16 @@ use std::error::Error;
 use std::io;
 
 use rustls::{AlertDescription, CertificateError};
+use thiserror::Error as Failing;
 
 use super::{Hints, Settings};
 use crate::model::error::Os;
 
 /// Why a try failed.
+#[derive(Debug, Failing)]
 pub enum Failure {
     /// Another try may go well.
+    #[error("{why}")]
     Passing {
         /// Why this one did not.
         why: String,
@@ -19,6 +22,7 @@ pub enum Failure {
         unsent: bool,
     },
     /// Another try would fail as well.
+    #[error("{0}")]
     Final(String),
 }
 

@@ -25,7 +25,7 @@ use self::first_connection::{Gate, Opening};
 pub use self::message::{Answer, FORM, Header, JSON, MERGE_PATCH, Request, Verdict};
 use self::retry::Exchange;
 use super::terminal;
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 pub use reqwest::Method;
@@ -112,12 +112,12 @@ impl Client {
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(deadline: Instant) -> Result<Arc<Self>, Trouble> {
+    pub fn new(deadline: Instant) -> Result<Arc<Self>, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .build()
-            .map_err(|error| Trouble::Unreadable(error.into()))?;
+            .map_err(StoreError::unreadable)?;
         Ok(Arc::new(Client {
             runtime: Some(runtime),
             deadline,
@@ -131,7 +131,7 @@ impl Client {
 
     /// Asks everything at the same time, and gives the answers in the same order. Requests are
     /// tried again, with growing random pauses, while that can help and there is time.
-    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, Trouble>> {
+    pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, StoreError>> {
         self.round_until(requests, self.deadline)
     }
 
@@ -139,7 +139,7 @@ impl Client {
         &self,
         requests: Vec<(&Server, Request)>,
         deadline: Instant,
-    ) -> Vec<Result<Answer, Trouble>> {
+    ) -> Vec<Result<Answer, StoreError>> {
         let Some(runtime) = &self.runtime else {
             return Vec::new();
         };
@@ -188,8 +188,8 @@ impl Server {
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, Trouble> {
-        let unfit = |what: &str| Trouble::Setting(what.to_owned());
+    pub fn new(client: &Arc<Client>, settings: Settings) -> Result<Self, StoreError> {
+        let unfit = |what: &str| StoreError::setting(what);
         let gate = Arc::new(Gate::default());
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::config(&settings.tls, settings.address.is_plain())?)
@@ -231,7 +231,7 @@ impl Server {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask(&self, request: Request) -> Result<Answer, Trouble> {
+    pub fn ask(&self, request: Request) -> Result<Answer, StoreError> {
         self.ask_until(request, self.client.deadline)
     }
 
@@ -239,9 +239,9 @@ impl Server {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+    pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let only = self.client.round_until(vec![(self, request)], deadline);
-        let none = || Err(Trouble::Setting("nothing was asked".to_owned()));
+        let none = || Err(StoreError::setting("nothing was asked"));
         only.into_iter().next().unwrap_or_else(none)
     }
 }

@@ -11,7 +11,7 @@ use super::address::{Address, is_same};
 use super::failure::{Failure, failure};
 use super::first_connection::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 use crate::sys::random;
@@ -66,8 +66,8 @@ impl Exchange {
     /// Asks until there is an answer that counts.
     ///
     /// # Errors
-    /// [`Trouble::Unreached`] past the deadline, [`Trouble::Unusable`] at once.
-    pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, Trouble> {
+    /// No answer before the deadline, or an unusable one.
+    pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let shown = self.settings.address.shown(&request.path);
         let what = format!("{} {shown}", request.method);
         let began = Instant::now();
@@ -79,7 +79,9 @@ impl Exchange {
             let (last, undone, at_least) = match attempt.await {
                 Err(_) if self.gate.is_open() => ("no answer in time".to_owned(), false, None),
                 Err(_) => ("no connection in time".to_owned(), true, None),
-                Ok(Err(Failure::Final(why))) => return Err(Trouble::Unusable { what, why }),
+                Ok(Err(Failure::Final(why))) => {
+                    return Err(StoreError::unusable(what, why));
+                }
                 Ok(Err(Failure::Passing { why, unsent })) => (why, unsent, None),
                 Ok(Ok(answer)) => match (self.settings.verdict)(&answer) {
                     Verdict::Counts => return Ok(answer),
@@ -98,13 +100,7 @@ impl Exchange {
             let pause = at_least.unwrap_or_default().max(pause(tries).min(left / 2));
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
-                let within = began.elapsed().as_millis();
-                return Err(Trouble::Unreached {
-                    what,
-                    tries,
-                    within,
-                    last,
-                });
+                return Err(gave_up(&what, tries, began.elapsed(), &last));
             }
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
             sleep(pause).await;
@@ -225,6 +221,15 @@ impl Exchange {
     fn failure(&self, error: &reqwest::Error) -> Failure {
         failure(error, &self.settings)
     }
+}
+
+/// That there was no answer, after some tries in some time.
+fn gave_up(what: &str, tries: u32, within: Duration, last: &str) -> StoreError {
+    let plural = if tries == 1 { "try" } else { "tries" };
+    let seconds = within.as_millis() as f64 / 1000.0;
+    StoreError::unreachable(format_args!(
+        "{what}: gave up after {tries} {plural} in {seconds:.1} s; the last: {last}"
+    ))
 }
 
 /// A random pause from nothing to twice as long as could come before ("full jitter"), so that a

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::model::error::Trouble;
+use crate::model::error::StoreError;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::files;
@@ -43,11 +43,11 @@ impl Pem {
         }
     }
 
-    fn read(&self) -> Result<Secret, Trouble> {
+    fn read(&self) -> Result<Secret, StoreError> {
         match self {
             Pem::File(file) => {
                 let read = files::read(file, LARGEST).map(Secret::new);
-                read.map_err(|error| Trouble::Setting(file.cannot("read", error)))
+                read.map_err(|error| StoreError::file("read", file, error))
             }
             Pem::Text(_, text) => Ok(Secret::new(text.expose().to_vec())),
         }
@@ -70,7 +70,7 @@ pub struct Settings {
 }
 
 /// What the client needs; nothing is read for a server that is talked to in plain text.
-pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble> {
+pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, StoreError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -103,12 +103,12 @@ pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, Trouble>
     Ok(config)
 }
 
-fn unfit(setting: &str, what: &str) -> Trouble {
-    Trouble::Setting(format!("{setting} {what}"))
+fn unfit(setting: &str, what: &str) -> StoreError {
+    StoreError::setting(format_args!("{setting} {what}"))
 }
 
 /// All certificates in a PEM text, of which there must be one.
-fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Trouble> {
+fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, StoreError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     found
         .ok()
@@ -116,13 +116,13 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
         .ok_or_else(|| unfit(setting, "holds no certificate in PEM"))
 }
 
-fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
+fn roots(settings: &Settings) -> Result<RootCertStore, StoreError> {
     let mut roots = RootCertStore::empty();
     if let Some(trust) = &settings.trust {
         add(&mut roots, trust.setting(), trust.read()?.expose())?;
     } else if let Some(folder) = &settings.folder {
         let files = files::list(folder);
-        let files = files.map_err(|error| Trouble::Setting(folder.cannot("read", error)))?;
+        let files = files.map_err(|error| StoreError::file("read", folder, error))?;
         let setting = folder.setting();
         for file in files {
             // A folder of certificates may hold lists of revoked ones, too, and links to nowhere.
@@ -147,7 +147,7 @@ fn roots(settings: &Settings) -> Result<RootCertStore, Trouble> {
     Ok(roots)
 }
 
-fn add(roots: &mut RootCertStore, setting: &str, text: &[u8]) -> Result<(), Trouble> {
+fn add(roots: &mut RootCertStore, setting: &str, text: &[u8]) -> Result<(), StoreError> {
     let (added, _) = roots.add_parsable_certificates(certificates(setting, text)?);
     match added {
         0 => Err(unfit(setting, "holds no certificate that can be used")),

@@ -1,8 +1,7 @@
 //! What an operator does to a server, over its API.
 
-use serde_json::{Value, json};
-
 use super::http::{self, Answer};
+use serde_json::{Value, json};
 
 /// Speaks to one server with one token in one namespace.
 #[derive(Clone)]
@@ -129,23 +128,12 @@ impl Admin {
 
     /// Makes a token with policies, divided by commas.
     pub fn token(&self, policies: &str) -> String {
-        self.token_with(policies, json!({}))
-    }
-
-    /// The same, with more of what the server can be asked for: `ttl`, `num_uses`, `type`.
-    pub fn token_with(&self, policies: &str, mut more: Value) -> String {
-        more["policies"] = policies.split(',').collect();
-        let answer = self.call("POST", "auth/token/create", &more);
+        let policies: Vec<_> = policies.split(',').collect();
+        let answer = self.call("POST", "auth/token/create", &json!({"policies": policies}));
         let made = answer["auth"]["client_token"].as_str();
         // The wrapping token, where answers are wrapped.
         let made = made.or(answer["wrap_info"]["token"].as_str());
         made.expect("a token").to_owned()
-    }
-
-    /// Whether the token with this accessor is still alive.
-    pub fn is_alive(&self, accessor: &str) -> bool {
-        let body = json!({"accessor": accessor});
-        self.status("POST", "auth/token/lookup-accessor", &body) == 200
     }
 
     /// How many tokens there are.
@@ -182,7 +170,7 @@ impl Admin {
     }
 
     /// Enables a way to log in.
-    pub fn enable(&self, kind: &str, at: &str) {
+    fn enable(&self, kind: &str, at: &str) {
         self.write(&format!("sys/auth/{at}"), json!({"type": kind}));
     }
 

@@ -4,10 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::{Value, json};
-
 use super::{Admin, Bao};
-use crate::support::{Place, Run};
+use crate::{Place, Run};
+use serde_json::{Value, json};
 
 /// A mount with the store `vault:MOUNT/app`, a token that may read it, and a folder.
 pub struct App {
@@ -34,7 +33,7 @@ impl Deref for App {
 }
 
 impl App {
-    /// On the server that the tests of a file share.
+    /// On the server that the tests of a crate share.
     pub fn new() -> Self {
         Self::on(Bao::shared(), 2)
     }

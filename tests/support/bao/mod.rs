@@ -1,7 +1,5 @@
 //! A real OpenBao server as a process of the test, ended with it.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
-
 pub mod admin;
 pub mod app;
 pub mod http;
@@ -18,15 +16,14 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
-use crate::support::Place;
+use crate::Place;
 pub use admin::Admin;
 pub use app::App;
 pub use pki::{Pki, Signer};
+use serde_json::{Value, json};
 
 /// The program, where `.ci/test` puts it.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/openbao/bao");
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/openbao/bao");
 
 /// How long anything may take that a server does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -121,7 +118,7 @@ impl Bao {
         Self::ready(Some(pki))
     }
 
-    /// The server that the tests of a file share. It ends with the last test that holds it.
+    /// The server that the tests of a crate share. It ends with the last test that holds it.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Bao>> = Mutex::new(Weak::new());
         let mut shared = SHARED
@@ -391,13 +388,6 @@ impl Cluster {
     pub fn leader(&self) -> &Bao {
         wait("a node leads", || {
             self.nodes.iter().find(|node| node.health() == 200)
-        })
-    }
-
-    /// A node that does not lead.
-    pub fn follower(&self) -> &Bao {
-        wait("a node follows", || {
-            self.nodes.iter().find(|node| node.health() == 429)
         })
     }
 }

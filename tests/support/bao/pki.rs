@@ -64,7 +64,7 @@ impl Pki {
     }
 
     /// Another certificate of this authority: `NAME.pem`, `NAME.key`.
-    pub fn issue(&self, name: &str, extension: &str) {
+    fn issue(&self, name: &str, extension: &str) {
         fs::write(self.path("extension"), extension).unwrap();
         let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
         self.openssl(&format!(

@@ -1,0 +1,450 @@
+//! The supervisor as a machine: what it does when something happens, by what it knows. It makes no
+//! system call. [`supervisor`](super::supervisor) waits for what it says, tells it what has
+//! happened, and does what it says.
+
+use std::time::{Duration, Instant};
+
+use super::action::{Action, Actions, Arrived, Below, Change, Event, Output, Then, Whom};
+use super::end::{End, Terms};
+use super::errands::{Errands, after, is_over};
+use super::job::Job;
+use super::known::Known;
+use super::notice::{Notice, OWN};
+use super::settings::Settings;
+use super::watch::{Follows, Watch};
+use crate::core::signal::{
+    CHLD, CONT, HUP, INT, KILL, QUIT, Signal, TERM, TSTP, TTIN, TTOU, WINCH,
+};
+use crate::sys::signal_mask::{ALL, Mask, bit};
+
+/// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
+const USUAL_GRACE: Duration = Duration::from_secs(10);
+
+/// The longest time, far beyond everybody's life: an instant so far away can still be told.
+const LONGEST: Duration = Duration::from_millis(u64::MAX);
+
+/// How long a process that was killed is waited for.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// What a terminal sends to all of a group.
+const OF_TERMINAL: [Signal; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
+
+/// What a supervisor is, from its beginning on.
+pub(super) struct Fixed {
+    /// Whether it is PID 1, whose end the kernel makes everybody's.
+    pub(super) first: bool,
+    /// The time that those give themselves who fetch.
+    pub(super) timeout: Duration,
+    /// The signals that end a launch.
+    pub(super) ending: Mask,
+    /// A time by chance, at most this one.
+    pub(super) chance: fn(Duration) -> Duration,
+}
+
+/// What the supervisor knows.
+pub(super) struct Machine {
+    fixed: Fixed,
+    settings: Settings,
+    phase: Phase,
+    then: Then,
+    job: Job,
+    watch: Watch,
+    errands: Errands,
+    /// When what is launched should have become the workload, or have ended.
+    late: Option<Instant>,
+    /// When the workload, which was told to end, is killed.
+    patience: Option<Instant>,
+}
+
+/// Where in a workload's life we are.
+#[derive(Debug)]
+enum Phase {
+    /// A process gets ready to become the workload, and tells how to supervise.
+    Launching,
+    /// It has become the workload, or is about to end.
+    Running,
+    /// What is not yet the workload was killed, and its end is waited for; the code to end with.
+    Aborting { until: Instant, code: u8 },
+    /// It has ended, with this code; what it has told last is heard.
+    Hearing(u8),
+    /// What it leaves is ended, and perhaps we are.
+    Ending(End),
+}
+
+impl Machine {
+    pub(super) fn new(fixed: Fixed) -> Self {
+        let chance = fixed.chance;
+        Machine {
+            fixed,
+            settings: Settings::default(),
+            phase: Phase::Ending(End::Over),
+            then: Then::End,
+            job: Job::default(),
+            watch: Watch::new(chance),
+            errands: Errands::default(),
+            late: None,
+            patience: None,
+        }
+    }
+
+    /// Whether what is told, by launches and errands, is heard as it comes.
+    pub(super) fn hears(&self) -> bool {
+        matches!(self.phase, Phase::Launching | Phase::Running)
+    }
+
+    /// Whether a process gets ready to become the workload.
+    pub(super) fn is_launching(&self) -> bool {
+        matches!(self.phase, Phase::Launching)
+    }
+
+    /// The signals to wait for; the kernel keeps others.
+    pub(super) fn listens(&self) -> Mask {
+        let ending = self.ending();
+        let set = |signals: &[Signal]| signals.iter().fold(0, |set, &one| set | bit(one.into()));
+        match &self.phase {
+            // What else comes is kept until the workload is there.
+            Phase::Launching => ending | set(&[CHLD, CONT, TSTP, TTIN, TTOU]),
+            Phase::Running => ALL,
+            Phase::Aborting { .. } => set(&[CHLD]),
+            Phase::Ending(end) => end.listens(ending),
+            Phase::Hearing(_) => 0,
+        }
+    }
+
+    /// The instant to wait for at most.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Launching | Phase::Running => {
+                let dues = [self.patience, self.late, self.errands.due()];
+                dues.into_iter().flatten().min()
+            }
+            Phase::Aborting { until, .. } => Some(*until),
+            Phase::Ending(end) => end.due(),
+            Phase::Hearing(_) => None,
+        }
+    }
+
+    /// How the workload's output goes.
+    pub(super) fn output(&self) -> Output {
+        self.job.output
+    }
+
+    /// What is known of the workload's secrets, for a process that fetches them again.
+    pub(super) fn known(&mut self, now: Instant) -> Known {
+        let mut known = std::mem::take(&mut self.watch.known);
+        known.held_back = self.watch.holds_back(now);
+        known
+    }
+
+    /// Handles what happens: adds to `actions` what is to be done, in this order.
+    pub(super) fn step(&mut self, now: Instant, event: Event, actions: &mut Actions) {
+        match event {
+            Event::Forked(below) => self.forked(below, now),
+            Event::Settings(settings) => {
+                self.settings = settings;
+                if settings.parent_death != 0 {
+                    actions.push_back(Action::SignalAtParentsEnd(settings.parent_death));
+                }
+            }
+            Event::Digests(digests) => self.watch.known.digests = digests,
+            Event::Begun { armed } => self.begun(armed, now),
+            Event::Unheard => self.give_up(Notice::Unheard, now, actions),
+            Event::Signal(arrived) => self.signal(arrived, now, actions),
+            Event::Child(change, foreign) => self.child(change, foreign, actions),
+            Event::Lives(then) => self.stop(then, now, actions),
+            Event::TerminalGiven => Job::given(actions),
+            Event::TerminalNotGiven(stop) => self.job.stop_with(stop, actions),
+            Event::HeardOut => self.heard_out(now, actions),
+            Event::Output(output) => self.job.output = output,
+            Event::Reported(outcome) => self.watch.report(outcome),
+            Event::ErrandOver => self.errand_over(now, actions),
+            Event::ErrandLost => self.give_up_errand(false, now, actions),
+            Event::ErrandHangs => self.give_up_errand(true, now, actions),
+            Event::Time => self.time(now, actions),
+            Event::OutputDone | Event::Rest { .. } | Event::Taken(_) => {
+                self.of_end(event, now, actions);
+            }
+        }
+    }
+
+    /// The signal that has secrets fetched again; 0 for none.
+    fn refresh(&self) -> Signal {
+        self.settings
+            .watching
+            .map_or(0, |watching| watching.refresh)
+    }
+
+    /// The signals that end a launch.
+    fn ending(&self) -> Mask {
+        let refresh = self.refresh();
+        let refresh = if refresh == 0 { 0 } else { bit(refresh.into()) };
+        self.fixed.ending & !refresh
+    }
+
+    /// How long a workload that is to end may take.
+    fn grace(&self) -> Duration {
+        self.settings.grace.unwrap_or(USUAL_GRACE).min(LONGEST)
+    }
+
+    /// Whom a signal for the workload, or for all of it, is for.
+    fn whom(&self, all: bool) -> Whom {
+        match all || self.settings.group {
+            true => Whom::Group,
+            false => Whom::Workload,
+        }
+    }
+
+    fn forked(&mut self, below: Below, now: Instant) {
+        self.phase = Phase::Launching;
+        self.then = Then::End;
+        self.patience = None;
+        self.late = after(now, self.fixed.timeout);
+        self.job = Job {
+            has_terminal: below.has_terminal,
+            output: below.output,
+        };
+    }
+
+    /// The process that launches has become the workload, or ends, which a signal says. Where it is
+    /// not known what to mask it is to end, and nothing that it writes goes out.
+    fn begun(&mut self, armed: bool, now: Instant) {
+        if !self.hears() {
+            return;
+        }
+        self.phase = Phase::Running;
+        if armed {
+            self.late = None;
+            if let Some(watching) = &self.settings.watching {
+                self.watch.wait(watching, &mut self.errands, now);
+            }
+        }
+    }
+
+    fn signal(&mut self, arrived: Arrived, now: Instant, actions: &mut Actions) {
+        let signal = arrived.signal;
+        let terms = self.terms();
+        match &mut self.phase {
+            Phase::Launching | Phase::Running => {}
+            Phase::Ending(end) => return end.signal(signal, terms, actions),
+            Phase::Aborting { .. } if signal == CHLD => {
+                return actions.push_back(Action::Reap(arrived));
+            }
+            Phase::Aborting { .. } | Phase::Hearing(_) => return,
+        }
+        if self.refresh() == signal {
+            return self.watch.ask(&mut self.errands, now);
+        }
+        if self.is_launching() && terms.ending & bit(signal.into()) != 0 {
+            return self.abort(128 + signal, now, actions);
+        }
+        match signal {
+            CHLD => actions.push_back(Action::Reap(arrived)),
+            CONT => {
+                actions.push_back(Action::Continued);
+                self.forward(arrived, actions);
+            }
+            WINCH if self.job.output != Output::Direct => {
+                actions.push_back(Action::Resize);
+                // Its own terminal has told it.
+                if self.job.output != Output::Terminal || arrived.is_sent {
+                    self.forward(arrived, actions);
+                }
+            }
+            _ => {
+                if [TERM, INT, QUIT, HUP].contains(&signal) {
+                    // Whoever wants us to end does not want it launched anew. Whether it ends shows.
+                    self.then = Then::End;
+                    self.watch.hold_back(self.grace(), now);
+                }
+                self.forward(arrived, actions);
+            }
+        }
+    }
+
+    /// Forwards a signal: to the workload's group where a terminal, or a shell, would.
+    fn forward(&self, arrived: Arrived, actions: &mut Actions) {
+        let signal = arrived.signal;
+        let Some(to) = self.settings.map.of(signal) else {
+            return;
+        };
+        let by_shell = self.job.has_terminal && [CONT, TSTP, TTIN, TTOU].contains(&signal);
+        let by_terminal = !arrived.is_sent && OF_TERMINAL.contains(&signal);
+        actions.push_back(Action::Forward(self.whom(by_shell || by_terminal), to));
+    }
+
+    fn child(&mut self, change: Change, foreign: Option<Arrived>, actions: &mut Actions) {
+        match (change, &self.phase) {
+            (Change::Ended(_), Phase::Aborting { code, .. }) => {
+                (self.then, self.phase) = (Then::End, Phase::Hearing(*code));
+                return actions.push_back(Action::HearOut);
+            }
+            (Change::Ended(code), Phase::Launching | Phase::Running) => {
+                self.late = None;
+                self.phase = Phase::Hearing(code);
+                return actions.push_back(Action::HearOut);
+            }
+            (_, Phase::Launching | Phase::Running) => {}
+            _ => return,
+        }
+        // One that another process than ours has sent is the workload's. It gets it before we may
+        // be stopped, and be asked whether the terminal could be given.
+        if let Some(foreign) = foreign {
+            self.forward(foreign, actions);
+        }
+        if let Change::Stopped(stop) = change {
+            self.job.stopped(stop, actions);
+        }
+    }
+
+    /// Ends the workload, for one of our own reasons.
+    fn stop(&mut self, then: Then, now: Instant, actions: &mut Actions) {
+        self.then = then;
+        self.patience = Some(now + self.grace());
+        let term = self.settings.map.of(TERM).unwrap_or(TERM);
+        let whom = self.whom(false);
+        // One that is stopped could not end.
+        actions.extend([Action::Send(whom, term), Action::Send(whom, CONT)]);
+    }
+
+    fn heard_out(&mut self, now: Instant, actions: &mut Actions) {
+        let Phase::Hearing(code) = self.phase else {
+            return;
+        };
+        match self.then {
+            Then::End => self.end(code, actions),
+            Then::Exit(code) => self.end(code, actions),
+            Then::Launch => {
+                let left = self.patience.take();
+                let left = left.map(|until| until.saturating_duration_since(now));
+                // None is left to one that had to be killed, nor to what it has left.
+                let left = left.unwrap_or_default();
+                self.phase = Phase::Ending(End::launch(left, self.terms(), actions));
+            }
+        }
+    }
+
+    /// The workload has ended, and so do we.
+    fn end(&mut self, code: u8, actions: &mut Actions) {
+        self.stop_errands(actions);
+        self.phase = Phase::Ending(End::quit(code, self.terms(), actions));
+    }
+
+    /// What the end is by.
+    fn terms(&self) -> Terms {
+        Terms {
+            first: self.fixed.first,
+            grace: self.settings.grace.map(|grace| grace.min(LONGEST)),
+            ending: self.ending(),
+        }
+    }
+
+    /// Handles what happens at the end alone.
+    fn of_end(&mut self, event: Event, now: Instant, actions: &mut Actions) {
+        let terms = self.terms();
+        let Phase::Ending(end) = &mut self.phase else {
+            return;
+        };
+        match event {
+            Event::Rest { any, apart } => end.counted(any, apart, now, actions),
+            Event::OutputDone => end.output_done(terms, actions),
+            Event::Taken(signal) => end.looked(signal, terms, actions),
+            _ => {}
+        }
+    }
+
+    /// Ends, with this code, what is not yet the workload, and ourselves.
+    fn abort(&mut self, code: u8, now: Instant, actions: &mut Actions) {
+        actions.push_back(Action::Kill);
+        self.aborting(code, now, actions);
+    }
+
+    fn aborting(&mut self, code: u8, now: Instant, actions: &mut Actions) {
+        // One that hangs in the kernel may not end before what it waits for does.
+        let until = now + BEAT;
+        self.phase = Phase::Aborting { until, code };
+        let (signal, is_sent) = (CHLD, false);
+        actions.push_back(Action::Reap(Arrived { signal, is_sent }));
+    }
+
+    /// Says why a launch comes to nothing, and ends it and ourselves.
+    fn give_up(&mut self, why: Notice, now: Instant, actions: &mut Actions) {
+        actions.extend([Action::Kill, Action::Notify(why)]);
+        match &mut self.phase {
+            Phase::Hearing(code) => (*code, self.then) = (OWN, Then::End),
+            _ => self.aborting(OWN, now, actions),
+        }
+    }
+
+    /// Gives up an errand, with what there is of it, and says so.
+    fn give_up_errand(&mut self, hangs: bool, now: Instant, actions: &mut Actions) {
+        let Some(watching) = self.settings.watching else {
+            return;
+        };
+        let next = self.watch.give_up(&watching);
+        let notice = Notice::NotFetched { next, hangs };
+        actions.extend([Action::EndErrand, Action::Notify(notice)]);
+        self.errand_over(now, actions);
+    }
+
+    /// A process on an errand has ended, or could not even begin.
+    fn errand_over(&mut self, now: Instant, actions: &mut Actions) {
+        let (Some(_), Some(watching)) = (self.errands.end(), self.settings.watching) else {
+            return;
+        };
+        match self.watch.end(&watching, &mut self.errands, now) {
+            Follows::Nothing => {}
+            Follows::Signal(signal) => {
+                let whom = self.whom(false);
+                actions.extend([Action::Placed, Action::Send(whom, signal)]);
+            }
+            Follows::Stop(then) => {
+                self.stop_errands(actions);
+                actions.push_back(Action::ReapBefore(then));
+            }
+        }
+    }
+
+    fn stop_errands(&mut self, actions: &mut Actions) {
+        self.watch.stop();
+        if self.errands.stop() {
+            actions.push_back(Action::EndErrand);
+        }
+    }
+
+    /// Does what is due.
+    fn time(&mut self, now: Instant, actions: &mut Actions) {
+        match &mut self.phase {
+            Phase::Launching | Phase::Running => self.time_of_workload(now, actions),
+            Phase::Aborting { until, code } if *until <= now => {
+                let code = *code;
+                self.end(code, actions);
+            }
+            Phase::Ending(end) => end.time(now, actions),
+            _ => {}
+        }
+    }
+
+    fn time_of_workload(&mut self, now: Instant, actions: &mut Actions) {
+        if self.patience.is_some_and(|until| until <= now) {
+            self.patience = None;
+            actions.extend([Whom::Group, Whom::Workload].map(|whom| Action::Send(whom, KILL)));
+        }
+        if is_over(&mut self.late, now) {
+            let why = match self.is_launching() {
+                true => Notice::LaunchHangs,
+                false => Notice::Unheard,
+            };
+            return self.give_up(why, now, actions);
+        }
+        if self.errands.is_late(now) {
+            return actions.push_back(Action::LookAtErrand);
+        }
+        if let Some(purpose) = self.errands.begin(now, self.fixed.timeout) {
+            self.watch.begin(now);
+            actions.push_back(Action::StartErrand(purpose));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! One document: its members, and what its store knows of it.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::response::{self, Refusal, refusal, trouble};
+use crate::model::error::StoreError;
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
+use crate::stores::document::Members;
+use crate::sys::http::Answer;
+
+/// A document.
+pub struct Document {
+    /// Its members.
+    pub members: Members,
+    /// The source of the object that they are in.
+    pub source: Secret,
+    /// Its version, where versions are kept.
+    pub version: u64,
+    /// When it was written, where that is kept.
+    pub written: Option<SystemTime>,
+}
+
+/// What reading a document came to.
+pub enum Read {
+    /// It is there.
+    There(Document),
+    /// It isn't, or nothing that could be told from that.
+    Absent,
+    /// Its newest version, of this number, is deleted or destroyed.
+    Gone(u64, StoreError),
+    /// There is an answer, but not to the question.
+    Failed(StoreError),
+}
+
+/// What a mount with versions puts around a document's members.
+#[derive(Deserialize)]
+struct Versioned<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow, default)]
+    created_time: &'a str,
+    #[serde(default)]
+    destroyed: bool,
+    #[serde(default)]
+    version: u64,
+}
+
+impl Document {
+    /// A member's value.
+    pub fn member(&self, name: &str) -> Option<&Secret> {
+        self.members.get(name)
+    }
+
+    fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
+        let source = source.get().as_bytes();
+        Some(Document {
+            members: Members::read(source)?,
+            source: Secret::new(source.to_vec()),
+            version,
+            written,
+        })
+    }
+}
+
+/// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
+/// where that is known.
+pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
+    let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
+    let missing = answer.status == 404;
+    if answer.status >= 400 && !missing {
+        return Read::Failed(trouble(answer, path));
+    }
+    let opened = match response::open(answer, path) {
+        Ok(opened) => opened,
+        Err(_) if missing && answer.body.is_empty() => return Read::Absent,
+        Err(trouble) => return Read::Failed(trouble),
+    };
+    let Some(data) = opened.data.filter(|data| data.get() != "null") else {
+        return match refusal(answer) {
+            _ if !missing => Read::Failed(unusable()),
+            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            _ => Read::Absent,
+        };
+    };
+    let wrapped: Option<Versioned<'_>> = match versioned {
+        Some(false) => None,
+        // A flat document may have members of these names, too, but not such ones.
+        _ => serde_json::from_str(data.get()).ok(),
+    };
+    let found = match &wrapped {
+        None if versioned == Some(true) || missing => None,
+        None => Document::new(data, 0, None),
+        Some(Versioned { data, metadata }) => {
+            match data.filter(|data| data.get() != "null" && !missing) {
+                Some(data) => {
+                    let written = humantime::parse_rfc3339(metadata.created_time).ok();
+                    Document::new(data, metadata.version, written)
+                }
+                None => {
+                    let gone = match metadata.destroyed {
+                        true => response::destroyed(path),
+                        false => response::deleted(path),
+                    };
+                    return Read::Gone(metadata.version, gone);
+                }
+            }
+        }
+    };
+    found.map_or_else(|| Read::Failed(unusable()), Read::There)
+}

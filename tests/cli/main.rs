@@ -1,0 +1,8 @@
+//! The command line, held against the library's own tables: every subcommand, option and kind of
+//! store. As in `tests/house` the library is linked in: nothing here is about signals.
+
+mod concealed;
+mod log;
+mod options;
+mod shown_paths;
+mod usage;

@@ -1,0 +1,9 @@
+//! doorkey in real containers, by podman, and the examples as they are run.
+
+mod entrypoint;
+mod examples;
+mod files;
+mod join;
+mod podman;
+mod trust;
+mod yaml;

@@ -1,0 +1,11 @@
+//! The library and the repository, from inside: the layers, the grammar of references, masking as a
+//! property, the README. The library is linked in, and with it what it does before `main`: signals
+//! are blocked here, and memory is doorkey's own. So only what needs neither is here and in
+//! `tests/cli`.
+
+mod circles;
+mod layers;
+mod mask_properties;
+mod readme;
+mod reference;
+mod reference_properties;

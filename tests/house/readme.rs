@@ -1,0 +1,224 @@
+//! The README's own commands: what stands under "Start" is run as it is written.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use support::Place;
+
+/// The text of the first block of a language after a heading.
+fn block(heading: &str, language: &str) -> String {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, section) = readme.split_once(&format!("\n## {heading}\n")).unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let (_, block) = section.split_once(&format!("```{language}\n")).unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
+/// The commands under "Start" but the first, which installs what the tests have built already.
+fn start() -> String {
+    let commands = block("Start", "sh");
+    let (install, commands) = commands.split_once('\n').unwrap();
+    assert!(install.starts_with("cargo install --path . "), "{install}");
+    commands.to_owned()
+}
+
+#[test]
+fn start_works_as_it_is_written() {
+    let place = Place::new();
+    // The store is named by the README's own line, not by the test.
+    let run = place.shell(&start()).without("DOORKEY_STORE");
+    let ended = run.ok();
+    let table = block("Start", "text");
+    let line = |text: &str| {
+        let rows = text.lines().map(str::trim_end);
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // The length of the project's value, then the table that the README shows.
+    let expected = format!("32\n{table}");
+    assert_eq!(line(&ended.out()), line(&expected));
+    let stderr = ended.err();
+    let said: Vec<_> = stderr.lines().collect();
+    assert_eq!(said.len(), 5, "{stderr}");
+    assert!(said[0].starts_with("doorkey: age:secrets is made, readable for age1"));
+    let key = place.path("home/.config/doorkey/key.txt");
+    assert!(said[1].contains(key.to_str().unwrap()));
+    assert_eq!(
+        said[2],
+        "doorkey: db_password is set in team of age:secrets"
+    );
+    assert_eq!(
+        said[3],
+        "doorkey: db_password is set in project/web of age:secrets"
+    );
+    assert!(said[4].starts_with("doorkey: 1 reference"), "{stderr}");
+    place.on("store check -q").gives(0, "", "");
+}
+
+#[test]
+fn the_same_by_line_after_line() {
+    // Somebody types each line; what one exports is there for the next.
+    let place = Place::new();
+    let commands = start();
+    let mut before = String::new();
+    let mut count = 0;
+    for line in commands.lines().filter(|line| !line.trim().is_empty()) {
+        if line.starts_with("export ") {
+            before += line;
+            before += "\n";
+        }
+        place
+            .shell(&format!("{before}{line}"))
+            .without("DOORKEY_STORE")
+            .ok();
+        count += 1;
+    }
+    assert_eq!(count, 6);
+}
+
+/// What the README says of a team that shares a store in git, with git.
+#[test]
+fn a_team_that_shares_a_store_in_git() {
+    let place = Place::with_own_key().0;
+    let new = place.key("new");
+    let git = "git -c user.name=a -c user.email=a@b -c init.defaultBranch=main";
+    let with_key = |script: String| {
+        let run = place
+            .shell(&script)
+            .env("DOORKEY_KEY_FILE", place.path("own.key"));
+        run.env("DOORKEY_QUIET", "1")
+    };
+    for name in ["a", "b", "both"] {
+        place.set("team", name, "old");
+    }
+    // Each branch sets a name of its own, one adds a recipient, and both set the same one.
+    let script = format!(
+        "{git} init -q . && {git} add secrets && {git} commit -qm first
+         {git} checkout -qb side
+         echo new | doorkey secret set a --team
+         echo side | doorkey secret set both --team
+         echo side | doorkey secret set c --team
+         {git} add secrets && {git} commit -qm side
+         {git} checkout -q main
+         doorkey store recipient add {new}
+         echo new | doorkey secret set d --team
+         {git} add secrets && {git} commit -qm main
+         {git} merge -q side >/dev/null || {git} checkout --theirs secrets/team/a.age secrets/team/both.age
+         {git} add secrets && {git} commit -qm merged"
+    );
+    with_key(script).ok();
+    let foreign =
+        "its recipients are not those of its scope; run doorkey store recipient add again";
+    let finding = |name| format!("doorkey: error: team/{name}: {foreign}\n");
+    let found: String = ["a", "both", "c"].map(finding).concat();
+    place.with("own", "store check").fails(1, &found);
+    with_key(format!("doorkey store recipient add {new}")).ok();
+    place.with("new", "store check -q").gives(0, "", "");
+    for (name, value) in [
+        ("a", "new"),
+        ("b", "old"),
+        ("both", "side"),
+        ("c", "side"),
+        ("d", "new"),
+    ] {
+        assert_eq!(
+            place.age("team", name, "new").unwrap(),
+            value.as_bytes(),
+            "{name}"
+        );
+    }
+    // A CI job sees whether all names are there, without a key.
+    let check = place.on("check --names").env("X", "secret:c");
+    check.ok();
+    let check = place.on("check --names").env("X", "secret:missing");
+    assert_eq!(check.end().code(), 1);
+}
+
+#[test]
+fn every_store_has_a_row() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, stores) = readme.split_once("\n## Stores\n").unwrap();
+    let (table, _) = stores.split_once("\n## ").unwrap();
+    for kind in doorkey::stores::KINDS {
+        let form = format!("| [`{}:{}`", kind.schemes[0], kind.place);
+        assert!(table.contains(&form), "{form}");
+    }
+}
+
+/// Every page of the book, by its path in `docs/src`.
+fn pages() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src");
+    let mut pages = Vec::new();
+    for below in ["", "stores/"] {
+        let entries = fs::read_dir(folder.join(below)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names = names.filter(|name| name.ends_with(".md"));
+        pages.extend(names.map(|name| format!("{below}{name}")));
+    }
+    pages.sort_unstable();
+    pages
+}
+
+/// What the links of a text lead to, but for those to other sites.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let links = text.split("](").skip(1);
+    let links = links.filter_map(|link| link.split([')', '#']).next());
+    links.filter(|link| !link.is_empty() && !link.contains("://"))
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/src/SUMMARY.md"));
+    let summary = summary.unwrap();
+    let mut linked: Vec<_> = links(&summary).collect();
+    linked.sort_unstable();
+    let mut pages = pages();
+    pages.retain(|page| page != "SUMMARY.md");
+    assert_eq!(linked, pages);
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = pages().into_iter().map(|page| format!("docs/src/{page}"));
+    for page in pages.chain(["README.md".to_owned()]) {
+        let path = root.join(&page);
+        let text = fs::read_to_string(&path).unwrap();
+        let broken: Vec<_> = links(&text)
+            .filter(|link| !path.with_file_name(link).exists())
+            .collect();
+        assert_eq!(broken, [""; 0], "{page}");
+    }
+}
+
+/// `Dockerfile.example` copies what a build of the program needs, and cargo's own files name.
+#[test]
+fn the_first_stage_of_the_example_has_what_a_build_needs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let place = Place::new();
+    let file = fs::read_to_string(root.join("Dockerfile.example")).unwrap();
+    let copied = file.lines().filter_map(|line| line.strip_prefix("COPY "));
+    fs::create_dir_all(place.path("src")).unwrap();
+    for copied in copied.filter(|words| !words.starts_with("--from")) {
+        let mut words: Vec<_> = copied.split(' ').collect();
+        let to = place.path("src").join(words.pop().unwrap());
+        let mut copy = Command::new("cp");
+        copy.arg("-r").args(words).arg(to).current_dir(root);
+        assert!(copy.status().unwrap().success(), "{copied}");
+    }
+    let read = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(place.path("src"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&read.stderr);
+    assert!(read.status.success(), "{said}");
+    let metadata: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
+    let builds = |target: &serde_json::Value| target["kind"][0] == "custom-build";
+    assert_eq!(
+        targets.iter().any(builds),
+        root.join("build.rs").exists(),
+        "{targets:?}"
+    );
+}

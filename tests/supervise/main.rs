@@ -1,0 +1,19 @@
+//! doorkey above a workload: `--init`, `--mask` and `--watch`, alone and together, and signals.
+
+mod faults;
+mod init_exit;
+mod init_memory;
+mod init_signals;
+mod init_terminal;
+mod mask;
+mod mask_memory;
+mod mask_terminal;
+mod pairs;
+mod receiver;
+mod signals;
+mod watch;
+mod watch_lasting;
+mod watch_masked;
+mod watch_options;
+mod watch_restart;
+mod watch_workload;
