@@ -1,59 +1,21 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use super::logger;
-use super::masking::Sought;
 use super::options::Options;
-use super::process_options;
-use super::run::{self, resolved};
+use super::patience::not_fetched;
+use super::process_options::Launching;
+use super::told::{self, Sought};
+use super::{deadline, flags, logger, pipeline};
 use crate::core::keyed_hash::keyed;
 use crate::core::signal;
 use crate::engine::secret_files::Deliveries;
-use crate::engine::supervise::{
-    Digests, Known, OnChange, Outcome, Supervised, Watching, digest, pause,
-};
+use crate::engine::supervise::{Digests, Known, OnChange, Outcome, Supervised, Watching, pause};
 use crate::model::error::Error;
 use crate::model::escape::Shown;
 use crate::model::log::{self, Event, Label, Level};
-use crate::model::named::Named;
-use crate::stores::{self, Access, Depth};
-use crate::sys::environ::Started;
-use crate::sys::files;
-
-/// Whether all that is needed can be had again, by a process that was started as this one was.
-///
-/// # Errors
-/// Usage: a credential that is in a variable, `spent`, or a file that is a pipe.
-pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(), Error> {
-    if let Some(name) = spent.first() {
-        return Err(Error::Usage(format!(
-            "--watch needs credentials that can be read again: {}",
-            stores::instead(name)
-        )));
-    }
-    let given = ["env-file", "spec"].map(|id| options.paths(id));
-    let settings = access.settings.iter();
-    let settings = settings.filter(|setting| stores::is_file(setting.id));
-    let variables = access.variables.iter();
-    let variables = variables.filter(|(name, _)| stores::is_file(name));
-    let mut files = given
-        .into_iter()
-        .flatten()
-        .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
-        .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
-    files
-        .find(|file| files::is_pipe(file))
-        .map_or(Ok(()), |file| {
-            Err(Error::Usage(format!(
-                "--watch needs files that can be read again: {file} is a pipe"
-            )))
-        })
-}
+use crate::stores::Depth;
 
 /// Fetches everything once more, compares it with what the workload has, says what is to be said,
 /// and tells the supervisor.
@@ -61,12 +23,12 @@ pub fn check(options: &Options, spent: Vec<&str>, access: &Access) -> Result<(),
 /// # Errors
 /// The supervisor is gone, or the options can't be used any more.
 pub fn refresh(
-    options: &Options,
-    mut started: Started,
+    options: &mut Options,
+    launching: Launching,
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
-    let _deadline = run::start_deadline(options, 125, "the command goes on")?;
-    let Some(watching) = process_options::watching(options)? else {
+    let _deadline = deadline::start(launching.timeout, 125, "the command goes on")?;
+    let Some(watching) = launching.settings.watching else {
         return Ok(ExitCode::FAILURE);
     };
     let (key, known) = (supervised.key, supervised.known.take().unwrap_or_default());
@@ -75,28 +37,17 @@ pub fn refresh(
         true => Level::DEBUG,
         false => logger::set_level(Level::ERROR),
     };
-    let fetched = resolved(options, &mut started, Depth::Fresh, |resolved, _| {
-        let (mut digests, mut sought) = (Vec::new(), Sought::default());
-        // Only a workload that goes on may show them.
-        let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
-        if masks {
-            sought.add_read(&resolved.answers);
-        }
-        let (_, deliveries, _) = resolved.fill(|name, filled| {
-            digests.push((name.to_vec(), digest(&key, filled)));
-            if masks {
-                sought.add_filled(filled);
-            }
-        })?;
-        Ok(Fetched {
-            digests,
-            deliveries,
-            sought: masks.then_some(sought),
-        })
-    });
+    let fetched = fetch(options, &watching, &key);
     logger::set_level(level);
-    let outcome =
-        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
+    let outcome = fetched.and_then(|fetched| {
+        compared(
+            launching.window,
+            fetched,
+            &mut supervised,
+            &known,
+            &watching,
+        )
+    });
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -104,6 +55,26 @@ pub fn refresh(
     supervised.report(&outcome);
     supervised.tell()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Everything, once more.
+fn fetch(options: &mut Options, watching: &Watching, key: &[u8; 32]) -> Result<Again, Error> {
+    let sourced = pipeline::assemble(options, None)?;
+    let located = pipeline::locate(options, sourced, Depth::Fresh)?;
+    let fetched = pipeline::fetch(located);
+    let filling = pipeline::fill(&fetched);
+    let digests = told::digests(&filling, key);
+    // Only a workload that goes on may show them.
+    let goes_on = matches!(watching.on_change, OnChange::Signal(_));
+    let masks = options.flag(&flags::MASK) && goes_on;
+    let sought = masks.then(|| Sought::of(&fetched, &filling));
+    let entries = filling.finish();
+    let deliveries = fetched.complete(entries)?.deliveries;
+    Ok(Again {
+        digests,
+        deliveries,
+        sought,
+    })
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
@@ -116,8 +87,8 @@ fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error
     deliveries.write(Some(&folder))
 }
 
-/// Everything, once more.
-struct Fetched {
+/// What came of it.
+struct Again {
     digests: Digests,
     deliveries: Deliveries,
     /// What is to be looked for in the command's output, where that is masked.
@@ -125,8 +96,8 @@ struct Fetched {
 }
 
 fn compared(
-    options: &Options,
-    fetched: Fetched,
+    window: usize,
+    fetched: Again,
     supervised: &mut Supervised,
     known: &Known,
     watching: &Watching,
@@ -144,7 +115,7 @@ fn compared(
         OnChange::Signal(signal) => {
             // They are looked for before the workload can have them.
             if let Some(sought) = fetched.sought {
-                let needles = sought.needles(options, supervised)?;
+                let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
             }
             swap(fetched.deliveries, supervised)?;
@@ -174,13 +145,6 @@ fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
     log::say_faults(Level::WARN, Event::Unfetched, &not_fetched(next), error);
     Outcome::Failed
-}
-
-/// How a line begins about secrets that were not fetched again, and are after so long.
-pub fn not_fetched(next: Duration) -> String {
-    // The jitter is the supervisor's.
-    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-    format!("secrets not fetched again, next try in about {next}: ")
 }
 
 /// What is gone is said once, not at each interval.

@@ -11,7 +11,7 @@ use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
 use crate::model::log;
 use crate::model::named::Named;
-use crate::model::reference::{self, Reference, Target, Value, references};
+use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
 use crate::sys::files;
 use crate::sys::trust::Trust;
@@ -50,6 +50,8 @@ pub struct Assembled<'a> {
     pub environment: Environment<'a>,
     /// The variables that have a reference or an escape: place, name and what the value says.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// The text to fill in beside the environment: each part, and where it begins.
+    pub template: Vec<(usize, Part)>,
     /// The words that its references to single places begin with.
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
@@ -67,6 +69,22 @@ pub struct Assembled<'a> {
 }
 
 impl Assembled<'_> {
+    /// Every reference whose value is filled in.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        let values = self.values.iter();
+        let values = values.flat_map(|(_, _, value)| references(value));
+        values.chain(self.template.iter().filter_map(|(_, part)| match part {
+            Part::Reference(reference) => Some(reference),
+            Part::Text(_) => None,
+        }))
+    }
+
+    /// Whether anything is looked for in scopes.
+    pub fn has_scoped(&self) -> bool {
+        let is_scoped = |reference: &Reference| matches!(reference.target, Target::Scoped(_));
+        self.references().any(is_scoped)
+    }
+
     /// Whether a variable is one that no workload of this launch gets.
     pub fn is_own(&self, name: &[u8]) -> bool {
         is_own(&self.own, name)
@@ -161,6 +179,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     Assembled {
         environment,
         values,
+        template: Vec::new(),
         words,
         kept,
         own,

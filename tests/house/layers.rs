@@ -194,33 +194,6 @@ fn layers_import_only_what_is_before_them() {
     assert_eq!(faults, [""; 0]);
 }
 
-/// The supervisor's files in the order of its table, and what each imports from beside it.
-#[test]
-fn the_supervisors_files_import_only_what_is_before_them() {
-    const FOLDER: &str = "src/engine/supervise/";
-    let files = files("src");
-    let table = fs::read_to_string(format!("{FOLDER}mod.rs")).unwrap();
-    let rows = table.lines().filter(|line| line.starts_with("//! | `"));
-    let names = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
-    let order: Vec<_> = names.collect();
-    let rank = |name: &str| order.iter().position(|known| *known == name);
-    for (path, text) in &files {
-        let Some(name) = path.strip_prefix(FOLDER).filter(|name| !name.contains('/')) else {
-            continue;
-        };
-        let name = name.trim_end_matches(".rs");
-        let own = text.split("#[cfg(test)]").next().unwrap();
-        for (number, line) in code(own).filter(|_| name != "mod") {
-            for after in line.split("super::").skip(1) {
-                let end = |c: char| !(c.is_alphanumeric() || c == '_');
-                let other = rank(after.split(end).next().unwrap());
-                let is_before = other.is_some() && other < rank(name);
-                assert!(is_before, "{path}:{number}: {line}");
-            }
-        }
-    }
-}
-
 #[test]
 fn each_privilege_is_in_its_place() {
     let files = files("src");

@@ -45,9 +45,10 @@ pub enum Outcome {
 
 /// The digest of what a variable is filled in with.
 pub fn digest(key: &[u8; 32], filled: &Filled<'_>) -> Digest {
-    let is_there = [u8::from(filled.is_some())];
-    let pieces = filled.iter().flatten();
-    let values = pieces.map(|piece| piece.secret().map_or(piece.bytes(), |(_, value)| value));
+    let is_there = [u8::from(!filled.is_removed())];
+    let values = filled
+        .pieces()
+        .map(|piece| piece.secret().map_or(piece.bytes(), |(_, value)| value));
     keyed(key, [is_there.as_slice()].into_iter().chain(values))
 }
 

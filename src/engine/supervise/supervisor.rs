@@ -18,7 +18,7 @@ use super::supervised::Supervised;
 use super::waiting::Waiting;
 use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 use crate::sys::job::Job;
 use crate::sys::message_pipe::{self, Heard, Listener};
 use crate::sys::poll::Watched;
@@ -29,7 +29,7 @@ pub(super) struct Supervisor {
     asked: Asked,
     waits: Patience,
     /// What this process was started with, as long as that may be needed again.
-    started: Option<Started>,
+    inherited: Option<Inherited>,
     given: Given,
     /// The process that has started us.
     above: i32,
@@ -52,7 +52,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(started: Started, asked: Asked, waits: Patience) -> io::Result<Self> {
+    pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         let given = Given {
@@ -68,7 +68,7 @@ impl Supervisor {
         Ok(Supervisor {
             asked,
             waits,
-            started: Some(started),
+            inherited: Some(inherited),
             given,
             above: process::parent(),
             machine: Machine::new(fixed),
@@ -87,7 +87,7 @@ impl Supervisor {
 
     /// Launches the workload, supervises it, and comes back in each process that is forked for
     /// one of both: never in this one.
-    pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
+    pub(super) fn supervise(mut self) -> io::Result<(Inherited, Supervised)> {
         // What comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
@@ -96,7 +96,7 @@ impl Supervisor {
             match std::mem::replace(&mut self.left, Ok(None)) {
                 Ok(None) => self.turn(),
                 Ok(Some(supervised)) => {
-                    return Ok((self.started.unwrap_or_default(), supervised));
+                    return Ok((self.inherited.unwrap_or_default(), supervised));
                 }
                 Err(why) => {
                     self.remove_files();
@@ -125,7 +125,7 @@ impl Supervisor {
         let (speaker, listener) = message_pipe::pipe()?;
         let session = relay.as_mut().and_then(Relay::session);
         let made = monitor::part(
-            &mut self.started,
+            &mut self.inherited,
             &mut self.streams.job,
             session,
             inner.as_ref(),
@@ -149,7 +149,7 @@ impl Supervisor {
         if self.asked.watches {
             memory::stay();
         } else {
-            self.started.take().unwrap_or_default().erase();
+            self.inherited.take().unwrap_or_default().erase();
             files::leave_folder();
         }
         process::set_name(&format!("doorkey:{workload}"));
