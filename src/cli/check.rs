@@ -4,43 +4,43 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::deadline::{self, NOTHING_EXECUTED};
 use super::options::Options;
+use super::output::print;
 use super::table::{NOTHING, aligned};
+use super::{own_flags, pipeline};
 use crate::engine::check::{self, Row};
-use crate::engine::launch;
 use crate::model::error::Error;
 use crate::model::escape::Shown;
 use crate::model::name::Scope;
 use crate::stores::Depth;
-use crate::sys::environ::Started;
 
 /// Prints a table, or JSON.
 ///
 /// # Errors
 /// Everything that would keep `run` from launching.
-pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
-    let depth = if options.flag("names") {
-        Depth::Names
-    } else {
-        Depth::Look
+pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
+    let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
+    let depth = match options.flag(&own_flags::NAMES) {
+        true => Depth::Names,
+        false => Depth::Look,
     };
-    super::run::resolved(options, &mut started, depth, |mut resolved, _| {
-        let rows = check::check(&mut resolved);
-        super::print(&if options.flag("json") {
-            json(&rows)
-        } else {
-            table(&rows, options.is_colourful())
-        })?;
-        if !resolved.errors.is_empty() {
-            return Err(Error::all(resolved.errors));
-        }
-        if depth == Depth::Look {
-            let (environment, ..) = resolved.fill(|_, _| ())?;
-            launch::seal(environment, &[])?;
-        }
-        Ok(ExitCode::SUCCESS)
-    })
+    let sourced = pipeline::assemble(options, None)?;
+    let located = pipeline::locate(options, sourced, depth)?;
+    let fetched = pipeline::fetch(located);
+    let shadows = fetched.answers.shadows();
+    let filling = pipeline::fill(&fetched);
+    let rows = check::check(&fetched, &filling, &shadows);
+    print(&match options.flag(&own_flags::JSON) {
+        true => json(&rows),
+        false => table(&rows, options.is_colourful()),
+    })?;
+    let entries = filling.finish();
+    let ready = fetched.complete(entries)?;
+    if depth == Depth::Look {
+        pipeline::seal(ready.environment, &[])?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn shadows(row: &Row) -> Vec<String> {

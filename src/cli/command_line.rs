@@ -1,12 +1,13 @@
-//! The command line's definitions. Help, completions and the man page come from these alone.
+//! The subcommands, by their options and arguments; and clap's tree of them, which help, completions
+//! and the manual page come from.
 
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::flags::{self, Group};
-use super::help;
-use crate::core::option::{Opt, Takes};
+use super::{help, own_flags as own};
+use crate::core::option::{Arity, Opt, Takes};
 use crate::stores;
 
 /// A subcommand that does something.
@@ -14,7 +15,8 @@ pub struct Leaf {
     /// Its words: `secret set`.
     pub words: &'static [&'static str],
     about: &'static str,
-    positionals: &'static [Positional],
+    /// Its arguments, in their order.
+    pub arguments: &'static [Opt],
     /// What it shares with others.
     groups: &'static [Group],
     /// What it has for itself, listed before those that all have.
@@ -26,73 +28,25 @@ pub struct Leaf {
 const NOTHING: Leaf = Leaf {
     words: &[],
     about: "",
-    positionals: &[],
-    groups: flags::ALL,
+    arguments: &[],
+    groups: flags::ANY,
     own: &[],
     usage: None,
     after_help: None,
 };
 
-/// An argument that is no option.
-#[derive(Clone, Copy)]
-struct Positional {
-    id: &'static str,
-    name: &'static str,
-    help: &'static str,
-    required: bool,
-    how_many: Many,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Many {
-    One,
-    /// One, which is refused: taken only so that this can be said with a reason.
-    Hidden,
-    Any,
-    /// All that follow, whatever they look like.
-    Rest,
-}
-
-const fn one(id: &'static str, name: &'static str, help: &'static str) -> Positional {
-    Positional {
-        id,
-        name,
-        help,
-        required: true,
-        how_many: Many::One,
-    }
-}
-
-const NAME: Positional = one("name", "NAME", "The secret's name");
-const COMMAND: Positional = Positional {
-    how_many: Many::Rest,
-    ..one("command", "COMMAND", "The command and its arguments")
-};
-const RECIPIENTS: Positional = Positional {
-    how_many: Many::Any,
-    ..one("recipient", "RECIPIENT", "Public keys: age1…")
-};
-
 const WRITING: Leaf = Leaf {
-    positionals: &[
-        NAME,
-        // Arguments are for all to see.
-        Positional {
-            required: false,
-            how_many: Many::Hidden,
-            ..one("value", "VALUE", "")
-        },
-    ],
+    arguments: &[own::NAME.0, own::VALUE.0],
     groups: flags::SCOPED,
-    own: &[flags::VALUE_FILE, flags::RAW, flags::JSON],
+    own: &[own::VALUE_FILE.0, own::RAW.0, own::JSON.0],
     after_help: Some(help::FROM_INPUT),
     ..NOTHING
 };
 
 const RECIPIENT_CHANGE: Leaf = Leaf {
-    positionals: &[RECIPIENTS],
+    arguments: &[own::RECIPIENTS.0],
     groups: flags::SCOPED,
-    own: &[flags::JSON],
+    own: &[own::JSON.0],
     ..NOTHING
 };
 
@@ -101,7 +55,7 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["run"],
         about: "Run a command with its secrets",
-        positionals: &[COMMAND],
+        arguments: &[own::COMMAND.0],
         groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
         after_help: Some(help::RUN_EXAMPLES),
@@ -110,9 +64,9 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["join"],
         about: "Run a command beside a running workload",
-        positionals: &[COMMAND],
+        arguments: &[own::COMMAND.0],
         groups: flags::JOINING,
-        own: &[flags::PID],
+        own: &[own::PID.0],
         usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
         after_help: Some(help::JOIN_EXAMPLE),
     },
@@ -120,7 +74,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["check"],
         about: "Show what each reference resolves to",
         groups: flags::SOURCES,
-        own: &[flags::NAMES, flags::JSON],
+        own: &[own::NAMES.0, own::JSON.0],
         ..NOTHING
     },
     Leaf {
@@ -132,15 +86,14 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["render"],
         about: "Fill in a file's references",
-        positionals: &[
-            one("template", "TEMPLATE", "The file; - is standard input"),
-            Positional {
-                required: false,
-                ..one("out", "OUT", "Where to [default: -, standard output]")
-            },
-        ],
+        arguments: &[own::TEMPLATE.0, own::OUT.0],
         groups: flags::RENDERING,
-        own: &[flags::SPEC, flags::SPEC_PATH, flags::OWNER, flags::MODE],
+        own: &[
+            own::SPEC_REFERENCES,
+            flags::SPEC_PATH.0,
+            own::OWNER.0,
+            own::MODE.0,
+        ],
         after_help: Some(help::RENDER_EXAMPLE),
         ..NOTHING
     },
@@ -162,56 +115,62 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["secret", "get"],
         about: "Show what is known of a secret",
-        positionals: &[NAME],
+        arguments: &[own::NAME.0],
         groups: flags::SCOPED,
-        own: &[flags::REVEAL, flags::JSON],
+        own: &[own::REVEAL.0, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["secret", "list"],
         about: "List secrets, without values",
         groups: flags::SCOPED,
-        own: flags::LISTING,
+        own: &[
+            own::ALL_SCOPES.0,
+            own::LIMIT.0,
+            own::AFTER.0,
+            own::ORDER_BY.0,
+            own::ASC.0,
+            own::DESC.0,
+            own::FIELDS.0,
+            own::JSON.0,
+        ],
         ..NOTHING
     },
     Leaf {
         words: &["secret", "delete"],
         about: "Remove a secret",
-        positionals: &[NAME],
+        arguments: &[own::NAME.0],
         groups: flags::SCOPED,
-        own: &[flags::YES, flags::JSON],
+        own: &[own::YES.0, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["secret", "import"],
         about: "Store all that a dotenv file assigns",
-        positionals: &[one("file", "FILE", "A dotenv file; - is standard input")],
+        arguments: &[own::IMPORTED.0],
         groups: flags::SCOPED,
-        own: &[flags::DRY_RUN, flags::YES, flags::JSON],
+        own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["store", "init"],
         about: "Make an embedded store, and a key",
-        positionals: &[Positional {
-            required: false,
-            ..one("dir", "DIR", "The store's folder [default: secrets]")
-        }],
-        own: &[stores::KEY_FILE, flags::JSON],
+        arguments: &[own::DIR.0],
+        own: &[stores::KEY_FILE, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["store", "check"],
         about: "Verify a whole store",
         groups: flags::WHOLE,
-        own: &[flags::FIX, flags::JSON],
+        own: &[own::FIX.0, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["store", "recipient", "list"],
         about: "Show who can read a scope",
         groups: flags::SCOPED,
-        own: &[flags::JSON],
+        own: &[own::JSON.0],
         ..NOTHING
     },
     Leaf {
@@ -222,28 +181,20 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
-        own: &[flags::EVERYWHERE, flags::JSON],
+        own: &[own::EVERYWHERE.0, own::JSON.0],
         ..RECIPIENT_CHANGE
     },
     Leaf {
         words: &["install"],
         about: "Copy this program somewhere",
-        positionals: &[one(
-            "dest",
-            "DEST",
-            "A path, or an existing folder to put it in as doorkey",
-        )],
+        arguments: &[own::DEST.0],
         after_help: Some(help::IN_FRONT),
         ..NOTHING
     },
     Leaf {
         words: &["completions"],
         about: "Print completions for a shell",
-        positionals: &[one(
-            "shell",
-            "SHELL",
-            "bash, elvish, fish, powershell or zsh",
-        )],
+        arguments: &[own::SHELL.0],
         ..NOTHING
     },
     Leaf {
@@ -253,12 +204,6 @@ pub const LEAVES: &[Leaf] = &[
     },
 ];
 
-/// What an argument that is no option is called in the help; `None` where none has this id.
-pub fn argument(id: &str) -> Option<&'static str> {
-    let mut all = LEAVES.iter().flat_map(|leaf| leaf.positionals);
-    all.find(|one| one.id == id).map(|one| one.name)
-}
-
 const GROUPS: [(&str, &str); 3] = [
     ("secret", "Manage secrets"),
     ("store", "Manage a store"),
@@ -266,8 +211,7 @@ const GROUPS: [(&str, &str); 3] = [
 ];
 
 impl Leaf {
-    /// The subcommand that these arguments begin with. Only its own options are built then: the
-    /// whole tree would cost more than the launch.
+    /// The subcommand that these arguments begin with.
     pub fn of(arguments: &[OsString]) -> Option<&'static Leaf> {
         LEAVES.iter().find(|leaf| {
             arguments.len() >= leaf.words.len()
@@ -286,13 +230,8 @@ impl Leaf {
         shared.chain(self.own)
     }
 
-    /// The subcommand by itself.
+    /// The subcommand as clap has it.
     pub fn command(&self) -> Command {
-        self.command_with(|_| true)
-    }
-
-    /// The subcommand with those of its options that are wanted.
-    pub fn command_with(&self, wanted: impl Fn(&Opt) -> bool) -> Command {
         let name = self.words[self.words.len() - 1];
         let mut command = Command::new(name)
             .about(self.about)
@@ -304,8 +243,8 @@ impl Leaf {
         if let Some(usage) = self.usage {
             command = command.override_usage(usage);
         }
-        for positional in self.positionals {
-            command = command.arg(positional.arg());
+        for argument in self.arguments {
+            command = command.arg(argument.arg());
         }
         let own = self.own.iter().map(|option| (option, flags::OWN, true));
         let options: Vec<_> = self
@@ -314,7 +253,6 @@ impl Leaf {
             .flat_map(Group::headed)
             .map(|(heading, option)| (option, heading, false))
             .chain(own)
-            .filter(|(option, _, _)| wanted(option))
             .collect();
         for (option, heading, first) in &options {
             let mut arg = option.arg().help_heading(*heading);
@@ -332,29 +270,32 @@ impl Leaf {
     }
 }
 
-impl Positional {
-    fn arg(&self) -> Arg {
-        let arg = Arg::new(self.id)
-            .value_name(self.name)
-            .help(self.help)
-            .value_parser(value_parser!(OsString))
-            .required(self.required);
-        match self.how_many {
-            Many::One => arg,
-            Many::Hidden => arg.hide(true),
-            Many::Any => arg.num_args(1..),
-            Many::Rest => arg.num_args(1..).trailing_var_arg(true),
+/// A list in lines that fit beside the options, of at most so many bytes.
+fn wrapped(list: &str) -> String {
+    const WIDTH: usize = 50;
+    let (mut lines, mut line) = (String::new(), 0);
+    for word in list.split(' ') {
+        if line > 0 {
+            let fits = line + 1 + word.len() <= WIDTH;
+            lines.push(if fits { ' ' } else { '\n' });
+            line = if fits { line + 1 } else { 0 };
         }
+        lines += word;
+        line += word.len();
     }
+    lines
 }
 
 impl Opt {
     fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id).long(self.id);
+        let mut arg = Arg::new(self.id);
         arg = match self.id == flags::STORE.id {
-            true => arg.help(stores::forms()),
+            true => arg.help(wrapped(&stores::forms())),
             false => arg.help(self.help),
         };
+        if !matches!(self.takes, Takes::Argument(..)) {
+            arg = arg.long(self.id);
+        }
         if let Some(short) = self.short {
             arg = arg.short(short);
         }
@@ -369,6 +310,15 @@ impl Opt {
             Takes::Values(name) => with_value(arg, name).action(ArgAction::Append),
             Takes::Number(name) => with_value(arg, name).allow_negative_numbers(true),
             Takes::Help => arg.action(ArgAction::Help),
+            Takes::Argument(name, arity) => {
+                let arg = with_value(arg, name).required(arity.is_required());
+                match arity {
+                    Arity::One | Arity::Optional => arg,
+                    Arity::Hidden => arg.hide(true),
+                    Arity::Some => arg.num_args(1..),
+                    Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
+                }
+            }
         }
     }
 }

@@ -1,13 +1,16 @@
 //! `doorkey.toml`: the one that is named, or that is found and may be obeyed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::options::Options;
-use super::process_options;
+use super::account::account;
+use super::flags;
+use super::options::{NOT_AN_ID, Options};
 use crate::core::config::{self, Config};
+use crate::core::option::One;
 use crate::core::scope::Scopes;
 use crate::model::error::Error;
 use crate::model::log;
+use crate::model::name::Name;
 use crate::model::named::Named;
 use crate::stores::{self, OfMain, Origin};
 use crate::sys::files;
@@ -17,8 +20,42 @@ use crate::sys::trust::Trust;
 const LARGEST_CONFIG: usize = 64 * 1024;
 
 impl Options {
+    /// The store and the scopes: options and variables first, then `doorkey.toml`.
+    ///
+    /// # Errors
+    /// A usage error, or a configuration file that can't be read.
+    pub fn place(&self) -> Result<Place, Error> {
+        let (config, file) = self.config()?;
+        let base = file.parent().unwrap_or(Path::new("")).to_owned();
+        let name = |one: &One| match (self.name(one)?, config.get(one.id)) {
+            (None, Some(text)) => Name::new(text.as_bytes())
+                .map(Some)
+                .ok_or_else(|| Error::Usage(format!("{} in doorkey.toml {NOT_AN_ID}", one.id))),
+            (said, _) => Ok(said),
+        };
+        let scopes = Scopes {
+            project: name(&flags::PROJECT)?,
+            cluster: name(&flags::CLUSTER)?,
+        };
+        let (store, origin, base) = match self.text(&flags::STORE)? {
+            Some(store) => (Some(store.to_owned()), Origin::Said, PathBuf::new()),
+            None => {
+                let store = config.get(flags::STORE.id).map(str::to_owned);
+                (store, Origin::Configured, base)
+            }
+        };
+        Ok(Place {
+            store,
+            origin,
+            base,
+            scopes,
+            config,
+            file,
+        })
+    }
+
     /// The configuration, and its file.
-    pub fn config(&self) -> Result<(Config, Named), Error> {
+    fn config(&self) -> Result<(Config, Named), Error> {
         let parse = |path: Named, text: &[u8], named| {
             let config = config::parse(text, named, stores::configurable());
             let config = config.map_err(|(line, column, what)| {
@@ -27,7 +64,7 @@ impl Options {
             })?;
             Ok((config, path))
         };
-        if let Some(file) = self.path("config") {
+        if let Some(file) = self.path(&flags::CONFIG) {
             let text = match self.distrust()? {
                 Some(trust) => trust.read_again(&file, LARGEST_CONFIG)?,
                 None => files::read(&file, LARGEST_CONFIG)
@@ -53,15 +90,15 @@ impl Options {
     /// Whom files have to belong to that are read again beside a workload of another user; `None`
     /// where there is no such workload.
     pub fn distrust(&self) -> Result<Option<Trust>, Error> {
-        if self.value("watch").is_none() && !self.comes_again {
+        if self.value(&flags::WATCH).is_none() && !self.comes_again {
             return Ok(None);
         }
-        let account = process_options::account(self, "user")?;
+        let account = account(self, &flags::USER)?;
         Ok(account.and_then(|(account, _)| Trust::new(self.sudo).beside(account.uid)))
     }
 
     fn start_folder(&self) -> Result<Option<PathBuf>, Error> {
-        match self.path("cwd") {
+        match self.path(&flags::CWD) {
             // A working directory that was removed has no configuration above it.
             None => Ok(std::env::current_dir().ok()),
             Some(folder) => match folder.canonicalize() {
@@ -92,7 +129,7 @@ impl Place {
     /// What is said of the store alone. What the file says of its own store is nothing to one of
     /// another kind.
     pub fn of_main(&self) -> OfMain {
-        let its_own = self.config.get("store");
+        let its_own = self.config.get(flags::STORE.id);
         let is_other = |store: &str| its_own.is_some_and(|own| !stores::is_same_kind(own, store));
         let table = match self.store.as_deref().is_some_and(is_other) {
             true => [].iter(),

@@ -2,20 +2,28 @@
 
 use std::process::ExitCode;
 
+use super::deadline::{self, NOTHING_EXECUTED};
 use super::options::Options;
+use super::output::print;
+use super::pipeline;
 use crate::engine::show::show;
 use crate::model::error::Error;
 use crate::stores::Depth;
-use crate::sys::environ::Started;
 
 /// Prints one `NAME=value` a line.
 ///
 /// # Errors
 /// As `run`.
-pub fn env(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let _deadline = super::run::start_deadline(options, 1, super::run::NOTHING_EXECUTED)?;
-    let shown = super::run::resolved(options, &mut started, Depth::Look, |resolved, used| {
-        show(resolved, &used.credentials)
-    })?;
-    super::print(&shown)
+pub fn env(options: &mut Options) -> Result<ExitCode, Error> {
+    let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
+    let sourced = pipeline::assemble(options, None)?;
+    let credentials = sourced.credentials();
+    let located = pipeline::locate(options, sourced, Depth::Look)?;
+    let fetched = pipeline::fetch(located);
+    let filling = pipeline::fill(&fetched);
+    let shown = show(&fetched, &filling, &credentials);
+    let entries = filling.finish();
+    let ready = fetched.complete(entries)?;
+    pipeline::seal(ready.environment, &[])?;
+    print(&shown)
 }

@@ -1,7 +1,7 @@
-//! The options as data: a launch has clap build only those that it could have been given, since
-//! building all of them would take longer than everything else that it does.
+//! The table of options: help, completions and the manual come from it by clap, what was given is
+//! read by it in `parse`, and each option is asked for by its constant here.
 
-use crate::core::option::{Opt, Takes, flag, value, values};
+use crate::core::option::{Flag, Many, One, Opt, Takes, many, number, one, switch, value};
 use crate::stores;
 
 /// Options that stand together in the help.
@@ -27,27 +27,27 @@ impl Group {
 }
 
 /// `--store`. Its help is made from the table of stores.
-pub const STORE: Opt = value("store", "STORE", "");
+pub const STORE: One = one("store", "STORE", "");
+/// `--project`, in force.
+pub const PROJECT: One = one("project", "ID", "Put a project's scope in force").short('p');
+/// `--cluster`, in force.
+pub const CLUSTER: One = one("cluster", "ID", "Put a cluster's scope in force");
 
 /// A store, and the scopes that are in force.
 const IN_FORCE: Group = Group {
     heading: "Store",
-    options: &[
-        STORE,
-        value("project", "ID", "Put a project's scope in force").short('p'),
-        value("cluster", "ID", "Put a cluster's scope in force"),
-    ],
+    options: &[STORE.0, PROJECT.0, CLUSTER.0],
 };
 
 /// A store, and one scope of it.
 const ONE_SCOPE: Group = Group {
     heading: "Store",
     options: &[
-        STORE,
-        value("project", "ID", "A project's scope")
+        STORE.0,
+        value(PROJECT.0.id, "ID", "A project's scope")
             .short('p')
-            .conflicts(&["cluster"]),
-        value("cluster", "ID", "A cluster's scope"),
+            .conflicts(&[CLUSTER.0.id]),
+        value(CLUSTER.0.id, "ID", "A cluster's scope"),
     ],
 };
 
@@ -57,162 +57,250 @@ const STORES: Group = Group {
     options: &[],
 };
 
+/// `--config`.
+pub const CONFIG: One = one(
+    "config",
+    "FILE",
+    "Read this file, not the nearest doorkey.toml",
+);
+/// `--cwd`.
+pub const CWD: One = one("cwd", "DIR", "Look for doorkey.toml from here upwards");
+
 /// Where the configuration is.
 const CONFIGURATION: Group = Group {
     heading: "Store",
-    options: &[
-        value(
-            "config",
-            "FILE",
-            "Read this file, not the nearest doorkey.toml",
-        ),
-        value("cwd", "DIR", "Look for doorkey.toml from here upwards"),
-    ],
+    options: &[CONFIG.0, CWD.0],
 };
 
-const TEAM: Group = Group {
+/// `--team`.
+pub const TEAM: Flag = switch("team", "The whole team's scope")
+    .short('g')
+    .alias("global")
+    .conflicts(&[PROJECT.0.id, CLUSTER.0.id]);
+
+const WHOLE_TEAM: Group = Group {
     heading: "Store",
-    options: &[flag("team", "The whole team's scope")
-        .short('g')
-        .alias("global")
-        .conflicts(&["project", "cluster"])],
+    options: &[TEAM.0],
 };
+
+/// `--env-file`.
+pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
+/// `--spec`.
+pub const SPEC: One = one(
+    "spec",
+    "FILE",
+    "Add variables from a deployment spec, YAML or JSON",
+);
+/// `--spec-path`.
+pub const SPEC_PATH: One = one(
+    "spec-path",
+    "PATH",
+    "Where the list is in the spec [default: env]",
+);
+/// `--env`.
+pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
+/// `--all`.
+pub const ALL: Flag = switch("all", "Add every secret in force under its own name");
+/// `--clear-env`.
+pub const CLEAR_ENV: Flag = switch("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG");
+/// `--keep-env`.
+pub const KEEP_ENV: Many = many(
+    "keep-env",
+    "NAME",
+    "Pass on a variable that would be removed",
+);
+/// `--literal`.
+pub const LITERAL: Many = many("literal", "NAME", "Take a variable's value as it is");
+/// `--references`.
+pub const REFERENCES: One = one(
+    "references",
+    "LIST",
+    "Take bare ARNs, file:PATH for references",
+);
+/// `--files`.
+pub const FILES: One = one("files", "DIR", "Deliver |file in this folder, on tmpfs");
+/// `--allow-disk`.
+pub const ALLOW_DISK: Flag = switch("allow-disk", "Let that folder be on a disk");
+/// `--files-owner`.
+pub const FILES_OWNER: One = one(
+    "files-owner",
+    "USER",
+    "Whose |file is, USER[:GROUP] [default: --user's]",
+);
 
 const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
-        values("env-file", "FILE", "Add variables from a dotenv file"),
-        value(
-            "spec",
-            "FILE",
-            "Add variables from a deployment spec, YAML or JSON",
-        ),
-        SPEC_PATH,
-        values("env", "NAME=VALUE", "Add one variable").short('e'),
-        flag("all", "Add every secret in force under its own name"),
-        flag("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG"),
-        values(
-            "keep-env",
-            "NAME",
-            "Pass on a variable that would be removed",
-        ),
-        values("literal", "NAME", "Take a variable's value as it is"),
-        value("files", "DIR", "Deliver |file in this folder, on tmpfs"),
-        flag("allow-disk", "Let that folder be on a disk"),
-        value(
-            "files-owner",
-            "USER",
-            "Whose |file is, USER[:GROUP] [default: --user's]",
-        ),
+        ENV_FILE.0,
+        SPEC.0,
+        SPEC_PATH.0,
+        ENV.0,
+        ALL.0,
+        CLEAR_ENV.0,
+        KEEP_ENV.0,
+        LITERAL.0,
+        REFERENCES.0,
+        FILES.0,
+        ALLOW_DISK.0,
+        FILES_OWNER.0,
     ],
 };
 
+/// `--cache`.
+pub const CACHE: One = one("cache", "FILE", "Keep the last values for when it is down");
+/// `--cache-recipient`.
+pub const CACHE_RECIPIENT: One = one("cache-recipient", "KEY", "Seal them for this key, age1…");
+/// `--cache-max-age`.
+pub const CACHE_MAX_AGE: One = one(
+    "cache-max-age",
+    "DURATION",
+    "Use none that are older [default: 24h]",
+);
+
 /// What is kept for a store that can't be reached.
-const CACHE: Group = Group {
+const CACHED: Group = Group {
     heading: "OpenBao and Vault",
-    options: &[
-        value("cache", "FILE", "Keep the last values for when it is down"),
-        value("cache-recipient", "KEY", "Seal them for this key, age1…"),
-        value(
-            "cache-max-age",
-            "DURATION",
-            "Use none that are older [default: 24h]",
-        ),
-    ],
+    options: &[CACHE.0, CACHE_RECIPIENT.0, CACHE_MAX_AGE.0],
 };
+
+/// `--timeout`.
+pub const TIMEOUT: One = one(
+    "timeout",
+    "DURATION",
+    "Give up after this long [default: 30s]",
+);
 
 const TIME: Group = Group {
     heading: OWN,
-    options: &[value(
-        "timeout",
-        "DURATION",
-        "Give up after this long [default: 30s]",
-    )],
+    options: &[TIMEOUT.0],
 };
+
+/// `--init`.
+pub const INIT: Flag = switch("init", "Stay as its parent: forward signals, reap orphans");
+/// `--signal-map`.
+pub const SIGNAL_MAP: Many = many(
+    "signal-map",
+    "FROM:TO",
+    "Forward a signal as another; TO may be none",
+);
+/// `--signal-group`.
+pub const SIGNAL_GROUP: Flag = switch("signal-group", "Forward signals to the command's group");
+/// `--grace`.
+pub const GRACE: One = one(
+    "grace",
+    "DURATION",
+    "Kill what outlives the command by so much",
+);
+/// `--mask`.
+pub const MASK: Flag = switch("mask", "Mask secrets in the command's output");
+/// `--mask-min`.
+pub const MASK_MIN: One = one(
+    "mask-min",
+    "N",
+    "Mask what has this many bytes or more [default: 8]",
+);
+/// `--watch`.
+pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again");
+/// `--on-change`.
+pub const ON_CHANGE: One = one(
+    "on-change",
+    "WHAT",
+    "restart, signal:NAME, exit:CODE [default: restart]",
+);
+/// `--on-loss`.
+pub const ON_LOSS: One = one(
+    "on-loss",
+    "WHAT",
+    "warn or stop when a secret is gone [default: warn]",
+);
+/// `--refresh-signal`.
+pub const REFRESH_SIGNAL: One = one(
+    "refresh-signal",
+    "SIG",
+    "Fetch them at once; or none [default: USR2]",
+);
 
 const SUPERVISION: Group = Group {
     heading: "Supervision",
     options: &[
-        INIT,
-        values(
-            "signal-map",
-            "FROM:TO",
-            "Forward a signal as another; TO may be none",
-        ),
-        flag("signal-group", "Forward signals to the command's group"),
-        value(
-            "grace",
-            "DURATION",
-            "Kill what outlives the command by so much",
-        ),
-        MASK,
-        value(
-            "mask-min",
-            "N",
-            "Mask what has this many bytes or more [default: 8]",
-        ),
-        WATCH,
-        value(
-            "on-change",
-            "WHAT",
-            "restart, signal:NAME, exit:CODE [default: restart]",
-        ),
-        value(
-            "on-loss",
-            "WHAT",
-            "warn or stop when a secret is gone [default: warn]",
-        ),
-        value(
-            "refresh-signal",
-            "SIG",
-            "Fetch them at once; or none [default: USR2]",
-        ),
+        INIT.0,
+        SIGNAL_MAP.0,
+        SIGNAL_GROUP.0,
+        GRACE.0,
+        MASK.0,
+        MASK_MIN.0,
+        WATCH.0,
+        ON_CHANGE.0,
+        ON_LOSS.0,
+        REFRESH_SIGNAL.0,
     ],
 };
+
+/// `--user`.
+pub const USER: One = one(
+    "user",
+    "USER[:GROUP]",
+    "Run it as this user, no more as root",
+);
+/// `--no-new-privs`.
+pub const NO_NEW_PRIVS: Flag = switch("no-new-privs", "Let it and its children gain no privileges");
+/// `--umask`.
+pub const UMASK: One = one("umask", "MODE", "Permissions that its files don't get");
+/// `--chdir`.
+pub const CHDIR: One = one("chdir", "DIR", "Its working directory");
+/// `--argv0`.
+pub const ARGV0: One = one("argv0", "NAME", "What it finds as its own name");
+/// `--nice`.
+pub const NICE: One = number("nice", "N", "Raise its niceness by N");
+/// `--rlimit`.
+pub const RLIMIT: Many = many(
+    "rlimit",
+    "NAME=SOFT:HARD",
+    "Limit what it may use, as nofile=1024:4096",
+);
+/// `--parent-death-signal`.
+pub const PARENT_DEATH_SIGNAL: One = one(
+    "parent-death-signal",
+    "SIG",
+    "Send it this when doorkey's parent has ended",
+);
 
 const WORKLOAD: Group = Group {
     heading: "Workload",
     options: &[
-        value(
-            "user",
-            "USER[:GROUP]",
-            "Run it as this user, no more as root",
-        ),
-        flag("no-new-privs", "Let it and its children gain no privileges"),
-        value("umask", "MODE", "Permissions that its files don't get"),
-        CHDIR,
-        value("argv0", "NAME", "What it finds as its own name"),
-        Opt::new("nice", Takes::Number("N"), "Raise its niceness by N"),
-        values(
-            "rlimit",
-            "NAME=SOFT:HARD",
-            "Limit what it may use, as nofile=1024:4096",
-        ),
-        value(
-            "parent-death-signal",
-            "SIG",
-            "Send it this when doorkey's parent has ended",
-        ),
+        USER.0,
+        NO_NEW_PRIVS.0,
+        UMASK.0,
+        CHDIR.0,
+        ARGV0.0,
+        NICE.0,
+        RLIMIT.0,
+        PARENT_DEATH_SIGNAL.0,
     ],
 };
 
-const CHDIR: Opt = value("chdir", "DIR", "Its working directory");
-
 const FOLDER: Group = Group {
     heading: OWN,
-    options: &[CHDIR],
+    options: &[CHDIR.0],
 };
+
+/// `--log-level`.
+pub const LOG_LEVEL: One = one(
+    "log-level",
+    "LEVEL",
+    "trace, debug, info, warn or error [default: info]",
+);
+/// `--log-format`.
+pub const LOG_FORMAT: One = one("log-format", "FORMAT", "text or json [default: text]");
+/// `--quiet`.
+pub const QUIET: Flag = switch("quiet", "Log errors only").short('q');
 
 const LOGGING: Group = Group {
     heading: OWN,
     options: &[
-        value(
-            "log-level",
-            "LEVEL",
-            "trace, debug, info, warn or error [default: info]",
-        ),
-        value("log-format", "FORMAT", "text or json [default: text]"),
-        flag("quiet", "Log errors only").short('q'),
+        LOG_LEVEL.0,
+        LOG_FORMAT.0,
+        QUIET.0,
         Opt::new("help", Takes::Help, "Print help").short('h'),
     ],
 };
@@ -221,13 +309,13 @@ const LOGGING: Group = Group {
 pub const OWN: &str = "Options";
 
 /// Of every subcommand that has to do with no store.
-pub const ALL: &[Group] = &[LOGGING];
+pub const ANY: &[Group] = &[LOGGING];
 /// Of those that put an environment together.
 pub const SOURCES: &[Group] = &[
     IN_FORCE,
     STORES,
     CONFIGURATION,
-    CACHE,
+    CACHED,
     ENVIRONMENT,
     TIME,
     LOGGING,
@@ -237,7 +325,7 @@ pub const LAUNCH: &[Group] = &[
     IN_FORCE,
     STORES,
     CONFIGURATION,
-    CACHE,
+    CACHED,
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,
@@ -245,78 +333,10 @@ pub const LAUNCH: &[Group] = &[
     LOGGING,
 ];
 /// Of the one that fills a file in.
-pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHE, TIME, LOGGING];
+pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHED, TIME, LOGGING];
 /// Of the one that joins a workload.
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Of those that work on one scope of a store.
-pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, TEAM, TIME, LOGGING];
+pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING];
 /// Of those that work on a whole store.
 pub const WHOLE: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, TIME, LOGGING];
-
-/// `--init`, which is looked for before anything is parsed.
-pub const INIT: Opt = flag("init", "Stay as its parent: forward signals, reap orphans");
-/// `--mask`, which asks for a supervisor, too.
-pub const MASK: Opt = flag("mask", "Mask secrets in the command's output");
-/// `--watch`, likewise.
-pub const WATCH: Opt = value("watch", "DURATION", "Fetch secrets again and again");
-/// `--spec-path`.
-pub const SPEC_PATH: Opt = value(
-    "spec-path",
-    "PATH",
-    "Where the list is in the spec [default: env]",
-);
-/// `--spec`, of which only the references count.
-pub const SPEC: Opt = value(
-    "spec",
-    "FILE",
-    "Resolve this deployment spec's references, too",
-);
-/// `--owner`.
-pub const OWNER: Opt = value("owner", "USER[:GROUP]", "Whose OUT is to be");
-/// `--mode`.
-pub const MODE: Opt = value("mode", "MODE", "What others may do with OUT [default: 600]");
-/// `--pid`.
-pub const PID: Opt = value(
-    "pid",
-    "N",
-    "The workload or its supervisor [default: PID 1's]",
-);
-/// `--json`.
-pub const JSON: Opt = flag("json", "Print JSON").short('j');
-/// `--yes`.
-pub const YES: Opt = flag("yes", "Don't ask").short('y');
-/// `--names`.
-pub const NAMES: Opt = flag("names", "Check only that the names exist: needs no key");
-/// `--value-file`.
-pub const VALUE_FILE: Opt = value("value-file", "FILE", "Read the value from a file");
-/// `--raw`.
-pub const RAW: Opt = flag("raw", "Keep a newline at the end of piped input");
-/// `--reveal`.
-pub const REVEAL: Opt = flag("reveal", "Print the value itself");
-/// `--dry-run`.
-pub const DRY_RUN: Opt = flag("dry-run", "Only say what would change");
-/// `--fix`.
-pub const FIX: Opt = flag("fix", "Bind each file that is bound to no name to its own");
-/// `--everywhere`.
-pub const EVERYWHERE: Opt = flag("everywhere", "From every list that names them")
-    .conflicts(&["project", "cluster", "team"]);
-/// What `secret list` has for itself.
-pub const LISTING: &[Opt] = &[
-    flag("all", "List every scope of the store"),
-    value("limit", "N", "List at most so many").short('l'),
-    value("after", "NAME", "Go on after this one (nextPage)"),
-    value(
-        "order-by",
-        "FIELD",
-        "name, created or modified [default: name]",
-    ),
-    flag("asc", "The first or oldest first (the default)").conflicts(&["desc"]),
-    flag("desc", "The last or newest first"),
-    value(
-        "fields",
-        "LIST",
-        "Of name,scope,size,created,modified,recipients",
-    )
-    .short('F'),
-    JSON,
-];

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::options::Options;
+use super::own_flags;
 use crate::model::error::Error;
 use crate::model::log;
 use crate::sys::{files, self_exe};
@@ -12,7 +13,7 @@ use crate::sys::{files, self_exe};
 /// # Errors
 /// Why it is not there.
 pub fn install(options: &Options) -> Result<ExitCode, Error> {
-    let given = options.path("dest").unwrap_or_default();
+    let given = options.path(&own_flags::DEST).unwrap_or_default();
     let to = match files::is_folder(&given) {
         true => given.with(given.join("doorkey")),
         false => given,

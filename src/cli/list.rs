@@ -8,14 +8,14 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::options::Options;
+use super::output::{print, print_json};
+use super::own_flags;
 use super::store_and_scope::{Target, name};
 use super::table::{NOTHING, table};
-use super::{print, print_json};
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::stores::{Depth, Record};
-use crate::sys::environ::Started;
 use crate::sys::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
@@ -69,9 +69,9 @@ impl Item {
 ///
 /// # Errors
 /// Usage, or why it can't be read.
-pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, &mut started, options.flag("reveal"))?;
+    let target = Target::open(options, options.flag(&own_flags::REVEAL))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
@@ -85,12 +85,12 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
         .iter()
         .map(|field| ((*field).to_owned(), item.json(field)))
         .collect();
-    if options.flag("reveal") {
+    if options.flag(&own_flags::REVEAL) {
         let found = target.find(&scope, &name, Depth::Values);
         let found = found.map_err(|trouble| target.error(None, trouble))?;
         let value = found.map_err(fail)?.and_then(|found| found.value);
         let value = value.ok_or_else(|| fail(StoreError::no_secret()))?;
-        if !options.flag("json") {
+        if !options.flag(&own_flags::JSON) {
             let end: &[u8] = if terminal::is_shown() { b"\n" } else { b"" };
             return print(&[value.expose(), end].concat());
         }
@@ -102,7 +102,7 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
             ),
         };
     }
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         return print_json(&Value::Object(shown));
     }
     let lines = FIELDS
@@ -115,22 +115,24 @@ pub fn get(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
 ///
 /// # Errors
 /// Usage, or why a scope can't be listed.
-pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let fields = fields(options)?;
-    let order = match options.text("order-by")?.unwrap_or("name") {
-        known @ ("name" | "created" | "modified") => known,
-        _ => return Err(options.usage("order-by", "must be name, created or modified")),
+    let order = match options.text(&own_flags::ORDER_BY)?.unwrap_or("name") {
+        "name" => "name",
+        "created" => "created",
+        "modified" => "modified",
+        _ => return Err(options.usage(&own_flags::ORDER_BY, "must be name, created or modified")),
     };
-    let limit = match options.text("limit")? {
+    let limit = match options.text(&own_flags::LIMIT)? {
         None => usize::MAX,
         Some(text) => text
             .parse()
             .ok()
             .filter(|limit| *limit > 0)
-            .ok_or_else(|| options.usage("limit", "must be a number above zero"))?,
+            .ok_or_else(|| options.usage(&own_flags::LIMIT, "must be a number above zero"))?,
     };
-    let target = Target::open(options, &mut started, false)?;
-    let scopes = match options.flag("all") {
+    let target = Target::open(options, false)?;
+    let scopes = match options.flag(&own_flags::ALL_SCOPES) {
         true => target
             .store
             .scopes()
@@ -158,22 +160,24 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
             });
         }
     }
-    let descending = options.flag("desc") && !options.is_given("asc");
+    let descending = options.flag(&own_flags::DESC) && !options.is_given(&own_flags::ASC);
     sort(&mut items, order, descending);
-    let start = match options.text("after")? {
+    let start = match options.text(&own_flags::AFTER)? {
         None => 0,
         Some(after) => {
             let is_it = |item: &Item| {
-                item.cursor() == after || (!options.flag("all") && item.name.as_str() == after)
+                item.cursor() == after
+                    || (!options.flag(&own_flags::ALL_SCOPES) && item.name.as_str() == after)
             };
             let at = items.iter().position(is_it);
-            at.ok_or_else(|| options.usage("after", "is not in this list (any more)"))? + 1
+            at.ok_or_else(|| options.usage(&own_flags::AFTER, "is not in this list (any more)"))?
+                + 1
         }
     };
     let page = &items[start..items.len().min(start.saturating_add(limit))];
     let has_more = start + page.len() < items.len();
     let next = page.last().filter(|_| has_more).map(Item::cursor);
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let row = |item: &Item| -> serde_json::Map<String, Value> {
             fields
                 .iter()
@@ -197,12 +201,17 @@ pub fn list(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
 }
 
 fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
-    let Some(text) = options.text("fields")? else {
+    let Some(text) = options.text(&own_flags::FIELDS)? else {
         return Ok(FIELDS[..5].to_vec());
     };
     let known = |field: &str| FIELDS.iter().find(|known| **known == field.trim()).copied();
     let fields: Option<Vec<_>> = text.split(',').map(known).collect();
-    fields.ok_or_else(|| options.usage("fields", &format!("must be some of {}", FIELDS.join(","))))
+    fields.ok_or_else(|| {
+        options.usage(
+            &own_flags::FIELDS,
+            &format!("must be some of {}", FIELDS.join(",")),
+        )
+    })
 }
 
 /// Sorts by a field; where that is equal, by scope and name.

@@ -1,118 +1,167 @@
-//! What the user said: options, then `DOORKEY_…` variables, then `doorkey.toml`.
+//! What the user said: options, then `DOORKEY_…` variables. Each is asked for by its constant in
+//! the table, so that none is misspelt, and none is asked for as what it is not.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Command};
-
-use super::command_line::{self, Leaf};
-use super::configuration::Place;
-use super::given::{Given, variable};
-use super::logger::{self, Format};
-use crate::core::environment::lookup;
-use crate::core::scope::Scopes;
-use crate::engine::assemble::Sources;
-use crate::engine::cache::Cache;
+use super::command_line::{LEAVES, Leaf};
+use super::logger::Format;
+use super::parse::{self, PREFIX, Refusal, Said, is_no, is_yes, value_for, variable};
+use super::{flags, own_flags};
+use crate::core::environment::{lookup, value_in};
+use crate::core::option::{Flag, Many, One, Opt, Takes};
+use crate::core::suggest::Hints;
 use crate::model::error::Error;
-use crate::model::log::Level;
+use crate::model::escape::Shown;
+use crate::model::log::{self, Level};
 use crate::model::name::Name;
 use crate::model::named::Named;
-use crate::stores::{self, Access, Origin, Setting, StoreOption};
-use crate::sys::environ::{Started, c_string};
+use crate::stores;
+use crate::sys::environ::{Inherited, c_string};
 use crate::sys::{duration, terminal};
 
 /// How long a launch may take where nobody says so.
-pub const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
+const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long before its deadline a launch stops asking.
-const SAYING: Duration = Duration::from_millis(300);
-
-/// The options of one subcommand.
+/// The options of one subcommand, and the environment beside them.
 pub struct Options {
-    matches: ArgMatches,
-    began: Instant,
-    /// The user's configuration folder.
-    home: Option<PathBuf>,
-    user_home: Option<PathBuf>,
+    /// The subcommand.
+    pub leaf: &'static Leaf,
+    said: Vec<Said>,
+    /// The variables that are doorkey's by their names.
+    variables: Vec<&'static CStr>,
+    /// What was inherited. Who takes it has it.
+    pub inherited: Inherited,
+    /// When this process began with it.
+    pub began: Instant,
+    /// The user's folders, where the environment says an absolute path.
+    home: Option<&'static Path>,
+    config_home: Option<&'static Path>,
     no_color: bool,
     /// The user who has called sudo.
     pub sudo: Option<u32>,
     /// Whether another process like this one was there before, and has read the same.
     pub comes_again: bool,
+    /// Credential or file that is needed and can't be read again, as a message names it.
+    pub unread: Option<String>,
+}
+
+/// What is said of the log.
+#[derive(Clone, Copy)]
+pub struct Logging {
+    /// The last level that is let through.
+    pub level: Level,
+    /// How a line looks.
+    pub format: Format,
 }
 
 impl Options {
-    /// Parses the arguments, with the environment's variables where an option is not given, and
-    /// starts the log.
+    /// Reads the arguments after the subcommand, with the environment's variables where an option
+    /// is not given.
     ///
     /// # Errors
-    /// A usage error. Help that was asked for is printed, and ends the process.
+    /// [`Refusal`].
     pub fn parse(
-        leaf: &Leaf,
-        arguments: &[OsString],
-        environment: &[&'static CStr],
-    ) -> Result<Self, Error> {
-        let words = &arguments[leaf.words.len()..];
-        let given = Given::new(words, environment);
-        let parse = |command: Command| {
-            let command = given.with_variables(command).no_binary_name(true);
-            command.try_get_matches_from(words)
-        };
-        let possible = leaf.command_with(|option| given.may_have(option));
-        // Help and errors are those of the whole subcommand.
-        let matches = match parse(possible).or_else(|_| parse(leaf.command())) {
-            Ok(matches) => matches,
-            Err(error) => {
-                logger::start(Level::INFO, logger::likely_format(arguments, environment));
-                super::help_or_usage(&error, &format!("doorkey {}", leaf.words.join(" ")))?;
-                std::process::exit(0);
-            }
-        };
-        let options = Options {
-            matches,
+        leaf: &'static Leaf,
+        arguments: impl IntoIterator<Item = OsString>,
+        inherited: Inherited,
+    ) -> Result<Self, Refusal> {
+        let environment = &inherited.0;
+        let ours = |entry: &&'static CStr| entry.to_bytes().starts_with(PREFIX);
+        let variables: Vec<_> = environment.iter().copied().filter(ours).collect();
+        let number = |uid| str::from_utf8(uid).ok()?.parse().ok();
+        Ok(Options {
+            leaf,
+            said: parse::parse(leaf, arguments, &variables)?,
+            variables,
             began: Instant::now(),
-            home: folder(environment, "XDG_CONFIG_HOME")
-                .or_else(|| Some(folder(environment, "HOME")?.join(".config"))),
-            user_home: folder(environment, "HOME"),
-            sudo: lookup(environment, b"SUDO_UID")
-                .and_then(|uid| str::from_utf8(uid).ok()?.parse().ok()),
+            home: folder(environment, b"HOME"),
+            config_home: folder(environment, b"XDG_CONFIG_HOME"),
             comes_again: false,
+            unread: None,
             no_color: lookup(environment, b"NO_COLOR").is_some_and(|set| !set.is_empty()),
-        };
-        let started = options.start_log();
-        logger::start(Level::INFO, Format::Text);
-        started?;
-        given.judge_flags(leaf)?;
-        given.warn_of_unknown(&options.values("keep-env"));
-        Ok(options)
+            sudo: lookup(environment, b"SUDO_UID").and_then(number),
+            inherited,
+        })
     }
 
-    fn start_log(&self) -> Result<(), Error> {
-        let level = match self.text("log-level")?.unwrap_or("info") {
+    /// What is said of the log.
+    ///
+    /// # Errors
+    /// Usage.
+    pub fn logging(&self) -> Result<Logging, Error> {
+        let level = match self.text(&flags::LOG_LEVEL)?.unwrap_or("info") {
             "trace" => Level::TRACE,
             "debug" => Level::DEBUG,
             "info" => Level::INFO,
             "warn" | "warning" => Level::WARN,
             "error" | "critical" => Level::ERROR,
-            _ => return Err(self.usage("log-level", "must be trace, debug, info, warn or error")),
+            _ => {
+                let what = "must be trace, debug, info, warn or error";
+                return Err(self.usage(&flags::LOG_LEVEL, what));
+            }
         };
-        let format = match self.text("log-format")?.unwrap_or("text") {
+        let format = match self.text(&flags::LOG_FORMAT)?.unwrap_or("text") {
             "text" => Format::Text,
             "json" => Format::Json,
-            _ => return Err(self.usage("log-format", "must be text or json")),
+            _ => return Err(self.usage(&flags::LOG_FORMAT, "must be text or json")),
         };
-        let level = if self.flag("quiet") {
-            Level::ERROR
-        } else {
-            level
+        let level = match self.flag(&flags::QUIET) {
+            true => Level::ERROR,
+            false => level,
         };
-        logger::start(level, format);
-        Ok(())
+        Ok(Logging { level, format })
+    }
+
+    /// Refuses a flag's variable that says neither yes nor no: what was meant may be the safer one.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn judge_flags(&self) -> Result<(), Error> {
+        let is_odd = |said: &&Said| {
+            let value = said.value.as_bytes();
+            let is_flag = said.option.takes == Takes::Flag;
+            is_flag && !said.by_argument && !is_yes(value) && !is_no(value)
+        };
+        match self.said.iter().find(is_odd) {
+            Some(said) => {
+                let name = variable(said.option);
+                Err(Error::Usage(format!(
+                    "{name} must be 1 or 0, or true or false"
+                )))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
+    pub fn warn_of_unknown(&self) {
+        if self.variables.is_empty() {
+            return;
+        }
+        let kept = self.values(&flags::KEEP_ENV);
+        let kept: BTreeSet<_> = kept.iter().map(|name| name.as_bytes()).collect();
+        let hints = Hints::default();
+        let all = || LEAVES.iter().flat_map(Leaf::options);
+        for entry in self.variables.iter().map(|entry| entry.to_bytes()) {
+            let stands = all().any(|option| value_for(entry, option.id).is_some())
+                || value_for(entry, UNDER_TEST).is_some()
+                || stores::ours().any(|name| value_in(entry, name.as_bytes()).is_some());
+            let name = entry.split(|&byte| byte == b'=').next().unwrap_or_default();
+            if stands || !entry.contains(&b'=') || kept.contains(name) {
+                continue;
+            }
+            // What all begin with makes none like another.
+            let own = Shown(&name[PREFIX.len()..]).to_string();
+            let mut known: Vec<_> = all().map(variable).collect();
+            known.extend(stores::ours().map(str::to_owned));
+            let meant = hints.nearest(&own, &known, |known| &known[PREFIX.len()..]);
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            log::warning!(Ignored, variable = &Shown(name); "DOORKEY_{own} stands for no option{meant}");
+        }
     }
 
     /// Whether what is printed may have colours: on a terminal, unless NO_COLOR is set.
@@ -120,66 +169,80 @@ impl Options {
         terminal::is_shown() && !self.no_color
     }
 
+    /// The user's home.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.home.map(Path::to_owned)
+    }
+
+    /// The user's configuration folder.
+    pub fn config_home(&self) -> Option<PathBuf> {
+        let own = self.config_home.map(Path::to_owned);
+        own.or_else(|| Some(self.home?.join(".config")))
+    }
+
+    fn said(&self, option: &Opt) -> impl Iterator<Item = &Said> {
+        let id = option.id;
+        self.said.iter().filter(move |said| said.option.id == id)
+    }
+
+    /// Whether an option is given, or its variable is set.
+    pub fn has(&self, option: &Opt) -> bool {
+        self.said(option).next().is_some()
+    }
+
+    /// What any option was given with first; nothing for a flag.
+    pub fn raw(&self, option: &Opt) -> Option<&OsStr> {
+        self.said(option).next().map(|said| said.value.as_ref())
+    }
+
     /// Whether a flag is given.
-    pub fn flag(&self, id: &str) -> bool {
-        self.matches
-            .try_get_one::<bool>(id)
-            .ok()
-            .flatten()
-            .copied()
-            .unwrap_or(false)
+    pub fn flag(&self, flag: &Flag) -> bool {
+        self.has(flag)
     }
 
     /// An option's value.
-    pub fn value(&self, id: &str) -> Option<&OsStr> {
-        self.matches
-            .try_get_one::<OsString>(id)
-            .ok()
-            .flatten()
-            .map(OsString::as_os_str)
+    pub fn value(&self, one: &One) -> Option<&OsStr> {
+        self.raw(one)
     }
 
     /// All values of a repeatable option or argument. In a variable they stand on lines of their
     /// own or, names and files, between commas.
-    pub fn values(&self, id: &str) -> Vec<&OsStr> {
-        let values = self
-            .matches
-            .try_get_many::<OsString>(id)
-            .ok()
-            .flatten()
-            .into_iter()
-            .flatten();
-        if self.is_given(id) {
-            return values.map(OsString::as_os_str).collect();
+    pub fn values(&self, many: &Many) -> Vec<&OsStr> {
+        let values = self.said(many).map(|said| said.value.as_ref());
+        if self.is_given(many) {
+            return values.collect();
         }
-        let separates = |byte: &u8| *byte == b'\n' || (*byte == b',' && id != "env");
+        let is_env = many.id == flags::ENV.id;
+        let separates = |byte: &u8| *byte == b'\n' || (*byte == b',' && !is_env);
         values
-            .flat_map(|value| value.as_bytes().split(separates))
+            .flat_map(|value: &OsStr| value.as_bytes().split(separates))
             .filter(|value| !value.is_empty())
             .map(OsStr::from_bytes)
             .collect()
     }
 
     /// What an option, or the variable that stands for it, is called.
-    pub fn setting(&self, id: &str) -> String {
-        match command_line::argument(id) {
-            Some(name) => name.to_owned(),
-            None if self.is_given(id) => format!("--{id}"),
-            None => variable(id),
+    pub fn setting(&self, option: &Opt) -> String {
+        match option.takes {
+            Takes::Argument(name, _) => name.to_owned(),
+            _ if self.is_given(option) => format!("--{}", option.id),
+            _ => variable(option),
         }
     }
 
     /// The path that an option or argument holds.
-    pub fn path(&self, id: &str) -> Option<Named> {
-        let path = self.value(id)?;
-        Some(Named::new(self.setting(id), path))
+    pub fn path(&self, one: &One) -> Option<Named> {
+        let path = self.value(one)?;
+        Some(Named::new(self.setting(one), path))
     }
 
     /// All paths of a repeatable one. One that can't be shown has none shown: together they may be
     /// the lines of a key.
-    pub fn paths(&self, id: &str) -> Vec<Named> {
-        let values = self.values(id);
-        let paths = values.iter().map(|path| Named::new(self.setting(id), path));
+    pub fn paths(&self, many: &Many) -> Vec<Named> {
+        let values = self.values(many);
+        let paths = values
+            .iter()
+            .map(|path| Named::new(self.setting(many), path));
         let paths: Vec<Named> = paths.collect();
         match paths.iter().all(Named::is_shown) {
             true => paths,
@@ -189,7 +252,7 @@ impl Options {
 
     /// The command, and its arguments.
     pub fn command(&self) -> Vec<CString> {
-        let words = self.values("command").into_iter();
+        let words = self.values(&own_flags::COMMAND).into_iter();
         words.map(|word| c_string(word.to_owned())).collect()
     }
 
@@ -197,38 +260,47 @@ impl Options {
     ///
     /// # Errors
     /// A usage error where it is not UTF-8.
-    pub fn text(&self, id: &str) -> Result<Option<&str>, Error> {
-        self.value(id)
-            .map(|value| value.to_str().ok_or_else(|| self.usage(id, "is not UTF-8")))
+    pub fn text(&self, one: &One) -> Result<Option<&str>, Error> {
+        self.value(one)
+            .map(|value| {
+                value
+                    .to_str()
+                    .ok_or_else(|| self.usage(one, "is not UTF-8"))
+            })
             .transpose()
     }
 
     /// Whether an option stands on the command line itself.
-    pub fn is_given(&self, id: &str) -> bool {
-        // Asking for the source of an option that the subcommand does not have is an error to clap.
-        let known = self.matches.try_contains_id(id).unwrap_or(false);
-        known && self.matches.value_source(id) == Some(ValueSource::CommandLine)
+    pub fn is_given(&self, option: &Opt) -> bool {
+        self.said(option).any(|said| said.by_argument)
     }
 
     /// A usage error about an option, under the name by which it was given.
-    pub fn usage(&self, id: &str, what: &str) -> Error {
-        Error::Usage(format!("{} {what}", self.setting(id)))
+    pub fn usage(&self, option: &Opt, what: &str) -> Error {
+        Error::Usage(format!("{} {what}", self.setting(option)))
     }
 
     /// Refuses an option on the command line that does nothing without another.
-    fn needs(&self, id: &str, other: &str) -> Result<(), Error> {
-        match self.is_given(id) && self.value(other).is_none() {
-            true => Err(self.usage(id, &format!("needs --{other}"))),
+    ///
+    /// # Errors
+    /// Usage.
+    pub fn needs(&self, option: &Opt, other: &One) -> Result<(), Error> {
+        match self.is_given(option) && self.value(other).is_none() {
+            true => Err(self.usage(option, &format!("needs --{}", other.id))),
             false => Ok(()),
         }
     }
 
-    fn name(&self, id: &str) -> Result<Option<Name>, Error> {
-        let Some(value) = self.value(id) else {
+    /// An option's value as an id.
+    ///
+    /// # Errors
+    /// Usage.
+    pub fn name(&self, one: &One) -> Result<Option<Name>, Error> {
+        let Some(value) = self.value(one) else {
             return Ok(None);
         };
         let name = Name::new(value.as_bytes());
-        name.map(Some).ok_or_else(|| self.usage(id, NOT_AN_ID))
+        name.map(Some).ok_or_else(|| self.usage(one, NOT_AN_ID))
     }
 
     /// How long a launch may take.
@@ -236,195 +308,27 @@ impl Options {
     /// # Errors
     /// A usage error where it is no duration.
     pub fn timeout(&self) -> Result<Duration, Error> {
-        let Some(text) = self.text("timeout")? else {
+        let Some(text) = self.text(&flags::TIMEOUT)? else {
             return Ok(USUAL_TIMEOUT);
         };
-        duration::parse(text)
-            .filter(|duration| !duration.is_zero())
-            .ok_or_else(|| {
-                self.usage(
-                    "timeout",
-                    "must be a duration above zero, such as 30s or 500ms",
-                )
-            })
-    }
-
-    /// Where the environment comes from.
-    ///
-    /// # Errors
-    /// A usage error.
-    pub fn sources(&self, place: &Place) -> Result<Sources, Error> {
-        let bytes = |id| {
-            self.values(id)
-                .into_iter()
-                .map(|value| value.as_bytes().to_vec())
-                .collect()
-        };
-        let mut assignments = Vec::new();
-        for value in self.values("env") {
-            let value = value.as_bytes();
-            let equals = value
-                .iter()
-                .position(|&byte| byte == b'=')
-                .filter(|&at| at > 0);
-            let equals = equals.ok_or_else(|| self.usage("env", "must be NAME=VALUE"))?;
-            assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
-        }
-        self.needs("spec-path", "spec")?;
-        let spec_path = self.text("spec-path")?.unwrap_or("env").to_owned();
-        Ok(Sources {
-            clear: self.flag("clear-env"),
-            keep: bytes("keep-env"),
-            store: place.store.clone(),
-            env_files: self.paths("env-file"),
-            spec: self.path("spec").map(|file| (file, spec_path)),
-            assignments,
-            literal: bytes("literal"),
-            distrust: self.distrust()?,
-            files: super::run::files(self)?,
+        let time = duration::parse(text).filter(|duration| !duration.is_zero());
+        time.ok_or_else(|| {
+            let what = "must be a duration above zero, such as 30s or 500ms";
+            self.usage(&flags::TIMEOUT, what)
         })
-    }
-
-    /// The store and the scopes: options and variables first, then `doorkey.toml`.
-    ///
-    /// # Errors
-    /// A usage error, or a configuration file that can't be read.
-    pub fn place(&self) -> Result<Place, Error> {
-        let (config, file) = self.config()?;
-        let base = file.parent().unwrap_or(Path::new("")).to_owned();
-        let name = |id: &str| match (self.name(id)?, config.get(id)) {
-            (None, Some(text)) => Name::new(text.as_bytes())
-                .map(Some)
-                .ok_or_else(|| Error::Usage(format!("{id} in doorkey.toml {NOT_AN_ID}"))),
-            (said, _) => Ok(said),
-        };
-        let scopes = Scopes {
-            project: name("project")?,
-            cluster: name("cluster")?,
-        };
-        let (store, origin, base) = match self.text("store")? {
-            Some(store) => (Some(store.to_owned()), Origin::Said, PathBuf::new()),
-            None => {
-                let store = config.get("store").map(str::to_owned);
-                (store, Origin::Configured, base)
-            }
-        };
-        Ok(Place {
-            store,
-            origin,
-            base,
-            scopes,
-            config,
-            file,
-        })
-    }
-
-    /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
-    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
-    pub fn access(
-        &self,
-        place: &Place,
-        started: &mut Started,
-        words: &BTreeSet<&'static str>,
-        kept: &[Vec<u8>],
-        reads: bool,
-    ) -> Access {
-        let keeps = |name: &str| kept.iter().any(|kept| kept == name.as_bytes());
-        let location = place.store.as_deref();
-        let credentials = stores::credentials(location, words);
-        let setting = |option: &'static StoreOption| {
-            let id = option.option.id;
-            let flag = self.flag(id).then(OsString::new);
-            let said = flag.or_else(|| self.value(id).map(OsStr::to_owned));
-            let configured = place.config.get(id).map(OsString::from);
-            let of = |origin| {
-                move |value| Setting {
-                    id,
-                    name: self.setting(id),
-                    value,
-                    origin,
-                }
-            };
-            let configured = configured.map(of(Origin::Configured));
-            [said.map(of(Origin::Said)), configured]
-        };
-        let variable = |name: &'static str| {
-            let value = lookup(&started.environment, name.as_bytes())?;
-            Some((name, value.to_vec()))
-        };
-        let names = stores::read_variables(location, words);
-        let settings = stores::flags(location, words).flat_map(setting);
-        let settings = settings.flatten().collect();
-        let variables = names.into_iter().filter_map(variable).collect();
-        let mut credentials = started.take(&credentials, keeps);
-        let again = self.value("watch").is_some() || self.comes_again;
-        // With --watch they are judged first: what is here would be here at each fetch.
-        if !again {
-            let caches = self.value("cache").is_some() || place.config.get("cache").is_some();
-            let needed = stores::needed(location, words, reads, caches);
-            credentials.retain(|(name, _)| needed.contains(name));
-        }
-        Access {
-            base: place.base.clone(),
-            settings,
-            variables,
-            credentials,
-            config_home: self.home.clone(),
-            home: self.user_home.clone(),
-            scopes: vec![],
-            again,
-            // Before the timer, so that what was tried can still be said.
-            deadline: self
-                .timeout()
-                .ok()
-                .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
-            of_main: place.of_main(),
-        }
-    }
-
-    /// Where the last values are kept, if anywhere.
-    ///
-    /// # Errors
-    /// A usage error.
-    pub fn cache(&self, place: &Place, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
-        let text = |id: &str| match self.text(id) {
-            Ok(said) => Ok(said.or_else(|| place.config.get(id))),
-            Err(error) => Err(error),
-        };
-        let configured = place.config.get("cache");
-        let configured = configured.map(|file| Named::new("cache in doorkey.toml", file));
-        let Some(file) = self.path("cache").or(configured) else {
-            self.needs("cache-recipient", "cache")?;
-            self.needs("cache-max-age", "cache")?;
-            return Ok(None);
-        };
-        let recipient = text("cache-recipient")?.ok_or_else(|| {
-            self.usage(
-                "cache",
-                "needs --cache-recipient, the public half of a key (age1…)",
-            )
-        })?;
-        let longest = match text("cache-max-age")? {
-            None => Duration::from_secs(24 * 60 * 60),
-            Some(text) => humantime::parse_duration(text)
-                .map_err(|_| self.usage("cache-max-age", "must be a duration such as 24h"))?,
-        };
-        Ok(Some(Cache {
-            file,
-            recipient: recipient.to_owned(),
-            longest,
-            access: Arc::clone(access),
-        }))
     }
 }
 
-const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+/// What stands for no option: what this project's own tests are built and run with.
+const UNDER_TEST: &str = "under-test";
+
+/// What is wrong with a name that is none.
+pub const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
 
 /// The absolute path that a variable holds.
-fn folder(environment: &[&'static CStr], name: &str) -> Option<PathBuf> {
-    let value = lookup(environment, name.as_bytes())?;
+fn folder(environment: &[&'static CStr], name: &[u8]) -> Option<&'static Path> {
+    let value = lookup(environment, name)?;
     value
         .starts_with(b"/")
-        .then(|| PathBuf::from(OsStr::from_bytes(value)))
+        .then(|| Path::new(OsStr::from_bytes(value)))
 }

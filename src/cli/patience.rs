@@ -2,30 +2,16 @@
 
 use std::time::Duration;
 
-use super::command_line::Leaf;
-use super::given::Given;
-use super::logger::{self, Format};
-use super::options::USUAL_TIMEOUT;
-use super::run::{NOTHING_EXECUTED, not_removed};
+use super::deadline::{NOTHING_EXECUTED, not_removed};
+use super::logger;
+use super::options::Logging;
 use crate::engine::supervise::{Notice, Patience};
 use crate::model::log::{Event, Level};
-use crate::sys::{duration, stdio};
+use crate::sys::stdio;
 
-/// How a supervisor waits, and says what it has to say. What can't be read of that is a usage error
-/// long before.
-pub fn patience(given: &Given, leaf: &Leaf) -> Patience {
-    let value = |id| given.value(leaf.options().find(|option| option.id == id)?, leaf);
-    let timeout = value("timeout").and_then(|text| duration::parse(str::from_utf8(text).ok()?));
-    let timeout = timeout.unwrap_or(USUAL_TIMEOUT);
-    let format = match value("log-format") {
-        Some(b"json") => Format::Json,
-        _ => Format::Text,
-    };
-    let is_quiet = matches!(value("log-level"), Some(b"error" | b"critical"));
-    let least = match is_quiet || value("quiet").is_some() {
-        true => Level::ERROR,
-        false => Level::WARN,
-    };
+/// How a supervisor waits, and says what it has to say.
+pub fn patience(timeout: Duration, logging: Logging) -> Patience {
+    let (format, least) = (logging.format, logging.level.min(Level::WARN));
     let say = move |notice| {
         let (level, event, message) = line(notice, timeout);
         if level <= least {
@@ -74,11 +60,14 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
                 true => format!("{gave_up}: {hangs}"),
                 false => "there was no process to be had for it, or to be heard".to_owned(),
             };
-            (
-                Level::WARN,
-                Event::Unfetched,
-                super::refresh::not_fetched(next) + &why,
-            )
+            (Level::WARN, Event::Unfetched, not_fetched(next) + &why)
         }
     }
+}
+
+/// How a line begins about secrets that were not fetched again, and are after so long.
+pub fn not_fetched(next: Duration) -> String {
+    // The jitter is the supervisor's.
+    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
+    format!("secrets not fetched again, next try in about {next}: ")
 }

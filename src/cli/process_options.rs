@@ -1,27 +1,55 @@
 //! What `run` is told about the workload's process, and about supervising it.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::account::{account, mode};
 use super::options::Options;
-use super::{logger, masking};
-use crate::core::passwd::{self, Account};
+use super::{flags, logger, own_flags};
+use crate::core::option::Opt;
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
 use crate::engine::supervise::{OnChange, Settings, Supervised, Watching};
 use crate::model::error::Error;
 use crate::model::log::{self, Level};
-use crate::sys::environ::{self, Started};
 use crate::sys::process_attributes::Attributes;
-use crate::sys::{duration, files, process};
+use crate::sys::{duration, environ, process};
 
 /// The shortest time between two fetches.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
-const LARGEST: usize = 1024 * 1024;
+/// What the options say of a launch, before the process is forked.
+#[derive(Clone, Copy)]
+pub struct Launching {
+    /// How long it may take.
+    pub timeout: Duration,
+    /// How to supervise.
+    pub settings: Settings,
+    /// The action on a change.
+    pub on_change: OnChange,
+    /// True if a loss stops the command.
+    pub stop_on_loss: bool,
+    /// What has so many bytes or more is masked.
+    pub window: usize,
+}
+
+/// Reads what the options say of a launch.
+///
+/// # Errors
+/// Usage.
+pub fn launching(options: &Options) -> Result<Launching, Error> {
+    let timeout = options.timeout()?;
+    let settings = settings(options)?;
+    let (on_change, stop_on_loss) = changes(options)?;
+    Ok(Launching {
+        timeout,
+        settings,
+        on_change,
+        stop_on_loss,
+        window: window(options)?,
+    })
+}
 
 /// Everything about the workload's process that is known before anything is fetched. The
 /// supervisor, where there is one, is told its part.
@@ -29,20 +57,18 @@ const LARGEST: usize = 1024 * 1024;
 /// # Errors
 /// Usage, or what this process may not do.
 pub fn prepare(
-    options: &Options,
+    options: &mut Options,
+    settings: &Settings,
     supervised: Option<&mut Supervised>,
-    started: &mut Started,
 ) -> Result<Attributes, Error> {
-    let settings = settings(options)?;
-    masking::window(options)?;
-    let mut attributes = attributes(options, supervised.as_deref())?;
+    let mut attributes = attributes(options, settings, supervised.as_deref())?;
     if let Some((account, _)) = &attributes.account
         && let Some(home) = &account.home
     {
-        started.assign("HOME", home);
+        options.inherited.assign("HOME", home);
     }
     if let Some(supervised) = supervised {
-        supervised.settle(&settings);
+        supervised.settle(settings);
         // The rest of it counts from the exec on.
         if settings.parent_death != 0 || settings.watching.is_some() {
             supervised.tell()?;
@@ -54,14 +80,19 @@ pub fn prepare(
         if !supervised.reaps {
             log::warning!("the system does not let doorkey take in orphans of the command");
         }
-    } else if process::own() == 1 && options.values("command").first().is_some_and(is_shell) {
+    } else if process::own() == 1
+        && options
+            .values(&own_flags::COMMAND)
+            .first()
+            .is_some_and(is_shell)
+    {
         log::debug!(
             "doorkey is PID 1 and becomes a shell, which forwards no signals; --init does, and reaps orphans"
         );
     }
     if logger::shows(Level::DEBUG) {
-        let in_force = |id: &&str| options.flag(id) || options.value(id).is_some();
-        let in_force: Vec<&str> = OPTIONS.iter().copied().filter(in_force).collect();
+        let in_force = OPTIONS.iter().filter(|option| options.has(option));
+        let in_force: Vec<&str> = in_force.map(|option| option.id).collect();
         if !in_force.is_empty() {
             log::debug!("in force for the command: {}", in_force.join(", "));
         }
@@ -69,25 +100,26 @@ pub fn prepare(
     Ok(attributes)
 }
 
-const OPTIONS: [&str; 18] = [
-    "init",
-    "mask",
-    "mask-min",
-    "watch",
-    "on-change",
-    "on-loss",
-    "refresh-signal",
-    "signal-map",
-    "signal-group",
-    "grace",
-    "user",
-    "no-new-privs",
-    "umask",
-    "chdir",
-    "argv0",
-    "nice",
-    "rlimit",
-    "parent-death-signal",
+/// What says something about the command's process, and its supervision.
+const OPTIONS: [Opt; 18] = [
+    flags::INIT.0,
+    flags::MASK.0,
+    flags::MASK_MIN.0,
+    flags::WATCH.0,
+    flags::ON_CHANGE.0,
+    flags::ON_LOSS.0,
+    flags::REFRESH_SIGNAL.0,
+    flags::SIGNAL_MAP.0,
+    flags::SIGNAL_GROUP.0,
+    flags::GRACE.0,
+    flags::USER.0,
+    flags::NO_NEW_PRIVS.0,
+    flags::UMASK.0,
+    flags::CHDIR.0,
+    flags::ARGV0.0,
+    flags::NICE.0,
+    flags::RLIMIT.0,
+    flags::PARENT_DEATH_SIGNAL.0,
 ];
 
 fn is_shell(command: &&OsStr) -> bool {
@@ -96,32 +128,36 @@ fn is_shell(command: &&OsStr) -> bool {
     name.is_some_and(|name| shells.iter().any(|shell| name == *shell))
 }
 
-fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attributes, Error> {
-    let nice = options.text("nice")?.map(|text| {
+fn attributes(
+    options: &Options,
+    settings: &Settings,
+    supervised: Option<&Supervised>,
+) -> Result<Attributes, Error> {
+    let nice = options.text(&flags::NICE)?.map(|text| {
         let number = text
             .parse::<i32>()
             .ok()
             .filter(|by| (-40..=40).contains(by));
-        number.ok_or_else(|| options.usage("nice", "must be a number from -40 to 40"))
+        number.ok_or_else(|| options.usage(&flags::NICE, "must be a number from -40 to 40"))
     });
     let limit = |text: &OsStr| {
-        rlimit::parse(&text.to_string_lossy()).map_err(|why| options.usage("rlimit", why))
+        rlimit::parse(&text.to_string_lossy()).map_err(|why| options.usage(&flags::RLIMIT, why))
     };
-    let signal = parent_death(options)?;
+    let signal = settings.parent_death;
     // Without one, that of the launch itself must not stay.
     let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
     let attributes = Attributes {
-        account: account(options, "user")?,
-        no_new_privs: options.flag("no-new-privs"),
-        umask: mode(options, "umask")?,
-        folder: options.path("chdir"),
+        account: account(options, &flags::USER)?,
+        no_new_privs: options.flag(&flags::NO_NEW_PRIVS),
+        umask: mode(options, &flags::UMASK)?,
+        folder: options.path(&flags::CHDIR),
         argv0: options
-            .value("argv0")
+            .value(&flags::ARGV0)
             .map(|name| environ::c_string(name.to_owned())),
         nice: nice.transpose()?,
         limits: options
-            .values("rlimit")
+            .values(&flags::RLIMIT)
             .into_iter()
             .map(limit)
             .collect::<Result<_, _>>()?,
@@ -138,67 +174,55 @@ fn attributes(options: &Options, supervised: Option<&Supervised>) -> Result<Attr
     }
 }
 
-/// The permissions that an option gives.
-///
-/// # Errors
-/// Usage.
-pub fn mode(options: &Options, id: &str) -> Result<Option<u32>, Error> {
-    let mode = options.text(id)?.map(|text| {
-        let octal = u32::from_str_radix(text, 8);
-        let octal = octal.ok().filter(|&mode| mode <= 0o777);
-        octal.ok_or_else(|| options.usage(id, "must be octal, from 0 to 777"))
-    });
-    mode.transpose()
-}
-
 fn settings(options: &Options) -> Result<Settings, Error> {
     let mut map = Map::default();
-    for rule in options.values("signal-map") {
+    for rule in options.values(&flags::SIGNAL_MAP) {
         map.add(&rule.to_string_lossy())
-            .map_err(|why| options.usage("signal-map", why))?;
+            .map_err(|why| options.usage(&flags::SIGNAL_MAP, why))?;
     }
     let settings = Settings {
         map,
-        group: options.flag("signal-group"),
+        group: options.flag(&flags::SIGNAL_GROUP),
         grace: grace(options)?,
         parent_death: parent_death(options)?,
         watching: watching(options)?,
     };
-    let given = |id: &&str| options.flag(id) || options.value(id).is_some();
-    let needs = |by: &[&str], ids: &[&str], what| {
-        let is_there = by.iter().any(given);
-        let alone = ids.iter().find(|id| given(id)).filter(|_| !is_there);
-        alone.map_or(Ok(()), |id| Err(options.usage(id, what)))
+    let needs = |by: &[Opt], alone: &[Opt], what| {
+        let is_there = by.iter().any(|option| options.has(option));
+        let alone = alone.iter().find(|option| options.has(option));
+        let alone = alone.filter(|_| !is_there);
+        alone.map_or(Ok(()), |option| Err(options.usage(option, what)))
     };
-    let supervision = ["signal-map", "signal-group", "grace"];
-    needs(&["init", "mask", "watch"], &supervision, "needs --init")?;
-    needs(&["mask"], &["mask-min"], "needs --mask")?;
-    let lends = ["init", "mask", "watch"];
-    needs(&lends, &["on-change", "on-loss"], "needs --init or --watch")?;
-    needs(&["watch"], &["refresh-signal"], "needs --watch")?;
-    changes(options)?;
+    let (init, mask, watch) = (flags::INIT.0, flags::MASK.0, flags::WATCH.0);
+    let supervision = [flags::SIGNAL_MAP.0, flags::SIGNAL_GROUP.0, flags::GRACE.0];
+    needs(&[init, mask, watch], &supervision, "needs --init")?;
+    needs(&[mask], &[flags::MASK_MIN.0], "needs --mask")?;
+    let changes = [flags::ON_CHANGE.0, flags::ON_LOSS.0];
+    needs(&[init, mask, watch], &changes, "needs --init or --watch")?;
+    needs(&[watch], &[flags::REFRESH_SIGNAL.0], "needs --watch")?;
     Ok(settings)
 }
 
 /// Whether and how secrets are fetched again.
-///
-/// # Errors
-/// Usage.
-pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
-    let Some(every) = options.text("watch")? else {
+fn watching(options: &Options) -> Result<Option<Watching>, Error> {
+    let Some(every) = options.text(&flags::WATCH)? else {
         return Ok(None);
     };
     let every = duration::parse(every).filter(|every| *every >= SHORTEST);
-    let every = every
-        .ok_or_else(|| options.usage("watch", "must be a duration of 10ms or more, such as 60s"))?;
+    let every = every.ok_or_else(|| {
+        options.usage(
+            &flags::WATCH,
+            "must be a duration of 10ms or more, such as 60s",
+        )
+    })?;
     let (on_change, stop_on_loss) = changes(options)?;
-    let refresh = match options.text("refresh-signal")?.unwrap_or("USR2") {
+    let refresh = match options.text(&flags::REFRESH_SIGNAL)?.unwrap_or("USR2") {
         "none" => Some(0),
         name => signal::parse(name).filter(|&signal| signal::is_forwarded(signal)),
     };
     let refresh = refresh.ok_or_else(|| {
         options.usage(
-            "refresh-signal",
+            &flags::REFRESH_SIGNAL,
             "must be a signal that can be caught, or none",
         )
     })?;
@@ -210,12 +234,12 @@ pub fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     }))
 }
 
-/// What a change does, and whether a loss stops the command.
+/// Reads the action on a change, and whether a loss stops the command.
 ///
 /// # Errors
 /// Usage.
-pub fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
-    let on_change = options.text("on-change")?.unwrap_or("restart");
+fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
+    let on_change = options.text(&flags::ON_CHANGE)?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
         None if on_change == "restart" => Some(OnChange::Restart),
         Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
@@ -224,51 +248,51 @@ pub fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     };
     let on_change = on_change.ok_or_else(|| {
         options.usage(
-            "on-change",
+            &flags::ON_CHANGE,
             "must be restart, signal:NAME or exit:CODE, such as signal:HUP",
         )
     })?;
-    let stop_on_loss = match options.text("on-loss")?.unwrap_or("warn") {
+    let stop_on_loss = match options.text(&flags::ON_LOSS)?.unwrap_or("warn") {
         "warn" => false,
         "stop" => true,
-        _ => return Err(options.usage("on-loss", "must be warn or stop")),
+        _ => return Err(options.usage(&flags::ON_LOSS, "must be warn or stop")),
     };
     Ok((on_change, stop_on_loss))
 }
 
 fn grace(options: &Options) -> Result<Option<Duration>, Error> {
-    let Some(text) = options.text("grace")? else {
+    let Some(text) = options.text(&flags::GRACE)? else {
         return Ok(None);
     };
     let grace = duration::parse(text);
-    let grace = grace.ok_or_else(|| options.usage("grace", "must be a duration, such as 5s"));
+    let grace = grace.ok_or_else(|| options.usage(&flags::GRACE, "must be a duration, such as 5s"));
     grace.map(Some)
 }
 
 fn parent_death(options: &Options) -> Result<Signal, Error> {
-    let Some(text) = options.text("parent-death-signal")? else {
+    let Some(text) = options.text(&flags::PARENT_DEATH_SIGNAL)? else {
         return Ok(0);
     };
     let signal = signal::parse(text);
-    signal.ok_or_else(|| options.usage("parent-death-signal", "must be a signal, such as TERM"))
+    signal.ok_or_else(|| {
+        options.usage(
+            &flags::PARENT_DEATH_SIGNAL,
+            "must be a signal, such as TERM",
+        )
+    })
 }
 
-/// The user that an option names, such as the one that the command runs as, and what it was called.
+/// How many bytes are looked for at least.
+const USUAL: usize = 8;
+
+/// The window: what has so many bytes or more is masked.
 ///
 /// # Errors
-/// Usage, or the lists of users can't be read.
-pub fn account(options: &Options, id: &str) -> Result<Option<(Account, String)>, Error> {
-    let Some(wanted) = options.value(id) else {
-        return Ok(None);
+/// Usage.
+fn window(options: &Options) -> Result<usize, Error> {
+    let Some(text) = options.text(&flags::MASK_MIN)? else {
+        return Ok(USUAL);
     };
-    let read = |path: &str| match files::read(Path::new(path), LARGEST) {
-        Ok(text) => Ok(text),
-        // An image without names: numbers will do.
-        Err(why) if files::is_absent(&why) => Ok(Vec::new()),
-        Err(why) => Err(Error::file("read", path, why)),
-    };
-    let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
-    let account = passwd::find(wanted.as_bytes(), &passwd, &group);
-    let account = account.map_err(|unknown| options.usage(id, &unknown.to_string()))?;
-    Ok(Some((account, wanted.to_string_lossy().into_owned())))
+    let window = text.parse().ok().filter(|bytes| (4..=32).contains(bytes));
+    window.ok_or_else(|| options.usage(&flags::MASK_MIN, "must be a number from 4 to 32"))
 }

@@ -1,52 +1,24 @@
 //! Fetching the secrets of a running workload again, for `run --watch`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use super::logger;
-use super::masking::Sought;
 use super::options::Options;
-use super::process_options;
-use super::run::{self, resolved};
-use super::upkeep;
+use super::patience::not_fetched;
+use super::process_options::Launching;
+use super::told::{self, Sought};
+use super::{deadline, flags, logger, pipeline, upkeep};
 use crate::core::keyed_hash::keyed;
 use crate::core::signal;
 use crate::engine::leases::Lent;
 use crate::engine::secret_files::Deliveries;
 use crate::engine::supervise::{
-    Digests, Known, OnChange, Outcome, Supervised, Task, Watching, digest, pause,
+    Digests, Known, OnChange, Outcome, Supervised, Task, Watching, pause,
 };
 use crate::model::error::Error;
 use crate::model::escape::Shown;
 use crate::model::log::{self, Event, Label, Level};
-use crate::model::named::Named;
-use crate::stores::{self, Access, Depth};
-use crate::sys::environ::Started;
-use crate::sys::files;
-
-/// What can't be had again, though it is needed, by a process that was started as this one was: a
-/// credential that is in a variable, `spent`, or a file that is a pipe.
-pub fn unread(options: &Options, spent: Vec<&str>, access: &Access) -> Option<String> {
-    if let Some(name) = spent.first() {
-        let instead = stores::instead(name);
-        return Some(format!("credentials that can be read again: {instead}"));
-    }
-    let given = ["env-file", "spec"].map(|id| options.paths(id));
-    let settings = access.settings.iter();
-    let settings = settings.filter(|setting| stores::is_file(setting.id));
-    let variables = access.variables.iter();
-    let variables = variables.filter(|(name, _)| stores::is_file(name));
-    let mut files = given
-        .into_iter()
-        .flatten()
-        .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
-        .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
-    let pipe = files.find(|file| files::is_pipe(file))?;
-    Some(format!("files that can be read again: {pipe} is a pipe"))
-}
+use crate::stores::Depth;
 
 /// Fetches everything once more, compares it with what the workload has, says what is to be said,
 /// and tells the supervisor.
@@ -54,17 +26,17 @@ pub fn unread(options: &Options, spent: Vec<&str>, access: &Access) -> Option<St
 /// # Errors
 /// The supervisor is gone, or the options can't be used any more.
 pub fn refresh(
-    options: &Options,
-    mut started: Started,
+    options: &mut Options,
+    launching: Launching,
     mut supervised: Supervised,
 ) -> Result<ExitCode, Error> {
-    let _deadline = run::start_deadline(options, 125, "the command goes on")?;
+    let _deadline = deadline::start(launching.timeout, 125, "the command goes on")?;
     let (key, mut known) = (supervised.key, supervised.known.take().unwrap_or_default());
     let task = std::mem::take(&mut known.task);
     if task != Task::Refresh {
-        return upkeep::keep(options, started, supervised, &known, task);
+        return upkeep::keep(options, &launching, supervised, &known, task);
     }
-    let Some(watching) = process_options::watching(options)? else {
+    let Some(watching) = launching.settings.watching else {
         return Ok(ExitCode::FAILURE);
     };
     // The launch has said already what else there is to warn of.
@@ -73,32 +45,17 @@ pub fn refresh(
         false => logger::set_level(Level::ERROR),
     };
     let depth = Depth::Watch(std::mem::take(&mut known.lent).leak());
-    let fetched = resolved(options, &mut started, depth, |resolved, _| {
-        let lent = Lent::of(&resolved);
-        let (mut digests, mut sought) = (Vec::new(), Sought::default());
-        // Only a workload that goes on may show them.
-        let masks = options.flag("mask") && matches!(watching.on_change, OnChange::Signal(_));
-        if masks {
-            sought.add_read(&resolved.answers);
-        }
-        let (_, deliveries, _) = resolved.fill(|name, filled| {
-            if !lent.wholes.contains(name) {
-                digests.push((name.to_vec(), digest(&key, filled, &lent.labels)));
-            }
-            if masks {
-                sought.add_filled(filled);
-            }
-        })?;
-        Ok(Fetched {
-            digests,
-            deliveries,
-            sought: masks.then_some(sought),
-            is_lent: !lent.labels.is_empty(),
-        })
-    });
+    let fetched = fetch(options, depth, &watching, &key);
     logger::set_level(level);
-    let outcome =
-        fetched.and_then(|fetched| compared(options, fetched, &mut supervised, &known, &watching));
+    let outcome = fetched.and_then(|fetched| {
+        compared(
+            launching.window,
+            fetched,
+            &mut supervised,
+            &known,
+            &watching,
+        )
+    });
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -106,6 +63,33 @@ pub fn refresh(
     supervised.report(&outcome);
     supervised.tell()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Everything, once more.
+fn fetch(
+    options: &mut Options,
+    depth: Depth,
+    watching: &Watching,
+    key: &[u8; 32],
+) -> Result<Again, Error> {
+    let sourced = pipeline::assemble(options, None)?;
+    let located = pipeline::locate(options, sourced, depth)?;
+    let fetched = pipeline::fetch(located);
+    let lent = Lent::of(&fetched);
+    let filling = pipeline::fill(&fetched);
+    let digests = told::digests(&filling, &lent, key);
+    // Only a workload that goes on may show them.
+    let goes_on = matches!(watching.on_change, OnChange::Signal(_));
+    let masks = options.flag(&flags::MASK) && goes_on;
+    let sought = masks.then(|| Sought::of(&fetched, &filling));
+    let entries = filling.finish();
+    let deliveries = fetched.complete(entries)?.deliveries;
+    Ok(Again {
+        digests,
+        deliveries,
+        sought,
+        is_lent: !lent.labels.is_empty(),
+    })
 }
 
 /// Puts the new files in the place of the workload's; those in memory can't be changed.
@@ -118,19 +102,19 @@ pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), E
     deliveries.write(Some(&folder))
 }
 
-/// Everything, once more.
-struct Fetched {
+/// What came of it.
+struct Again {
     digests: Digests,
     deliveries: Deliveries,
     /// What is to be looked for in the command's output, where that is masked.
     sought: Option<Sought>,
-    /// Whether some of it is lent, and was not read.
+    /// True if some of it is lent, and was not read.
     is_lent: bool,
 }
 
 fn compared(
-    options: &Options,
-    fetched: Fetched,
+    window: usize,
+    fetched: Again,
     supervised: &mut Supervised,
     known: &Known,
     watching: &Watching,
@@ -150,7 +134,7 @@ fn compared(
         OnChange::Signal(signal) => {
             // They are looked for before the workload can have them.
             if let Some(sought) = fetched.sought {
-                let needles = sought.needles(options, supervised)?;
+                let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
             }
             swap(fetched.deliveries, supervised)?;
@@ -180,13 +164,6 @@ fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     let next = pause(watching.every, known.failures + 1);
     log::say_faults(Level::WARN, Event::Unfetched, &not_fetched(next), error);
     Outcome::Failed
-}
-
-/// How a line begins about secrets that were not fetched again, and are after so long.
-pub fn not_fetched(next: Duration) -> String {
-    // The jitter is the supervisor's.
-    let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
-    format!("secrets not fetched again, next try in about {next}: ")
 }
 
 /// What is gone is said once, not at each interval.

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
+use super::account::{account, mode};
 use super::options::Options;
-use super::process_options;
+use super::output::print;
 use super::store_and_scope::unreadable;
+use super::{deadline, own_flags, pipeline};
+use crate::core::option::One;
 use crate::engine::render::Template;
 use crate::model::error::Error;
 use crate::model::named::Named;
 use crate::stores::Depth;
 use crate::sys::draft::{self, Kind};
-use crate::sys::environ::Started;
 use crate::sys::files;
 
 /// A template is not larger than this, in bytes.
@@ -20,10 +22,10 @@ const LARGEST: usize = 8 * 1024 * 1024;
 ///
 /// # Errors
 /// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
-pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
     let kind = kind(options)?;
-    let _deadline = super::run::start_deadline(options, 1, "nothing was written")?;
-    let template = match path(options, "template") {
+    let _deadline = deadline::start(options.timeout()?, 1, "nothing was written")?;
+    let template = match path(options, &own_flags::TEMPLATE) {
         Some(path) => Template {
             text: files::read(&path, LARGEST)
                 .map_err(|why| Error::file("read", path.clone(), why))?,
@@ -34,15 +36,16 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
             path: Named::from("standard input"),
         },
     };
-    let filled = super::run::answered(
-        options,
-        &mut started,
-        Depth::Values,
-        |_, sources| template.assemble(sources),
-        |resolved, _| template.fill(resolved),
-    )?;
-    match path(options, "out") {
-        None => super::print(filled.expose()),
+    let sourced = pipeline::assemble(options, Some(&template))?;
+    let located = pipeline::locate(options, sourced, Depth::Values)?;
+    let mut fetched = pipeline::fetch(located);
+    let filling = pipeline::fill(&fetched);
+    let (filled, faults) = template.filled(&filling);
+    let entries = filling.finish();
+    fetched.errors.extend(faults);
+    fetched.complete(entries)?;
+    match path(options, &own_flags::OUT) {
+        None => print(filled.expose()),
         Some(out) if files::is_special(&out) => Err(Error::Found {
             place: out.to_string(),
             what: "it is no regular file, and is not replaced; - is standard output".to_owned(),
@@ -57,22 +60,21 @@ pub fn render(options: &Options, mut started: Started) -> Result<ExitCode, Error
 
 /// What kind of file is written.
 fn kind(options: &Options) -> Result<Kind, Error> {
-    let owner = process_options::account(options, "owner")?;
+    let owner = account(options, &own_flags::OWNER)?;
     let kind = Kind {
-        mode: process_options::mode(options, "mode")?.or(Kind::LASTING.mode),
+        mode: mode(options, &own_flags::MODE)?.or(Kind::LASTING.mode),
         owner: owner.map(|(account, _)| account.owner()),
         lasting: true,
     };
-    let given = ["owner", "mode"]
-        .into_iter()
-        .find(|id| options.value(id).is_some());
-    match given.filter(|_| path(options, "out").is_none()) {
-        Some(id) => Err(options.usage(id, "needs OUT, a file")),
+    let given = [own_flags::OWNER, own_flags::MODE];
+    let given = given.into_iter().find(|option| options.has(option));
+    match given.filter(|_| path(options, &own_flags::OUT).is_none()) {
+        Some(option) => Err(options.usage(&option, "needs OUT, a file")),
         None => Ok(kind),
     }
 }
 
 /// A file that is named; none where a standard stream is meant.
-fn path(options: &Options, id: &str) -> Option<Named> {
-    options.path(id).filter(|path| path.as_os_str() != "-")
+fn path(options: &Options, one: &One) -> Option<Named> {
+    options.path(one).filter(|path| path.as_os_str() != "-")
 }

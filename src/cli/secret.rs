@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::options::Options;
-use super::print_json;
+use super::output::{print, print_json};
+use super::own_flags;
 use super::store_and_scope::{Target, confirm, name, unreadable};
 use crate::core::dotenv;
 use crate::model::error::{Error, Os, StoreError};
@@ -15,7 +16,6 @@ use crate::model::name::{Name, Scope};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::How;
-use crate::sys::environ::Started;
 use crate::sys::{files, terminal};
 
 /// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
@@ -36,8 +36,8 @@ const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
 ///
 /// # Errors
 /// Usage, or why it is not stored.
-pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCode, Error> {
-    if options.value("value").is_some() {
+pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
+    if options.value(&own_flags::VALUE).is_some() {
         return Err(Error::Usage(
             "a value is no argument, as every process can read those; pipe it: \
              printf %s \"$VALUE\" | doorkey secret set NAME"
@@ -45,7 +45,7 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
         ));
     }
     let name = name(options)?;
-    let target = Target::open(options, &mut started, false)?;
+    let target = Target::open(options, false)?;
     let scope = target.scope(options)?;
     // What is there already may have any name: another program may have put it there. The store is
     // asked for such a name alone, so that nobody has to log in before the value is typed.
@@ -77,9 +77,9 @@ pub fn write(options: &Options, mut started: Started, how: How) -> Result<ExitCo
 ///
 /// # Errors
 /// Usage, or why it is not removed.
-pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, &mut started, false)?;
+    let target = Target::open(options, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.has(&scope, &name).map_err(fail)? {
@@ -96,10 +96,10 @@ pub fn delete(options: &Options, mut started: Started) -> Result<ExitCode, Error
 ///
 /// # Errors
 /// Usage, every fault in the file, or why nothing is stored.
-pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
+pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     // What is not needed is gone before a pipe is waited for.
-    let target = Target::open(options, &mut started, false)?;
-    let values = read_import(options.path("file").unwrap_or_default())?;
+    let target = Target::open(options, false)?;
+    let values = read_import(options.path(&own_flags::IMPORTED).unwrap_or_default())?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
@@ -108,7 +108,7 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
             existing.push(name.clone());
         }
     }
-    if !options.flag("dry-run") {
+    if !options.flag(&own_flags::DRY_RUN) {
         if !existing.is_empty() {
             let names: Vec<_> = existing.iter().map(Name::as_str).collect();
             confirm(
@@ -128,21 +128,21 @@ pub fn import(options: &Options, mut started: Started) -> Result<ExitCode, Error
             "create"
         }
     };
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let items: Vec<_> = values
             .iter()
             .map(|(name, _)| json!({"name": name.as_str(), "change": change(name)}))
             .collect();
         return print_json(&json!({
             "store": target.store.label(), "scope": scope.to_string(),
-            "dryRun": options.flag("dry-run"), "items": items,
+            "dryRun": options.flag(&own_flags::DRY_RUN), "items": items,
         }));
     }
-    if options.flag("dry-run") {
+    if options.flag(&own_flags::DRY_RUN) {
         let lines = values
             .iter()
             .map(|(name, _)| format!("{}\t{name}\n", change(name)));
-        return super::print(lines.collect::<String>().as_bytes());
+        return print(lines.collect::<String>().as_bytes());
     }
     let (count, over) = (values.len(), existing.len());
     log::info!(
@@ -162,7 +162,7 @@ fn report(
     done: &str,
 ) -> Result<ExitCode, Error> {
     let store = target.store.label();
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let (name, scope) = (name.as_str(), scope.to_string());
         return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
     }
@@ -184,7 +184,7 @@ fn is_creatable(name: &str) -> bool {
 fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     // A byte more than fits, and a newline that is dropped.
     let limit = LARGEST + 2;
-    if let Some(path) = options.path("value-file") {
+    if let Some(path) = options.path(&own_flags::VALUE_FILE) {
         let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
         return check_size(Secret::new(bytes));
     }
@@ -219,7 +219,7 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     }
     let mut bytes = files::read_stdin(limit)
         .map_err(|error| too_large_or(error.into(), "standard input".into()))?;
-    if !options.flag("raw") && bytes.ends_with(b"\n") {
+    if !options.flag(&own_flags::RAW) && bytes.ends_with(b"\n") {
         bytes.pop();
     }
     check_size(Secret::new(bytes))

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::configuration::Place;
 use super::options::Options;
+use super::output::{print, print_json};
+use super::own_flags;
 use super::store_and_scope::Target;
-use super::{print, print_json};
 use crate::core::config::Config;
 use crate::core::scope::Scopes;
 use crate::model::error::Error;
@@ -17,14 +18,15 @@ use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
 use crate::stores::{self, Changed, Checked, Origin, Recipients};
-use crate::sys::environ::Started;
 
 /// Makes an embedded store and, where the user has none, a key.
 ///
 /// # Errors
 /// Why it is not made.
-pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let dir = options.path("dir").unwrap_or_else(|| "secrets".into());
+pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
+    let dir = options
+        .path(&own_flags::DIR)
+        .unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
     let place = Place {
@@ -35,12 +37,12 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
         config: Config::default(),
         file: Named::default(),
     };
-    let access = options.access(&place, &mut started, &BTreeSet::new(), &[], true);
+    let access = options.access(&place, &BTreeSet::new(), &[], true);
     let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
         store: label.clone(),
         trouble,
     })?;
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let new = made.new_key;
         return print_json(
             &json!({"store": label, "recipient": made.recipient, "key": made.key, "newKey": new}),
@@ -62,13 +64,13 @@ pub fn init(options: &Options, mut started: Started) -> Result<ExitCode, Error> 
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn check(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started, true)?;
+pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
+    let target = Target::open(options, true)?;
     let checked = recipients(&target)?
-        .check(options.flag("fix"))
+        .check(options.flag(&own_flags::FIX))
         .map_err(|trouble| target.error(None, trouble))?;
     warn(&checked);
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let findings: Vec<_> = checked
             .findings
             .iter()
@@ -121,13 +123,13 @@ fn warn(checked: &Checked) {
 ///
 /// # Errors
 /// Usage, or that the list can't be read.
-pub fn list_recipients(options: &Options, mut started: Started) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started, false)?;
+pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
+    let target = Target::open(options, false)?;
     let scope = target.named_scope(options);
     let listed = recipients(&target)?.list(scope.as_ref());
     let listed =
         listed.map_err(|trouble| target.error(scope.as_ref().map(Scope::to_string), trouble))?;
-    if options.flag("json") {
+    if options.flag(&own_flags::JSON) {
         let scope = scope.map(|scope| scope.to_string());
         return print_json(
             &json!({"store": target.store.label(), "scope": scope, "recipients": listed}),
@@ -146,26 +148,26 @@ pub fn list_recipients(options: &Options, mut started: Started) -> Result<ExitCo
 ///
 /// # Errors
 /// Usage, or why nothing, or not all, is changed.
-pub fn add_recipients(options: &Options, started: Started) -> Result<ExitCode, Error> {
-    change(options, started, true)
+pub fn add_recipients(options: &mut Options) -> Result<ExitCode, Error> {
+    change(options, true)
 }
 
 /// Lets some read the store, or a scope, no more.
 ///
 /// # Errors
 /// As `add_recipients`.
-pub fn remove_recipients(options: &Options, started: Started) -> Result<ExitCode, Error> {
-    change(options, started, false)
+pub fn remove_recipients(options: &mut Options) -> Result<ExitCode, Error> {
+    change(options, false)
 }
 
-fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitCode, Error> {
-    let target = Target::open(options, &mut started, true)?;
+fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
+    let target = Target::open(options, true)?;
     let lists = recipients(&target)?;
-    let named = options.values("recipient").into_iter();
+    let named = options.values(&own_flags::RECIPIENTS).into_iter();
     let named: Vec<String> = named
         .map(|text| text.to_string_lossy().into_owned())
         .collect();
-    let everywhere = options.flag("everywhere");
+    let everywhere = options.flag(&own_flags::EVERYWHERE);
     let scope = target.named_scope(options).filter(|_| !everywhere);
     let fail = |scope: Option<&Scope>, trouble| target.error(scope.map(Scope::to_string), trouble);
     let places = if everywhere {
@@ -196,7 +198,7 @@ fn change(options: &Options, mut started: Started, adding: bool) -> Result<ExitC
         still = naming.map_err(|trouble| fail(None, trouble))?;
         still.retain(|(scope, _)| scope.is_some());
     }
-    if options.flag("json") && !done.is_empty() {
+    if options.flag(&own_flags::JSON) && !done.is_empty() {
         print_changes(&target, scope.as_ref(), &done, &still, adding)?;
     } else {
         say_changes(&target, &done, &still, adding);

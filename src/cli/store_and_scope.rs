@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::configuration::Place;
 use super::options::Options;
+use super::{flags, own_flags};
 use crate::core::suggest::nearest;
 use crate::model::error::{Error, StoreError};
 use crate::model::name::{Name, Scope};
 use crate::stores::{self, Answer, Depth, Found, Store, Writer};
-use crate::sys::environ::Started;
 use crate::sys::terminal;
 
 /// An open store, and where in it to work.
@@ -26,10 +26,10 @@ impl Target {
     ///
     /// # Errors
     /// Usage, or why it can't be opened.
-    pub fn open(options: &Options, started: &mut Started, reads: bool) -> Result<Self, Error> {
+    pub fn open(options: &mut Options, reads: bool) -> Result<Self, Error> {
         let place = options.place()?;
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
-        let access = Arc::new(options.access(&place, started, &BTreeSet::new(), &[], reads));
+        let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
         Ok(Target { store, place })
     }
@@ -54,12 +54,12 @@ impl Target {
     /// The scope that the command line itself names, or a variable that says `team`.
     pub fn named_scope(&self, options: &Options) -> Option<Scope> {
         let scopes = self.place.scopes.clone();
-        if options.is_given("cluster") {
+        if options.is_given(&flags::CLUSTER) {
             scopes.cluster.map(Scope::Cluster)
-        } else if options.is_given("project") {
+        } else if options.is_given(&flags::PROJECT) {
             scopes.project.map(Scope::Project)
         } else {
-            options.flag("team").then_some(Scope::Team)
+            options.flag(&flags::TEAM).then_some(Scope::Team)
         }
     }
 
@@ -165,7 +165,7 @@ fn no_scope() -> Error {
 /// A usage error.
 pub fn name(options: &Options) -> Result<Name, Error> {
     let name = options
-        .value("name")
+        .value(&own_flags::NAME)
         .and_then(|name| Name::new(name.as_encoded_bytes()));
     name.ok_or_else(|| {
         let rule =
@@ -179,7 +179,7 @@ pub fn name(options: &Options) -> Result<Name, Error> {
 /// # Errors
 /// A usage error where nobody can be asked; [`Error::Declined`].
 pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
-    if options.flag("yes") {
+    if options.flag(&own_flags::YES) {
         return Ok(());
     }
     if !terminal::is_interactive() {

@@ -5,23 +5,19 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::logger;
-use super::masking::Sought;
 use super::options::Options;
-use super::process_options;
+use super::process_options::Launching;
 use super::refresh::swap;
-use super::run::{self, opened, resolved};
+use super::told::{self, Sought};
+use super::{flags, logger, pipeline};
 use crate::core::signal;
 use crate::engine::leases::{self, Lent};
 use crate::engine::open_stores::Stores;
-use crate::engine::supervise::{
-    self, Held, Known, OnChange, Outcome, Supervised, Task, Upkeep, digest,
-};
+use crate::engine::supervise::{self, Held, Known, OnChange, Outcome, Supervised, Task, Upkeep};
 use crate::model::error::Error;
 use crate::model::log::{self, Event, Label, Level};
 use crate::model::named::ShownPath;
 use crate::stores::{Depth, Lender, Renewal, Renewals};
-use crate::sys::environ::Started;
 
 /// How a line begins about what is lent and was not renewed, fetched anew or given back.
 pub const NOT_KEPT: &str = "what is lent is not renewed, or given back: ";
@@ -31,19 +27,15 @@ const BY_ACCESSOR: &str = "path \"auth/token/renew-accessor\" { capabilities = [
 
 /// What a supervisor is told of what is lent; `again` is whether all that is needed for more can be
 /// read again.
-///
-/// # Errors
-/// Usage.
-pub fn told(options: &Options, lent: &Lent, again: bool) -> Result<supervise::Lent, Error> {
-    let (on_change, stop_on_loss) = process_options::changes(options)?;
-    Ok(supervise::Lent {
+pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Lent {
+    supervise::Lent {
         held: lent.held(),
         upkeep: Upkeep {
             renews: again && !lent.is_once(),
-            on_change,
-            stop_on_loss,
+            on_change: launching.on_change,
+            stop_on_loss: launching.stop_on_loss,
         },
-    })
+    }
 }
 
 /// One line where something is lent: what, for how long, and what is done about it.
@@ -85,22 +77,20 @@ pub fn say(lent: &Lent, is_supervised: bool, unread: Option<&str>) {
 /// # Errors
 /// The supervisor is gone.
 pub fn keep(
-    options: &Options,
-    mut started: Started,
+    options: &mut Options,
+    launching: &Launching,
     mut supervised: Supervised,
     known: &Known,
     task: Task,
 ) -> Result<ExitCode, Error> {
-    let _deadline = run::start_deadline(options, 125, "the command goes on")?;
-    let started = &mut started;
     let outcome = match task {
         Task::Refresh => return Ok(ExitCode::FAILURE),
-        Task::Renew(held) => renew(options, started, &held),
+        Task::Renew(held) => renew(options, &held),
         Task::Replace { by_token, left } => {
             let why = (by_token, left);
-            replace(options, started, &mut supervised, known, why)
+            replace(options, launching, &mut supervised, known, why)
         }
-        Task::GiveBack(held) => give_back(options, started, &held),
+        Task::GiveBack(held) => give_back(options, &held),
     };
     supervised.report(&outcome);
     supervised.tell()?;
@@ -153,30 +143,28 @@ fn left(held: &[Held]) -> Duration {
     ends.min().unwrap_or_default()
 }
 
-fn renew(options: &Options, started: &mut Started, held: &[Held]) -> Outcome {
+fn renew(options: &mut Options, held: &[Held]) -> Outcome {
     let mut renewals = vec![(Renewal::Denied, None); held.len()];
     let renewed = quietly(|| {
-        opened(options, started, |stores| {
-            each_lender(stores, held, |lender, places| {
-                let ids = places
-                    .iter()
-                    .map(|&at| (held[at].id.clone(), held[at].lasts));
-                let ends =
-                    |at: &&usize| held[**at].token_renewable && held[**at].token_left.is_some();
-                let accessors = places
-                    .iter()
-                    .filter(ends)
-                    .map(|&at| held[at].accessor.clone());
-                let accessors: BTreeSet<String> = accessors.filter(|one| !one.is_empty()).collect();
-                let accessors: Vec<String> = accessors.into_iter().collect();
-                let said = lender.renew(&ids.collect::<Vec<_>>(), &accessors);
-                let Renewals { leases, tokens } = said.map_err(failed(&held[places[0]].scheme))?;
-                for (&at, lease) in places.iter().zip(leases) {
-                    let token = accessors.iter().position(|one| *one == held[at].accessor);
-                    renewals[at] = (lease, token.and_then(|at| tokens.get(at).copied()));
-                }
-                Ok(())
-            })
+        let stores = pipeline::open(options)?;
+        each_lender(&stores, held, |lender, places| {
+            let ids = places
+                .iter()
+                .map(|&at| (held[at].id.clone(), held[at].lasts));
+            let ends = |at: &&usize| held[**at].token_renewable && held[**at].token_left.is_some();
+            let accessors = places
+                .iter()
+                .filter(ends)
+                .map(|&at| held[at].accessor.clone());
+            let accessors: BTreeSet<String> = accessors.filter(|one| !one.is_empty()).collect();
+            let accessors: Vec<String> = accessors.into_iter().collect();
+            let said = lender.renew(&ids.collect::<Vec<_>>(), &accessors);
+            let Renewals { leases, tokens } = said.map_err(failed(&held[places[0]].scheme))?;
+            for (&at, lease) in places.iter().zip(leases) {
+                let token = accessors.iter().position(|one| *one == held[at].accessor);
+                renewals[at] = (lease, token.and_then(|at| tokens.get(at).copied()));
+            }
+            Ok(())
         })
     });
     if let Err(error) = renewed {
@@ -210,13 +198,13 @@ fn renew(options: &Options, started: &mut Started, held: &[Held]) -> Outcome {
 
 /// Fetches anew, for a workload that goes on; else makes sure that a launch can.
 fn replace(
-    options: &Options,
-    started: &mut Started,
+    options: &mut Options,
+    launching: &Launching,
     supervised: &mut Supervised,
     known: &Known,
     (by_token, left): (bool, Duration),
 ) -> Outcome {
-    let replaced = try_replace(options, started, supervised, known, by_token);
+    let replaced = try_replace(options, launching, supervised, known, by_token);
     replaced.unwrap_or_else(|error| {
         let before = format!("not fetched anew, ends in {}: ", leases::shown(left));
         let before = match left.is_zero() {
@@ -229,13 +217,13 @@ fn replace(
 }
 
 fn try_replace(
-    options: &Options,
-    started: &mut Started,
+    options: &mut Options,
+    launching: &Launching,
     supervised: &mut Supervised,
     known: &Known,
     by_token: bool,
 ) -> Result<Outcome, Error> {
-    let (on_change, _) = process_options::changes(options)?;
+    let on_change = launching.on_change;
     let why = match by_token {
         true => "the token that it hangs on ends",
         false => "it can't be renewed any more",
@@ -252,61 +240,53 @@ fn try_replace(
         // The launch fetches it; here it only shows whether it will be able to.
         false => Depth::Watch(known.lent.clone().leak()),
     };
-    let masks = options.flag("mask");
-    let key = supervised.key;
-    let ((digests, deliveries, sought), lent) = quietly(|| {
-        resolved(options, started, depth, |resolved, _| {
-            let lent = Lent::of(&resolved);
-            if !is_new {
-                Lent::would_be(&resolved.answers)?;
-            }
-            let (mut digests, mut sought) = (Vec::new(), Sought::default());
-            if masks {
-                sought.add_read(&resolved.answers);
-            }
-            let (_, deliveries, _) = resolved.fill(|name, filled| {
-                if !lent.wholes.contains(name) {
-                    digests.push((name.to_vec(), digest(&key, filled, &lent.labels)));
-                }
-                if masks {
-                    sought.add_filled(filled);
-                }
-            })?;
-            Ok(((digests, deliveries, sought), lent))
-        })
+    let (digests, deliveries, sought, lent) = quietly(|| {
+        let sourced = pipeline::assemble(options, None)?;
+        let located = pipeline::locate(options, sourced, depth)?;
+        let fetched = pipeline::fetch(located);
+        let lent = Lent::of(&fetched);
+        if !is_new {
+            Lent::would_be(&fetched.answers)?;
+        }
+        let filling = pipeline::fill(&fetched);
+        let digests = told::digests(&filling, &lent, &supervised.key);
+        let masks = options.flag(&flags::MASK);
+        let sought = masks.then(|| Sought::of(&fetched, &filling));
+        let entries = filling.finish();
+        let deliveries = fetched.complete(entries)?.deliveries;
+        Ok::<_, Error>((digests, deliveries, sought, lent))
     })?;
     let names = lent.variables.join(", ");
     if !is_new {
         log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
         return Ok(Outcome::Changed(vec![]));
     }
-    if masks {
-        let needles = sought.needles(options, supervised)?;
+    if let Some(sought) = sought {
+        let needles = sought.needles(launching.window, supervised);
         supervised.arm_now(&needles)?;
     }
     // What there is from here on is to be given back.
-    supervised.lend(&told(options, &lent, true)?);
+    supervised.lend(&told(launching, &lent, true));
     swap(deliveries, supervised)?;
     log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
     Ok(Outcome::Changed(digests))
 }
 
-fn give_back(options: &Options, started: &mut Started, held: &[Held]) -> Outcome {
+fn give_back(options: &mut Options, held: &[Held]) -> Outcome {
     if held.is_empty() {
         return Outcome::GivenBack;
     }
     let mut living = Vec::new();
     let given = quietly(|| {
-        opened(options, started, |stores| {
-            each_lender(stores, held, |lender, places| {
-                let lent = places
-                    .iter()
-                    .map(|&at| (held[at].id.clone(), held[at].accessor.clone()));
-                let left = lender.give_back(&lent.collect::<Vec<_>>());
-                let left = left.map_err(failed(&held[places[0]].scheme))?;
-                living.extend(left.into_iter().map(|at| places[at]));
-                Ok(())
-            })
+        let stores = pipeline::open(options)?;
+        each_lender(&stores, held, |lender, places| {
+            let lent = places
+                .iter()
+                .map(|&at| (held[at].id.clone(), held[at].accessor.clone()));
+            let left = lender.give_back(&lent.collect::<Vec<_>>());
+            let left = left.map_err(failed(&held[places[0]].scheme))?;
+            living.extend(left.into_iter().map(|at| places[at]));
+            Ok(())
         })
     });
     let latest = |held: &mut dyn Iterator<Item = &Held>| {

@@ -10,10 +10,11 @@ use crate::model::error::Malformed;
 /// Options that the file can set. Command line options and variables win over the file. None of
 /// these runs a program or says where a credential goes: `store` chooses among documents of the
 /// server that the user has named, and among folders.
-const OWN: [(&str, InFile); 6] = [
+const OWN: [(&str, InFile); 7] = [
     ("store", InFile::Always),
     ("project", InFile::Always),
     ("cluster", InFile::Always),
+    ("references", InFile::Always),
     // Where values are kept, and for whom.
     ("cache", InFile::Named),
     ("cache-recipient", InFile::Named),
@@ -168,7 +169,7 @@ mod tests {
         let fault = |line, column, reason: &str| (line, column, reason.to_owned());
         let near = "there is no such setting; did you mean store?";
         assert_eq!(at(b"\nstor = ''"), fault(2, 1, near));
-        let none = "this setting is none of store, project, cluster, cache, cache-recipient, \
+        let none = "this setting is none of store, project, cluster, references, cache, cache-recipient, \
                     cache-max-age, address, role";
         assert_eq!(at(b"x = ''"), fault(1, 1, none));
         let string = "a string is wanted here";

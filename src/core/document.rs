@@ -5,11 +5,52 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::json::{self, View};
 use crate::model::error::Malformed;
 
 const NOT_YAML: &str = "this is not YAML";
+
+/// The most nodes that a text may come to, those that its aliases stand for included.
+const MOST: usize = 100_000;
+
+/// How deep they may lie in each other.
+const DEEPEST: usize = 64;
+
+/// A YAML text with one document, or a JSON text, as a tree in which every scalar is text: what is
+/// written, and nothing for a null. Of a key that is repeated the first one counts.
+///
+/// # Errors
+/// The first place where it is neither, or where it is too large.
+pub fn tree(text: &[u8]) -> Result<Value, Malformed> {
+    let text = str::from_utf8(text)
+        .map_err(|error| Malformed::at(text, error.valid_up_to(), "this is not UTF-8"))?;
+    let yaml = Yaml::read(text)?;
+    grown(&yaml, 0, 0, &mut MOST.clone())
+}
+
+fn grown(yaml: &Yaml<'_>, node: usize, depth: usize, left: &mut usize) -> Result<Value, Malformed> {
+    if *left == 0 || depth > DEEPEST {
+        return Err(yaml.fault(node, "there is too much in this"));
+    }
+    *left -= 1;
+    let mut inside = |node| grown(yaml, node, depth + 1, left);
+    Ok(match yaml.view(node)? {
+        View::Scalar(text) => Value::String(text.into_owned()),
+        View::List(items) => Value::Array(items.into_iter().map(inside).collect::<Result<_, _>>()?),
+        View::Mapping(pairs) => {
+            let mut map = Map::new();
+            for (key, value) in pairs {
+                let (Value::String(key), value) = (inside(key)?, inside(value)?) else {
+                    return Err(yaml.fault(key, "this key is no text"));
+                };
+                map.entry(key).or_insert(value);
+            }
+            Value::Object(map)
+        }
+    })
+}
 
 /// A text as nodes, of which few are ever looked at.
 pub(super) trait Tree {
@@ -166,5 +207,37 @@ impl Tree for Yaml<'_> {
 
     fn fault(&self, node: usize, reason: &'static str) -> Malformed {
         self.fault_at(self.nodes[node].index, reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::tree;
+
+    #[test]
+    fn trees() {
+        let text = "a: &x [1, 'b', ~]\nb: {c: *x, a: true, a: no}\n";
+        let list = json!(["1", "b", ""]);
+        let expected = json!({"a": list, "b": {"c": list, "a": "true"}});
+        assert_eq!(tree(text.as_bytes()), Ok(expected));
+        assert_eq!(tree(br#"{"a": [1.0]}"#), Ok(json!({"a": ["1.0"]})));
+        assert_eq!(tree(b""), Ok(json!("")));
+        for (text, line, column) in [("a: [", 1, 5), ("a: 1\n[b]: 2", 2, 1)] {
+            let at = tree(text.as_bytes()).unwrap_err();
+            assert_eq!(
+                (at.line, at.column),
+                (line, column),
+                "{text}: {}",
+                at.reason
+            );
+        }
+        let mut bomb = "a0: &a0 [x]\n".to_owned();
+        for at in 1..30 {
+            bomb += &format!("a{at}: &a{at} [*a{0}, *a{0}]\n", at - 1);
+        }
+        assert!(tree(bomb.as_bytes()).is_err());
+        assert!(tree(format!("a: {}", "[".repeat(1000)).as_bytes()).is_err());
     }
 }

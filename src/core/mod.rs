@@ -2,7 +2,7 @@
 //! masking, signals, limits, accounts, texts of /proc.
 
 pub mod config;
-mod document;
+pub mod document;
 pub mod dotenv;
 pub mod env_list;
 pub mod environment;

@@ -33,7 +33,7 @@ pub fn names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
 
 /// Adds the members of the documents that a variable lists under their own names; of two that are
 /// called the same the later one. What is wrong with a document is among the errors then.
-pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers<'_>) {
+pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers) {
     for (variable, references) in std::mem::take(&mut assembled.documents) {
         let mut members = BTreeMap::new();
         for reference in &references {
@@ -71,8 +71,8 @@ type Member = (String, (Direct, Secret, Option<Lease>));
 
 /// A document's members, each with its own place; none where it is missing and may be, or was not
 /// asked for.
-fn found(reference: &Reference, answers: &Answers<'_>) -> Result<Vec<Member>, Cause> {
-    substitute::piece(reference, answers)?;
+fn found(reference: &Reference, answers: &Answers) -> Result<Vec<Member>, Cause> {
+    substitute::said(reference, answers)?;
     let found = answers.to(reference).and_then(Answered::found);
     let (Target::Direct(document), Some(found)) = (&reference.target, found) else {
         return Ok(vec![]);

@@ -8,8 +8,10 @@ use super::secret_files::{self, Files};
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::core::{dotenv, env_list};
 use crate::model::error::{Cause, Error, Fault, Malformed};
+use crate::model::escape::Shown;
+use crate::model::log;
 use crate::model::named::Named;
-use crate::model::reference::{self, Reference, Target, Value, references};
+use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
 use crate::sys::files;
 use crate::sys::trust::Trust;
@@ -34,6 +36,8 @@ pub struct Sources {
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// The words that have more values be references.
+    pub references: Vec<&'static str>,
     /// Whom its files have to belong to, where they are read again beside others.
     pub distrust: Option<Trust>,
     /// Where files are delivered.
@@ -46,6 +50,8 @@ pub struct Assembled<'a> {
     pub environment: Environment<'a>,
     /// The variables that have a reference or an escape: place, name and what the value says.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// The text to fill in beside the environment: each part, and where it begins.
+    pub template: Vec<(usize, Part)>,
     /// The words that its references to single places begin with.
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
@@ -63,6 +69,22 @@ pub struct Assembled<'a> {
 }
 
 impl Assembled<'_> {
+    /// Every reference whose value is filled in.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        let values = self.values.iter();
+        let values = values.flat_map(|(_, _, value)| references(value));
+        values.chain(self.template.iter().filter_map(|(_, part)| match part {
+            Part::Reference(reference) => Some(reference),
+            Part::Text(_) => None,
+        }))
+    }
+
+    /// Whether anything is looked for in scopes.
+    pub fn has_scoped(&self) -> bool {
+        let is_scoped = |reference: &Reference| matches!(reference.target, Target::Scoped(_));
+        self.references().any(is_scoped)
+    }
+
     /// Whether a variable is one that no workload of this launch gets.
     pub fn is_own(&self, name: &[u8]) -> bool {
         is_own(&self.own, name)
@@ -113,7 +135,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(name, value);
     }
 
-    let schemes = stores::schemes();
+    let schemes = stores::schemes(&sources.references);
     let literals = set(&sources.literal);
     let is_literal = |name: &[u8]| literals.contains(name);
     let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
@@ -123,6 +145,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
             false => (name.to_vec(), reference::parse(value, &schemes)),
         })
         .collect();
+    warn_of_likely(&environment, &is_literal, &sources.references);
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
     let documents = listed(&value, &is_literal, &mut errors);
     let by_name = || by_name.get_or_init(|| values(inherited));
@@ -156,6 +179,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     Assembled {
         environment,
         values,
+        template: Vec::new(),
         words,
         kept,
         own,
@@ -163,6 +187,28 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         unnamed,
         files: sources.files.clone(),
         errors,
+    }
+}
+
+/// Warns of values that `secret-init` would take for references, where it looks as if they were
+/// meant for it: others are beside them.
+fn warn_of_likely(
+    environment: &Environment<'_>,
+    is_literal: &impl Fn(&[u8]) -> bool,
+    asked: &[&'static str],
+) {
+    let variables = environment.variables();
+    let likely = variables.filter_map(|(_, name, value)| Some((name, stores::likely(value)?)));
+    let likely: Vec<_> = likely.filter(|(name, _)| !is_literal(name)).collect();
+    for (name, word) in likely.iter().filter(|_| likely.len() > 1) {
+        if let Some(word) = word.filter(|word| !asked.contains(word)) {
+            let name = Shown(name);
+            log::warning!(
+                Ignored, variable = &name;
+                "{name} looks like a reference, and is passed on as it is: give --references {word}, \
+                 or --literal {name}"
+            );
+        }
     }
 }
 

@@ -94,7 +94,7 @@ pub fn bound(
 impl Cache {
     /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
     /// not to launch.
-    pub fn keep(&self, bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) {
+    pub fn keep(&self, bound: String, answers: &Answers, asked: &BTreeSet<Question>) {
         if leases::any(answers) {
             // What is lent may be over when it is needed, and is nobody else's.
             let why = "some of the values are lent";
@@ -126,7 +126,7 @@ impl Cache {
         &self,
         why: &StoreError,
         bound: &str,
-        answers: &mut Answers<'_>,
+        answers: &mut Answers,
         questions: &BTreeSet<Question>,
     ) -> Result<(), Error> {
         let useless = |what: &str| Error::Found {
@@ -176,7 +176,7 @@ impl Cache {
 }
 
 /// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) -> Option<Kept> {
+fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<Kept> {
     let mut all = answers.all.values();
     if all.any(|answered| answered.trouble().is_some()) {
         return None;
@@ -231,7 +231,7 @@ fn kept(bound: String, answers: &Answers<'_>, asked: &BTreeSet<Question>) -> Opt
 }
 
 /// Puts what was kept in the place of answers.
-fn restore(kept: Kept, answers: &mut Answers<'_>, questions: &BTreeSet<Question>) -> Option<()> {
+fn restore(kept: Kept, answers: &mut Answers, questions: &BTreeSet<Question>) -> Option<()> {
     let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
     let found = |text: &str| {
         let value = Some(value(text)?);

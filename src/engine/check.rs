@@ -1,13 +1,14 @@
 //! Looks at every reference without launching anything.
 
+use std::collections::BTreeMap;
+
+use super::fetch::Fetched;
+use super::fill::Filling;
 use super::lookup::Question;
-use super::resolve::Resolved;
-use super::secret_files::Deliveries;
-use super::substitute;
-use crate::core::environment::refusal;
-use crate::model::error::{Cause, Error, Fault};
+use super::substitute::Piece;
+use crate::model::error::{Cause, Error};
 use crate::model::name::Scope;
-use crate::model::reference::references;
+use crate::model::reference::Reference;
 
 /// What there is to say of one reference. No value is in it, nor a hash of one.
 pub struct Row {
@@ -25,10 +26,14 @@ pub struct Row {
     pub status: &'static str,
 }
 
-/// A row for each reference, in the environment's order, and everything that is wrong.
-pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
+/// A row for each reference, in the environment's order; `shadows` are the wider scopes of each.
+pub fn check(
+    fetched: &Fetched<'_>,
+    filling: &Filling<'_>,
+    shadows: &BTreeMap<Question, Vec<Scope>>,
+) -> Vec<Row> {
     let mut rows = Vec::new();
-    for error in &resolved.errors {
+    for error in &fetched.errors {
         if let Error::Fault(fault) = error {
             rows.push(Row {
                 status: status(&fault.cause),
@@ -36,67 +41,56 @@ pub fn check(resolved: &mut Resolved<'_, '_>) -> Vec<Row> {
             });
         }
     }
-    let shadows = resolved.answers.shadows();
-    let mut deliveries = Deliveries::new(resolved.files.clone());
-    for (_, variable, value) in &resolved.values {
+    for variable in &filling.variables {
         let first = rows.len();
-        for reference in references(value) {
-            let mut row = Row {
-                reference: Some(reference.to_string()),
-                ..Row::new(variable)
-            };
-            let answers = &resolved.answers;
-            let question = Question::from(reference);
-            let answered = answers.all.get(&question);
-            if let (Question::Scoped(..), Some(answered)) = (&question, answered)
-                && let Some(found) = answered.found()
-            {
-                row.scope = answered.scope().cloned();
-                row.shadows = shadows.get(&question).cloned().unwrap_or_default();
-                row.status = if found.value.is_some() {
-                    "ok"
-                } else {
-                    "exists"
-                };
-            }
-            let is_asked = answered.is_some();
-            if !is_asked {
-                row.status = "unknown";
-                rows.push(row);
-                continue;
-            }
-            match substitute::piece(reference, answers) {
-                Ok(Some(substitute::Piece::Secret(_, value))) => {
-                    row.size = Some(value.len());
-                    row.status = "ok";
-                }
-                Ok(Some(substitute::Piece::Lent(_))) => row.status = "leased",
-                Ok(Some(_)) => row.status = "default",
-                Ok(None) if row.scope.is_none() => row.status = "absent",
-                Ok(None) => {}
-                Err(cause) => {
-                    row.status = status(&cause);
-                    resolved
-                        .errors
-                        .push(Fault::of(variable, Some(reference.clone()), cause).into());
-                }
-            }
-            rows.push(row);
-        }
+        let references = variable.filled.references();
+        rows.extend(references.map(|(reference, part)| Row {
+            reference: Some(reference.to_string()),
+            ..row(variable.name, reference, &part.gives, fetched, shadows)
+        }));
         // What is wrong with the whole value is said of each reference in it.
-        if let Ok(Some(pieces)) =
-            substitute::fill(variable, value, &resolved.answers, &mut deliveries)
-            && let Some(cause) = refusal(variable, &substitute::value(&pieces))
-        {
+        if let Some(cause) = &variable.refused {
             for row in &mut rows[first..] {
-                row.status = status(&cause);
+                row.status = status(cause);
             }
-            resolved
-                .errors
-                .push(Fault::of(variable, None, cause).into());
         }
     }
     rows
+}
+
+fn row(
+    variable: &[u8],
+    reference: &Reference,
+    gives: &Result<Option<Piece<'_>>, Cause>,
+    fetched: &Fetched<'_>,
+    shadows: &BTreeMap<Question, Vec<Scope>>,
+) -> Row {
+    let mut row = Row::new(variable);
+    let question = Question::from(reference);
+    let Some(answered) = fetched.answers.all.get(&question) else {
+        row.status = "unknown";
+        return row;
+    };
+    if let (Question::Scoped(..), Some(found)) = (&question, answered.found()) {
+        row.scope = answered.scope().cloned();
+        row.shadows = shadows.get(&question).cloned().unwrap_or_default();
+        row.status = match found.value {
+            Some(_) => "ok",
+            None => "exists",
+        };
+    }
+    match gives {
+        Ok(Some(Piece::Secret(_, value) | Piece::File(_, _, value))) => {
+            row.size = Some(value.len());
+            row.status = "ok";
+        }
+        Ok(Some(Piece::Lent(_))) => row.status = "leased",
+        Ok(Some(Piece::Text(_))) => row.status = "default",
+        Ok(None) if row.scope.is_none() => row.status = "absent",
+        Ok(None) => {}
+        Err(cause) => row.status = status(cause),
+    }
+    row
 }
 
 impl Row {

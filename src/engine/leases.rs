@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use super::fetch::Fetched;
 use super::lookup::{Answered, Answers, Question};
-use super::resolve::Resolved;
 use super::supervise::Held;
 use crate::model::error::Error;
 use crate::model::escape::Shown;
@@ -25,10 +25,10 @@ pub struct Lent {
 }
 
 impl Lent {
-    /// Looks for them in what was resolved.
-    pub fn of(resolved: &Resolved<'_, '_>) -> Self {
+    /// Looks for them in what was fetched.
+    pub fn of(fetched: &Fetched<'_>) -> Self {
         let mut lent = Lent::default();
-        let answers = &resolved.answers;
+        let answers = &fetched.answers;
         let mut known = BTreeSet::new();
         for (question, answered) in &answers.all {
             let found = answered.found();
@@ -41,7 +41,7 @@ impl Lent {
                 lent.leases.push((place.scheme, path, lease.clone()));
             }
         }
-        for (_, variable, value) in &resolved.values {
+        for (_, variable, value) in &fetched.values {
             let (mut is_lent, mut is_whole) = (false, true);
             for reference in references(value) {
                 if is_leased(answers.to(reference)) {
@@ -63,7 +63,7 @@ impl Lent {
     ///
     /// # Errors
     /// Why one of them would not.
-    pub fn would_be(answers: &Answers<'_>) -> Result<(), Error> {
+    pub fn would_be(answers: &Answers) -> Result<(), Error> {
         let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (question, answered) in &answers.all {
             if let Question::Direct(place) = question
@@ -140,7 +140,7 @@ fn is_leased(answered: Option<&Answered>) -> bool {
 }
 
 /// Whether any answer is lent.
-pub fn any(answers: &Answers<'_>) -> bool {
+pub fn any(answers: &Answers) -> bool {
     answers
         .all
         .values()

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use super::open_stores::Stores;
 use crate::core::scope::Scopes;
@@ -86,22 +87,22 @@ impl Answered {
 
 /// The answers to everything that was asked. What could not be asked has none: why is among the
 /// errors already.
-pub struct Answers<'a> {
+pub struct Answers {
     /// The stores.
-    pub stores: &'a Stores,
+    pub stores: Rc<Stores>,
     /// The scopes in force.
-    pub scopes: &'a Scopes,
+    pub scopes: Scopes,
     /// By what was asked.
     pub all: BTreeMap<Question, Answered>,
     existing: OnceCell<Vec<(Name, Scope)>>,
     hints: Hints,
 }
 
-impl<'a> Answers<'a> {
+impl Answers {
     /// No answers, yet.
-    pub fn none(stores: &'a Stores, scopes: &'a Scopes) -> Self {
+    pub fn none(stores: Stores, scopes: Scopes) -> Self {
         Answers {
-            stores,
+            stores: Rc::new(stores),
             scopes,
             all: BTreeMap::new(),
             existing: OnceCell::new(),

@@ -43,59 +43,143 @@ impl Piece<'_> {
     }
 }
 
-/// What a value came to: its pieces, or that the variable is to be removed.
-pub type Filled<'a> = Option<Vec<Piece<'a>>>;
+/// A part of a value: text, or a reference.
+pub struct FilledPart<'a> {
+    /// The reference; none for text.
+    pub reference: Option<&'a Reference>,
+    /// What it gives: nothing where it may be absent and is, or was not asked for.
+    pub gives: Result<Option<Piece<'a>>, Cause>,
+}
+
+/// A value that is filled in, each reference once.
+pub struct Filled<'a> {
+    parts: Vec<FilledPart<'a>>,
+    /// Whether it is one reference, without which the variable is removed.
+    is_whole: bool,
+}
+
+impl<'a> Filled<'a> {
+    /// The parts with a reference.
+    pub fn references(&self) -> impl Iterator<Item = (&'a Reference, &FilledPart<'a>)> {
+        let parts = self.parts.iter();
+        parts.filter_map(|part| Some((part.reference?, part)))
+    }
+
+    /// What the value is made of.
+    pub fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
+        let parts = self.parts.iter();
+        parts.filter_map(|part| part.gives.as_ref().ok()?.as_ref())
+    }
+
+    /// Whether the variable is to be removed.
+    pub fn is_removed(&self) -> bool {
+        self.is_whole && self.pieces().next().is_none()
+    }
+
+    /// Each reference in it that has no value, with the cause.
+    pub fn faults(&self) -> impl Iterator<Item = (&'a Reference, &Cause)> {
+        let references = self.references();
+        references.filter_map(|(reference, part)| Some((reference, part.gives.as_ref().err()?)))
+    }
+
+    /// `NAME=` and the pieces, in one buffer that is never moved, with room for its end.
+    pub fn entry(&self, name: &[u8]) -> Vec<u8> {
+        let length: usize = self.pieces().map(|piece| piece.bytes().len()).sum();
+        let mut entry = Vec::with_capacity(name.len() + length + 2);
+        entry.extend_from_slice(name);
+        entry.push(b'=');
+        for piece in self.pieces() {
+            entry.extend_from_slice(piece.bytes());
+        }
+        entry
+    }
+}
 
 /// Fills in the value of a variable. What goes into files is added to `deliveries`.
-///
-/// # Errors
-/// Every reference in it that has no value, with the cause.
 pub fn fill<'a>(
     variable: &[u8],
     value: &'a Value,
-    answers: &'a Answers<'_>,
+    answers: &'a Answers,
     deliveries: &mut Deliveries,
-) -> Result<Filled<'a>, Vec<(Reference, Cause)>> {
-    let mut piece = |reference| match piece(reference, answers)? {
+) -> Filled<'a> {
+    let mut of = |reference| FilledPart {
+        reference: Some(reference),
+        gives: given(variable, reference, answers, deliveries),
+    };
+    let (parts, is_whole) = match value {
+        Value::Plain => (Vec::new(), true),
+        Value::Whole(reference) => (vec![of(reference)], true),
+        Value::Mixed(parts) => {
+            let parts = parts.iter().map(|part| match part {
+                Part::Text(text) => FilledPart::text(text),
+                Part::Reference(reference) => of(reference),
+            });
+            (parts.collect(), false)
+        }
+    };
+    Filled { parts, is_whole }
+}
+
+impl<'a> FilledPart<'a> {
+    fn text(text: &'a [u8]) -> Self {
+        FilledPart {
+            reference: None,
+            gives: Ok(Some(Piece::Text(text))),
+        }
+    }
+
+    /// Fills in a part of a template, none of which goes into a file.
+    pub fn of_template(part: &'a Part, answers: &'a Answers) -> Self {
+        match part {
+            Part::Text(text) => FilledPart::text(text),
+            Part::Reference(reference) => FilledPart {
+                reference: Some(reference),
+                gives: said(reference, answers),
+            },
+        }
+    }
+}
+
+/// What a reference in a variable gives: where it is to be in a file, that file's path.
+fn given<'a>(
+    variable: &[u8],
+    reference: &'a Reference,
+    answers: &'a Answers,
+    deliveries: &mut Deliveries,
+) -> Result<Option<Piece<'a>>, Cause> {
+    match said(reference, answers)? {
         Some(Piece::Secret(label, value)) if reference.is_file() => {
             let path = deliveries.add(variable, reference, &value);
             Ok(Some(Piece::File(path, label, value)))
         }
         piece => Ok(piece),
-    };
-    match value {
-        Value::Plain => Ok(None),
-        Value::Whole(reference) => match piece(reference) {
-            Ok(None) => Ok(None),
-            Ok(Some(piece)) => Ok(Some(vec![piece])),
-            Err(cause) => Err(vec![(reference.clone(), cause)]),
-        },
-        Value::Mixed(parts) => {
-            let mut pieces = Vec::with_capacity(parts.len());
-            let mut faults = Vec::new();
-            for part in parts {
-                match part {
-                    Part::Text(text) => pieces.push(Piece::Text(text)),
-                    Part::Reference(reference) => match piece(reference) {
-                        Ok(piece) => pieces.extend(piece),
-                        Err(cause) => faults.push((reference.clone(), cause)),
-                    },
-                }
-            }
-            if faults.is_empty() {
-                Ok(Some(pieces))
-            } else {
-                Err(faults)
-            }
-        }
     }
+}
+
+/// What one reference gives, said where it is left out.
+///
+/// # Errors
+/// As [`piece`].
+pub fn said<'a>(
+    reference: &'a Reference,
+    answers: &'a Answers,
+) -> Result<Option<Piece<'a>>, Cause> {
+    let piece = piece(reference, answers)?;
+    if piece.is_none()
+        && reference.fallback.is_none()
+        && let Target::Direct(place) = &reference.target
+        && let Some(Answered::Asked(_, Answer::Missing { .. })) = answers.to(reference)
+    {
+        log::warning!(LeftOut, reference = place; "{place} is missing, and left out");
+    }
+    Ok(piece)
 }
 
 /// What one reference gives; `None` where it may be absent, is, and has no text in its place, and
 /// where it was not asked for.
 pub fn piece<'a>(
     reference: &'a Reference,
-    answers: &'a Answers<'_>,
+    answers: &'a Answers,
 ) -> Result<Option<Piece<'a>>, Cause> {
     let target = &reference.target;
     let (scopes, answer) = match answers.to(reference) {
@@ -134,10 +218,7 @@ pub fn piece<'a>(
             }
             match target {
                 Target::Scoped(scoped) => Err(answers.missing(scoped)),
-                Target::Direct(place) if !document && answers.leaves_out(target) => {
-                    log::warning!(LeftOut, reference = place; "{place} is missing, and left out");
-                    Ok(None)
-                }
+                Target::Direct(_) if !document && answers.leaves_out(target) => Ok(None),
                 Target::Direct(_) => Err(Cause::Absent {
                     store: answers.label(target),
                     document: *document,
@@ -168,21 +249,4 @@ fn filtered<'a>(
         value = filter::apply(*filter, value).map_err(|_| Cause::NotBase64(from()))?;
     }
     Ok(Piece::Secret(reference.label(), value))
-}
-
-/// The pieces together.
-pub fn value(pieces: &[Piece<'_>]) -> Vec<u8> {
-    join(b"", pieces).split_off(1)
-}
-
-/// `NAME=` and the pieces, in one buffer that is never moved, with room for its end.
-pub fn join(name: &[u8], pieces: &[Piece<'_>]) -> Vec<u8> {
-    let length: usize = pieces.iter().map(|piece| piece.bytes().len()).sum();
-    let mut entry = Vec::with_capacity(name.len() + length + 2);
-    entry.extend_from_slice(name);
-    entry.push(b'=');
-    for piece in pieces {
-        entry.extend_from_slice(piece.bytes());
-    }
-    entry
 }

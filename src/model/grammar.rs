@@ -8,7 +8,8 @@
 //! FILE      = "file" [":" NAME]
 //! ```
 //!
-//! The schemes are those of the stores, which say what a location in them can be.
+//! The schemes are those of the stores, which say what a location in them can be. Some stores know
+//! whole values that are references without a scheme, where the user asks for that.
 //! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
 //! schemes.
 //! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
@@ -61,11 +62,12 @@ pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
     if writes(value, schemes) {
         return Err(Malformed::at(value, 0, NO_WRITING));
     }
-    let Some(word) = word_before_colon(value, schemes) else {
-        return parse_mixed(value, schemes);
+    let (word, after) = match (word_before_colon(value, schemes), bare(value, schemes)) {
+        (Some(word), _) => (word, word.text().len() + 1),
+        (None, Some(scheme)) => (Word::Scheme(scheme), 0),
+        (None, None) => return parse_mixed(value, schemes),
     };
-    let after = word.text().len() + 1;
-    if value.get(after) == Some(&b':') {
+    if after > 0 && value.get(after) == Some(&b':') {
         let literal = [word.text().as_bytes(), &value[after..]].concat();
         return Ok(Value::Mixed(vec![Part::Text(literal)]));
     }
@@ -125,6 +127,13 @@ fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>>
     };
     let schemes = schemes.iter().map(Word::Scheme);
     std::iter::once(Word::Secret).chain(schemes).find(begins)
+}
+
+/// The scheme whose reference a whole value is as it stands.
+fn bare<'s>(value: &[u8], schemes: &'s [Scheme]) -> Option<&'s Scheme> {
+    let text = str::from_utf8(value).ok()?;
+    let mut schemes = schemes.iter();
+    schemes.find(|scheme| scheme.bare.is_some_and(|is_one| is_one(text)))
 }
 
 /// Reads a variable's value that is no whole reference.

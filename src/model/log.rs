@@ -249,8 +249,11 @@ pub fn say_faults(level: Level, event: Event, before: &str, error: &Error) {
     }
 }
 
+/// A phase of the launch, until it is dropped.
+pub type InPhase = EnteredSpan;
+
 /// Begins a phase of the launch, which ends when what is given is dropped.
-pub fn begin(phase: Phase) -> EnteredSpan {
+pub fn begin(phase: Phase) -> InPhase {
     macro_rules! span {
         ($name:literal) => {
             tracing::info_span!(target: DEBUG, $name)

@@ -161,6 +161,27 @@ impl fmt::Display for ShownPath<'_> {
     }
 }
 
+/// Shows a line that another program has said, each word of it where it does not look like a key, a
+/// token or a password.
+pub struct ShownLine<'a>(pub &'a [u8]);
+
+impl fmt::Display for ShownLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_between =
+            |c: char| c.is_whitespace() || c.is_control() || "\"'`=,;()[]{}<>".contains(c);
+        let text = String::from_utf8_lossy(self.0);
+        for piece in text.split_inclusive(is_between) {
+            let word = piece.trim_end_matches(is_between);
+            match word.is_empty() || is_path(word.as_bytes()) {
+                true => Shown(word.as_bytes()).fmt(f)?,
+                false => f.write_str(HIDDEN)?,
+            }
+            Shown(&piece.as_bytes()[word.len()..]).fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
 /// A store's location as messages name it: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE&OPTION=VALUE`.
 pub fn location(text: &str) -> String {
     let (word, rest) = text.split_once(':').unwrap_or(("", text));
@@ -228,7 +249,7 @@ fn has_ending(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Named, is_path, location};
+    use super::{Named, ShownLine, is_path, location};
 
     #[test]
     fn what_looks_like_a_path() {
@@ -275,6 +296,18 @@ mod tests {
             assert!(!is_path(value.as_bytes()), "{value}");
         }
         assert!(!is_path(&[b'a'; 256]));
+    }
+
+    #[test]
+    fn words_of_a_line() {
+        let shown = |line: &str| ShownLine(line.as_bytes()).to_string();
+        let plain = "gpg: can't open 'a/b.gpg': No such file (2), see https://a.test/b";
+        assert_eq!(shown(plain), plain);
+        let said =
+            "Bearer eyJhbGciOi.x \"hvs.CAESIJ\" key=wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY1,";
+        let hidden = "Bearer [not shown] \"[not shown]\" key=[not shown],";
+        assert_eq!(shown(said), hidden);
+        assert_eq!(shown("a\u{1b}[1m\u{7}"), "a\\u{1b}[1m\\u{7}");
     }
 
     #[test]

@@ -35,7 +35,15 @@ pub fn read(path: &Named) -> Result<Secret, StoreError> {
 /// # Errors
 /// Why it can't be read, or that others can write it.
 pub fn open(path: &Named) -> Result<KeyFile, StoreError> {
-    let file = files::read_key(path, LARGEST);
+    open_up_to(path, LARGEST)
+}
+
+/// The same of a file of another size, in bytes, at most.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_up_to(path: &Named, largest: usize) -> Result<KeyFile, StoreError> {
+    let file = files::read_key(path, largest);
     let file = file.map_err(|error| StoreError::file("read", path, error))?;
     match file.open {
         None => Ok(file),

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use serde_json::value::{RawValue, to_raw_value};
+
 use super::{Answer, Depth, Found, Here, Location, Names, Record, search};
 use crate::core::json;
 use crate::model::error::StoreError;
@@ -321,4 +323,33 @@ pub fn scope_of(text: &str) -> Option<Scope> {
         Level::Cluster => id.map(Scope::Cluster),
         Level::Project => id.map(Scope::Project),
     }
+}
+
+/// A member's name, and its new value; `None` where it is removed.
+pub type Change<'a> = (&'a str, Option<&'a str>);
+
+/// A document's object, or a new one, with the changes made; what is not changed keeps its source.
+pub fn merged(source: Option<&[u8]>, changes: &[Change<'_>]) -> Vec<u8> {
+    let source = source.unwrap_or(b"{}");
+    let mut members: Vec<(String, Box<RawValue>)> = json::members(source)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    for (name, value) in changes {
+        members.retain(|(known, _)| known != name);
+        let raw = value.and_then(|value| to_raw_value(value).ok());
+        members.extend(raw.map(|raw| ((*name).to_owned(), raw)));
+    }
+    let mut out = b"{".to_vec();
+    for (name, value) in &members {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&serde_json::to_vec(name).unwrap_or_default());
+        out.push(b':');
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out.push(b'}');
+    out
 }

@@ -12,7 +12,7 @@ use crate::model::location::{Judge, Location};
 pub struct Kind {
     /// What stands before the colon: of a store's name, and of references to single places in it.
     pub schemes: &'static [&'static str],
-    /// The form of what stands after it.
+    /// The form of what stands after it; empty where there are single places alone, and no store.
     pub place: &'static str,
     /// What stands above its options in the help.
     pub heading: &'static str,
@@ -87,6 +87,18 @@ pub struct Places {
     /// Whether what is there is our own credential, which a variable of the store's is to hold
     /// for the workload then.
     pub hands_over: fn(&Location) -> bool,
+    /// What is a reference only where the user says so, as applications have such values, too.
+    pub asked: Option<Asked>,
+}
+
+/// References that count only with a word in `--references`.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// The word.
+    pub word: &'static str,
+    /// Whether a value without the scheme and its colon is a reference, as it stands; `None` where
+    /// the word is for those with the scheme.
+    pub bare: Option<fn(&str) -> bool>,
 }
 
 /// What a row has where it says nothing else.

@@ -18,12 +18,17 @@
 mod age;
 mod aws;
 mod aws_sm;
+mod aws_ssm;
 mod context;
 mod credential;
 mod dir;
 mod document;
+mod exec;
+mod file;
 mod folder;
+mod k8s;
 mod kind;
+mod program;
 mod registry;
 mod remote;
 mod settings;
@@ -41,6 +46,7 @@ use crate::core::json::Levels;
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
+use crate::model::store_error;
 
 pub use crate::model::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
@@ -48,8 +54,8 @@ pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use registry::{
     KINDS, configurable, credentials, flags, forms, instead, is_file, is_handed_over, is_same_kind,
-    kinds, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
-    schemes, schemes_of, spent, unnamed, use_table,
+    kinds, likely, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
+    references, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such
@@ -130,6 +136,19 @@ fn unlisted() -> StoreError {
 /// That doorkey can't write to a kind of store.
 pub fn read_only() -> StoreError {
     StoreError::read_only("doorkey only reads this kind of store")
+}
+
+/// That a store which holds text can't hold a value.
+pub fn not_text() -> StoreError {
+    let what = "the value is not UTF-8, which this store can't hold";
+    StoreError::of(store_error::Kind::Unusable, what)
+        .hint("store it as base64, and read it with |base64decode")
+}
+
+/// That others changed something at the same time, again and again.
+pub fn contended() -> StoreError {
+    let what = "others change it at the same time";
+    StoreError::of(store_error::Kind::Unusable, what).hint("nothing is changed, try again")
 }
 
 /// That a kind of store keeps no lists of who can read it.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
-use super::kind::{Kind, NOTHING, Places, StoreOption, Use, is_ours};
-use super::{Store, age, aws, aws_sm, dir, remote, settings, vault};
+use super::kind::{Asked, Kind, NOTHING, Places, StoreOption, Use, is_ours};
+use super::{Store, age, aws, aws_sm, aws_ssm, dir, exec, file, k8s, remote, settings, vault};
 use crate::core::option::{InFile, Takes};
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -48,6 +48,7 @@ pub static KINDS: &[Kind] = &[
         direct: Some(Places {
             judge: vault::judge,
             hands_over: vault::is_login,
+            asked: None,
         }),
         apart: vault::are_two,
         open: vault::open,
@@ -56,14 +57,56 @@ pub static KINDS: &[Kind] = &[
         schemes: &["aws-sm"],
         place: "PREFIX",
         heading: "AWS Secrets Manager",
-        options: aws::OPTIONS,
-        splits: true,
-        variables: aws::VARIABLES,
-        direct: Some(Places {
-            judge: aws_sm::judge,
-            hands_over: |_| false,
-        }),
+        options: aws_sm::OPTIONS,
+        direct: Some(aws_sm::PLACES),
         open: aws_sm::open,
+        ..aws::KIND
+    },
+    Kind {
+        schemes: &["aws-ssm"],
+        place: "/PREFIX",
+        heading: "AWS SSM Parameter Store",
+        options: aws_ssm::OPTIONS,
+        direct: Some(aws_ssm::PLACES),
+        open: aws_ssm::open,
+        ..aws::KIND
+    },
+    Kind {
+        schemes: &["k8s"],
+        place: "NAMESPACE/PREFIX",
+        heading: "Kubernetes",
+        options: k8s::OPTIONS,
+        splits: true,
+        variables: k8s::VARIABLES,
+        direct: Some(Places {
+            judge: k8s::judge,
+            hands_over: |_| false,
+            asked: None,
+        }),
+        open: k8s::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["exec"],
+        place: "PROGRAM",
+        heading: "A program",
+        open: exec::open,
+        ..NOTHING
+    },
+    Kind {
+        schemes: &["file"],
+        place: "",
+        heading: "Single files",
+        variables: file::VARIABLES,
+        direct: Some(Places {
+            judge: file::judge,
+            hands_over: |_| false,
+            asked: Some(Asked {
+                word: "file",
+                bare: None,
+            }),
+        }),
+        open: file::open,
         ..NOTHING
     },
 ];
@@ -97,15 +140,59 @@ fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     Some((kind, place))
 }
 
-/// What references to single places begin with.
-pub fn schemes() -> Vec<Scheme> {
+/// What references to single places begin with, those included that count only with these words.
+pub fn schemes(words: &[&str]) -> Vec<Scheme> {
     let mut schemes = Vec::new();
     for kind in kinds() {
-        if let Some(Places { judge, .. }) = kind.direct {
-            schemes.extend(kind.schemes.iter().map(|word| Scheme { word, judge }));
+        let Some(Places { judge, asked, .. }) = kind.direct else {
+            continue;
+        };
+        let is_asked = asked.is_none_or(|asked| words.contains(&asked.word));
+        let bare = asked.and_then(|asked| asked.bare);
+        if is_asked || bare.is_some() {
+            let bare = bare.filter(|_| is_asked);
+            let kinds = kind.schemes.iter();
+            schemes.extend(kinds.map(|word| Scheme { word, judge, bare }));
         }
     }
     schemes
+}
+
+/// The words that have more values be references, each once.
+pub fn references() -> Vec<&'static str> {
+    let mut words: Vec<_> = all_asked().map(|(_, asked)| asked.word).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+fn all_asked() -> impl Iterator<Item = (&'static Kind, Asked)> {
+    let kinds = kinds().iter();
+    kinds.filter_map(|kind| Some((kind, kind.direct.as_ref()?.asked?)))
+}
+
+/// What references of `secret-init` begin with: it takes each of them for one, whatever the
+/// application does with such values.
+const PEERS: [&str; 4] = ["vault:", "bao:", "gcp:secretmanager:", "azure:keyvault:"];
+
+/// Whether a value would be a reference to `secret-init`; the word that has it be one here, where it
+/// takes one.
+pub fn likely(value: &[u8]) -> Option<Option<&'static str>> {
+    let text = str::from_utf8(value).ok()?;
+    if PEERS.iter().any(|peer| text.starts_with(peer)) {
+        return Some(None);
+    }
+    let mut asked = all_asked().filter(|(kind, asked)| match asked.bare {
+        Some(is_one) => is_one(text),
+        None => {
+            let mut schemes = kind.schemes.iter();
+            schemes.any(|scheme| {
+                let rest = text.strip_prefix(scheme);
+                rest.is_some_and(|rest| rest.starts_with(':'))
+            })
+        }
+    });
+    asked.next().map(|(_, asked)| Some(asked.word))
 }
 
 /// Whether a reference is to the store's own credential, which the workload is to have then.
@@ -215,7 +302,16 @@ pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)>
         groups.filter_map(|(_, names)| {
             let judge = kind.direct.as_ref()?.judge;
             let schemes = kind.schemes.iter();
-            Some((*names, schemes.map(|word| Scheme { word, judge }).collect()))
+            Some((
+                *names,
+                schemes
+                    .map(|word| Scheme {
+                        word,
+                        judge,
+                        bare: None,
+                    })
+                    .collect(),
+            ))
         })
     })
 }
@@ -255,7 +351,7 @@ pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
 
 /// The forms of a store's name, as help and faults list them.
 pub fn forms() -> String {
-    let forms = kinds().iter();
+    let forms = kinds().iter().filter(|kind| !kind.place.is_empty());
     let forms = forms.filter_map(|kind| Some(format!("{}:{}", kind.schemes.first()?, kind.place)));
     let mut forms: Vec<_> = forms.collect();
     let last = forms.pop().unwrap_or_default();
@@ -278,7 +374,8 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };
-        let known: Vec<_> = kinds().iter().map(form).collect();
+        let kinds = kinds().iter().filter(|kind| !kind.place.is_empty());
+        let known: Vec<_> = kinds.map(form).collect();
         return Err(Error::Usage(format!(
             "the store must be one of {}",
             known.join(", ")

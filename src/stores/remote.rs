@@ -30,7 +30,7 @@ pub const VARIABLES: &[&str] = &[
 pub const FILES: &[&str] = &["SSL_CERT_FILE"];
 
 /// The longest that all tries take where there is no deadline.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The longest that one try takes where nothing else is said; and no more than a third of what
 /// there is, so that another address, or node, is asked as well.
@@ -213,6 +213,7 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         headers: Vec::new(),
         verdict: Verdict::of_status,
         hints: Hints::default(),
+        ends: "",
         leader: None,
         address,
     }

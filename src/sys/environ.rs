@@ -11,17 +11,17 @@ unsafe extern "C" {
     static environ: *const *mut libc::c_char;
 }
 
-/// What the process was started with.
+/// The environment's entries, byte for byte and in order.
 #[derive(Default)]
-pub struct Started {
-    /// The arguments, the program's name first.
-    pub arguments: Vec<OsString>,
-    /// The environment's entries, byte for byte and in order.
-    pub environment: Vec<&'static CStr>,
+pub struct Inherited(pub Vec<&'static CStr>);
+
+/// The arguments after the program's name.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(1)
 }
 
-/// Reads arguments and environment. Call it once, first thing in `main`.
-pub fn read() -> Started {
+/// Reads the environment. Call it once, first thing in `main`.
+pub fn read() -> Inherited {
     let mut environment = Vec::with_capacity(64);
     // SAFETY: the C library keeps `environ` as an array of strings that ends with a null
     // pointer; nobody changes the array, as no thread runs yet and doorkey never calls `setenv`.
@@ -33,17 +33,22 @@ pub fn read() -> Started {
             next = next.add(1);
         }
     }
-    Started {
-        arguments: std::env::args_os().collect(),
-        environment,
-    }
+    Inherited(environment)
 }
 
-impl Started {
+/// The names of the variables that are doorkey's own, which another program that it asks does not
+/// get.
+pub fn own_names() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let is_own = |name: &OsString| name.as_encoded_bytes().starts_with(b"DOORKEY_");
+    names.filter(is_own).collect()
+}
+
+impl Inherited {
     /// Overwrites the whole environment where it stands, which is what /proc shows of it, for a
     /// process that needs none of it.
     pub fn erase(self) {
-        for entry in self.environment {
+        for entry in self.0 {
             // SAFETY: the process's own initial stack can be written to, and this was the one
             // reference to the entry.
             unsafe { memory::wipe(entry.as_ptr().cast_mut().cast(), entry.count_bytes()) };
@@ -52,12 +57,12 @@ impl Started {
 
     /// Has the environment begin with another value of a name, as if it had been inherited.
     pub fn assign(&mut self, name: &str, value: &[u8]) {
-        self.environment
+        self.0
             .retain(|entry| value_in(entry.to_bytes(), name.as_bytes()).is_none());
         let entry = [name.as_bytes(), b"=", value].concat();
         let entry = CString::new(entry).unwrap_or_default().into_boxed_c_str();
         // One short string, until the exec.
-        self.environment.push(Box::leak(entry));
+        self.0.push(Box::leak(entry));
     }
 
     /// Moves the values of these variables out of the environment, overwriting them where they
@@ -71,7 +76,7 @@ impl Started {
         let mut taken = Vec::new();
         for &name in names {
             let of_name = |entry: &&CStr| value_in(entry.to_bytes(), name.as_bytes()).is_some();
-            let Some(entry) = self.environment.iter().copied().find(of_name) else {
+            let Some(entry) = self.0.iter().copied().find(of_name) else {
                 continue;
             };
             let at = name.len() + 1;
@@ -79,7 +84,7 @@ impl Started {
             if keeps(name) {
                 continue;
             }
-            self.environment.retain(|entry| {
+            self.0.retain(|entry| {
                 let stays = !of_name(entry);
                 if !stays {
                     let start = entry.as_ptr().cast_mut();

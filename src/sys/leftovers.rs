@@ -6,6 +6,8 @@ use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering::SeqCst};
 
+use super::program;
+
 /// One that will not be removed any more, or never was there.
 const OVER: u8 = 0;
 /// One that we are about to make. What has the name may be another writer's.
@@ -75,8 +77,9 @@ impl Drop for Leftover {
     }
 }
 
-/// Removes all that are there. It may be called in a handler.
+/// Removes all that are there, and ends the program that is running. It may be called in a handler.
 pub fn remove() {
+    program::end();
     let mut entry = FIRST.load(SeqCst);
     // SAFETY: an entry is never freed.
     while let Some(one) = unsafe { entry.as_ref() } {

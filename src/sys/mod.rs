@@ -22,6 +22,7 @@ pub mod proc;
 pub mod process;
 pub mod process_attributes;
 pub mod processors;
+pub mod program;
 pub mod pty;
 pub mod random;
 pub mod rooted_dir;

@@ -61,6 +61,20 @@ impl Watched {
     }
 }
 
+/// Waits at descriptors alone, at most so long.
+pub fn wait_at(watched: &mut [Watched], time: Duration) {
+    let count = watched.len() as libc::nfds_t;
+    let time = milliseconds(time);
+    // SAFETY: `Watched` is a pollfd, and there are as many as is said.
+    unsafe { libc::poll(watched.as_mut_ptr().cast(), count, time) };
+}
+
+/// Rounded up, else the end of a time would be awaited in a busy loop.
+fn milliseconds(time: Duration) -> libc::c_int {
+    let whole = time.as_nanos().div_ceil(1_000_000);
+    whole.try_into().unwrap_or(libc::c_int::MAX)
+}
+
 impl Ears {
     /// Listens for these signals.
     ///
@@ -95,11 +109,7 @@ impl Ears {
     /// of the descriptors is in them.
     pub fn wait(&self, watched: &mut Vec<Watched>, time: Option<Duration>) -> Option<Taken> {
         watched.push(Watched::readable(self.signals.as_raw_fd()));
-        // Rounded up, else the end of a time would be awaited in a busy loop.
-        let time = time.map_or(-1, |time| {
-            let whole = time.as_nanos().div_ceil(1_000_000);
-            whole.try_into().unwrap_or(libc::c_int::MAX)
-        });
+        let time = time.map_or(-1, milliseconds);
         let count = watched.len() as libc::nfds_t;
         // SAFETY: `Watched` is a pollfd, and there are as many as is said.
         let found = unsafe { libc::poll(watched.as_mut_ptr().cast(), count, time) };

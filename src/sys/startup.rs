@@ -83,7 +83,7 @@ pub fn ending() -> Mask {
 pub fn take_children() {
     // SAFETY: the default is no handler.
     let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    CHILDREN_IGNORED.store(before == libc::SIG_IGN, Relaxed);
+    CHILDREN_IGNORED.fetch_or(before == libc::SIG_IGN, Relaxed);
 }
 
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.

@@ -80,6 +80,7 @@ fn every_option_is_also_a_variable() {
         (silent, "clear-env", &[]),
         (silent, "keep-env", &["DOORKEY_X", "DOORKEY_Y"]),
         (silent, "literal", &["A", "X"]),
+        (silent, "references", &["other"]),
         (file, "files", &["/sys/kernel"]),
         (file_there, "allow-disk", &[]),
         (silent, "files-owner", &["no-such-user"]),

@@ -12,13 +12,14 @@ use support::{Place, Run};
 
 /// Counts who asks, and lets nobody through until so many have asked.
 #[derive(Default)]
-struct Gate {
+pub struct Gate {
     asked: AtomicUsize,
     until: AtomicUsize,
 }
 
 impl Gate {
-    fn pass(&self) {
+    /// Waits until so many have asked.
+    pub fn pass(&self) {
         self.asked.fetch_add(1, Ordering::SeqCst);
         support::bao::wait("all ask at the same time", || {
             let until = self.until.load(Ordering::SeqCst);
@@ -26,7 +27,8 @@ impl Gate {
         });
     }
 
-    fn count(&self, until: usize) -> usize {
+    /// How many have asked; from now on so many have to.
+    pub fn count(&self, until: usize) -> usize {
         let before = self.asked.load(Ordering::SeqCst);
         self.until.store(before + until, Ordering::SeqCst);
         before
@@ -127,13 +129,17 @@ impl Secrets {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let moto = Moto::shared();
         let gate = Arc::new(Gate::default());
-        let denied = Arc::new(Mutex::new("nothing".to_owned()));
+        let denied = Arc::new(Mutex::new("/no scope".to_owned()));
         // moto knows no policy for one secret.
         let front = moto.behind({
             let (gate, denied) = (Arc::clone(&gate), Arc::clone(&denied));
             move |request| {
                 gate.pass();
-                let is_denied = moto::asked_for(request).ends_with(&*denied.lock().unwrap());
+                let denied = denied.lock().unwrap();
+                let is_denied = |name: &String| {
+                    name.ends_with(&*denied) || name.contains(&format!("{denied}/"))
+                };
+                let is_denied = moto::asked_for(request).iter().any(is_denied);
                 is_denied.then(|| moto::refusal("AccessDeniedException"))
             }
         });
@@ -210,5 +216,52 @@ impl Subject for Secrets {
 
     fn asked(&self, until: usize) -> usize {
         self.gate.count(until)
+    }
+}
+
+/// Parameters, with the same front as secrets.
+pub struct Parameters(Secrets);
+
+impl Parameters {
+    pub fn new() -> Self {
+        let secrets = Secrets::new();
+        let keys = secrets.moto.user(&["ssm:GetParameters"]);
+        Parameters(Secrets { keys, ..secrets })
+    }
+}
+
+impl Subject for Parameters {
+    fn place(&self) -> &Place {
+        self.0.place()
+    }
+
+    fn store(&self) -> String {
+        format!("aws-ssm:/{}", self.0.prefix)
+    }
+
+    fn run(&self) -> Run {
+        self.0.run().env("DOORKEY_STORE", self.store())
+    }
+
+    fn put(&self, scope: &str, name: &str, value: &[u8]) {
+        let name = format!("/{}/{scope}/{name}", self.0.prefix);
+        self.0.moto.parameter(&name, str::from_utf8(value).unwrap());
+    }
+
+    fn deny(&self, scope: &str) {
+        self.0.deny(scope);
+    }
+
+    fn unreachable(&self) -> (Run, String) {
+        let (run, _) = self.0.unreachable();
+        (run.env("DOORKEY_STORE", self.store()), self.store())
+    }
+
+    fn credentials(&self) -> Vec<(&'static str, String)> {
+        self.0.credentials()
+    }
+
+    fn asked(&self, until: usize) -> usize {
+        self.0.asked(until)
     }
 }

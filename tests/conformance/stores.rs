@@ -1,8 +1,10 @@
 //! The table: what the suite needs of each kind of store. A new store is a row more, and what
 //! stands behind it.
 
+use crate::kubernetes::Kubernetes;
 use crate::local::{Age, Dir, Mem};
-use crate::servers::{Secrets, Vault};
+use crate::program::Program;
+use crate::servers::{Parameters, Secrets, Vault};
 use support::{Place, Run};
 
 /// A kind of store.
@@ -97,7 +99,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "aws-sm",
         make: || Box::new(Secrets::new()),
-        denied: "denied: the identity may not use PLACE/project/web; its policies must allow secretsmanager:GetSecretValue",
+        denied: "denied: PLACE/project/web is not for us, or does not exist; a policy must allow secretsmanager:GetSecretValue on it",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(3),
         bytes: Bytes::Single(|subject| {
@@ -105,5 +107,31 @@ pub const TABLE: &[Row] = &[
             let (_, prefix) = store.split_once(':').unwrap();
             format!("aws-sm:{prefix}/bytes")
         }),
+    },
+    Row {
+        scheme: "aws-ssm",
+        make: || Box::new(Parameters::new()),
+        denied: "denied: PLACE/project/web/v is not for us, or does not exist; a policy must allow ssm:GetParameters on it",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(6),
+        bytes: Bytes::Refused(
+            "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",
+        ),
+    },
+    Row {
+        scheme: "k8s",
+        make: || Box::new(Kubernetes::new()),
+        denied: "denied: PLACE-project-web is not for us, or does not exist, which only those learn who may get it; a Role must allow get on secrets, with this name in its resourceNames",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Held,
+    },
+    Row {
+        scheme: "exec",
+        make: || Box::new(Program::new()),
+        denied: "denied: the program says that it is not for us",
+        unreachable: "it can't reach what it asks; --log-level debug shows what it has said",
+        asked: Some(1),
+        bytes: Bytes::Held,
     },
 ];

@@ -139,7 +139,9 @@ fn every_store_has_a_row() {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let (_, stores) = readme.split_once("\n## Stores\n").unwrap();
     let (table, _) = stores.split_once("\n## ").unwrap();
-    for kind in doorkey::stores::KINDS {
+    // A kind without a place is no store.
+    let stores = doorkey::stores::KINDS.iter();
+    for kind in stores.filter(|kind| !kind.place.is_empty()) {
         let form = format!("| [`{}:{}`", kind.schemes[0], kind.place);
         assert!(table.contains(&form), "{form}");
     }

@@ -8,7 +8,7 @@ use doorkey::model::reference::{Delivery, Direct, Filter, Part, Reference, Scope
 use doorkey::stores::schemes;
 
 fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    doorkey::model::reference::parse(value, &schemes())
+    doorkey::model::reference::parse(value, &schemes(&[]))
 }
 
 fn name(text: &str) -> Name {

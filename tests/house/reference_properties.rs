@@ -15,7 +15,7 @@ const FILTERS: [Filter; 4] = [
 ];
 
 fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    doorkey::model::reference::parse(value, &schemes())
+    doorkey::model::reference::parse(value, &schemes(&[]))
 }
 
 fn name(text: &str) -> Name {

@@ -201,8 +201,13 @@ fn what_is_missing_is_named_before_anything_is_sent() {
     for (run, what) in [
         (given(nobody()).without("AWS_REGION"), region.to_owned()),
         (
-            nobody().env("AWS_REGION", "x"),
-            format!("AWS_ACCESS_KEY_ID {keys}"),
+            nobody()
+                .env("AWS_REGION", "x")
+                .env("AWS_EC2_METADATA_DISABLED", "true"),
+            "nothing says who doorkey is: give AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, \
+             AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY; the machine is not \
+             asked, as AWS_EC2_METADATA_DISABLED says"
+                .to_owned(),
         ),
         (
             given(nobody()).without("AWS_SECRET_ACCESS_KEY"),
@@ -284,7 +289,9 @@ fn whose_identity_it_is() {
     // What is overwritten can't be read again.
     let watch = || app.nobody("run -q --watch 1h -- true").env("V", "secret:a");
     let ended = watch().env("DOORKEY_AWS_SESSION_TOKEN", "x").end();
-    let said = "DOORKEY_AWS_SESSION_TOKEN can't, and the store takes no file in its place\n";
+    let said = "DOORKEY_AWS_SESSION_TOKEN can't; give DOORKEY_AWS_SHARED_CREDENTIALS_FILE or \
+                DOORKEY_AWS_WEB_IDENTITY_TOKEN_FILE or \
+                DOORKEY_AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE in its place\n";
     assert!(ended.err().ends_with(said), "{}", ended.err());
     app.keys.give(watch()).ok();
     // Wrong, unknown, without the right: moto says so itself.
@@ -334,7 +341,7 @@ fn faults_as_aws_says_them() {
         ("AccessDeniedException", "team of aws-sm:PREFIX: denied: "),
         (
             "DecryptionFailure",
-            "denied: there is no right to decrypt with its KMS key",
+            "denied: there is no right to use its KMS key",
         ),
         ("InvalidRequestException", "PREFIX/team is deleted"),
         ("SomethingElse", "AWS refuses with status 400"),
@@ -385,21 +392,13 @@ fn what_is_there_is_listed() {
         ]
     );
     app.run("secret get b --team --reveal").gives(0, "22", "");
-    let ended = app.run("secret set b --team").stdin("x").end();
-    assert!(
-        ended
-            .err()
-            .ends_with("doorkey only reads this kind of store\n"),
-        "{}",
-        ended.err()
-    );
     let all = app.run("run -q -p web --all -- printenv a b");
     all.gives(0, "333\n22\n", "");
     assert!(
         app.front
             .requests()
             .iter()
-            .all(|one| asked_for(one) != app.name("else"))
+            .all(|one| !asked_for(one).contains(&app.name("else")))
     );
 }
 

@@ -78,9 +78,9 @@ fn last(place: &Place, watched: &Watched, mut before: impl FnMut(&Place, usize))
         before(place, round);
         fetch(watched);
     }
-    let now = (watched.descriptors(), memory(watched));
-    assert_eq!(now.0, held.0);
-    assert!(now.1 <= held.1 + 16, "{held:?} {now:?}");
+    until("it holds no more than before", || {
+        watched.descriptors() == held.0 && memory(watched) <= held.1 + 16
+    });
     watched.settles();
     holds_nothing(watched);
 }
@@ -160,10 +160,12 @@ fn restarts(options: &[&str]) {
     for round in 0..400 {
         restart(&mut watched, round);
     }
-    let now = steady(&watched);
-    assert_eq!(now.0, held.0);
-    // Which pages blocks lie in changes a little; a hundred bytes for each launch would be more.
-    assert!(now.1 <= held.1 + 24, "{held:?} {now:?}");
+    // Which pages blocks lie in changes a little, and what is relayed may still be on its way; a
+    // hundred bytes for each launch would be more, and stay.
+    until("it holds no more than before", || {
+        let now = steady(&watched);
+        now.0 == held.0 && now.1 <= held.1 + 24
+    });
     holds_nothing(&watched);
     watched.stop();
 }

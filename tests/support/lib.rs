@@ -5,9 +5,11 @@
     reason = "a folder or a server is made, not a value"
 )]
 
+pub mod apiserver;
 pub mod bao;
 pub mod beside;
 pub mod canaries;
+pub mod cloud;
 pub mod faulty;
 pub mod lending;
 pub mod moto;

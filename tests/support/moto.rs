@@ -13,7 +13,7 @@ use crate::faulty::{Faulty, Request, Step};
 use serde_json::{Value, json};
 
 /// The interpreter, where `.ci/test` puts it.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/moto/bin/python");
+pub const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/moto/bin/python");
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/moto_server.py");
 
 /// Where most secrets are.
@@ -112,6 +112,14 @@ impl Moto {
         made["ARN"].as_str().unwrap().to_owned()
     }
 
+    /// Stores a parameter, which may be there.
+    pub fn parameter(&self, name: &str, text: &str) {
+        let made = json!({
+            "Name": name, "Value": text, "Type": "SecureString", "Overwrite": true,
+        });
+        self.call("ssm", "put_parameter", made);
+    }
+
     /// Makes a user who may do this and nothing else.
     pub fn user(&self, actions: &[&str]) -> Keys {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -165,10 +173,14 @@ pub fn passed_on(to: &str, request: &Request) -> Vec<Step> {
     vec![Step::Send(answer), Step::Close]
 }
 
-/// The id of the secret that is asked for.
-pub fn asked_for(request: &Request) -> String {
+/// The secrets or parameters that are asked for.
+pub fn asked_for(request: &Request) -> Vec<String> {
     let body = request.json();
-    body["SecretId"].as_str().unwrap_or_default().to_owned()
+    let names = body["Names"].as_array().into_iter().flatten();
+    let names = names.chain([&body["SecretId"], &body["Name"], &body["Path"]]);
+    names
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect()
 }
 
 /// What AWS answers that says no: as it does itself, not as moto does.

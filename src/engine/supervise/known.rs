@@ -133,12 +133,12 @@ pub enum Outcome {
 /// The digest of what a variable is filled in with, but for what is lent: pieces for which one of
 /// these stands.
 pub fn digest(key: &[u8; 32], filled: &Filled<'_>, lent: &BTreeSet<String>) -> Digest {
-    let is_there = [u8::from(filled.is_some())];
+    let is_there = [u8::from(!filled.is_removed())];
     let is_lent = |piece: &&Piece<'_>| match piece.secret() {
         Some((label, _)) => lent.contains(label),
         None => matches!(piece, Piece::Lent(_)),
     };
-    let pieces = filled.iter().flatten().filter(|piece| !is_lent(piece));
+    let pieces = filled.pieces().filter(|piece| !is_lent(piece));
     let values = pieces.map(|piece| piece.secret().map_or(piece.bytes(), |(_, value)| value));
     keyed(key, [is_there.as_slice()].into_iter().chain(values))
 }

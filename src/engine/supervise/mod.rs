@@ -48,7 +48,7 @@ pub use self::supervised::Supervised;
 
 use self::supervisor::Supervisor;
 use crate::model::error::Error;
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 
 /// Makes two of this process. The one that comes back is to become the workload or, later and any
 /// number of times, to launch it anew or to fetch its secrets again.
@@ -56,11 +56,11 @@ use crate::sys::environ::Started;
 /// # Errors
 /// What the system says.
 pub fn split(
-    started: Started,
+    inherited: Inherited,
     asked: Asked,
     patience: Patience,
-) -> Result<(Started, Supervised), Error> {
-    let supervisor = Supervisor::new(started, asked, patience);
+) -> Result<(Inherited, Supervised), Error> {
+    let supervisor = Supervisor::new(inherited, asked, patience);
     let supervised = supervisor.and_then(Supervisor::supervise);
     supervised.map_err(|why| Error::file("start", "a second process", why))
 }

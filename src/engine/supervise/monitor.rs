@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use super::relay::Inner;
 use super::session::{GIVE, Session};
 use crate::core::signal::{CHLD, CONT, HUP, KILL, Signal};
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 use crate::sys::job::Job;
 use crate::sys::message_pipe::{self, Heard};
 use crate::sys::outer_terminal::Screen;
@@ -31,7 +31,7 @@ pub(super) enum Made {
 /// # Errors
 /// What the system says.
 pub(super) fn part(
-    started: &mut Option<Started>,
+    inherited: &mut Option<Inherited>,
     job: &mut Job,
     session: Option<&mut Session>,
     inner: Option<&Inner>,
@@ -89,7 +89,7 @@ pub(super) fn part(
             if inner.is_some_and(|inner| inner.stand_in().is_err()) {
                 exec::quit(125);
             }
-            started.take().unwrap_or_default().erase();
+            inherited.take().unwrap_or_default().erase();
             stand_between(&session.screen, terminal, supervisor, workload)
         }
         Err(_) => exec::quit(125),

@@ -17,7 +17,7 @@ use super::supervised::Supervised;
 use super::waiting::Waiting;
 use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
-use crate::sys::environ::Started;
+use crate::sys::environ::Inherited;
 use crate::sys::job::Job;
 use crate::sys::message_pipe::{self, Listener};
 use crate::sys::poll::Watched;
@@ -28,7 +28,7 @@ pub(super) struct Supervisor {
     pub(super) asked: Asked,
     waits: Patience,
     /// What this process was started with, as long as that may be needed again.
-    started: Option<Started>,
+    inherited: Option<Inherited>,
     given: Given,
     /// The process that has started us.
     above: i32,
@@ -51,7 +51,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(started: Started, asked: Asked, waits: Patience) -> io::Result<Self> {
+    pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         let given = Given {
@@ -67,7 +67,7 @@ impl Supervisor {
         Ok(Supervisor {
             asked,
             waits,
-            started: Some(started),
+            inherited: Some(inherited),
             given,
             above: process::parent(),
             machine: Machine::new(fixed),
@@ -86,7 +86,7 @@ impl Supervisor {
 
     /// Launches the workload, supervises it, and comes back in each process that is forked for
     /// one of both: never in this one.
-    pub(super) fn supervise(mut self) -> io::Result<(Started, Supervised)> {
+    pub(super) fn supervise(mut self) -> io::Result<(Inherited, Supervised)> {
         // What comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
@@ -95,7 +95,7 @@ impl Supervisor {
             match std::mem::replace(&mut self.left, Ok(None)) {
                 Ok(None) => self.turn(),
                 Ok(Some(supervised)) => {
-                    return Ok((self.started.unwrap_or_default(), supervised));
+                    return Ok((self.inherited.unwrap_or_default(), supervised));
                 }
                 Err(why) => {
                     self.remove_files();
@@ -124,7 +124,7 @@ impl Supervisor {
         let (speaker, listener) = message_pipe::pipe()?;
         let session = relay.as_mut().and_then(Relay::session);
         let made = monitor::part(
-            &mut self.started,
+            &mut self.inherited,
             &mut self.streams.job,
             session,
             inner.as_ref(),
@@ -353,10 +353,10 @@ impl Supervisor {
     /// Lets go of what this process was started with. A workload that is launched anew gets what was
     /// inherited, and whoever renews something reads it again: there it has to stay.
     fn let_go(&mut self) {
-        if self.asked.watches || self.started.is_none() {
+        if self.asked.watches || self.inherited.is_none() {
             return;
         }
-        self.started.take().unwrap_or_default().erase();
+        self.inherited.take().unwrap_or_default().erase();
         files::leave_folder();
         let mut ours: Vec<_> = self.streams.aside.descriptors().into_iter().collect();
         match &self.streams.relay {

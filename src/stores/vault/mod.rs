@@ -31,7 +31,6 @@ use crate::model::error::StoreError;
 use crate::model::location::{Form, Misfit, Part};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
 use crate::sys::http::{self, Method, Request, Server, Settings};
 
 pub use self::auth::stays;
@@ -152,12 +151,6 @@ impl Vault {
             })
         }))
     }
-}
-
-/// That the store can't hold a value.
-fn not_text() -> StoreError {
-    let what = "the value is not UTF-8, which this store can't hold";
-    StoreError::of(Kind::Unusable, what).hint("store it as base64, and read it with |base64decode")
 }
 
 fn copy(secret: &Secret) -> Secret {
@@ -361,7 +354,7 @@ impl Writer for Vault {
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
         let mut changes = Vec::with_capacity(values.len());
         for (name, value) in values {
-            let text = str::from_utf8(value.expose()).map_err(|_| not_text())?;
+            let text = str::from_utf8(value.expose()).map_err(|_| crate::stores::not_text())?;
             changes.push((name.as_str(), Some(text)));
         }
         self.change(scope, &changes, how)

@@ -7,7 +7,6 @@ use serde_json::value::RawValue;
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
 use crate::sys::http::{Answer, Verdict};
 
 #[derive(Deserialize)]
@@ -256,7 +255,7 @@ pub fn trouble(answer: &Answer, path: &str) -> StoreError {
         Refusal::NoNamespace => {
             StoreError::setting("the server has no such namespace").hint("check VAULT_NAMESPACE")
         }
-        Refusal::LostRace => contended(),
+        Refusal::LostRace => crate::stores::contended(),
         Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => {
             let why = match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
@@ -278,12 +277,6 @@ pub fn deleted(path: &str) -> StoreError {
 pub fn destroyed(path: &str) -> StoreError {
     let path = ShownPath(path);
     StoreError::destroyed(format_args!("{path} is destroyed")).hint("set its secrets again")
-}
-
-/// That others changed it at the same time, again and again.
-pub fn contended() -> StoreError {
-    let what = "others change it at the same time";
-    StoreError::of(Kind::Unusable, what).hint("nothing is changed, try again")
 }
 
 /// A string inside of JSON, as a secret.

@@ -2,23 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
-use super::read::{self, Document, Read};
+use super::read::{self, Read};
 use super::response::{self, Refusal, refusal};
 use super::{Vault, get};
-use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::secret::Secret;
-use crate::stores::How;
-use crate::stores::document::{known, path_in, with};
+use crate::stores::document::{Change, known, merged, path_in, with};
+use crate::stores::{How, contended};
 use crate::sys::http::{self, Answer, Method, Request};
 use crate::sys::random;
-
-/// A member's name, and its new value; `None` where it is removed.
-type Change<'a> = (&'a str, Option<&'a str>);
 
 /// Whoever lost a race waits at most this long before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -74,7 +69,7 @@ impl Vault {
                 Tried::Lost => random::pause(PAUSE),
             }
             if Instant::now() >= deadline {
-                return Err(response::contended());
+                return Err(contended());
             }
         }
     }
@@ -111,7 +106,8 @@ impl Vault {
         if patches && document.is_some() {
             return self.patch(path, changes, Some(version));
         }
-        let data = merged(document.as_ref(), changes);
+        let source = document.as_ref().map(|document| document.source.expose());
+        let data = merged(source, changes);
         let body = match mount.versioned {
             true => {
                 let options = json!({"cas": version}).to_string();
@@ -173,30 +169,4 @@ fn tried(answer: &Answer, path: &str) -> Result<Tried, StoreError> {
         Refusal::NeedsVersion => Ok(Tried::NeedsVersion),
         _ => Err(response::trouble(answer, path)),
     }
-}
-
-/// The document's object with the changes made; what is not changed keeps its source.
-fn merged(document: Option<&Document>, changes: &[Change<'_>]) -> Vec<u8> {
-    let source = document.map_or(&b"{}"[..], |document| document.source.expose());
-    let mut members: Vec<(String, Box<RawValue>)> = json::members(source)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|(name, value)| (name, value.to_owned()))
-        .collect();
-    for (name, value) in changes {
-        members.retain(|(known, _)| known != name);
-        let raw = value.and_then(|value| to_raw_value(value).ok());
-        members.extend(raw.map(|raw| ((*name).to_owned(), raw)));
-    }
-    let mut out = b"{".to_vec();
-    for (name, value) in &members {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&serde_json::to_vec(name).unwrap_or_default());
-        out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
-    }
-    out.push(b'}');
-    out
 }

@@ -60,6 +60,9 @@ pub struct Settings {
     pub verdict: fn(&Answer) -> Verdict,
     /// What to do about its faults.
     pub hints: Hints,
+    /// What ends the waiting for it; where that is said, not only a person at a terminal is told
+    /// what is waited for.
+    pub ends: &'static str,
     /// Where it says how its cluster is to be asked: a redirect may lead there.
     pub leader: Option<Leader>,
 }
@@ -161,7 +164,8 @@ impl Client {
                     (place, answer)
                 });
             }
-            let mut silent = terminal::is_watched();
+            let is_told = |(one, _): &(Arc<Exchange>, _)| !one.ends().is_empty();
+            let mut silent = terminal::is_watched() || asked.iter().any(is_told);
             while !running.is_empty() {
                 let next = match silent {
                     true => timeout(SILENCE, running.join_next()).await,
@@ -174,7 +178,11 @@ impl Client {
                         silent = false;
                         let waiting = asked.iter().find(|(_, answer)| answer.is_none());
                         if let Some((exchange, _)) = waiting {
-                            log::info!(Waiting; "waiting for {}", exchange.waiting());
+                            let ends = match exchange.ends() {
+                                "" => String::new(),
+                                ends => format!("; {ends}"),
+                            };
+                            log::info!(Waiting; "waiting for {}{ends}", exchange.waiting());
                         }
                     }
                 }

@@ -62,6 +62,11 @@ impl Exchange {
         &self.settings.address
     }
 
+    /// What ends the waiting for it.
+    pub fn ends(&self) -> &'static str {
+        self.settings.ends
+    }
+
     /// What a person at the terminal is told that we wait for.
     pub fn waiting(&self) -> String {
         let address = self.settings.address.shown("");

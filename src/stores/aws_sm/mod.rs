@@ -1,4 +1,6 @@
-//! AWS Secrets Manager: one JSON secret a scope, its members the secrets. Read only.
+//! AWS Secrets Manager: one JSON secret a scope, its members the secrets.
+
+mod write;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -6,13 +8,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::aws::{self, Aws};
-use super::document::{self, Document, Documents, Known, Place, Reading, no_object, scope_of};
-use super::remote::Remote;
-use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store};
 use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::location::{Form, Misfit, Part};
@@ -20,14 +18,35 @@ use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
+use crate::stores::aws::{self, Ask, Aws};
+use crate::stores::document::{
+    self, Document, Documents, Known, Place, Reading, no_object, scope_of,
+};
+use crate::stores::kind::{Asked, Places};
+use crate::stores::{
+    Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer,
+};
 use crate::sys::duration;
-use crate::sys::http::{self, Request};
+use crate::sys::http;
 
 /// The service.
 const SERVICE: aws::Service = aws::Service {
     name: "secretsmanager",
     endpoint: "ENDPOINT_URL_SECRETS_MANAGER",
     prefix: "secretsmanager",
+};
+
+/// The options of a store.
+pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
+
+/// What single places are. A bare ARN is one where the user says so.
+pub const PLACES: Places = Places {
+    judge,
+    hands_over: |_| false,
+    asked: Some(Asked {
+        word: "arn",
+        bare: Some(|text| aws::is_arn(text, SERVICE.name)),
+    }),
 };
 
 /// What a secret's name consists of beside letters and digits, and its longest.
@@ -37,7 +56,7 @@ const LONGEST: usize = 512;
 struct SecretsManager {
     label: String,
     prefix: String,
-    remote: Remote<Aws>,
+    remote: aws::Remote,
     known: Mutex<Known<Document>>,
 }
 
@@ -51,14 +70,11 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         let what = "a prefix has letters, digits and /_+=.@- alone";
         return Err(StoreError::setting(what));
     }
-    let aws = Aws {
-        context: Arc::clone(context),
-        service: SERVICE,
-    };
+    let aws = Aws::new(SERVICE, context);
     Ok(Box::new(SecretsManager {
         label: context.label.clone(),
         prefix: prefix.to_owned(),
-        remote: Remote::new(aws, context),
+        remote: aws::Remote::new(aws, context),
         known: Mutex::default(),
     }))
 }
@@ -102,12 +118,8 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    /// A request to one region, and the region.
-    fn request(&self, (id, version): &Place) -> Result<(String, Request), StoreError> {
-        let region = match aws::region_of(id) {
-            Some(region) => region,
-            None => self.aws().region()?,
-        };
+    /// What asks for a secret.
+    fn question(&self, (id, version): &Place) -> Result<Ask, StoreError> {
         let mut body = json!({"SecretId": id});
         if let Some(version) = version {
             let key = if is_id(version) {
@@ -117,10 +129,17 @@ impl SecretsManager {
             };
             body[key] = version.as_str().into();
         }
-        Ok((
-            region.to_owned(),
-            self.aws().request("GetSecretValue", &body),
-        ))
+        self.ask_in(id, "GetSecretValue", body)
+    }
+
+    /// Something to be done in the region that a secret is in.
+    fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
+        let region = match aws::region_of(id) {
+            Some(region) => region,
+            None => self.aws().region(&self.remote)?,
+        };
+        let region = region.to_owned();
+        Ok(Ask { region, what, body })
     }
 }
 
@@ -147,9 +166,12 @@ impl Documents<Document> for SecretsManager {
     }
 
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
-        let requests: Result<_, _> = places.iter().map(|place| self.request(place)).collect();
+        let questions = places.iter().map(|place| self.question(place));
+        let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
+        // Finding out who we are is timed by itself.
+        self.remote.with_session(|_| ())?;
         let began = Instant::now();
-        let answers = self.remote.round(requests?)?;
+        let answers = Aws::round(&self.remote, &questions)?;
         let took = began.elapsed();
         log::debug!(
             Fetched, elapsed = took;
@@ -157,16 +179,16 @@ impl Documents<Document> for SecretsManager {
         );
         let answers = places.iter().zip(answers);
         answers
-            .map(|((id, _), answer)| Ok(read(&answer?, id)))
+            .map(|(place, answer)| Ok(read(&answer?, place)))
             .collect()
     }
 }
 
 /// Reads the answer to a request for a secret; `None` where it is not there.
-fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, StoreError> {
+fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Value<'a> {
+    struct Said<'a> {
         #[serde(borrow, default)]
         secret_string: Option<&'a RawValue>,
         #[serde(borrow, default)]
@@ -176,24 +198,21 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, StoreError>
     }
     let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
+        // Of a secret without a value the current version is not there.
+        Some("ResourceNotFoundException")
+            if version.is_none() && aws::is_about(answer, "label") =>
+        {
+            let why = "it has no value yet";
+            return Err(StoreError::unusable(ShownPath(id), why).hint("put one"));
+        }
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => {
-            let what = format_args!("{} is deleted", ShownPath(id));
-            let hint = "restore it, or set its secrets again";
-            return Err(StoreError::gone(what).hint(hint));
-        }
-        Some("DecryptionFailure") => {
-            return Err(StoreError::unusable(
-                ShownPath(id),
-                "denied: there is no right to decrypt with its KMS key",
-            ));
-        }
+        Some("InvalidRequestException") => return Err(deleted(id)),
         _ if answer.status >= 400 => {
             return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
         }
         _ => {}
     }
-    let value: Value<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let value: Said<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let plain = |source| json::plain(source).map(Secret::new).ok();
     let content = match value.secret_string {
         Some(text) => plain(text),
@@ -206,6 +225,12 @@ fn read(answer: &http::Answer, id: &str) -> Result<Option<Document>, StoreError>
     let written = since.and_then(Result::ok);
     let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
+}
+
+/// That a secret is marked deleted.
+fn deleted(id: &str) -> StoreError {
+    let what = format_args!("{} is deleted", ShownPath(id));
+    StoreError::gone(what).hint("restore it: aws secretsmanager restore-secret")
 }
 
 impl Store for SecretsManager {
@@ -249,20 +274,15 @@ impl Store for SecretsManager {
         }
         let (folder, _) = self.document_of(&Scope::Team)?;
         let folder = folder.trim_end_matches(Level::Team.as_str());
-        let region = self.aws().region()?.to_owned();
         let filters = json!([{"Key": "name", "Values": [folder]}]);
         let mut body = json!({"Filters": filters, "MaxResults": 100});
         let mut scopes = BTreeSet::new();
         loop {
-            let answer = self
-                .remote
-                .ask(&region, self.aws().request("ListSecrets", &body))?;
+            let ask = self.ask_in("", "ListSecrets", body.clone())?;
+            let answer = Aws::ask(&self.remote, ask)?;
             if answer.status >= 400 {
-                return Err(aws::trouble(
-                    &answer,
-                    &format!("{folder}*"),
-                    "secretsmanager:ListSecrets",
-                ));
+                let right = "secretsmanager:ListSecrets";
+                return Err(aws::trouble(&answer, &format!("{folder}*"), right));
             }
             let listed: Listed = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;
@@ -274,6 +294,10 @@ impl Store for SecretsManager {
                 None => return Ok(scopes.into_iter().collect()),
             }
         }
+    }
+
+    fn writer(&self) -> Option<&dyn Writer> {
+        Some(self)
     }
 }
 

@@ -1,44 +1,62 @@
-//! Resolves an environment: everything that it refers to, all or nothing.
+//! Asks the stores for everything that an environment refers to, and a cache where they can't be
+//! reached.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::added;
 use super::assemble::Assembled;
 use super::cache::{self, Cache};
 use super::lookup::{Answers, Question};
 use super::open_stores::{Stores, is_same};
-use super::secret_files::{Deliveries, Files};
-use super::substitute::{self, Filled};
-use crate::core::environment::{Environment, refusal};
+use super::secret_files::Files;
+use super::substitute;
+use crate::core::environment::Environment;
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, Fault, StoreError};
-use crate::model::log::{self, Label, Phase};
-use crate::model::name::{Name, Scope};
-use crate::model::reference::{Target, Value, references};
+use crate::model::error::{Error, StoreError};
+use crate::model::log::{self, Phase};
+use crate::model::name::Name;
+use crate::model::reference::{Part, Value};
 use crate::stores::{Depth, Store};
 
+/// An environment that is put together, the open stores, and how they are asked.
+pub struct Located<'e> {
+    /// The environment, and what it refers to.
+    pub assembled: Assembled<'e>,
+    /// The stores.
+    pub stores: Stores,
+    /// The scopes in force.
+    pub scopes: Scopes,
+    /// Whether every secret in force is referred to.
+    pub all: bool,
+    /// What is read.
+    pub depth: Depth,
+    /// Where the last values are kept.
+    pub cache: Option<Cache>,
+}
+
 /// An environment, what its values refer to, and the answers.
-pub struct Resolved<'a, 'e> {
+pub struct Fetched<'e> {
     /// The environment as its sources give it.
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
+    /// The text to fill in beside them.
+    pub template: Vec<(usize, Part)>,
     /// Where files are delivered.
     pub files: Files,
     /// What the stores said.
-    pub answers: Answers<'a>,
+    pub answers: Answers,
     /// Everything that is wrong so far.
     pub errors: Vec<Error>,
 }
 
-/// How many references were filled in, and from where.
-pub struct Summary {
-    /// References in all variables.
-    pub references: usize,
-    /// Secrets by scope, the narrowest first.
-    pub scopes: BTreeMap<Scope, usize>,
-    /// Values of single places.
-    pub direct: usize,
+impl Fetched<'_> {
+    /// The stores that were asked, as messages name them.
+    pub fn stores(&self) -> Vec<String> {
+        let stores = self.answers.stores.all();
+        stores.map(|store| store.label().to_owned()).collect()
+    }
 }
 
 /// Adds every secret in force under its own name.
@@ -65,30 +83,25 @@ fn add_all(
     Ok(())
 }
 
-/// Whether anything in an environment is looked for in scopes.
-pub fn has_scoped(assembled: &Assembled<'_>) -> bool {
-    let values = assembled.values.iter();
-    let mut all = values.flat_map(|(_, _, value)| references(value));
-    all.any(|reference| matches!(reference.target, Target::Scoped(_)))
-}
-
-/// Looks up everything that the environment refers to, in stores that are open. With `all`, every
-/// secret in force is referred to.
-pub fn resolve<'a, 'e>(
-    mut assembled: Assembled<'e>,
-    stores: &'a Stores,
-    scopes: &'a Scopes,
-    all: bool,
-    depth: Depth,
-    cache: Option<&Cache>,
-) -> Resolved<'a, 'e> {
+/// Looks up everything that the environment refers to.
+pub fn fetch(located: Located<'_>) -> Fetched<'_> {
     let _phase = log::begin(Phase::Fetch);
+    let Located {
+        mut assembled,
+        stores,
+        scopes,
+        all,
+        depth,
+        cache,
+    } = located;
     let mut answers = Answers::none(stores, scopes);
+    let stores = Rc::clone(&answers.stores);
     let asks = matches!(depth, Depth::Values | Depth::Look) && stores.all().next().is_some();
     let asked = questions(&assembled);
-    let cache = cache.filter(|_| asks).map(|cache| {
+    let cache = cache.as_ref().filter(|_| asks).map(|cache| {
         let identities: Vec<_> = stores.all().map(|store| store.identity()).collect();
-        (cache, cache::bound(&identities, scopes, &asked, all))
+        let bound = cache::bound(&identities, &answers.scopes, &asked, all);
+        (cache, bound)
     });
     for store in stores.all() {
         let trouble = match ask(&mut assembled, store, all, depth, &mut answers) {
@@ -103,7 +116,7 @@ pub fn resolve<'a, 'e>(
                             added::names(&mut assembled, cached_names(&answers));
                         }
                         added::documents(&mut assembled, &mut answers);
-                        return resolved(assembled, answers);
+                        return fetched(assembled, answers);
                     }
                     Err(error) => assembled.errors.push(error),
                 }
@@ -120,16 +133,15 @@ pub fn resolve<'a, 'e>(
     if let Some((cache, bound)) = cache {
         keep(cache, bound, &assembled, &answers, &asked);
     }
-    resolved(assembled, answers)
+    fetched(assembled, answers)
 }
 
 /// Everything that an environment refers to.
 fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
-    let values = assembled.values.iter();
-    let values = values.flat_map(|(_, _, value)| references(value));
     let documents = assembled.documents.iter();
     let documents = documents.flat_map(|(_, documents)| documents);
-    values.chain(documents).map(Question::from).collect()
+    let all = assembled.references().chain(documents);
+    all.map(Question::from).collect()
 }
 
 /// Asks one store all that is for it.
@@ -141,11 +153,11 @@ fn ask(
     store: &dyn Store,
     all: bool,
     depth: Depth,
-    answers: &mut Answers<'_>,
+    answers: &mut Answers,
 ) -> Result<(), StoreError> {
-    let stores = answers.stores;
+    let stores = Rc::clone(&answers.stores);
     if all && stores.is_main(store) {
-        add_all(assembled, store, answers.scopes)?;
+        add_all(assembled, store, &answers.scopes)?;
     }
     let mut questions = questions(assembled);
     questions.retain(|question| match question {
@@ -170,26 +182,26 @@ fn keep(
     cache: &Cache,
     bound: String,
     assembled: &Assembled<'_>,
-    answers: &Answers<'_>,
+    answers: &Answers,
     asked: &BTreeSet<Question>,
 ) {
     if answers.has_denial() {
         return cache.forget();
     }
     // What a launch fails with is not worth keeping, nor losing what one had before.
-    let mut values = assembled.values.iter();
     let has_value = |reference| substitute::piece(reference, answers).is_ok();
-    let is_whole = values.all(|(_, _, value)| references(value).all(has_value));
+    let is_whole = assembled.references().all(has_value);
     if assembled.errors.is_empty() && is_whole {
         cache.keep(bound, answers, asked);
     }
 }
 
-fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<'a, 'e> {
+fn fetched(assembled: Assembled<'_>, answers: Answers) -> Fetched<'_> {
     added::unnamed(&assembled);
-    Resolved {
+    Fetched {
         environment: assembled.environment,
         values: assembled.values,
+        template: assembled.template,
         files: assembled.files,
         answers,
         errors: assembled.errors,
@@ -197,74 +209,10 @@ fn resolved<'a, 'e>(assembled: Assembled<'e>, answers: Answers<'a>) -> Resolved<
 }
 
 /// The names of a cache that answers a launch with all secrets.
-fn cached_names(answers: &Answers<'_>) -> BTreeSet<Name> {
+fn cached_names(answers: &Answers) -> BTreeSet<Name> {
     let names = answers.all.keys().filter_map(|question| match question {
         Question::Scoped(_, name) => Some(name.clone()),
         Question::Direct(_) => None,
     });
     names.collect()
-}
-
-impl<'e> Resolved<'_, 'e> {
-    /// Fills every value in, and shows what of. What goes into files comes beside the environment;
-    /// nothing of it is written yet.
-    ///
-    /// # Errors
-    /// Everything that is wrong.
-    pub fn fill(
-        self,
-        mut see: impl FnMut(&[u8], &Filled<'_>),
-    ) -> Result<(Environment<'e>, Deliveries, Summary), Error> {
-        let _phase = log::begin(Phase::Fill);
-        let Resolved {
-            mut environment,
-            values,
-            files,
-            answers,
-            mut errors,
-        } = self;
-        let mut deliveries = Deliveries::new(files);
-        let mut filled = Vec::with_capacity(values.len());
-        for (place, name, value) in &values {
-            match substitute::fill(name, value, &answers, &mut deliveries) {
-                Ok(pieces) => {
-                    see(name, &pieces);
-                    let entry = pieces.map(|pieces| substitute::join(name, &pieces));
-                    let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
-                    let refused = value.and_then(|value| refusal(name, value));
-                    errors.extend(refused.map(|cause| Fault::of(name, None, cause).into()));
-                    filled.push((*place, entry));
-                }
-                Err(faults) => {
-                    let fault = |(reference, cause)| Fault::of(name, Some(reference), cause).into();
-                    errors.extend(faults.into_iter().map(fault));
-                }
-            }
-        }
-        if !errors.is_empty() {
-            return Err(Error::all(errors));
-        }
-        environment.fill(filled);
-        let mut summary = Summary {
-            references: values
-                .iter()
-                .map(|(_, _, value)| references(value).count())
-                .sum(),
-            scopes: BTreeMap::new(),
-            direct: 0,
-        };
-        for (name, scope, _) in answers.values() {
-            match scope {
-                Some(scope) => {
-                    log::debug!(
-                        Found, reference = &Label(&name), scope = scope;
-                        "{name} comes from {scope}"
-                    );
-                    *summary.scopes.entry(scope.clone()).or_default() += 1;
-                }
-                None => summary.direct += 1,
-            }
-        }
-        Ok((environment, deliveries, summary))
-    }
 }

@@ -1,0 +1,28 @@
+//! What the user asked for, on standard output.
+
+use std::process::ExitCode;
+
+use crate::model::error::Error;
+use crate::sys::stdio;
+
+/// Prints JSON.
+///
+/// # Errors
+/// It can't be written.
+pub fn print_json(value: &serde_json::Value) -> Result<ExitCode, Error> {
+    print(format!("{value:#}\n").as_bytes())
+}
+
+/// Prints a text.
+///
+/// # Errors
+/// It can't be written.
+pub fn print(text: &[u8]) -> Result<ExitCode, Error> {
+    stdio::print(text).map_err(unprintable)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Standard output could not be written.
+pub fn unprintable(error: std::io::Error) -> Error {
+    Error::file("write", "standard output", error)
+}

@@ -1,0 +1,124 @@
+//! The table, further: arguments, and the options that single subcommands have for themselves.
+
+use super::flags::{CLUSTER, PROJECT, SPEC, TEAM};
+use crate::core::option::{Arity, Flag, Many, One, Opt, argument, arguments, one, switch, value};
+
+/// The command that becomes of doorkey.
+pub const COMMAND: Many = arguments(
+    "command",
+    "COMMAND",
+    Arity::Rest,
+    "The command and its arguments",
+);
+/// The name of a secret.
+pub const NAME: One = argument("name", "NAME", Arity::One, "The secret's name");
+/// A value, which is no argument: arguments are for all to see.
+pub const VALUE: One = argument("value", "VALUE", Arity::Hidden, "");
+/// Public keys.
+pub const RECIPIENTS: Many = arguments("recipient", "RECIPIENT", Arity::Some, "Public keys: age1…");
+/// The file that is filled in.
+pub const TEMPLATE: One = argument(
+    "template",
+    "TEMPLATE",
+    Arity::One,
+    "The file; - is standard input",
+);
+/// The file that is written.
+pub const OUT: One = argument(
+    "out",
+    "OUT",
+    Arity::Optional,
+    "Where to [default: -, standard output]",
+);
+/// The file whose assignments are stored.
+pub const IMPORTED: One = argument(
+    "file",
+    "FILE",
+    Arity::One,
+    "A dotenv file; - is standard input",
+);
+/// The folder of a new store.
+pub const DIR: One = argument(
+    "dir",
+    "DIR",
+    Arity::Optional,
+    "The store's folder [default: secrets]",
+);
+/// Where the program is copied to.
+pub const DEST: One = argument(
+    "dest",
+    "DEST",
+    Arity::One,
+    "A path, or an existing folder to put it in as doorkey",
+);
+/// Whom completions are for.
+pub const SHELL: One = argument(
+    "shell",
+    "SHELL",
+    Arity::One,
+    "bash, elvish, fish, powershell or zsh",
+);
+
+/// `--spec` of a template, of which only the references count.
+pub const SPEC_REFERENCES: Opt = value(
+    SPEC.0.id,
+    "FILE",
+    "Resolve this deployment spec's references, too",
+);
+/// `--owner`.
+pub const OWNER: One = one("owner", "USER[:GROUP]", "Whose OUT is to be");
+/// `--mode`.
+pub const MODE: One = one("mode", "MODE", "What others may do with OUT [default: 600]");
+/// `--pid`.
+pub const PID: One = one(
+    "pid",
+    "N",
+    "The workload or its supervisor [default: PID 1's]",
+);
+/// `--json`.
+pub const JSON: Flag = switch("json", "Print JSON").short('j');
+/// `--yes`.
+pub const YES: Flag = switch("yes", "Don't ask").short('y');
+/// `--names`.
+pub const NAMES: Flag = switch("names", "Check only that the names exist: needs no key");
+/// `--value-file`.
+pub const VALUE_FILE: One = one("value-file", "FILE", "Read the value from a file");
+/// `--raw`.
+pub const RAW: Flag = switch("raw", "Keep a newline at the end of piped input");
+/// `--reveal`.
+pub const REVEAL: Flag = switch("reveal", "Print the value itself");
+/// `--dry-run`.
+pub const DRY_RUN: Flag = switch("dry-run", "Only say what would change");
+/// `--fix`.
+pub const FIX: Flag = switch("fix", "Bind each file that is bound to no name to its own");
+/// `--everywhere`.
+pub const EVERYWHERE: Flag = switch("everywhere", "From every list that names them").conflicts(&[
+    PROJECT.0.id,
+    CLUSTER.0.id,
+    TEAM.0.id,
+]);
+
+/// `--all`, of a list.
+pub const ALL_SCOPES: Flag = switch("all", "List every scope of the store");
+/// `--limit`.
+pub const LIMIT: One = one("limit", "N", "List at most so many").short('l');
+/// `--after`.
+pub const AFTER: One = one("after", "NAME", "Go on after this one (nextPage)");
+/// `--order-by`.
+pub const ORDER_BY: One = one(
+    "order-by",
+    "FIELD",
+    "name, created or modified [default: name]",
+);
+/// `--asc`.
+pub const ASC: Flag =
+    switch("asc", "The first or oldest first (the default)").conflicts(&[DESC.0.id]);
+/// `--desc`.
+pub const DESC: Flag = switch("desc", "The last or newest first");
+/// `--fields`.
+pub const FIELDS: One = one(
+    "fields",
+    "LIST",
+    "Of name,scope,size,created,modified,recipients",
+)
+.short('F');

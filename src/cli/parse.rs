@@ -1,0 +1,325 @@
+//! Reads the words of a command line by the table, once, before the process is forked. Nothing is
+//! printed, read from a file or judged beyond its form here; clap, built from the same table, has
+//! the help, and tests hold both to the same answers.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use lexopt::{Arg, Parser};
+
+use super::command_line::Leaf;
+use crate::core::option::{Arity, Opt, Takes};
+
+/// What an option or argument was given with.
+pub struct Said {
+    /// The option or argument, as the subcommand has it.
+    pub option: &'static Opt,
+    /// The value; empty for a flag. That of a variable stays where it stands: a supervisor
+    /// overwrites it there.
+    pub value: Cow<'static, OsStr>,
+    /// Whether it stands on the command line; else in a variable.
+    pub by_argument: bool,
+}
+
+/// Why a command line is not one to go by.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Help is asked for.
+    Help,
+    /// It can't be understood: why. Only names of options are in it, as anything else may be a
+    /// value.
+    Usage(String),
+}
+
+impl Refusal {
+    fn usage<T>(what: String) -> Result<T, Refusal> {
+        Err(Refusal::Usage(what))
+    }
+
+    /// What looks like an option, or an argument, that there is none of.
+    fn unknown<T>(text: &str) -> Result<T, Refusal> {
+        match option_in(text) {
+            Some(option) => Refusal::usage(format!("there is no option {option}")),
+            None => Refusal::usage("there is an argument too many".to_owned()),
+        }
+    }
+
+    /// An option whose value is missing, or that has one and takes none.
+    fn misvalued<T>(option: &Opt) -> Result<T, Refusal> {
+        let shown = option.shown();
+        match option_in(&shown) {
+            Some(option) => Refusal::usage(format!(
+                "{option} is given without a value, or with one too many"
+            )),
+            None => Refusal::usage("this can't be understood".to_owned()),
+        }
+    }
+}
+
+/// The name of an option at the beginning of a text, if there is one.
+pub fn option_in(text: &str) -> Option<&str> {
+    let option = text.split(['=', ' ']).next().unwrap_or_default();
+    let name = option.trim_start_matches('-');
+    let is_name = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    (option.starts_with('-') && is_name).then_some(option)
+}
+
+/// Reads a subcommand's arguments, after its words, and the variables that stand for its options.
+/// An empty variable counts as none: that is what compose makes of an unset one.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn parse(
+    leaf: &'static Leaf,
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: &[&'static CStr],
+) -> Result<Vec<Said>, Refusal> {
+    let mut words = Words {
+        leaf,
+        parser: Parser::from_args(arguments),
+        said: Vec::new(),
+        valueless: None,
+        place: 0,
+    };
+    while words.step()? {}
+    let Words {
+        mut said,
+        valueless,
+        ..
+    } = words;
+    if let Some(option) = valueless {
+        return Refusal::misvalued(option);
+    }
+    let mut helps = leaf.options().filter(|option| option.takes == Takes::Help);
+    if helps.any(|option| of_option(variables, option).is_some_and(|value| !value.is_empty())) {
+        return Err(Refusal::Help);
+    }
+    judge(leaf, &said)?;
+    if !variables.is_empty() {
+        let is_free = |option: &Opt| said.iter().all(|one| one.option.id != option.id);
+        let free = leaf.options().filter(|option| is_free(option));
+        let by_variable = free.filter_map(|option| {
+            let value = of_option(variables, option)?;
+            let is_off = option.takes == Takes::Flag && is_no(value);
+            (!value.is_empty() && !is_off).then_some(Said {
+                option,
+                value: Cow::Borrowed(OsStr::from_bytes(value)),
+                by_argument: false,
+            })
+        });
+        let by_variable: Vec<_> = by_variable.collect();
+        said.extend(by_variable);
+    }
+    Ok(said)
+}
+
+struct Words {
+    leaf: &'static Leaf,
+    parser: Parser,
+    said: Vec<Said>,
+    /// The option whose value is not there. An unknown option after it is the worse fault.
+    valueless: Option<&'static Opt>,
+    /// The place of the next argument that is no option.
+    place: usize,
+}
+
+impl Words {
+    /// Takes the next word in, with its value; false where there is none.
+    fn step(&mut self) -> Result<bool, Refusal> {
+        let leaf = self.leaf;
+        match self.parser.next() {
+            Ok(None) => return Ok(false),
+            Ok(Some(Arg::Value(value))) => return self.argument(value),
+            Ok(Some(Arg::Long(name))) => {
+                let Some(option) = leaf.options().find(|option| option.is_called(name)) else {
+                    return Refusal::unknown(&format!("--{name}"));
+                };
+                if !option.has_value() && self.parser.optional_value().is_some() {
+                    return Refusal::misvalued(option);
+                }
+                self.option(option)?;
+            }
+            Ok(Some(Arg::Short(name))) => {
+                let mut options = leaf.options();
+                let Some(option) = options.find(|option| option.short == Some(name)) else {
+                    return Refusal::unknown(&format!("-{name}"));
+                };
+                self.option(option)?;
+            }
+            // What stands behind a flag's letter is taken for a letter.
+            Err(_) => return Refusal::unknown("-="),
+        }
+        Ok(true)
+    }
+
+    fn option(&mut self, option: &'static Opt) -> Result<(), Refusal> {
+        let value = match option.has_value() {
+            true => self.parser.optional_value(),
+            false => Some(OsString::new()),
+        };
+        if let Some(before) = self.valueless {
+            return Refusal::misvalued(before);
+        }
+        if option.takes == Takes::Help {
+            return Err(Refusal::Help);
+        }
+        let takes_next = |next: &OsStr| {
+            let next = next.as_bytes();
+            let is_number = matches!(option.takes, Takes::Number(_)) && is_negative(next);
+            next.len() < 2 || !next.starts_with(b"-") || is_number
+        };
+        let next = |parser: &mut Parser| parser.try_raw_args()?.next_if(takes_next);
+        match value.or_else(|| next(&mut self.parser)) {
+            None => self.valueless = Some(option),
+            Some(value) => self.add(option, value)?,
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, option: &'static Opt, value: OsString) -> Result<(), Refusal> {
+        let is_repeated = self.said.iter().any(|one| one.option.id == option.id);
+        if is_repeated && !option.is_repeatable() {
+            return Refusal::usage(format!("{} is given twice", option.shown()));
+        }
+        self.said.push(Said {
+            option,
+            value: Cow::Owned(value),
+            by_argument: true,
+        });
+        Ok(())
+    }
+
+    fn argument(&mut self, value: OsString) -> Result<bool, Refusal> {
+        let Some(argument) = self.leaf.arguments.get(self.place) else {
+            return Refusal::unknown(&value.to_string_lossy());
+        };
+        if let Some(before) = self.valueless {
+            return Refusal::misvalued(before);
+        }
+        self.add(argument, value)?;
+        match argument.takes {
+            Takes::Argument(_, Arity::Rest) => {
+                let rest = self.parser.raw_args().into_iter().flatten();
+                self.said.extend(rest.map(|value| Said {
+                    option: argument,
+                    value: Cow::Owned(value),
+                    by_argument: true,
+                }));
+            }
+            Takes::Argument(_, Arity::Some) => {}
+            _ => self.place += 1,
+        }
+        Ok(true)
+    }
+}
+
+/// Refuses options that can't stand together, and arguments that are missing.
+fn judge(leaf: &Leaf, said: &[Said]) -> Result<(), Refusal> {
+    let clash = |one: &Opt, other: &Opt| one.conflicts.contains(&other.id);
+    for one in said {
+        let mut others = said.iter().map(|other| other.option);
+        if others.any(|other| clash(one.option, other) || clash(other, one.option)) {
+            let shown = one.option.shown();
+            return Refusal::usage(format!(
+                "{shown} can't be used with another option that is given"
+            ));
+        }
+    }
+    let mut missing = leaf.arguments.iter().filter(|argument| {
+        let is_required =
+            matches!(argument.takes, Takes::Argument(_, arity) if arity.is_required());
+        is_required && said.iter().all(|one| one.option.id != argument.id)
+    });
+    match missing.next() {
+        Some(argument) => Refusal::usage(format!("{} is missing", argument.shown())),
+        None => Ok(()),
+    }
+}
+
+impl Opt {
+    fn is_called(&self, long: &str) -> bool {
+        long == self.id || self.alias.is_some_and(|alias| long == alias)
+    }
+
+    fn is_repeatable(&self) -> bool {
+        matches!(
+            self.takes,
+            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest)
+        )
+    }
+
+    /// What a usage error calls it.
+    fn shown(&self) -> String {
+        match self.takes {
+            Takes::Argument(name, Arity::Some | Arity::Rest) => format!("<{name}>..."),
+            Takes::Argument(name, _) => format!("<{name}>"),
+            _ => format!("--{}", self.id),
+        }
+    }
+}
+
+/// Whether a word that begins like an option is a number below zero, with or without a fraction
+/// and an exponent.
+fn is_negative(word: &[u8]) -> bool {
+    let Some((b'-', number)) = word.split_first() else {
+        return false;
+    };
+    let (mut has_dot, mut exponent) = (false, None);
+    for (at, byte) in number.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {}
+            b'.' if !has_dot && exponent.is_none() && at > 0 => has_dot = true,
+            b'e' | b'E' if exponent.is_none() && at > 0 => exponent = Some(at),
+            _ => return false,
+        }
+    }
+    exponent.is_none_or(|at| at + 1 < number.len())
+}
+
+/// What the variables that are doorkey's begin with.
+pub const PREFIX: &[u8] = b"DOORKEY_";
+
+/// The variable that stands for an option.
+pub fn variable(option: &Opt) -> String {
+    format!("DOORKEY_{}", option.id.to_uppercase().replace('-', "_"))
+}
+
+/// The value of an option's variable among doorkey's own: [`variable`] without the memory that it
+/// takes.
+pub fn of_option(variables: &[&'static CStr], option: &Opt) -> Option<&'static [u8]> {
+    let mut variables = variables.iter();
+    variables.find_map(|entry| value_for(entry.to_bytes(), option.id))
+}
+
+/// The value of an entry that is the variable of an option.
+pub fn value_for<'e>(entry: &'e [u8], id: &str) -> Option<&'e [u8]> {
+    let of_variable = |byte: u8| match byte {
+        b'-' => b'_',
+        byte => byte.to_ascii_uppercase(),
+    };
+    let (name, rest) = entry.get(PREFIX.len()..)?.split_at_checked(id.len())?;
+    let value = rest.strip_prefix(b"=")?;
+    let mut bytes = id.bytes().zip(name);
+    bytes
+        .all(|(byte, &there)| of_variable(byte) == there)
+        .then_some(value)
+}
+
+/// Whether a flag's variable says no.
+pub fn is_no(value: &[u8]) -> bool {
+    is_one_of(&["0", "false", "no", "off", "n", "f"], value)
+}
+
+/// Whether a flag's variable says yes.
+pub fn is_yes(value: &[u8]) -> bool {
+    is_one_of(&["1", "true", "yes", "on", "y", "t"], value)
+}
+
+fn is_one_of(words: &[&str], value: &[u8]) -> bool {
+    let mut words = words.iter();
+    words.any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Where an environment comes from, and where files are delivered.
+
+use std::os::unix::ffi::OsStrExt;
+
+use super::account::account;
+use super::configuration::Place;
+use super::flags;
+use super::options::Options;
+use crate::engine::assemble::Sources;
+use crate::engine::secret_files::Files;
+use crate::model::error::Error;
+use crate::stores;
+
+impl Options {
+    /// Where the environment comes from.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn sources(&self, place: &Place) -> Result<Sources, Error> {
+        let bytes = |many| {
+            self.values(many)
+                .into_iter()
+                .map(|value| value.as_bytes().to_vec())
+                .collect()
+        };
+        let mut assignments = Vec::new();
+        for value in self.values(&flags::ENV) {
+            let value = value.as_bytes();
+            let equals = value
+                .iter()
+                .position(|&byte| byte == b'=')
+                .filter(|&at| at > 0);
+            let equals = equals.ok_or_else(|| self.usage(&flags::ENV, "must be NAME=VALUE"))?;
+            assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
+        }
+        self.needs(&flags::SPEC_PATH, &flags::SPEC)?;
+        let spec_path = self.text(&flags::SPEC_PATH)?.unwrap_or("env").to_owned();
+        Ok(Sources {
+            clear: self.flag(&flags::CLEAR_ENV),
+            keep: bytes(&flags::KEEP_ENV),
+            store: place.store.clone(),
+            env_files: self.paths(&flags::ENV_FILE),
+            spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
+            assignments,
+            literal: bytes(&flags::LITERAL),
+            references: self.references(place)?,
+            distrust: self.distrust()?,
+            files: files(self)?,
+        })
+    }
+
+    /// The words that have more values be references.
+    fn references(&self, place: &Place) -> Result<Vec<&'static str>, Error> {
+        let said = self.text(&flags::REFERENCES)?;
+        let list = said.or_else(|| place.config.get("references"));
+        let known = stores::references();
+        let words = list.unwrap_or_default().split(',').map(str::trim);
+        let words = words.filter(|word| !word.is_empty()).map(|word| {
+            let found = known.iter().find(|known| **known == word).copied();
+            let among = || format!("must be of {}, with commas between", known.join(", "));
+            found.ok_or_else(|| match said {
+                Some(_) => self.usage(&flags::REFERENCES, &among()),
+                None => Error::Usage(format!("references in doorkey.toml {}", among())),
+            })
+        });
+        words.collect()
+    }
+}
+
+/// Where files are delivered.
+///
+/// # Errors
+/// A usage error.
+fn files(options: &Options) -> Result<Files, Error> {
+    let allow_disk = options.flag(&flags::ALLOW_DISK);
+    let folder = match options.path(&flags::FILES) {
+        None if allow_disk => return Err(options.usage(&flags::ALLOW_DISK, "needs --files")),
+        None => None,
+        Some(folder) => {
+            let path = std::path::absolute(&folder);
+            let path = path.map_err(|_| options.usage(&flags::FILES, "is no path to a folder"))?;
+            Some(folder.with(path))
+        }
+    };
+    let account = match account(options, &flags::FILES_OWNER)? {
+        None => account(options, &flags::USER)?,
+        named => named,
+    };
+    Ok(Files {
+        folder,
+        allow_disk,
+        owner: account.map(|(account, _)| account.owner()),
+    })
+}

@@ -1,0 +1,72 @@
+//! What the supervisor is told of secrets: for `--watch` the digests of what the command gets, for
+//! `--mask` what to look for in its output.
+
+use std::collections::BTreeSet;
+
+use crate::core::mask::patterns::{Needles, too_short};
+use crate::engine::fetch::Fetched;
+use crate::engine::fill::{Filling, Variable};
+use crate::engine::leases::Lent;
+use crate::engine::substitute::Piece;
+use crate::engine::supervise::{Digests, Supervised, digest};
+use crate::model::log::{self, Label};
+use crate::model::secret::Secret;
+
+/// The keyed digest of each variable's value, but for the parts of it that are lent.
+pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
+    let variables = filling.variables.iter();
+    let variables = variables.filter(|one| !lent.wholes.contains(one.name));
+    let digest = |one: &Variable<'_>| digest(key, &one.filled, &lent.labels);
+    variables
+        .map(|one| (one.name.to_vec(), digest(one)))
+        .collect()
+}
+
+/// What is to be looked for, each value after what stands for it.
+#[derive(Default)]
+pub struct Sought(Vec<(String, Secret)>);
+
+impl Sought {
+    /// Adds a value. Where it is there already, the label that it has stays.
+    fn add(&mut self, label: &str, value: &[u8]) {
+        self.0.push((label.to_owned(), Secret::new(value.to_vec())));
+    }
+
+    /// Every value that was read, and what each variable is filled in with.
+    pub fn of(fetched: &Fetched<'_>, filling: &Filling<'_>) -> Self {
+        let mut sought = Sought::default();
+        let read = fetched.answers.values();
+        read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+        let variables = filling.variables.iter();
+        let pieces = variables.flat_map(|variable| variable.filled.pieces());
+        let secrets = pieces.filter_map(Piece::secret);
+        secrets.for_each(|(label, value)| sought.add(label, value));
+        sought
+    }
+
+    /// What the supervisor is to be told, where so many bytes or more are masked; says what is too
+    /// short for it.
+    pub fn needles(self, window: usize, supervised: &Supervised) -> Vec<u8> {
+        let mut known = BTreeSet::new();
+        let once: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, value)| known.insert(value.expose()))
+            .collect();
+        let values = || {
+            let all = once.iter();
+            all.map(|(label, value)| (label.as_str(), value.expose()))
+        };
+        let mut short = too_short(values(), window);
+        short.sort_unstable();
+        short.dedup();
+        if !short.is_empty() {
+            let short = short.join(", ");
+            log::warning!(
+                MaskedShort, reference = &Label(&short);
+                "not masked, as shorter than {window} bytes (--mask-min): {short}"
+            );
+        }
+        Needles::of(values(), window, supervised.key).to_bytes()
+    }
+}

@@ -1,0 +1,411 @@
+//! Who we are to AWS: its clients' own order, whole. A step that a variable asks for and that
+//! fails is a fault, and never passed over for the next one: a pod must not become its node.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use serde::Deserialize;
+
+use super::profile::{Section, value};
+use super::{Aws, Keys, Remote, is_yes, sso, sts};
+use crate::model::error::StoreError;
+use crate::model::log;
+use crate::model::named::{Named, ShownPath};
+use crate::model::secret::Secret;
+use crate::stores::program;
+use crate::sys::program::{Program, found};
+
+/// The step that says who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Keys in variables, doorkey's own (`DOORKEY_`) or everybody's.
+    Keys(&'static str),
+    /// A profile.
+    Profile,
+    /// A token of another identity provider's, for a role.
+    WebIdentity,
+    /// What stands beside a container.
+    Container(&'static str),
+    /// The machine.
+    Machine,
+}
+
+/// A role that is to be assumed.
+pub struct Role<'a> {
+    /// Its ARN.
+    pub arn: &'a str,
+    /// What the session is called.
+    pub session: Option<&'a str>,
+    /// What the role's owner wants to be told.
+    pub external_id: Option<&'a str>,
+    /// How long, in seconds.
+    pub duration: Option<&'a str>,
+}
+
+impl Aws {
+    /// Which step says who we are. Nothing is asked.
+    ///
+    /// # Errors
+    /// Shared files that can't be read.
+    pub fn step(&self) -> Result<Step, StoreError> {
+        let context = &self.context;
+        if context.said("profile").is_some() {
+            return Ok(Step::Profile);
+        }
+        // Doorkey's own variables count before everybody's, whatever the step.
+        for whose in ["DOORKEY_", ""] {
+            let has = |name: &str| self.of(whose, name).is_some();
+            let names = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
+            if names.iter().any(|name| self.secret(whose, name).is_some()) {
+                return Ok(Step::Keys(whose));
+            }
+            if has("PROFILE") || has("DEFAULT_PROFILE") {
+                return Ok(Step::Profile);
+            }
+            if has("WEB_IDENTITY_TOKEN_FILE") || has("ROLE_ARN") {
+                return Ok(Step::WebIdentity);
+            }
+            let is_last = whose.is_empty();
+            if is_last && context.configured("profile").is_some() {
+                return Ok(Step::Profile);
+            }
+            if is_last && self.profiles()?.default_with_identity() {
+                return Ok(Step::Profile);
+            }
+            let uris = [
+                "CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "CONTAINER_CREDENTIALS_FULL_URI",
+            ];
+            if uris.iter().any(|name| has(name)) {
+                return Ok(Step::Container(whose));
+            }
+        }
+        Ok(Step::Machine)
+    }
+
+    /// Finds our keys, and asks whoever has to be asked for them.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn find_keys(&self, remote: &Remote) -> Result<Keys, StoreError> {
+        let step = self.step()?;
+        let (keys, who) = match &step {
+            Step::Keys(whose) => (
+                self.given_keys(whose)?,
+                format!("the key in {whose}AWS_ACCESS_KEY_ID"),
+            ),
+            Step::Profile => {
+                let profiles = self.profiles()?;
+                let name = &profiles.name;
+                let keys = self.of_profile(remote, name, &mut BTreeSet::new())?;
+                (keys, format!("the profile {}", ShownPath(name)))
+            }
+            Step::WebIdentity => {
+                let role = self.web_role()?;
+                let who = format!("the role {} by web identity", ShownPath(role.arn));
+                let file = self.given_path("WEB_IDENTITY_TOKEN_FILE");
+                let file = file.ok_or_else(|| missing("WEB_IDENTITY_TOKEN_FILE", "ROLE_ARN"))?;
+                (sts::with_web_identity(remote, &role, &file)?, who)
+            }
+            Step::Container(whose) => {
+                let who = format!("the container's, by {whose}AWS_CONTAINER_CREDENTIALS_…");
+                (self.of_container(remote, whose)?, who)
+            }
+            Step::Machine => (self.of_machine(remote)?, "the machine's".to_owned()),
+        };
+        log::debug!(LoggedIn; "the identity that counts: {who}");
+        Ok(keys)
+    }
+
+    /// A variable with a secret, doorkey's own or everybody's.
+    pub fn secret(&self, whose: &str, name: &str) -> Option<&[u8]> {
+        let name = format!("{whose}AWS_{name}");
+        let found = match whose.is_empty() {
+            true => self.context.variable(&name),
+            false => self.context.credential(&name).map(Secret::expose),
+        };
+        found.filter(|value| !value.is_empty())
+    }
+
+    /// The keys in variables. Doorkey's own and the workload's are never mixed.
+    fn given_keys(&self, whose: &str) -> Result<Keys, StoreError> {
+        let needed = |name: &str| {
+            self.secret(whose, name).ok_or_else(|| {
+                let [id, secret] = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"];
+                StoreError::setting(format!(
+                    "{whose}AWS_{name} is missing: give {whose}AWS_{id} and {whose}AWS_{secret}"
+                ))
+            })
+        };
+        let token = self.secret(whose, "SESSION_TOKEN");
+        Ok(keys(
+            needed("ACCESS_KEY_ID")?,
+            needed("SECRET_ACCESS_KEY")?,
+            token,
+        ))
+    }
+
+    /// The role of a web identity that variables say.
+    fn web_role(&self) -> Result<Role<'_>, StoreError> {
+        let arn = self.variable("ROLE_ARN");
+        Ok(Role {
+            arn: arn.ok_or_else(|| missing("ROLE_ARN", "WEB_IDENTITY_TOKEN_FILE"))?,
+            session: self.variable("ROLE_SESSION_NAME"),
+            external_id: None,
+            duration: None,
+        })
+    }
+
+    /// The keys of the machine, unless that is ruled out.
+    fn of_machine(&self, remote: &Remote) -> Result<Keys, StoreError> {
+        if self.is_machine_ruled_out()? {
+            let how = "AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE, or \
+                       AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
+            return Err(StoreError::setting(format!(
+                "nothing says who doorkey is: give {how}; the machine is not asked, as \
+                 AWS_EC2_METADATA_DISABLED says"
+            )));
+        }
+        self.machine(remote)?.keys()
+    }
+
+    /// Whether the machine may not be asked.
+    pub fn is_machine_ruled_out(&self) -> Result<bool, StoreError> {
+        Ok(is_yes(self.setting("EC2_METADATA_DISABLED")?))
+    }
+
+    /// The keys of a profile, which may lead to others.
+    fn of_profile(
+        &self,
+        remote: &Remote,
+        name: &str,
+        seen: &mut BTreeSet<String>,
+    ) -> Result<Keys, StoreError> {
+        let section = self.profiles()?.profile(name)?;
+        let setting = |name| value(section, name);
+        let fault =
+            |what: String| StoreError::setting(format!("profile {}: {what}", ShownPath(name)));
+        let is_first = seen.insert(name.to_owned());
+        // A role may be assumed with the keys that stand in its own profile.
+        if let Some(arn) = setting("role_arn").filter(|_| is_first) {
+            if setting("mfa_serial").is_some() {
+                let what = "mfa_serial: doorkey asks nobody for a code; use a role without it";
+                return Err(fault(what.to_owned()));
+            }
+            let role = Role {
+                arn,
+                session: setting("role_session_name").or(self.variable("ROLE_SESSION_NAME")),
+                external_id: setting("external_id"),
+                duration: setting("duration_seconds"),
+            };
+            if let Some(file) = setting("web_identity_token_file") {
+                let file = Named::new("web_identity_token_file", file);
+                return sts::with_web_identity(remote, &role, &file);
+            }
+            let source = match (setting("source_profile"), setting("credential_source")) {
+                (Some(source), None) => self.of_profile(remote, source, seen)?,
+                (None, Some("Environment")) => self.given_keys("")?,
+                (None, Some("EcsContainer")) => self.of_container(remote, "")?,
+                (None, Some("Ec2InstanceMetadata")) => self.of_machine(remote)?,
+                (None, Some(_)) => {
+                    let what = "credential_source is Environment, EcsContainer or \
+                                Ec2InstanceMetadata";
+                    return Err(fault(what.to_owned()));
+                }
+                (None, None) => {
+                    let what = "role_arn needs source_profile, credential_source or \
+                                web_identity_token_file";
+                    return Err(fault(what.to_owned()));
+                }
+                (Some(_), Some(_)) => {
+                    let what = "it has source_profile and credential_source; keep one";
+                    return Err(fault(what.to_owned()));
+                }
+            };
+            return sts::assume(remote, &role, &source);
+        }
+        if setting("sso_session")
+            .or(setting("sso_start_url"))
+            .is_some()
+        {
+            return sso::keys(remote, name, section);
+        }
+        if setting("aws_access_key_id")
+            .or(setting("aws_secret_access_key"))
+            .is_some()
+        {
+            return in_section(section).ok_or_else(|| {
+                fault("aws_access_key_id and aws_secret_access_key go together".to_owned())
+            });
+        }
+        if let Some(command) = setting("credential_process") {
+            return self.of_program(remote, name, command);
+        }
+        let what = match setting("login_session") {
+            Some(_) => {
+                "login_session is nothing that doorkey can use; aws configure \
+                        export-credentials can, as credential_process"
+            }
+            None if !is_first => "its source_profile leads back to it",
+            None => "it has no keys, no role_arn, no sso_session and no credential_process",
+        };
+        Err(fault(what.to_owned()))
+    }
+
+    /// The keys that a program prints. It is run without a shell, inside the deadline.
+    fn of_program(
+        &self,
+        remote: &Remote,
+        profile: &str,
+        command: &str,
+    ) -> Result<Keys, StoreError> {
+        let fault = |what: String| {
+            let profile = ShownPath(profile);
+            StoreError::setting(format!("profile {profile}: credential_process: {what}"))
+        };
+        let words = words(command).map_err(|why| fault(why.to_owned()))?;
+        let (file, arguments) = words
+            .split_first()
+            .ok_or_else(|| fault("there is no program".to_owned()))?;
+        let file = found(file, &self.context.base);
+        let answer = program::run(&Program {
+            file: &file,
+            arguments,
+            environment: &[],
+            input: &[],
+            deadline: remote.client()?.deadline(),
+        })?;
+        answer.log(std::iter::empty());
+        let name = program::shown(&file);
+        if answer.code != 0 {
+            let code = answer.code;
+            return Err(fault(format!("{name} has ended with exit code {code}")));
+        }
+        #[derive(Deserialize)]
+        struct Said {
+            #[serde(rename = "Version")]
+            version: u32,
+        }
+        let said: Option<Said> = serde_json::from_slice(answer.output.expose()).ok();
+        let is_known = said.is_some_and(|said| said.version == 1);
+        let keys = from_json(answer.output.expose()).filter(|_| is_known);
+        keys.ok_or_else(|| fault(format!("{name} prints no keys in JSON of version 1")))
+    }
+}
+
+/// Keys from where they are written.
+pub fn keys(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Keys {
+    let copy = |bytes: &[u8]| Secret::new(bytes.to_vec());
+    Keys {
+        id: String::from_utf8_lossy(id).into_owned(),
+        secret: copy(secret),
+        token: token.map(|token| copy(token).into()),
+    }
+}
+
+fn in_section(section: &Section) -> Option<Keys> {
+    let bytes = |name| value(section, name).map(str::as_bytes);
+    Some(keys(
+        bytes("aws_access_key_id")?,
+        bytes("aws_secret_access_key")?,
+        bytes("aws_session_token"),
+    ))
+}
+
+fn missing(name: &str, beside: &str) -> StoreError {
+    StoreError::setting(format!(
+        "AWS_{name} is missing, which AWS_{beside} needs beside it"
+    ))
+}
+
+/// Keys as JSON, which a metadata service or a program answers.
+///
+/// # Errors
+/// Nothing but that they are none.
+pub fn from_json(text: &[u8]) -> Option<Keys> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Said {
+        access_key_id: String,
+        secret_access_key: String,
+        #[serde(default, alias = "SessionToken")]
+        token: Option<String>,
+    }
+    let said: Said = serde_json::from_slice(text).ok()?;
+    let token = said.token.filter(|token| !token.is_empty());
+    let is_whole = !said.access_key_id.is_empty() && !said.secret_access_key.is_empty();
+    is_whole.then(|| {
+        keys(
+            said.access_key_id.as_bytes(),
+            said.secret_access_key.as_bytes(),
+            token.as_ref().map(String::as_bytes),
+        )
+    })
+}
+
+/// The words of a command, as a shell without variables splits them: by white space, with quotes
+/// and backslashes.
+///
+/// # Errors
+/// A quote that is not closed.
+pub fn words(command: &str) -> Result<Vec<OsString>, &'static str> {
+    let (mut words, mut word) = (Vec::new(), None::<String>);
+    let mut quote = None;
+    let mut rest = command.chars();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (None, c) if c.is_whitespace() => words.extend(word.take().map(OsString::from)),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(rest.next()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    if quote.is_some() {
+        return Err("a quote is not closed");
+    }
+    words.extend(word.map(OsString::from));
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_json, words};
+
+    #[test]
+    fn a_command_is_split_without_a_shell() {
+        for (text, parts) in [
+            ("/bin/a b  c", &["/bin/a", "b", "c"][..]),
+            (r#"a "b c" 'd "e' f\ g"#, &["a", "b c", "d \"e", "f g"]),
+            (r#"a "" "x\"y" 'z\'"#, &["a", "", "x\"y", "z\\"]),
+            ("a$B `c` ;d", &["a$B", "`c`", ";d"]),
+            (" ", &[]),
+        ] {
+            let found = words(text).unwrap();
+            assert!(found.iter().eq(parts.iter()), "{text}: {found:?}");
+        }
+        assert!(words("a 'b").is_err());
+    }
+
+    #[test]
+    fn keys_in_json() {
+        let of = |text: &str| from_json(text.as_bytes());
+        let ids = r#""AccessKeyId":"A","SecretAccessKey":"S""#;
+        for name in ["Token", "SessionToken"] {
+            let keys = of(&format!(r#"{{{ids},"{name}":"T"}}"#)).unwrap();
+            assert_eq!(keys.token.unwrap().expose(), b"T");
+        }
+        assert!(of(&format!("{{{ids}}}")).unwrap().token.is_none());
+        for text in [
+            "{}",
+            "[]",
+            "",
+            r#"{"AccessKeyId":"","SecretAccessKey":"S"}"#,
+        ] {
+            assert!(of(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What AWS' faults mean.
+
+use serde::Deserialize;
+
+use crate::model::error::StoreError;
+use crate::model::named::ShownPath;
+use crate::sys::http::{Answer, Verdict};
+
+/// The code of a fault. Stores answer JSON; who we are is judged in front of some, in XML.
+pub fn code(answer: &Answer) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Fault<'a> {
+        #[serde(borrow, rename = "__type")]
+        kind: &'a str,
+    }
+    if answer.status < 400 {
+        return None;
+    }
+    let body = answer.body.expose();
+    if let Ok(Fault { kind }) = serde_json::from_slice(body) {
+        return kind.rsplit('#').next();
+    }
+    let (_, after) = str::from_utf8(body).ok()?.split_once("<Code>")?;
+    Some(after.split_once('<')?.0)
+}
+
+/// Whether a fault's own words have a word in them. They are not passed on.
+pub fn is_about(answer: &Answer, word: &str) -> bool {
+    let mut all = answer.body.expose().windows(word.len());
+    answer.status >= 400 && all.any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// What an answer means: too many requests at once pass, in whatever words.
+pub fn verdict(answer: &Answer) -> Verdict {
+    const PASSING: [&str; 6] = [
+        "IDPCommunicationError",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "TooManyRequestsException",
+    ];
+    match code(answer) {
+        Some("InternalServiceError" | "InternalServerError") => Verdict::Passing {
+            why: None,
+            undone: false,
+        },
+        Some(code) if code.contains("Throttl") || PASSING.contains(&code) => Verdict::Passing {
+            why: Some("there are too many requests"),
+            undone: true,
+        },
+        _ => Verdict::of_status(answer),
+    }
+}
+
+/// The trouble that an answer of 400 and up to a request about `what` is, where it is none that
+/// the caller knows; `right` would have allowed it.
+pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
+    let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
+    let no_key = || {
+        let why = "denied: there is no right to use its KMS key, or that is disabled";
+        StoreError::unusable(ShownPath(what), why).hint("allow kms:Decrypt on the key")
+    };
+    match code(answer).unwrap_or_default() {
+        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
+            not_admitted("AWS knows no such access key, or not any more")
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
+            not_admitted("the secret access key does not belong to the access key's id")
+        }
+        "ExpiredTokenException" | "ExpiredToken" => not_admitted("the session token has expired"),
+        "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
+        "DecryptionFailure" | "InvalidKeyId" => no_key(),
+        "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => no_key(),
+        // AWS says no more: whoever may read everything below a path is told what is not there.
+        "AccessDeniedException" | "AccessDenied" => {
+            let what = ShownPath(what);
+            let what = format_args!("{what} is not for us, or does not exist");
+            StoreError::denied(what).hint(format!("a policy must allow {right} on it"))
+        }
+        _ => {
+            let why = format_args!("AWS refuses with status {}", answer.status);
+            StoreError::unusable(ShownPath(what), why)
+        }
+    }
+}

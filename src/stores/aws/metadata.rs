@@ -1,0 +1,242 @@
+//! What stands beside a container (ECS, Pod Identity) and beside a machine (IMDSv2), and gives keys
+//! to whoever asks. It is never asked through a proxy. In a pod's first seconds it refuses, hangs
+//! or says 404, so that it is asked again until the deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::credentials::from_json;
+use super::{Aws, Keys, Remote, header};
+use crate::model::error::StoreError;
+use crate::model::name::is_path;
+use crate::model::secret::Secret;
+use crate::stores::{credential, remote};
+use crate::sys::http::{self, Address, Answer, Method, Request, Server, Verdict};
+
+/// The longest that one try takes: whoever answers at all does so in milliseconds.
+const ATTEMPT: Duration = Duration::from_secs(2);
+
+/// Where ECS' agent is.
+const ECS: &str = "http://169.254.170.2";
+
+/// Who may be asked without TLS beside this machine: ECS' agent, and EKS' in IPv4 and IPv6.
+const PLAIN: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
+
+/// Where a machine's metadata is, in IPv4 and IPv6.
+const MACHINE: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
+
+/// How long a token of the machine's is good, in seconds, as AWS' clients ask for it.
+const LIFE: &str = "21600";
+
+const ROLES: &str = "latest/meta-data/iam/security-credentials/";
+
+/// What an answer means: what is not there yet is asked for again.
+fn verdict(answer: &Answer, absent: &'static str) -> Verdict {
+    match answer.status {
+        404 => Verdict::Passing {
+            why: Some(absent),
+            undone: true,
+        },
+        _ => Verdict::of_status(answer),
+    }
+}
+
+fn of_container(answer: &Answer) -> Verdict {
+    verdict(
+        answer,
+        "no role belongs to the task, or to the pod's service account",
+    )
+}
+
+fn of_machine(answer: &Answer) -> Verdict {
+    verdict(
+        answer,
+        "no role (instance profile) is attached to the machine",
+    )
+}
+
+fn server(
+    aws: &Aws,
+    remote: &Remote,
+    address: Address,
+    (ends, verdict): (&'static str, fn(&Answer) -> Verdict),
+) -> Result<Server, StoreError> {
+    let settings = http::Settings {
+        attempt: ATTEMPT,
+        proxy: None,
+        verdict,
+        hints: http::Hints {
+            trust: "AWS_CA_BUNDLE",
+            ..http::Hints::default()
+        },
+        ends,
+        ..remote::settings(&aws.context, address)
+    };
+    Server::new(remote.client()?, settings)
+}
+
+fn setting(what: impl Into<String>) -> StoreError {
+    StoreError::setting(what.into())
+}
+
+impl Aws {
+    /// The keys that stand beside a container.
+    ///
+    /// # Errors
+    /// Addresses that may not be asked; why there are none.
+    pub fn of_container(&self, remote: &Remote, whose: &str) -> Result<Keys, StoreError> {
+        let (relative, full) = (
+            format!("{whose}AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+            format!("{whose}AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        );
+        let variable = |name: &str| remote::text(&self.context, name);
+        let (name, url) = match (variable(&relative), variable(&full)) {
+            (Some(path), _) => (relative, format!("{ECS}/{}", path.trim_start_matches('/'))),
+            (None, Some(url)) => (full, url.to_owned()),
+            (None, None) => {
+                let what = format!("{relative} and {full} are missing: this is no ECS or EKS");
+                return Err(setting(what));
+            }
+        };
+        let unfit = |why: &str| setting(format!("{name} {why}"));
+        let (address, path) = Address::split(&url).map_err(unfit)?;
+        if address.is_plain() && !address.is_loopback() && !PLAIN.contains(&address.host()) {
+            let why = "leads elsewhere without TLS: that may be this machine, 169.254.170.2, \
+                       169.254.170.23 or [fd00:ec2::23]";
+            return Err(unfit(why));
+        }
+        let mut request = Request::new(Method::GET, path);
+        if let Some(token) = self.container_token(whose)? {
+            request.headers.push(("authorization", Arc::new(token)));
+        }
+        let ends = "AWS_CONTAINER_CREDENTIALS_FULL_URI and _RELATIVE_URI say so";
+        let server = server(self, remote, address, (ends, of_container))?;
+        let answer = server.ask(request)?;
+        match answer.status {
+            200 => from_json(answer.body.expose())
+                .ok_or_else(|| unfit("leads to something that answers no keys")),
+            401 | 403 => Err(unfit(
+                "leads to somebody who refuses us: the authorization token is not valid there",
+            )),
+            status => Err(unfit(&format!("leads to a refusal with status {status}"))),
+        }
+    }
+
+    /// What shows that we may ask for a container's keys; the file is read each time.
+    fn container_token(&self, whose: &str) -> Result<Option<Secret>, StoreError> {
+        for whose in [whose, ""] {
+            let name = format!("{whose}AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+            if let Some(file) = remote::path(&self.context, &name) {
+                return credential::read(&file).map(Some);
+            }
+            if let Some(token) = self.secret(whose, "CONTAINER_AUTHORIZATION_TOKEN") {
+                return Ok(Some(Secret::new(token.to_vec())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The machine.
+    ///
+    /// # Errors
+    /// Settings that can't be used; why it does not answer.
+    pub fn machine(&self, remote: &Remote) -> Result<&Machine, StoreError> {
+        let made = self.machine.get_or_init(|| Machine::new(self, remote));
+        made.as_ref().map_err(StoreError::clone)
+    }
+}
+
+/// A machine of AWS', by IMDSv2.
+pub struct Machine {
+    server: Server,
+    token: Arc<Secret>,
+}
+
+impl Machine {
+    /// Gets the token that all else needs.
+    fn new(aws: &Aws, remote: &Remote) -> Result<Self, StoreError> {
+        let given = aws.setting("EC2_METADATA_SERVICE_ENDPOINT")?;
+        let mode = aws.setting("EC2_METADATA_SERVICE_ENDPOINT_MODE")?;
+        let is_later = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
+        let address = given.unwrap_or(MACHINE[usize::from(is_later)]);
+        let address = Address::parse(address)
+            .map_err(|why| setting(format!("AWS_EC2_METADATA_SERVICE_ENDPOINT {why}")))?;
+        let ends = "AWS_EC2_METADATA_DISABLED=true ends that";
+        let server = server(aws, remote, address, (ends, of_machine))?;
+        let mut request = Request::new(Method::PUT, "latest/api/token".to_owned());
+        let life = header("x-aws-ec2-metadata-token-ttl-seconds", LIFE);
+        request.headers.push(life);
+        let answer = server
+            .ask(request)
+            .map_err(|error| match error.is_unreached() {
+                true => error.hint(
+                    "in a container the machine's hop limit for metadata \
+                 (http-put-response-hop-limit) must be 2; outside AWS say who doorkey is: \
+                 AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                ),
+                false => error,
+            })?;
+        match answer.status {
+            200 => {}
+            403 => return Err(refused("is turned off for this machine (403)")),
+            status => return Err(refused(&format!("gives no token of IMDSv2 ({status})"))),
+        }
+        Ok(Machine {
+            server,
+            token: Arc::new(Secret::new(answer.body.expose().trim_ascii().to_vec())),
+        })
+    }
+
+    fn ask(&self, path: String) -> Result<Answer, StoreError> {
+        let mut request = Request::new(Method::GET, path);
+        let token = ("x-aws-ec2-metadata-token", Arc::clone(&self.token));
+        request.headers.push(token);
+        let answer = self.server.ask(request)?;
+        match answer.status {
+            200 => Ok(answer),
+            status => Err(refused(&format!("refuses with status {status}"))),
+        }
+    }
+
+    /// The keys of the machine's role.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub fn keys(&self) -> Result<Keys, StoreError> {
+        let roles = self.ask(ROLES.to_owned())?;
+        let text = str::from_utf8(roles.body.expose()).unwrap_or_default();
+        let role = text.lines().next().unwrap_or_default().trim();
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+        if role.is_empty() || !role.bytes().all(fits) || !is_path(role) {
+            return Err(refused("names no role"));
+        }
+        let answer = self.ask(format!("{ROLES}{role}"))?;
+        let body = answer.body.expose();
+        #[derive(serde::Deserialize)]
+        struct Said<'a> {
+            #[serde(borrow, rename = "Code")]
+            code: Option<&'a str>,
+        }
+        let said: Option<Said<'_>> = serde_json::from_slice(body).ok();
+        let fine = said.is_some_and(|said| said.code == Some("Success"));
+        let keys = from_json(body).filter(|_| fine);
+        keys.ok_or_else(|| refused("gives no keys for this machine's role"))
+    }
+
+    /// The region that the machine is in.
+    ///
+    /// # Errors
+    /// Why it can't be said.
+    pub fn region(&self) -> Result<String, StoreError> {
+        let answer = self.ask("latest/meta-data/placement/region".to_owned())?;
+        let text = str::from_utf8(answer.body.expose()).unwrap_or_default();
+        Ok(text.trim().to_owned())
+    }
+}
+
+fn refused(why: &str) -> StoreError {
+    setting(format!(
+        "the machine's metadata service {why}; say who doorkey is by AWS_ROLE_ARN with \
+         AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE or keys"
+    ))
+}

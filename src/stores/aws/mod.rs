@@ -1,0 +1,374 @@
+//! What the stores of AWS share: where a service is, who we are to it, signatures, and what its
+//! faults mean. Its own words are never passed on: they may quote what was sent.
+//!
+//! The variables are those of AWS' own clients. They are how the workload says who it is, and stay
+//! with it; each can have `DOORKEY_` in front, counts first then, and is doorkey's alone.
+
+mod credentials;
+mod endpoint;
+mod fault;
+mod metadata;
+mod profile;
+mod sign;
+mod sso;
+mod sts;
+
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use self::metadata::Machine;
+use self::profile::Profiles;
+pub use self::sign::{Keys, header};
+use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
+use crate::core::option::{InFile, value};
+use crate::model::error::StoreError;
+use crate::model::log;
+use crate::model::named::Named;
+use crate::model::secret::Secret;
+use crate::sys::http::{self, Answer, Method, Request, Server};
+
+pub use self::endpoint::{is_arn, region_of};
+pub use self::fault::{code, is_about, trouble, verdict};
+
+/// Names with what stands before all of them.
+macro_rules! names {
+    ($prefix:literal: $($name:literal),* $(,)?) => {
+        &[$(concat!($prefix, $name)),*]
+    };
+}
+
+/// The same list of names, as doorkey's own and as everybody's.
+macro_rules! variables {
+    ($($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
+        const $ours: &[&str] = names!["DOORKEY_AWS_": $($name),+];
+        const $theirs: &[&str] = names!["AWS_": $($name),+];
+    )*};
+}
+
+variables! {
+    OUR_SECRETS, SECRETS =
+        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CONTAINER_AUTHORIZATION_TOKEN";
+    OUR_SETTINGS, SETTINGS =
+        "CA_BUNDLE", "CONFIG_FILE", "CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "CONTAINER_CREDENTIALS_FULL_URI", "CONTAINER_CREDENTIALS_RELATIVE_URI", "DEFAULT_PROFILE",
+        "DEFAULT_REGION", "EC2_METADATA_DISABLED", "EC2_METADATA_SERVICE_ENDPOINT",
+        "EC2_METADATA_SERVICE_ENDPOINT_MODE", "ENDPOINT_URL", "ENDPOINT_URL_SECRETS_MANAGER",
+        "ENDPOINT_URL_SSM", "ENDPOINT_URL_SSO", "ENDPOINT_URL_STS",
+        "IGNORE_CONFIGURED_ENDPOINT_URLS", "PROFILE", "REGION", "ROLE_ARN", "ROLE_SESSION_NAME",
+        "SHARED_CREDENTIALS_FILE", "USE_DUALSTACK_ENDPOINT", "USE_FIPS_ENDPOINT",
+        "WEB_IDENTITY_TOKEN_FILE";
+}
+
+/// Files with credentials that can be given in the place of doorkey's own variables.
+const FILES: &[&str] = &[
+    "DOORKEY_AWS_SHARED_CREDENTIALS_FILE",
+    "DOORKEY_AWS_WEB_IDENTITY_TOKEN_FILE",
+    "DOORKEY_AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+];
+
+/// What the variables are to a store.
+const VARIABLES: &[(Use, &[&str])] = &[
+    (Use::Secret, OUR_SECRETS),
+    (Use::Own, OUR_SETTINGS),
+    (Use::File, FILES),
+    (Use::Kept, SECRETS),
+    (Use::Kept, SETTINGS),
+    (Use::Kept, remote::VARIABLES),
+    (Use::File, remote::FILES),
+];
+
+/// What rows of the table have in common.
+pub const KIND: Kind = Kind {
+    splits: true,
+    variables: VARIABLES,
+    ..NOTHING
+};
+
+/// The region.
+pub const REGION: StoreOption =
+    StoreOption::new(value("region", "NAME", "The region"), InFile::Always);
+
+/// The service's address.
+pub const ENDPOINT: StoreOption = StoreOption::new(
+    value("endpoint", "URL", "The service's address"),
+    InFile::Named,
+);
+
+/// The profile, which may name a program to run, or a role of another account.
+pub const PROFILE: StoreOption = StoreOption::new(
+    value("profile", "NAME", "The profile of ~/.aws/config"),
+    InFile::Named,
+);
+
+/// The content type of requests.
+const JSON: &str = "application/x-amz-json-1.1";
+
+/// One of the services.
+pub struct Service {
+    /// As host names and signatures have it.
+    pub name: &'static str,
+    /// The variable with its address, without `AWS_`.
+    pub endpoint: &'static str,
+    /// What stands before the names of what it does.
+    pub prefix: &'static str,
+}
+
+/// A service, and who we are to it. Its servers are told apart by their regions.
+pub struct Aws {
+    /// Settings.
+    pub context: Arc<Context>,
+    /// The service.
+    service: Service,
+    profiles: OnceLock<Result<Profiles, StoreError>>,
+    machine: OnceLock<Result<Machine, StoreError>>,
+    region: OnceLock<Result<String, StoreError>>,
+    /// The region of the first server.
+    first: OnceLock<String>,
+    /// By how many seconds AWS' clock is ahead of ours.
+    ahead: AtomicI64,
+}
+
+/// The servers of a service, and our session.
+pub type Remote = remote::Remote<Aws>;
+
+/// Something to be done by a service.
+pub struct Ask {
+    /// The region.
+    pub region: String,
+    /// What is to be done.
+    pub what: &'static str,
+    /// With what.
+    pub body: Value,
+}
+
+/// Whether a setting says yes.
+fn is_yes(setting: Option<&str>) -> bool {
+    setting.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+impl Aws {
+    /// A service. Nothing is asked, or read, yet.
+    pub fn new(service: Service, context: &Arc<Context>) -> Self {
+        Aws {
+            context: Arc::clone(context),
+            service,
+            profiles: OnceLock::new(),
+            machine: OnceLock::new(),
+            region: OnceLock::new(),
+            first: OnceLock::new(),
+            ahead: AtomicI64::new(0),
+        }
+    }
+
+    /// A variable's value, doorkey's own first; an empty one is none.
+    fn variable(&self, name: &str) -> Option<&str> {
+        let own = self.of("DOORKEY_", name);
+        own.or_else(|| self.of("", name))
+    }
+
+    /// A variable's value, doorkey's own (`DOORKEY_`) or everybody's (nothing).
+    fn of(&self, whose: &str, name: &str) -> Option<&str> {
+        remote::text(&self.context, &format!("{whose}AWS_{name}"))
+    }
+
+    /// The path in a variable, doorkey's own first.
+    fn given_path(&self, name: &str) -> Option<Named> {
+        let path = |whose| remote::path(&self.context, &format!("{whose}AWS_{name}"));
+        path("DOORKEY_").or_else(|| path(""))
+    }
+
+    /// A setting: in a variable, or else in the profile.
+    fn setting(&self, name: &str) -> Result<Option<&str>, StoreError> {
+        if let Some(value) = self.variable(name) {
+            return Ok(Some(value));
+        }
+        Ok(self.profiles()?.setting(&name.to_ascii_lowercase()))
+    }
+
+    /// A setting that is a path.
+    fn path(&self, name: &str) -> Result<Option<Named>, StoreError> {
+        if let Some(path) = self.given_path(name) {
+            return Ok(Some(path));
+        }
+        let name = name.to_ascii_lowercase();
+        let found = self.profiles()?.setting(&name);
+        Ok(found.map(|path| Named::new(name, path)))
+    }
+
+    /// The shared files.
+    fn profiles(&self) -> Result<&Profiles, StoreError> {
+        let read = self.profiles.get_or_init(|| Profiles::read(self));
+        read.as_ref().map_err(StoreError::clone)
+    }
+
+    /// The region that settings say.
+    fn said_region(&self) -> Result<Option<&str>, StoreError> {
+        let context = &self.context;
+        let said = context.said("region");
+        let said = said.or_else(|| self.variable("REGION"));
+        let said = said.or_else(|| self.variable("DEFAULT_REGION"));
+        if let Some(said) = said.or_else(|| context.configured("region")) {
+            return Ok(Some(said));
+        }
+        Ok(self.profiles()?.setting("region"))
+    }
+
+    /// The region where nothing else says it: that of settings, or of the machine whose identity
+    /// we have.
+    ///
+    /// # Errors
+    /// Where it is missing.
+    pub fn region<'r>(&'r self, remote: &Remote) -> Result<&'r str, StoreError> {
+        let find = || {
+            if let Some(said) = self.said_region()? {
+                return Ok(said.to_owned());
+            }
+            match self.step()? {
+                credentials::Step::Machine if !self.is_machine_ruled_out()? => {
+                    self.machine(remote)?.region()
+                }
+                _ => Err(StoreError::setting(
+                    "the region is missing: give AWS_REGION, or ?region=NAME behind the store's \
+                     name"
+                        .to_owned(),
+                )),
+            }
+        };
+        let region = self.region.get_or_init(find);
+        region.as_deref().map_err(StoreError::clone)
+    }
+
+    /// The region that STS is asked in.
+    fn region_of_identity(&self, remote: &Remote) -> Result<String, StoreError> {
+        match self.region(remote) {
+            Ok(region) => Ok(region.to_owned()),
+            Err(missing) => self.first.get().cloned().ok_or(missing),
+        }
+    }
+
+    /// The time, by AWS' clock.
+    fn now(&self) -> SystemTime {
+        let ahead = self.ahead.load(Relaxed);
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        let now = SystemTime::now();
+        let there = match ahead < 0 {
+            true => now.checked_sub(by),
+            false => now.checked_add(by),
+        };
+        there.unwrap_or(now)
+    }
+
+    /// Whether an answer refuses a signature for its time; from then on AWS' time counts.
+    fn is_skewed(&self, answer: &Answer) -> bool {
+        const CODES: [&str; 5] = [
+            "InvalidSignatureException",
+            "RequestExpired",
+            "RequestInTheFuture",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
+        ];
+        if !code(answer).is_some_and(|code| CODES.contains(&code)) {
+            return false;
+        }
+        let Some(there) = answer.date() else {
+            return false;
+        };
+        let seconds = |of: Duration| i64::try_from(of.as_secs()).unwrap_or_default();
+        let apart = |now: SystemTime| match there.duration_since(now) {
+            Ok(ahead) => seconds(ahead),
+            Err(behind) => -seconds(behind.duration()),
+        };
+        if apart(self.now()).abs() < SKEW {
+            return false;
+        }
+        let ahead = apart(SystemTime::now());
+        self.ahead.store(ahead, Relaxed);
+        let way = if ahead < 0 { "ahead of" } else { "behind" };
+        let by = humantime::format_duration(Duration::from_secs(ahead.unsigned_abs()));
+        log::warning!(
+            Advice;
+            "the clock here is {by} {way} that of AWS: requests are signed by the time there; set it"
+        );
+        true
+    }
+
+    fn request(&self, ask: &Ask) -> Request {
+        let target = format!("{}.{}", self.service.prefix, ask.what);
+        let mut request = Request::new(Method::POST, String::new());
+        request.headers.push(header("x-amz-target", target));
+        request.body = Some((JSON, Secret::new(ask.body.to_string().into_bytes())));
+        request
+    }
+
+    /// Asks everything at the same time, and gives the answers in the same order. What is refused
+    /// for our clock is signed once more by AWS' time.
+    ///
+    /// # Errors
+    /// What keeps all of it from being asked.
+    pub fn round(
+        remote: &Remote,
+        asks: &[Ask],
+    ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
+        let aws = remote.service();
+        let request = |ask: &Ask| (ask.region.clone(), aws.request(ask));
+        let mut answers = remote.round(asks.iter().map(request).collect())?;
+        let is_skewed =
+            |answer: &Result<Answer, _>| answer.as_ref().is_ok_and(|answer| aws.is_skewed(answer));
+        // The first one sets the clock for all.
+        if answers.iter().any(is_skewed) {
+            let refused = |answer: &Result<Answer, _>| {
+                answer.as_ref().is_ok_and(|answer| answer.status >= 400)
+            };
+            let places: Vec<_> = (0..answers.len())
+                .filter(|&at| refused(&answers[at]))
+                .collect();
+            let again = places.iter().map(|&at| request(&asks[at])).collect();
+            for (at, answer) in places.iter().zip(remote.round(again)?) {
+                answers[*at] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Asks one thing.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn ask(remote: &Remote, ask: Ask) -> Result<Answer, StoreError> {
+        let mut answers = Aws::round(remote, &[ask])?;
+        let none = || Err(StoreError::setting("nothing was asked".to_owned()));
+        answers.pop().unwrap_or_else(none)
+    }
+}
+
+/// Clocks that are less than this apart do no harm, in seconds: AWS takes five minutes.
+const SKEW: i64 = 240;
+
+impl remote::Service for Aws {
+    type Host = String;
+    type Session = Keys;
+
+    fn settings(&self, region: &String) -> Result<http::Settings, StoreError> {
+        let settings = self.reached_at(self.address(&self.service, region)?)?;
+        self.first.get_or_init(|| region.clone());
+        Ok(settings)
+    }
+
+    fn log_in(&self, remote: &Remote) -> Result<Keys, StoreError> {
+        self.find_keys(remote)
+    }
+
+    fn sign(
+        &self,
+        keys: &Keys,
+        (region, server): (&String, &Server),
+        request: &mut Request,
+    ) -> Result<(), StoreError> {
+        let scope = (self.service.name, region.as_str());
+        keys.sign(request, server.address(), scope, self.now());
+        Ok(())
+    }
+}

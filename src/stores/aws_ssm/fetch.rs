@@ -1,0 +1,235 @@
+//! Fetching parameters: ten names a call, all calls at the same time.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{ParameterStore, by_names};
+use crate::core::json;
+use crate::model::error::StoreError;
+use crate::model::log;
+use crate::model::named::ShownPath;
+use crate::model::secret::Secret;
+use crate::stores::aws::{self, Ask, Aws};
+use crate::stores::document::Document;
+use crate::sys::duration;
+use crate::sys::http;
+
+/// So many names has one call.
+const TOGETHER: usize = 10;
+
+/// A parameter's value.
+pub struct Parameter(pub Document);
+
+/// What was read under a name; `None` for what is not there.
+type Read = Result<Option<Parameter>, StoreError>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Said<'a> {
+    #[serde(borrow)]
+    parameters: Vec<One<'a>>,
+    #[serde(borrow, default)]
+    invalid_parameters: Vec<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    next_token: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct One<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    value: &'a RawValue,
+    #[serde(default)]
+    last_modified_date: Option<f64>,
+}
+
+impl One<'_> {
+    fn parameter(&self) -> Option<Parameter> {
+        let since = self.last_modified_date.map(Duration::try_from_secs_f64);
+        let written = since.and_then(Result::ok);
+        let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+        let content = json::plain(self.value).ok()?;
+        Some(Parameter(Document::new(Secret::new(content), written)))
+    }
+}
+
+fn no_parameter(name: &str) -> StoreError {
+    StoreError::unusable(ShownPath(name), "the answer is no parameter")
+}
+
+/// Whether a name must be asked for by itself: with a version, or by an ARN, the answer calls it
+/// otherwise; what leads to another service goes one a call.
+fn is_alone(name: &str) -> bool {
+    name.contains(':') || name.starts_with("/aws/")
+}
+
+impl ParameterStore {
+    /// Fetches parameters unless they have been, each once.
+    ///
+    /// # Errors
+    /// What keeps all of them from being read.
+    pub fn fetch_names(&self, mut names: Vec<String>) -> Result<(), StoreError> {
+        names.sort_unstable();
+        names.dedup();
+        names.retain(|name| !self.known().contains_key(name));
+        if names.is_empty() {
+            return Ok(());
+        }
+        let (alone, together): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|name| is_alone(name));
+        let calls: Vec<_> = together
+            .chunks(TOGETHER)
+            .map(<[_]>::to_vec)
+            .chain(alone.into_iter().map(|name| vec![name]))
+            .collect();
+        let questions = self.questions(&calls)?;
+        // Finding out who we are is timed by itself.
+        self.remote.with_session(|_| ())?;
+        let began = Instant::now();
+        let answers = Aws::round(&self.remote, &questions)?;
+        let (mut read, mut singly) = (Vec::new(), Vec::new());
+        for (call, answer) in calls.into_iter().zip(answers) {
+            let answer = answer?;
+            // One that is denied, or none of AWS' names, has all of them refused.
+            match answer.status >= 400 && call.len() > 1 {
+                true => {
+                    let error = refused(&answer, &call[0]);
+                    if error.is_of_all() {
+                        return Err(error);
+                    }
+                    singly.extend(call.into_iter().map(|name| vec![name]));
+                }
+                false => read.extend(take(&answer, call)?),
+            }
+        }
+        if !singly.is_empty() {
+            let answers = Aws::round(&self.remote, &self.questions(&singly)?)?;
+            for (call, answer) in singly.into_iter().zip(answers) {
+                read.extend(take(&answer?, call)?);
+            }
+        }
+        let took = began.elapsed();
+        log::debug!(
+            Fetched, elapsed = took;
+            "{} parameters fetched in {}", read.len(), duration::shown(took)
+        );
+        self.known().extend(read);
+        Ok(())
+    }
+
+    fn questions(&self, calls: &[Vec<String>]) -> Result<Vec<Ask>, StoreError> {
+        let question = |call: &Vec<String>| {
+            let first = call.first().map(String::as_str).unwrap_or_default();
+            self.ask_in(first, "GetParameters", by_names(call))
+        };
+        calls.iter().map(question).collect()
+    }
+
+    /// The names below paths, or why they can't be listed; what lies directly there is known then,
+    /// with its value.
+    ///
+    /// # Errors
+    /// What keeps all of them from being listed.
+    pub fn list(
+        &self,
+        paths: &[String],
+        deep: bool,
+    ) -> Result<Vec<Result<Vec<String>, StoreError>>, StoreError> {
+        let mut listed: Vec<Result<Vec<String>, StoreError>> =
+            paths.iter().map(|_| Ok(vec![])).collect();
+        // Where each listing goes on.
+        let mut next: BTreeMap<usize, Option<String>> =
+            (0..paths.len()).map(|at| (at, None)).collect();
+        while !next.is_empty() {
+            let mut questions = Vec::with_capacity(next.len());
+            for (&at, token) in &next {
+                let mut body = json!({
+                    "Path": paths[at], "Recursive": deep, "WithDecryption": !deep,
+                    "MaxResults": TOGETHER,
+                });
+                if let Some(token) = token {
+                    body["NextToken"] = token.as_str().into();
+                }
+                questions.push(self.ask_in("", "GetParametersByPath", body)?);
+            }
+            let answers = Aws::round(&self.remote, &questions)?;
+            let places: Vec<_> = next.keys().copied().collect();
+            next.clear();
+            for (at, answer) in places.into_iter().zip(answers) {
+                let answer = answer?;
+                if answer.status >= 400 {
+                    let right = "ssm:GetParametersByPath";
+                    let trouble = aws::trouble(&answer, &paths[at], right);
+                    if trouble.is_of_all() {
+                        return Err(trouble);
+                    }
+                    listed[at] = Err(trouble);
+                    continue;
+                }
+                let said: Said<'_> = serde_json::from_slice(answer.body.expose())
+                    .map_err(|_| no_parameter(&paths[at]))?;
+                for one in &said.parameters {
+                    if !deep {
+                        self.known()
+                            .insert(one.name.to_string(), Ok(one.parameter()));
+                    }
+                    if let Ok(listed) = &mut listed[at] {
+                        listed.push(one.name.to_string());
+                    }
+                }
+                if let Some(token) = said.next_token.filter(|token| !token.is_empty()) {
+                    next.insert(at, Some(token.into_owned()));
+                }
+            }
+        }
+        Ok(listed)
+    }
+}
+
+fn refused(answer: &http::Answer, name: &str) -> StoreError {
+    aws::trouble(answer, name, "ssm:GetParameters")
+}
+
+/// What an answer says of the names of a call.
+///
+/// # Errors
+/// What is of all names: that we are not admitted.
+fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>, StoreError> {
+    let is_single = call.len() == 1;
+    if answer.status >= 400 {
+        let read = |name: String| {
+            let read = match aws::code(answer) {
+                Some("ParameterNotFound" | "ParameterVersionNotFound") => Ok(None),
+                _ => match refused(answer, &name) {
+                    error if error.is_of_all() => return Err(error),
+                    error => Err(error),
+                },
+            };
+            Ok((name, read))
+        };
+        return call.into_iter().map(read).collect();
+    }
+    let said: Said<'_> =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| no_parameter(&call[0]))?;
+    let read = |name: String| {
+        let mut all = said.parameters.iter();
+        let found = match is_single {
+            true => all.next(),
+            false => all.find(|one| one.name == *name),
+        };
+        let read = match found {
+            Some(one) => one.parameter().map(Some).ok_or_else(|| no_parameter(&name)),
+            None if said.invalid_parameters.iter().any(|one| *one == *name) => Ok(None),
+            None => Err(no_parameter(&name)),
+        };
+        (name, read)
+    };
+    Ok(call.into_iter().map(read).collect())
+}

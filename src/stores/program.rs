@@ -1,0 +1,112 @@
+//! Programs that stores ask: what keeps one from answering, and what it says on its standard error.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::model::error::{Os, StoreError};
+use crate::model::log;
+use crate::model::named::{ShownLine, ShownPath};
+use crate::model::secret::Secret;
+use crate::sys::program::{End, Program};
+
+/// Shorter words of an answer are nothing that a line is searched for, in bytes.
+const SHORTEST: usize = 6;
+
+/// A program's answer.
+pub struct Answer {
+    /// Its exit code.
+    pub code: u8,
+    /// What it has said.
+    pub output: Secret,
+    name: String,
+    errors: Secret,
+}
+
+/// Runs a program to its end.
+///
+/// # Errors
+/// That others can write it; why it can't be started, or has not ended by itself in time.
+pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
+    let name = shown(program.file);
+    check(program.file, &name)?;
+    let began = Instant::now();
+    let outcome = program.run().map_err(|error| {
+        StoreError::setting(format_args!("{name} can't be started: {}", Os::from(error)))
+    })?;
+    let unusable = |why: String| StoreError::unusable(&name, why);
+    let fault = match outcome.end {
+        End::Code(code) => {
+            let (output, errors) = (outcome.output, outcome.errors);
+            return Ok(Answer {
+                code,
+                output,
+                name,
+                errors,
+            });
+        }
+        End::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
+        End::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
+        End::Late => {
+            let took = began.elapsed().as_secs_f64();
+            StoreError::unreachable(format_args!(
+                "{name}: no answer in {took:.1} s, so it was ended"
+            ))
+        }
+    };
+    say(&name, &outcome.errors, &outcome.output, &[]);
+    Err(fault)
+}
+
+/// Refuses a program that others could put another in the place of. One that is found in `PATH` is
+/// the system's.
+fn check(file: &Path, name: &str) -> Result<(), StoreError> {
+    let found = file
+        .metadata()
+        .ok()
+        .filter(|_| file.components().count() > 1);
+    let mode = found.map_or(0, |found| found.mode() & 0o777);
+    match mode & 0o022 {
+        0 => Ok(()),
+        _ => {
+            let what = format_args!("{name} can be written by others (mode {mode:04o})");
+            Err(StoreError::setting(what).hint(format!("run chmod go-w {name}")))
+        }
+    }
+}
+
+/// A program's file as messages have it.
+pub fn shown(file: &Path) -> String {
+    ShownPath(&file.to_string_lossy()).to_string()
+}
+
+impl Answer {
+    /// Says, at debug, what the program has said on its standard error, without what it has
+    /// answered: these values, and whatever stands in its answer.
+    pub fn log<'v>(&self, values: impl Iterator<Item = &'v [u8]>) {
+        if !self.errors.is_empty() {
+            let values: Vec<_> = values.collect();
+            say(&self.name, &self.errors, &self.output, &values);
+        }
+    }
+}
+
+fn say(name: &str, errors: &Secret, output: &Secret, values: &[&[u8]]) {
+    let lines = |text: &'_ [u8]| -> Vec<Vec<u8>> {
+        let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+        let lines = lines.filter(|line| !line.is_empty());
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let is_between = |byte: &u8| byte.is_ascii_whitespace() || b"\"'{}[],:".contains(byte);
+    let words = output.expose().split(is_between);
+    let words = words.filter(|word| word.len() >= SHORTEST);
+    let mut secrets: Vec<Vec<u8>> = words.map(<[u8]>::to_vec).collect();
+    secrets.extend(values.iter().flat_map(|value| lines(value)));
+    for line in lines(errors.expose()) {
+        let has = |secret: &Vec<u8>| line.windows(secret.len()).any(|part| part == *secret);
+        match secrets.iter().any(has) {
+            true => log::debug!("{name} says something with a value in it, which is not shown"),
+            false => log::debug!("{name} says: {}", ShownLine(&line)),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Other programs that doorkey asks: started without a shell, talked to over pipes, ended at the
+//! deadline. No thread is needed, and none of doorkey's memory is copied for them.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use super::nonblocking::{Received, Sent, make_nobody_wait, receive, transmit};
+use super::poll::Watched;
+use super::{environ, poll, startup, terminal};
+use crate::model::secret::Secret;
+
+/// The most that a program may say, in bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// The most that is kept of what it says on its standard error, in bytes.
+const LARGEST_ERRORS: usize = 64 * 1024;
+
+/// Read at once, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// How many of these are read before something else is looked at: more than a pipe holds.
+const PIECES: usize = 128;
+
+/// How often is looked whether it has ended: what it has started may have its pipes for ever.
+const BEAT: Duration = Duration::from_millis(20);
+
+/// The same when it has closed its pipes, which is mostly the last thing that it does.
+const SHORT_BEAT: Duration = Duration::from_millis(1);
+
+/// What a handler that ends this process sends a signal to, as `kill(2)` counts: the program that
+/// is running, or its group; 0 for none.
+static RUNNING: AtomicI32 = AtomicI32::new(0);
+
+/// A program, and what it is given. It gets the environment that doorkey was started with, without
+/// what is doorkey's own.
+pub struct Program<'a> {
+    /// Its file, or a name that is looked for in `PATH`.
+    pub file: &'a Path,
+    /// What follows its name.
+    pub arguments: &'a [OsString],
+    /// What its environment has beside.
+    pub environment: &'a [(OsString, OsString)],
+    /// What it reads.
+    pub input: &'a [u8],
+    /// When it has to be over.
+    pub deadline: Instant,
+}
+
+/// How a program has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with this exit code.
+    Code(u8),
+    /// By this signal.
+    Signal(i32),
+    /// By us, at the deadline.
+    Late,
+    /// By us, as it said more than so many bytes.
+    TooMuch(usize),
+}
+
+/// What came of a program.
+pub struct Outcome {
+    /// How it has ended.
+    pub end: End,
+    /// What it has said.
+    pub output: Secret,
+    /// What it has said on its standard error, or the beginning of that.
+    pub errors: Secret,
+}
+
+impl Program<'_> {
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// What the system says where it can't be started.
+    pub fn run(&self) -> io::Result<Outcome> {
+        let mut command = Command::new(self.file);
+        command
+            .args(self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in environ::own_names() {
+            command.env_remove(name);
+        }
+        // In a group of its own what it starts can be ended with it. A person whom it may have to
+        // ask can be asked only by the terminal's group.
+        let leads = !terminal::is_interactive();
+        if leads {
+            command.process_group(0);
+        }
+        startup::take_children();
+        let child = command.spawn()?;
+        let number = child.id().cast_signed();
+        let number = if leads { -number } else { number };
+        RUNNING.store(number, SeqCst);
+        let running = Running { child, number };
+        running.talk(self.input, self.deadline)
+    }
+}
+
+/// Where a program's file is: a name without a slash is looked for in `PATH`, any other path starts
+/// from a folder.
+pub fn found(name: &OsStr, base: &Path) -> PathBuf {
+    match name.as_encoded_bytes().contains(&b'/') {
+        true => base.join(name),
+        false => name.into(),
+    }
+}
+
+/// Ends the program that is running, if any. It may be called in a handler.
+pub fn end() {
+    kill(RUNNING.swap(0, SeqCst));
+}
+
+/// Ends whom this number stands for, nobody with 0.
+fn kill(number: i32) {
+    if number != 0 {
+        // SAFETY: it takes no pointer.
+        unsafe { libc::kill(number, libc::SIGKILL) };
+    }
+}
+
+/// A program that runs.
+struct Running {
+    child: Child,
+    /// What ends it, as `kill(2)` counts; 0 when it has ended.
+    number: i32,
+}
+
+impl Running {
+    /// Has its number be nobody's, which anybody may get when it is waited for.
+    fn forget(&mut self) -> i32 {
+        let _ = RUNNING.compare_exchange(self.number, 0, SeqCst, SeqCst);
+        std::mem::take(&mut self.number)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let number = self.forget();
+        if number != 0 {
+            kill(number);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Running {
+    fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<Outcome> {
+        let mut stdin = self.child.stdin.take();
+        let mut stdout = self.child.stdout.take();
+        let mut stderr = self.child.stderr.take();
+        let descriptors = [
+            stdin.as_ref().map(AsRawFd::as_raw_fd),
+            stdout.as_ref().map(AsRawFd::as_raw_fd),
+            stderr.as_ref().map(AsRawFd::as_raw_fd),
+        ];
+        for descriptor in descriptors.into_iter().flatten() {
+            make_nobody_wait(descriptor)?;
+        }
+        let (mut sent, mut output, mut errors) = (0, Vec::new(), Vec::new());
+        loop {
+            if let Some(pipe) = &stdin {
+                match transmit(pipe.as_raw_fd(), &input[sent..]) {
+                    Sent::Some(count) => sent += count,
+                    Sent::Full => {}
+                    _ => sent = input.len(),
+                }
+                if sent == input.len() {
+                    stdin = None;
+                }
+            }
+            // Whatever it has said is read after it has ended.
+            let ended = self.has_ended()?;
+            if let Some(pipe) = &stdout
+                && drain(pipe.as_raw_fd(), &mut output, LARGEST + 1)?
+            {
+                stdout = None;
+            }
+            if let Some(pipe) = &stderr
+                && drain(pipe.as_raw_fd(), &mut errors, LARGEST_ERRORS)?
+            {
+                stderr = None;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let end = if output.len() > LARGEST {
+                Some(End::TooMuch(LARGEST))
+            } else if ended {
+                self.forget();
+                let status = self.child.wait()?;
+                let signal = status.signal().unwrap_or_default();
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                Some(code.map_or(End::Signal(signal), End::Code))
+            } else if left.is_zero() {
+                Some(End::Late)
+            } else {
+                None
+            };
+            if let Some(end) = end {
+                return Ok(Outcome {
+                    end,
+                    output: Secret::new(output),
+                    errors: Secret::new(errors),
+                });
+            }
+            let mut watched = Vec::with_capacity(3);
+            watched.extend(
+                stdin
+                    .as_ref()
+                    .map(|pipe| Watched::writable(pipe.as_raw_fd())),
+            );
+            watched.extend(
+                stdout
+                    .as_ref()
+                    .map(|pipe| Watched::readable(pipe.as_raw_fd())),
+            );
+            watched.extend(
+                stderr
+                    .as_ref()
+                    .map(|pipe| Watched::readable(pipe.as_raw_fd())),
+            );
+            let beat = if watched.is_empty() { SHORT_BEAT } else { BEAT };
+            poll::wait_at(&mut watched, left.min(beat));
+        }
+    }
+
+    /// Whether it has ended. Its number stays its own until it is waited for.
+    fn has_ended(&self) -> io::Result<bool> {
+        // SAFETY: plain data for which zeros are valid, filled in by the call.
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            match libc::waitid(libc::P_PID, self.child.id(), &mut info, flags) {
+                -1 => Err(io::Error::last_os_error()),
+                _ => Ok(info.si_pid() != 0),
+            }
+        }
+    }
+}
+
+/// Reads what is there, of which so many bytes are kept; whether nothing more will come.
+fn drain(pipe: RawFd, into: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+    // Wiped by the allocator, as the rest.
+    let mut piece = vec![0; PIECE];
+    for _ in 0..PIECES {
+        match receive(pipe, &mut piece) {
+            Received::Some(count) => {
+                let kept = count.min(most.saturating_sub(into.len()));
+                into.extend_from_slice(&piece[..kept]);
+            }
+            Received::Nothing => return Ok(false),
+            Received::End => return Ok(true),
+            Received::Failed(why) => return Err(io::Error::from_raw_os_error(why.0)),
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use super::{End, Outcome, Program};
+
+    fn sh(script: &str, input: &[u8], time: Duration) -> Outcome {
+        let arguments = ["-c", script].map(OsString::from);
+        let program = Program {
+            file: Path::new("sh"),
+            arguments: &arguments,
+            environment: &[("GIVEN".into(), "x".into())],
+            input,
+            deadline: Instant::now() + time,
+        };
+        program.run().unwrap()
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_it_says_comes_whole() {
+        let input = vec![b'a'; 300_000];
+        let outcome = sh("cat; echo $GIVEN >&2; exit 7", &input, LONG);
+        assert_eq!(
+            (outcome.end, outcome.errors.expose()),
+            (End::Code(7), &b"x\n"[..])
+        );
+        assert_eq!(outcome.output.expose(), input);
+        // It need not read.
+        let outcome = sh("echo done", &input, LONG);
+        assert_eq!(
+            (outcome.end, outcome.output.expose()),
+            (End::Code(0), &b"done\n"[..])
+        );
+        assert_eq!(sh("kill -9 $$", b"", LONG).end, End::Signal(9));
+        let outcome = sh("cat /dev/zero", b"", LONG);
+        assert!(matches!(outcome.end, End::TooMuch(_)));
+        let outcome = sh("cat /dev/zero >&2", b"", Duration::from_millis(200));
+        assert_eq!(outcome.end, End::Late);
+    }
+
+    #[test]
+    fn it_is_not_waited_for_longer_than_it_is_there() {
+        let began = Instant::now();
+        // What it leaves has its pipes.
+        let outcome = sh("echo a; sleep 30 & exit 3", b"", LONG);
+        assert_eq!(
+            (outcome.end, outcome.output.expose()),
+            (End::Code(3), &b"a\n"[..])
+        );
+        let outcome = sh(
+            "exec >&- 2>&-; sleep 30 & wait",
+            b"",
+            Duration::from_millis(100),
+        );
+        assert_eq!(outcome.end, End::Late);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let program = Program {
+            file: Path::new("/none"),
+            arguments: &[],
+            environment: &[],
+            input: b"",
+            deadline: Instant::now() + LONG,
+        };
+        let error = program.run().err().unwrap();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    }
+}
