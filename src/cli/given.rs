@@ -114,6 +114,7 @@ impl<'a> Given<'a> {
         let asked = Asked {
             masks: is_given(&flags::MASK),
             watches: is_given(&flags::WATCH),
+            lends: false,
         };
         let wanted = asked != Asked::default() || is_given(&flags::INIT);
         wanted.then_some(asked)
@@ -271,6 +272,7 @@ mod tests {
                 let asked = Asked {
                     masks: matches.get_flag("mask"),
                     watches: matches.contains_id("watch"),
+                    lends: false,
                 };
                 let wanted = asked != Asked::default() || matches.get_flag("init");
                 prop_assert_eq!(given.asks_for_supervisor(leaf), wanted.then_some(asked));

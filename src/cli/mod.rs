@@ -32,10 +32,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use self::command_line::Leaf;
 use self::given::Given;
 use self::options::Options;
-use crate::engine::supervise;
+use crate::core::environment::lookup;
+use crate::engine::supervise::{self, Asked};
 use crate::model::error::Error;
 use crate::model::log::{self, Event, Level};
-use crate::stores::How;
+use crate::stores::{self, How};
 use crate::sys::environ::{self, Started};
 use crate::sys::memory::Concealed;
 use crate::sys::{exec, memory, self_exe, startup, stdio};
@@ -94,6 +95,9 @@ fn start(
     let runs = leaf.words == ["run"];
     let asked = given.asks_for_supervisor(leaf).filter(|_| runs);
     if let Some(asked) = asked {
+        let value = |name: &str| lookup(&started.environment, name.as_bytes());
+        let lends = stores::may_be_lent(value);
+        let asked = Asked { lends, ..asked };
         let patience = patience::patience(&given, leaf);
         let (same, by) = supervise::split(started, asked, patience)?;
         (started, supervised) = (same, Some(by));

@@ -46,7 +46,8 @@ pub fn run(
             let lent = Lent::of(&resolved);
             let (masks, watches) = (options.flag("mask"), options.value("watch").is_some());
             if let Some(supervised) = supervised.as_mut().filter(|_| !lent.is_empty()) {
-                supervised.lend(&upkeep::told(&options, &lent, used.unread.is_none())?);
+                let again = used.unread.is_none() && supervised.keeps;
+                supervised.lend(&upkeep::told(&options, &lent, again)?);
             }
             let Some(supervised) = supervised.as_mut().filter(|_| masks || watches) else {
                 return Ok((resolved.fill(|_, _| ())?, used, lent));
@@ -76,7 +77,8 @@ pub fn run(
     let ending = log::begin(Phase::Exec);
     let environment = launch::seal(environment, &command)?;
     say(&summary, &used, began);
-    upkeep::say(&lent, supervised.is_some(), used.unread.as_deref());
+    let keeps = supervised.as_ref().map(|supervised| supervised.keeps);
+    upkeep::say(&lent, keeps, used.unread.as_deref());
     let files_owner = options.value("files-owner").is_some();
     drop(options);
     attributes.files = deliveries.paths();

@@ -48,8 +48,8 @@ pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use registry::{
     KINDS, configurable, credentials, flags, forms, instead, is_file, is_handed_over, is_same_kind,
-    kinds, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
-    schemes, schemes_of, spent, unnamed, use_table,
+    kinds, listing, may_be_lent, needed, open, open_places, ours, own_variables, passed,
+    read_variables, schemes, schemes_of, spent, unnamed, use_table,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

@@ -49,6 +49,7 @@ pub static KINDS: &[Kind] = &[
             judge: vault::judge,
             hands_over: vault::is_login,
         }),
+        lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
     },
@@ -176,6 +177,23 @@ pub fn spent(
         value.is_some_and(|value| !stays(name, value.expose()))
     });
     names
+}
+
+/// Whether what a launch gets may be lent, by what is set, and be renewed by whoever comes again: no
+/// credential is in a variable.
+pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
+    let has = |name: &&str| value(name).is_some_and(|value| !value.is_empty());
+    let lends = kinds()
+        .iter()
+        .any(|kind| kind.lends.iter().any(|name| has(&name)));
+    let is_spent = |kind: &Kind| {
+        let mut secrets = kind.variables(&[Use::Secret]);
+        secrets.any(|name| {
+            let value = value(name).filter(|value| !value.is_empty());
+            value.is_some_and(|value| !(kind.stays)(name, value))
+        })
+    };
+    lends && !kinds().iter().any(is_spent)
 }
 
 /// What can be given, and read again, in the place of a secret's variable.
