@@ -19,7 +19,7 @@ use super::patience::patience;
 use super::process_options::{self, Launching};
 use super::store_access::unread;
 use super::{flags, logger};
-use crate::core::environment::{Block, Environment};
+use crate::core::environment::{Block, Environment, lookup};
 use crate::engine::assemble::{self, Assembled};
 use crate::engine::delivered::Removal;
 use crate::engine::fetch::{self, Fetched, Located};
@@ -112,11 +112,13 @@ pub fn split(configured: Configured) -> Result<Split, Error> {
         logging,
         launching,
     } = configured;
+    let value = |name: &str| lookup(&options.inherited.0, name.as_bytes());
     let asked = Asked {
         masks: options.flag(&flags::MASK),
         watches: options.has(&flags::WATCH),
+        lends: stores::may_be_lent(value),
     };
-    let is_wanted = asked != Asked::default() || options.flag(&flags::INIT);
+    let is_wanted = asked.masks || asked.watches || options.flag(&flags::INIT);
     let supervised = match launching.filter(|_| is_wanted) {
         None => {
             startup::unblock();

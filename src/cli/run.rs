@@ -57,7 +57,8 @@ pub fn run(
     let ready = fetched.complete(entries)?;
     if let (Some(supervised), Some((digests, sought))) = (&mut supervised, told) {
         if !lent.is_empty() {
-            supervised.lend(&upkeep::told(&launching, &lent, options.unread.is_none()));
+            let again = options.unread.is_none() && supervised.keeps;
+            supervised.lend(&upkeep::told(&launching, &lent, again));
         }
         if let Some(digests) = digests {
             supervised.remember(&digests);
@@ -71,7 +72,8 @@ pub fn run(
     let ending = log::begin(Phase::Exec);
     let environment = pipeline::seal(ready.environment, &command)?;
     say(&ready.summary, &used, began);
-    upkeep::say(&lent, supervised.is_some(), options.unread.as_deref());
+    let keeps = supervised.as_ref().map(|supervised| supervised.keeps);
+    upkeep::say(&lent, keeps, options.unread.as_deref());
     attributes.files = ready.deliveries.paths();
     attributes.files_are_others = options.has(&flags::FILES_OWNER);
     drop(options);

@@ -39,7 +39,7 @@ pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Lent 
 }
 
 /// One line where something is lent: what, for how long, and what is done about it.
-pub fn say(lent: &Lent, is_supervised: bool, unread: Option<&str>) {
+pub fn say(lent: &Lent, keeps: Option<bool>, unread: Option<&str>) {
     let Some((time, by_token)) = lent.shortest() else {
         return;
     };
@@ -50,13 +50,17 @@ pub fn say(lent: &Lent, is_supervised: bool, unread: Option<&str>) {
     } else {
         ""
     };
-    let then = match (is_supervised, unread) {
-        (false, _) => "nothing renews it without --init".to_owned(),
-        (true, Some(why)) => format!("nothing renews it, which needs {why}"),
-        (true, None) if lent.is_once() => {
+    let then = match (keeps, unread) {
+        (None, _) => "nothing renews it without --init".to_owned(),
+        (Some(_), Some(why)) => format!("nothing renews it, which needs {why}"),
+        (Some(false), None) => {
+            let why = "the server's address in a variable, and no credential in one";
+            format!("nothing renews it, which needs {why}")
+        }
+        (_, None) if lent.is_once() => {
             "nothing renews it, which needs credentials that can be used again".to_owned()
         }
-        (true, None) if by_token => {
+        (_, None) if by_token => {
             let longest = lent.leases.iter().map(|(_, _, lease)| lease.lasts).max();
             let longest = leases::shown(longest.unwrap_or_default());
             format!(
@@ -64,7 +68,7 @@ pub fn say(lent: &Lent, is_supervised: bool, unread: Option<&str>) {
                  token_ttl of {longest}; else fetched anew before"
             )
         }
-        (true, None) => "it is renewed, and fetched anew when it can't be".to_owned(),
+        (_, None) => "it is renewed, and fetched anew when it can't be".to_owned(),
     };
     log::info!(
         Leased, variable = &Label(&names);

@@ -28,19 +28,17 @@ mod file;
 mod folder;
 mod k8s;
 mod kind;
+mod lease;
 mod program;
 mod registry;
 mod remote;
 mod settings;
+mod variables;
 mod vault;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
-
-use serde::{Deserialize, Serialize};
+use std::time::SystemTime;
 
 use crate::core::json::Levels;
 use crate::model::error::StoreError;
@@ -52,10 +50,14 @@ pub use crate::model::location::Location;
 pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
+pub use lease::{Holder, Lease, Lender, Renewal, Renewals};
 pub use registry::{
-    KINDS, configurable, credentials, flags, forms, instead, is_file, is_handed_over, is_same_kind,
-    kinds, likely, listing, needed, open, open_places, ours, own_variables, passed, read_variables,
-    references, schemes, schemes_of, spent, unnamed, use_table,
+    KINDS, configurable, forms, is_handed_over, is_same_kind, kinds, likely, open, open_places,
+    ours, references, schemes, schemes_of, unnamed, use_table,
+};
+pub use variables::{
+    credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables, passed,
+    read_variables, spent,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such
@@ -201,99 +203,6 @@ pub struct Found {
     pub members: Vec<(String, Secret)>,
     /// What it is lent by; `None` for what is good until it is changed.
     pub lease: Option<Lease>,
-}
-
-/// What a value is lent by.
-#[derive(Clone, Debug)]
-pub struct Lease {
-    /// Its name at the store; empty where the value was not read.
-    pub id: String,
-    /// Whether it can be made longer.
-    pub renewable: bool,
-    /// How long it lasts from when it was read.
-    pub lasts: Duration,
-    /// When it ends by itself.
-    pub end: Instant,
-    /// What it hangs on.
-    pub holder: Option<Arc<Holder>>,
-}
-
-impl Lease {
-    /// One of something that was not read.
-    pub fn unmade() -> Self {
-        Lease {
-            id: String::new(),
-            renewable: false,
-            lasts: Duration::ZERO,
-            end: Instant::now(),
-            holder: None,
-        }
-    }
-}
-
-/// A store that lends: what it has lent is kept, and given back, by whoever logs in anew.
-pub trait Lender {
-    /// Has leases, each with how long it is to last, go on, and the tokens with these accessors.
-    ///
-    /// # Errors
-    /// What keeps all of them from being renewed.
-    fn renew(
-        &self,
-        leases: &[(String, Duration)],
-        accessors: &[String],
-    ) -> Result<Renewals, StoreError>;
-
-    /// Makes sure that what is at these paths would be lent now; nothing is made for that.
-    ///
-    /// # Errors
-    /// Why it would not.
-    fn would_lend(&self, paths: &BTreeSet<String>) -> Result<(), StoreError>;
-
-    /// Gives leases back by their ids, and where that is not allowed by the tokens with these
-    /// accessors. Gives the places of those that live on.
-    ///
-    /// # Errors
-    /// What keeps all of them from being given back.
-    fn give_back(&self, leases: &[(String, String)]) -> Result<Vec<usize>, StoreError>;
-}
-
-/// How long leases and tokens last from now on, in the order in which they were asked for.
-#[derive(Debug, Default)]
-pub struct Renewals {
-    /// Leases.
-    pub leases: Vec<Renewal>,
-    /// Tokens.
-    pub tokens: Vec<Renewal>,
-}
-
-/// What renewing something has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Renewal {
-    /// It lasts so long from now on.
-    Lasts(Duration),
-    /// That is not allowed.
-    Denied,
-    /// It is there no more.
-    Gone,
-}
-
-/// A token that leases end with.
-#[derive(Clone, Debug, Default)]
-pub struct Holder {
-    /// By what it can be named without being shown; empty where it can't.
-    pub accessor: String,
-    /// When it ends; `None` where that is never, or not known.
-    pub end: Option<Instant>,
-    /// How long it lasted when it was got.
-    pub lasts: Duration,
-    /// Whether it can be made longer.
-    pub renewable: bool,
-    /// Whether nobody keeps it, so that it can't be made longer, nor what hangs on it.
-    pub is_batch: bool,
-    /// Whether it came from outside.
-    pub is_given: bool,
-    /// Whether it was got by something that can be used once.
-    pub is_once: bool,
 }
 
 /// What is at one location.

@@ -1,13 +1,12 @@
 //! The table of stores. What the command line, the configuration file, the grammar of references
 //! and the texts of faults know of any store is made from it.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
-use super::kind::{Asked, Kind, NOTHING, Places, StoreOption, Use, is_ours};
+use super::kind::{Asked, Kind, NOTHING, Places, Use, is_ours};
 use super::{Store, age, aws, aws_sm, aws_ssm, dir, exec, file, k8s, remote, settings, vault};
-use crate::core::option::{InFile, Takes};
+use crate::core::option::InFile;
 use crate::model::error::Error;
 use crate::model::location::Scheme;
 use crate::model::named;
@@ -50,6 +49,7 @@ pub static KINDS: &[Kind] = &[
             hands_over: vault::is_login,
             asked: None,
         }),
+        lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
     },
@@ -133,7 +133,7 @@ pub fn ours() -> impl Iterator<Item = &'static str> {
 }
 
 /// The kind of the store at `location`, and what stands after the colon.
-fn kind(location: &str) -> Option<(&'static Kind, &str)> {
+pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (scheme, place) = location.split_once(':')?;
     let mut all = kinds().iter();
     let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
@@ -201,145 +201,6 @@ pub fn is_handed_over(place: &Direct) -> bool {
     let kind = all.find(|kind| kind.schemes.contains(&place.scheme));
     let places = kind.and_then(|kind| kind.direct.as_ref());
     places.is_some_and(|places| (places.hands_over)(&place.location))
-}
-
-/// The kinds that a launch has to do with: that of its store, and those of the schemes that its
-/// references to single places begin with.
-fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
-    let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
-    kinds().iter().filter(move |kind| {
-        chosen == Some(kind.schemes) || kind.schemes.iter().any(|one| schemes.contains(one))
-    })
-}
-
-/// The variables that hold credentials for a launch: those of the kinds that it uses, and those
-/// that are doorkey's own, whatever the store.
-pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let used = used(location, schemes).chain(kinds().iter().filter(|kind| kind.is_ours()));
-    let mut names: Vec<_> = used
-        .flat_map(|kind| kind.variables(&[Use::Secret]))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// Of those the ones that are used: to read values only where it `reads`, and those that are
-/// doorkey's own where a cache may have to be opened.
-pub fn needed(
-    location: Option<&str>,
-    schemes: &BTreeSet<&str>,
-    reads: bool,
-    caches: bool,
-) -> Vec<&'static str> {
-    let needed = used(location, schemes).flat_map(move |kind| {
-        let only_read: Vec<_> = kind.variables(&[Use::Reading]).collect();
-        let secrets = kind.variables(&[Use::Secret]);
-        secrets.filter(move |name| reads || !only_read.contains(name))
-    });
-    let ours = kinds()
-        .iter()
-        .filter(|kind| reads && caches && kind.is_ours());
-    let ours = ours.flat_map(|kind| kind.variables(&[Use::Secret]));
-    needed.chain(ours).collect()
-}
-
-/// Of all those the ones that are set, so that a process which is to read them again would have to
-/// keep a secret.
-pub fn spent(
-    location: Option<&str>,
-    schemes: &BTreeSet<&str>,
-    access: &Access,
-) -> Vec<&'static str> {
-    let stays = |name: &str, value: &[u8]| {
-        let mut kinds = kinds()
-            .iter()
-            .filter(|kind| kind.variables(&[Use::Secret]).any(|known| known == name));
-        kinds.all(|kind| (kind.stays)(name, value))
-    };
-    let mut names = credentials(location, schemes);
-    names.retain(|name| {
-        let value = access.credential(name);
-        value.is_some_and(|value| !stays(name, value.expose()))
-    });
-    names
-}
-
-/// What can be given, and read again, in the place of a secret's variable.
-pub fn instead(name: &str) -> String {
-    let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);
-    let kind = kinds().iter().find(is_its).unwrap_or(&NOTHING);
-    kind.instead(name)
-}
-
-/// What the variables of `secret-init` begin with: it fetches from stores of many kinds.
-const OF_PEER: &str = "SECRET_INIT_";
-
-/// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
-/// so. What is the other tool's alone goes whichever the store is.
-pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
-    let mut names: Vec<_> = used(location, schemes).flat_map(own).collect();
-    if used(location, schemes).next().is_some() {
-        let every = kinds().iter().flat_map(own);
-        names.extend(every.filter(|name| name.starts_with(OF_PEER)));
-    }
-    names
-}
-
-/// The variables that list names of variables which are passed on all the same.
-pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let lists = used(location, schemes).flat_map(|kind| kind.variables(&[Use::Passing]));
-    lists.collect()
-}
-
-/// The variables that list documents whose members are added, in groups of which the first that is
-/// set counts; and what references to such documents begin with.
-pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)> {
-    kinds().iter().flat_map(|kind| {
-        let groups = kind.variables.iter();
-        let groups = groups.filter(|(of, _)| *of == Use::Listing);
-        groups.filter_map(|(_, names)| {
-            let judge = kind.direct.as_ref()?.judge;
-            let schemes = kind.schemes.iter();
-            Some((
-                *names,
-                schemes
-                    .map(|word| Scheme {
-                        word,
-                        judge,
-                        bare: None,
-                    })
-                    .collect(),
-            ))
-        })
-    })
-}
-
-/// The variables that a launch reads beside its credentials.
-pub fn read_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
-    let read = |kind: &'static Kind| kind.variables(&[Use::Own, Use::Kept]);
-    used(location, schemes).flat_map(read).collect()
-}
-
-/// The options on the command line of the kinds that a launch has to do with.
-pub fn flags(
-    location: Option<&str>,
-    schemes: &BTreeSet<&str>,
-) -> impl Iterator<Item = &'static StoreOption> {
-    let used: Vec<_> = used(location, schemes).map(|kind| kind.schemes).collect();
-    let kinds = kinds().iter();
-    let kinds = kinds.filter(move |kind| kind.is_ours() || used.contains(&kind.schemes));
-    kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
-}
-
-/// Whether an option, or a variable, is the path of a file with a credential.
-pub fn is_file(name: &str) -> bool {
-    kinds().iter().any(|kind| {
-        let mut options = kind.options.iter().map(|option| &option.option);
-        options.any(|option| option.id == name && option.takes == Takes::Value("FILE"))
-            || kind.variables(&[Use::File]).any(|known| known == name)
-    })
 }
 
 /// What the configuration file can say of stores at its top.
@@ -424,7 +285,10 @@ pub fn schemes_of(location: &str, access: &Access) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, Kind, NOTHING, StoreOption, Takes, Use, instead, remote};
+    use super::{KINDS, Kind, NOTHING, Use, remote};
+    use crate::core::option::Takes;
+    use crate::stores::kind::StoreOption;
+    use crate::stores::variables::instead;
 
     #[test]
     fn every_secret_that_has_a_file_says_so() {

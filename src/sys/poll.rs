@@ -87,11 +87,6 @@ impl Ears {
         Ok(Ears { signals, set })
     }
 
-    /// The descriptor by which signals come.
-    pub fn descriptor(&self) -> RawFd {
-        self.signals.as_raw_fd()
-    }
-
     /// Listens for these from now on; others are kept by the kernel.
     pub fn listen_for(&mut self, set: Mask) {
         if set == self.set {

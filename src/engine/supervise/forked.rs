@@ -17,6 +17,7 @@ use crate::sys::startup;
 pub(super) struct Given {
     pub(super) key: [u8; 32],
     pub(super) reaps: bool,
+    pub(super) keeps: bool,
 }
 
 impl Given {
@@ -37,6 +38,7 @@ impl Given {
             answers: None,
             parent,
             reaps: self.reaps,
+            keeps: self.keeps,
             key: self.key,
             known: None,
             inner,

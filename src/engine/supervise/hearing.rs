@@ -21,6 +21,10 @@ impl Supervisor {
             Heard::More if understood => self.link = Some(link),
             Heard::End => {
                 let armed = self.streams.relay.as_mut().is_none_or(Relay::begin);
+                let keeps = self.asked.watches || self.asked.lends;
+                if self.streams.relay.is_none() && !keeps {
+                    self.waiting.stop_listening();
+                }
                 self.on(Event::Begun { armed });
             }
             Heard::More | Heard::Failed => self.on(Event::Unheard),

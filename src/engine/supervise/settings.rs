@@ -14,6 +14,8 @@ pub struct Asked {
     pub masks: bool,
     /// Whether secrets are fetched again.
     pub watches: bool,
+    /// Whether something may be lent, and can be renewed without a credential that we hold.
+    pub lends: bool,
 }
 
 /// How to supervise.

@@ -19,6 +19,8 @@ pub struct Supervised {
     pub parent: i32,
     /// Whether orphans come to the supervisor.
     pub reaps: bool,
+    /// Whether the supervisor keeps what it was started with, so that others can come again.
+    pub keeps: bool,
     /// The key of what is said about secrets, made anew for each supervisor that hears of them.
     pub key: [u8; 32],
     /// What the supervisor knows of the workload's secrets, for a process that is only to fetch

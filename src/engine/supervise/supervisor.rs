@@ -57,6 +57,7 @@ impl Supervisor {
         let given = Given {
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
+            keeps: asked.watches || asked.lends,
         };
         let fixed = Fixed {
             first,
@@ -145,8 +146,12 @@ impl Supervisor {
             self.streams.job.finds_terminal_at(standard);
         }
         drop(inner);
-        if self.asked.watches {
+        let keeps = self.asked.watches || self.asked.lends;
+        if keeps {
             memory::stay();
+        } else {
+            self.inherited.take().unwrap_or_default().erase();
+            files::leave_folder();
         }
         process::set_name(&format!("doorkey:{workload}"));
         self.streams.job.is_of(workload);
@@ -155,6 +160,15 @@ impl Supervisor {
             output: self.streams.output(),
             has_terminal: self.streams.job.has_terminal(),
         }));
+        if !keeps {
+            // A workload that is launched anew gets what was inherited, so that it has to stay.
+            let mut ours = vec![listener.descriptor()];
+            ours.extend(self.streams.aside.descriptors());
+            if let Some(relay) = &self.streams.relay {
+                relay.descriptors(&mut ours);
+            }
+            fd::close_others(&mut ours);
+        }
         self.waiting.listen(self.machine.listens())?;
         self.link = Some(listener);
         Ok(None)
@@ -350,23 +364,18 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of what this process was started with. A workload that is launched anew gets what was
-    /// inherited, and whoever renews something reads it again: there it has to stay.
+    /// Lets go of what this process was started with, as nothing is lent.
     fn let_go(&mut self) {
         if self.asked.watches || self.inherited.is_none() {
             return;
         }
         self.inherited.take().unwrap_or_default().erase();
         files::leave_folder();
-        let mut ours: Vec<_> = self.streams.aside.descriptors().into_iter().collect();
-        match &self.streams.relay {
-            Some(relay) => {
-                relay.descriptors(&mut ours);
-                ours.extend(self.waiting.descriptor());
-            }
-            None => self.waiting.stop_listening(),
+        // What passes output on has descriptors of its own.
+        if self.streams.relay.is_none() {
+            self.waiting.stop_listening();
+            fd::close_others(&mut self.streams.aside.descriptors().collect::<Vec<_>>());
         }
-        fd::close_others(&mut ours);
     }
 
     /// Removes what was delivered in a folder.

@@ -2,7 +2,6 @@
 //! program in memory.
 
 use std::io;
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::sys::page_release::{self, Clean};
@@ -29,11 +28,6 @@ impl Waiting {
             None => self.ears = Some(Ears::new(set)?),
         }
         Ok(())
-    }
-
-    /// The descriptor that is waited with.
-    pub(super) fn descriptor(&self) -> Option<RawFd> {
-        self.ears.as_ref().map(Ears::descriptor)
     }
 
     /// No descriptor is waited at any more.

@@ -35,7 +35,7 @@ use crate::sys::http::{self, Method, Request, Server, Settings};
 
 pub use self::auth::stays;
 pub use self::settings::{
-    ACCOUNT, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES, are_two,
+    ACCOUNT, ADDRESSES, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES, are_two,
 };
 
 /// What stands in the place of a path where our own token is meant.

@@ -86,6 +86,9 @@ pub const VARIABLES: &[&str] = both![
     "SECRET_INIT_*"
 ];
 
+/// Variables by which a server is named.
+pub const ADDRESSES: &[&str] = both!["ADDR", "AGENT_ADDR"];
+
 /// Lists of names that are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
 
