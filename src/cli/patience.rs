@@ -9,6 +9,9 @@ use crate::engine::supervise::{Notice, Patience};
 use crate::model::log::{Event, Level};
 use crate::sys::stdio;
 
+/// How a line begins about what is lent and was not renewed, fetched anew or given back.
+const NOT_KEPT: &str = "what is lent is not renewed, or given back: ";
+
 /// How a supervisor waits, and says what it has to say.
 pub fn patience(timeout: Duration, logging: Logging) -> Patience {
     let (format, least) = (logging.format, logging.level.min(Level::WARN));
@@ -47,7 +50,7 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
                 true => format!("{gave_up}: {hangs}"),
                 false => "there was no process to be had for it, or to be heard".to_owned(),
             };
-            let message = format!("{}{why}", super::upkeep::NOT_KEPT);
+            let message = format!("{}{why}", NOT_KEPT);
             (Level::WARN, Event::Leased, message)
         }
         Notice::NotRemoved(why) => (Level::ERROR, Event::Fault, not_removed(why)),

@@ -281,6 +281,19 @@ pub fn deliver(
     }
 }
 
+/// Puts new files in the place of a running workload's; those in memory can't be changed.
+///
+/// # Errors
+/// The reason why one of them is not there.
+pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
+    let Some(folder) = deliveries.open(supervised.delivered.take())? else {
+        return Ok(());
+    };
+    supervised.leave(&folder);
+    supervised.tell()?;
+    deliveries.write(Some(&folder))
+}
+
 /// What becomes the workload.
 pub struct Launch<'e> {
     /// The command, and its arguments.

@@ -92,16 +92,6 @@ fn fetch(
     })
 }
 
-/// Puts the new files in the place of the workload's; those in memory can't be changed.
-pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
-    let Some(folder) = deliveries.open(supervised.delivered.take())? else {
-        return Ok(());
-    };
-    supervised.leave(&folder);
-    supervised.tell()?;
-    deliveries.write(Some(&folder))
-}
-
 /// What came of it.
 struct Again {
     digests: Digests,
@@ -137,7 +127,7 @@ fn compared(
                 let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
             }
-            swap(fetched.deliveries, supervised)?;
+            pipeline::swap(fetched.deliveries, supervised)?;
             format!("the command gets {}", signal::name(signal))
         }
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),

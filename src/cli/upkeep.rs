@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::process_options::Launching;
-use super::refresh::swap;
 use super::told::{self, Sought};
 use super::{flags, logger, pipeline};
 use crate::core::signal;
@@ -18,9 +17,6 @@ use crate::model::error::Error;
 use crate::model::log::{self, Event, Label, Level};
 use crate::model::named::ShownPath;
 use crate::stores::{Depth, Lender, Renewal, Renewals};
-
-/// How a line begins about what is lent and was not renewed, fetched anew or given back.
-pub const NOT_KEPT: &str = "what is lent is not renewed, or given back: ";
 
 /// The policies that renewing needs beside the server's default one.
 const BY_ACCESSOR: &str = "path \"auth/token/renew-accessor\" { capabilities = [\"update\"] }";
@@ -271,7 +267,7 @@ fn try_replace(
     }
     // What there is from here on is to be given back.
     supervised.lend(&told(launching, &lent, true));
-    swap(deliveries, supervised)?;
+    pipeline::swap(deliveries, supervised)?;
     log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
     Ok(Outcome::Changed(digests))
 }

@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::leases;
 use super::lookup::{Answered, Answers, Question};
 use crate::core::scope::Scopes;
 use crate::model::error::{Error, Os, StoreError};
@@ -95,7 +94,7 @@ impl Cache {
     /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
     /// not to launch.
     pub fn keep(&self, bound: String, answers: &Answers, asked: &BTreeSet<Question>) {
-        if leases::any(answers) {
+        if answers.all.values().any(Answered::is_leased) {
             // What is lent may be over when it is needed, and is nobody else's.
             let why = "some of the values are lent";
             return log::warning!(Cache; "the cache {} is not written: {why}", self.file);

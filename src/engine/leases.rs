@@ -44,7 +44,7 @@ impl Lent {
         for (_, variable, value) in &fetched.values {
             let (mut is_lent, mut is_whole) = (false, true);
             for reference in references(value) {
-                if is_leased(answers.to(reference)) {
+                if answers.to(reference).is_some_and(Answered::is_leased) {
                     is_lent = true;
                     lent.labels.insert(reference.label());
                 } else {
@@ -67,7 +67,7 @@ impl Lent {
         let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (question, answered) in &answers.all {
             if let Question::Direct(place) = question
-                && is_leased(Some(answered))
+                && answered.is_leased()
             {
                 let known = paths.entry(place.scheme).or_default();
                 known.insert(place.location.path.clone());
@@ -132,19 +132,6 @@ impl Lent {
         let (end, by_token) = ends.min()?;
         Some((end.saturating_duration_since(Instant::now()), by_token))
     }
-}
-
-fn is_leased(answered: Option<&Answered>) -> bool {
-    let found = answered.and_then(Answered::found);
-    found.is_some_and(|found| found.lease.is_some())
-}
-
-/// Whether any answer is lent.
-pub fn any(answers: &Answers) -> bool {
-    answers
-        .all
-        .values()
-        .any(|answered| is_leased(Some(answered)))
 }
 
 /// A time as messages have it: whole seconds from ten on.

@@ -58,6 +58,11 @@ pub enum Answered {
 }
 
 impl Answered {
+    /// True for a value that is lent.
+    pub fn is_leased(&self) -> bool {
+        self.found().is_some_and(|found| found.lease.is_some())
+    }
+
     /// The value or document, where one was found.
     pub fn found(&self) -> Option<&Found> {
         match self {
