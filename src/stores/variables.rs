@@ -74,9 +74,7 @@ pub fn spent(
 /// credential is in a variable.
 pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
     let has = |name: &&str| value(name).is_some_and(|value| !value.is_empty());
-    let lends = kinds()
-        .iter()
-        .any(|kind| kind.lends.iter().any(|name| has(&name)));
+    let lends = kinds().iter().any(|kind| kind.lends.iter().any(has));
     let is_spent = |kind: &Kind| {
         let mut secrets = kind.variables(&[Use::Secret]);
         secrets.any(|name| {

@@ -43,13 +43,16 @@ fn usage_errors() {
         let words: Vec<&str> = interval.into_iter().chain([option]).collect();
         run(&place, &words).fails(125, &format!("doorkey: error: {message}\n"));
     }
-    for option in ["on-change=restart", "on-loss=warn", "refresh-signal=none"] {
-        let name = option.split('=').next().unwrap();
-        for words in [&[][..], &["--init"]] {
-            let option = format!("--{option}");
-            let words = [words, &[&option]].concat();
-            let message = format!("doorkey: error: --{name} needs --watch\n");
-            run(&place, &words).fails(125, &message);
+    for (name, value, needs) in [
+        ("on-change", "restart", "--init or --watch"),
+        ("on-loss", "warn", "--init or --watch"),
+        ("refresh-signal", "none", "--watch"),
+    ] {
+        let option = format!("--{name}={value}");
+        let message = format!("doorkey: error: --{name} needs {needs}\n");
+        run(&place, &[&option]).fails(125, &message);
+        if needs == "--watch" {
+            run(&place, &["--init", &option]).fails(125, &message);
         }
     }
 }

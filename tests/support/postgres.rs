@@ -103,7 +103,10 @@ impl Postgres {
             child,
         };
         wait("PostgreSQL answers", || {
-            let answer = postgres.client("root", "root").arg("-cselect 1").output();
+            let answer = postgres
+                .client("root", "root")
+                .args(["-c", "select 1"])
+                .output();
             answer.unwrap().status.success().then_some(())
         });
         postgres

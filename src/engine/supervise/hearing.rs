@@ -78,7 +78,7 @@ impl Supervisor {
             self.on(Event::Reported(outcome));
         }
         match heard {
-            Heard::End => return self.on(Event::ErrandOver),
+            Heard::End => self.on(Event::ErrandOver),
             Heard::More => self.errand = Some(errand),
             Heard::Failed => {
                 self.errand = Some(errand);

@@ -371,9 +371,12 @@ impl Supervisor {
         }
         self.inherited.take().unwrap_or_default().erase();
         files::leave_folder();
-        // What passes output on has descriptors of its own.
-        if self.streams.relay.is_none() {
-            self.waiting.stop_listening();
+        if self.streams.relay.is_some() {
+            return;
+        }
+        self.waiting.stop_listening();
+        // What passes output on, and a folder of files, have descriptors of their own.
+        if self.delivered.is_none() {
             fd::close_others(&mut self.streams.aside.descriptors().collect::<Vec<_>>());
         }
     }
