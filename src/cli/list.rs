@@ -19,7 +19,7 @@ use crate::stores::{Depth, Record};
 use crate::sys::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
-struct Item {
+struct ListRow {
     scope: Scope,
     name: Name,
     record: Option<Record>,
@@ -28,7 +28,7 @@ struct Item {
 /// What can be shown of a secret.
 const FIELDS: [&str; 6] = ["name", "scope", "size", "created", "modified", "recipients"];
 
-impl Item {
+impl ListRow {
     /// A field for programs.
     fn json(&self, field: &str) -> Value {
         let record = self.record.as_ref();
@@ -76,7 +76,7 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
     let record = record.ok_or_else(|| fail(StoreError::no_secret()))?;
-    let item = Item {
+    let item = ListRow {
         scope: scope.clone(),
         name: name.clone(),
         record: Some(record),
@@ -153,7 +153,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
                     );
                     None
                 });
-            items.push(Item {
+            items.push(ListRow {
                 scope: scope.clone(),
                 name,
                 record,
@@ -165,7 +165,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let start = match options.text(&own_flags::AFTER)? {
         None => 0,
         Some(after) => {
-            let is_it = |item: &Item| {
+            let is_it = |item: &ListRow| {
                 item.cursor() == after
                     || (!options.flag(&own_flags::ALL_SCOPES) && item.name.as_str() == after)
             };
@@ -176,9 +176,9 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     };
     let page = &items[start..items.len().min(start.saturating_add(limit))];
     let has_more = start + page.len() < items.len();
-    let next = page.last().filter(|_| has_more).map(Item::cursor);
+    let next = page.last().filter(|_| has_more).map(ListRow::cursor);
     if options.flag(&own_flags::JSON) {
-        let row = |item: &Item| -> serde_json::Map<String, Value> {
+        let row = |item: &ListRow| -> serde_json::Map<String, Value> {
             fields
                 .iter()
                 .map(|field| ((*field).to_owned(), item.json(field)))
@@ -215,8 +215,8 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
 }
 
 /// Sorts by a field; where that is equal, by scope and name.
-fn sort(items: &mut [Item], order: &str, descending: bool) {
-    let time = |item: &Item| {
+fn sort(items: &mut [ListRow], order: &str, descending: bool) {
+    let time = |item: &ListRow| {
         let record = item.record.as_ref()?;
         if order == "created" {
             record.created

@@ -36,7 +36,7 @@ pub struct Cache {
 
 /// What is in the file.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct CachedValue {
     /// What the values answer: the stores, the scopes, the references.
     bound: String,
     /// When they were read, in seconds since 1970.
@@ -136,7 +136,7 @@ impl Cache {
             .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
-        let kept: Kept =
+        let kept: CachedValue =
             serde_json::from_slice(text.expose()).map_err(|_| useless("it is damaged"))?;
         if kept.bound != bound {
             return Err(useless(
@@ -175,7 +175,7 @@ impl Cache {
 }
 
 /// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<Kept> {
+fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<CachedValue> {
     let mut all = answers.all.values();
     if all.any(|answered| answered.trouble().is_some()) {
         return None;
@@ -221,7 +221,7 @@ fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .ok()?;
-    Some(Kept {
+    Some(CachedValue {
         bound,
         time: now.as_secs(),
         scoped,
@@ -230,7 +230,7 @@ fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<
 }
 
 /// Puts what was kept in the place of answers.
-fn restore(kept: Kept, answers: &mut Answers, questions: &BTreeSet<Question>) -> Option<()> {
+fn restore(kept: CachedValue, answers: &mut Answers, questions: &BTreeSet<Question>) -> Option<()> {
     let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
     let found = |text: &str| {
         let value = Some(value(text)?);

@@ -35,12 +35,12 @@ struct Exec {
     label: String,
     file: PathBuf,
     deadline: Option<Instant>,
-    known: Mutex<Known>,
+    known: Mutex<Run>,
 }
 
 /// What was asked so far, and answered.
 #[derive(Default)]
-struct Known {
+struct Run {
     /// The scopes and the names of each time.
     asked: Vec<(Vec<String>, BTreeSet<String>)>,
     /// The scopes that are not for us.
@@ -75,7 +75,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 
 /// What the program answers.
 #[derive(Deserialize)]
-struct Given<'a> {
+struct Reply<'a> {
     version: u32,
     #[serde(borrow, default)]
     values: BTreeMap<Cow<'a, str>, &'a RawValue>,
@@ -84,7 +84,7 @@ struct Given<'a> {
 }
 
 impl Exec {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Run> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,7 +170,7 @@ type Values = BTreeMap<(String, String), Secret>;
 /// Reads an answer: the values, and the scopes that are denied.
 fn given(text: &[u8]) -> Result<(Values, BTreeSet<String>), &'static str> {
     let no_answer = "its answer is not the JSON that is expected of it";
-    let given: Given<'_> = serde_json::from_slice(text).map_err(|_| no_answer)?;
+    let given: Reply<'_> = serde_json::from_slice(text).map_err(|_| no_answer)?;
     if given.version != VERSION {
         return Err("its answer has another version than 1");
     }

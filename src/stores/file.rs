@@ -20,7 +20,7 @@ pub const VARIABLES: &[(Use, &[&str])] = &[(Use::Kept, &[FOLDER])];
 /// A file is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-struct Files {
+struct FileStore {
     folder: PathBuf,
 }
 
@@ -33,7 +33,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         return Err(no_scopes());
     }
     let folder = remote::text(context, FOLDER).unwrap_or("/");
-    Ok(Box::new(Files {
+    Ok(Box::new(FileStore {
         folder: folder.into(),
     }))
 }
@@ -58,7 +58,7 @@ pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     Ok(location)
 }
 
-impl Files {
+impl FileStore {
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         let path = self.folder.join(&location.path);
         if depth == Depth::Names {
@@ -72,7 +72,7 @@ impl Files {
     }
 }
 
-impl Store for Files {
+impl Store for FileStore {
     fn label(&self) -> &str {
         "file:"
     }

@@ -74,14 +74,14 @@ pub trait Service: Sized {
 }
 
 /// Something that is made once, or why it can't be.
-type Made<T> = Result<Arc<T>, StoreError>;
+type Connected<T> = Result<Arc<T>, StoreError>;
 
 /// The servers of a store, and our session; both are made when they are first needed.
 pub struct Remote<S: Service> {
     service: S,
     deadline: Option<Instant>,
-    client: OnceLock<Made<Client>>,
-    servers: Mutex<BTreeMap<S::Host, Made<Server>>>,
+    client: OnceLock<Connected<Client>>,
+    servers: Mutex<BTreeMap<S::Host, Connected<Server>>>,
     session: Mutex<Option<S::Session>>,
 }
 
@@ -120,7 +120,7 @@ impl<S: Service> Remote<S> {
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
-    pub fn server(&self, host: &S::Host) -> Made<Server> {
+    pub fn server(&self, host: &S::Host) -> Connected<Server> {
         let mut servers = lock(&self.servers);
         if let Some(server) = servers.get(host) {
             return server.clone();

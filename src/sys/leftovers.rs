@@ -16,25 +16,25 @@ const TRIED: u8 = 1;
 const OURS: u8 = 2;
 
 /// A temporary file's name. The file goes when this is dropped, unless it is over.
-pub struct Leftover(&'static Entry);
+pub struct Leftover(&'static Slot);
 
 /// What a signal's handler finds. It is never freed, as a handler may look at any moment.
-struct Entry {
+struct Slot {
     folder: RawFd,
     name: CString,
     /// The file that is about to get the name; -1 where it is made with it.
     file: RawFd,
     state: AtomicU8,
-    next: AtomicPtr<Entry>,
+    next: AtomicPtr<Slot>,
 }
 
-static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+static FIRST: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
 impl Leftover {
     /// One that is about to be made, or the name that a file is about to get. The descriptors have
     /// to stay open meanwhile.
     pub fn new(folder: RawFd, name: CString, file: Option<RawFd>) -> Self {
-        let entry: &'static Entry = Box::leak(Box::new(Entry {
+        let entry: &'static Slot = Box::leak(Box::new(Slot {
             folder,
             name,
             file: file.unwrap_or(-1),

@@ -110,11 +110,11 @@ pub enum Sent {
 /// A descriptor to write to.
 pub struct Outlet {
     descriptor: RawFd,
-    way: Way,
+    way: Manner,
 }
 
 /// How not to wait for it. A flag of the descriptor would change it for everybody who has it.
-enum Way {
+enum Manner {
     /// It was opened anew, or is ours.
     Own(OwnedFd),
     /// The call says so.
@@ -129,15 +129,15 @@ impl Outlet {
     /// One of the standard descriptors.
     pub fn standard(descriptor: RawFd) -> Self {
         let way = match kind(descriptor) {
-            libc::S_IFSOCK => Way::Call,
-            libc::S_IFREG => Way::Whole,
+            libc::S_IFSOCK => Manner::Call,
+            libc::S_IFREG => Manner::Whole,
             // What another user has made can't be opened, nor one that nobody reads any more.
             _ => match open_anew(descriptor, OFlag::O_WRONLY) {
                 Some(own) => {
                     enlarge(own.as_raw_fd());
-                    Way::Own(own)
+                    Manner::Own(own)
                 }
-                None => Way::Little,
+                None => Manner::Little,
             },
         };
         Outlet { descriptor, way }
@@ -147,14 +147,14 @@ impl Outlet {
     pub fn own(own: OwnedFd) -> Self {
         Outlet {
             descriptor: own.as_raw_fd(),
-            way: Way::Own(own),
+            way: Manner::Own(own),
         }
     }
 
     /// The descriptor to wait at.
     pub fn descriptor(&self) -> RawFd {
         match &self.way {
-            Way::Own(own) => own.as_raw_fd(),
+            Manner::Own(own) => own.as_raw_fd(),
             _ => self.descriptor,
         }
     }
@@ -162,7 +162,7 @@ impl Outlet {
     /// What is open for it, beside the standard descriptors.
     pub fn opened(&self) -> Option<RawFd> {
         match &self.way {
-            Way::Own(own) => Some(own.as_raw_fd()),
+            Manner::Own(own) => Some(own.as_raw_fd()),
             _ => None,
         }
     }
@@ -176,10 +176,10 @@ impl Outlet {
             count += 1;
         }
         let written = match &self.way {
-            Way::Own(own) => writev(own, &all[..count]),
-            Way::Whole => writev(fd::numbered(self.descriptor), &all[..count]),
-            Way::Call => send(self.descriptor, &all[..count]),
-            Way::Little => write_little(self.descriptor, &all[..count]),
+            Manner::Own(own) => writev(own, &all[..count]),
+            Manner::Whole => writev(fd::numbered(self.descriptor), &all[..count]),
+            Manner::Call => send(self.descriptor, &all[..count]),
+            Manner::Little => write_little(self.descriptor, &all[..count]),
         };
         match result(written) {
             // As if the workload had written there itself.

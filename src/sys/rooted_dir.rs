@@ -298,9 +298,9 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     /// A folder with files, folders and links in it and beside it.
-    struct Place(PathBuf);
+    struct Spot(PathBuf);
 
-    impl Place {
+    impl Spot {
         fn new() -> Self {
             let path = std::env::temp_dir().join(format!("doorkey-files-{}", unique()));
             fs::create_dir_all(path.join("inside/folder")).unwrap();
@@ -320,20 +320,20 @@ mod tests {
             ] {
                 symlink(to, path.join("inside").join(at)).unwrap();
             }
-            Place(path)
+            Spot(path)
         }
     }
 
-    impl Drop for Place {
+    impl Drop for Spot {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
-    type Way = fn(&Folder, &Path, OFlag) -> io::Result<File>;
-    const BOTH: [Way; 2] = [Folder::open_inside, Folder::open_resolved];
+    type Resolver = fn(&Folder, &Path, OFlag) -> io::Result<File>;
+    const BOTH: [Resolver; 2] = [Folder::open_inside, Folder::open_resolved];
 
-    fn read_by(way: Way, folder: &Folder, inside: &str) -> Result<String, i32> {
+    fn read_by(way: Resolver, folder: &Folder, inside: &str) -> Result<String, i32> {
         let file = way(
             folder,
             Path::new(inside),
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_lies_inside_is_opened_with_and_without_openat2() {
-        let place = Place::new();
+        let place = Spot::new();
         let folder = Folder::open(&place.0.join("inside")).unwrap();
         for way in BOTH {
             for (inside, contents) in [
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn nothing_leads_out_with_and_without_openat2() {
-        let place = Place::new();
+        let place = Spot::new();
         let folder = Folder::open(&place.0.join("inside")).unwrap();
         for way in BOTH {
             for inside in [

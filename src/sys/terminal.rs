@@ -53,7 +53,7 @@ pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
 /// What the system says.
 pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
     // Who sees the question can type at once, and nothing of it is shown.
-    let hidden = Hidden::start()?;
+    let hidden = EchoOff::start()?;
     stdio::say(question.as_bytes());
     let line = read_line(limit);
     drop(hidden);
@@ -82,7 +82,7 @@ fn unbuffered() -> io::Result<std::fs::File> {
 
 /// A terminal that does not show what is typed, and takes Ctrl-C as a character that ends the
 /// line: a signal would end the process and leave the terminal so. Dropping it restores it.
-struct Hidden {
+struct EchoOff {
     before: Termios,
 }
 
@@ -100,7 +100,7 @@ pub fn restore() {
     }
 }
 
-impl Hidden {
+impl EchoOff {
     fn start() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut hidden = before.clone();
@@ -110,11 +110,11 @@ impl Hidden {
         hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
         BEFORE.store(Box::into_raw(Box::new(before.clone().into())), Relaxed);
         tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
-        Ok(Hidden { before })
+        Ok(EchoOff { before })
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
         BEFORE.store(std::ptr::null_mut(), Relaxed);

@@ -15,15 +15,15 @@ use crate::cli::command_line::{LEAVES, Leaf};
 use crate::core::option::{Opt, Takes};
 
 /// What was said, by id: whether by an argument, and the values.
-type Heard = Vec<(&'static str, bool, Vec<OsString>)>;
+type Parsed = Vec<(&'static str, bool, Vec<OsString>)>;
 
 fn ours(
     leaf: &'static Leaf,
     words: &[OsString],
     variables: &[&'static CStr],
-) -> Result<Heard, Refusal> {
+) -> Result<Parsed, Refusal> {
     let said = parse(leaf, words.to_vec(), variables)?;
-    let mut heard: Heard = Vec::new();
+    let mut heard: Parsed = Vec::new();
     for one in said {
         let value = one.value.into_owned();
         match heard.iter_mut().find(|(id, ..)| *id == one.option.id) {
@@ -54,10 +54,10 @@ fn claps(
     leaf: &'static Leaf,
     words: &[OsString],
     variables: &[&'static CStr],
-) -> Result<Heard, Refusal> {
+) -> Result<Parsed, Refusal> {
     let command = with_variables(leaf, variables).no_binary_name(true);
     let matches = command.try_get_matches_from(words).map_err(refusal)?;
-    let mut heard: Heard = Vec::new();
+    let mut heard: Parsed = Vec::new();
     for option in leaf.options().chain(leaf.arguments) {
         let source = matches.value_source(option.id);
         let by_argument = source == Some(ValueSource::CommandLine);

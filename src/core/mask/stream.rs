@@ -50,13 +50,13 @@ pub struct Stream {
     /// Place of the buffer's first byte in the stream.
     before: u64,
     sums: Sums,
-    queue: Vec<Piece>,
+    queue: Vec<Chunk>,
     /// First queued piece that is not wholly written, and the number of its written bytes.
     next: usize,
     written: usize,
 }
 
-enum Piece {
+enum Chunk {
     Text(Range<usize>),
     Placeholder(Rc<[u8]>),
 }
@@ -142,7 +142,7 @@ impl Stream {
                     // Some or all of it may have been released.
                     if end > self.out {
                         let placeholder = Rc::clone(&needles.placeholders[label]);
-                        self.queue.push(Piece::Placeholder(placeholder));
+                        self.queue.push(Chunk::Placeholder(placeholder));
                         self.out = end;
                     }
                     from = end;
@@ -160,7 +160,7 @@ impl Stream {
     /// Queues the bytes before `to` that are not queued yet.
     fn let_out(&mut self, to: usize) {
         if to > self.out {
-            self.queue.push(Piece::Text(self.out..to));
+            self.queue.push(Chunk::Text(self.out..to));
             self.out = to;
         }
     }
@@ -199,10 +199,10 @@ impl Stream {
         })
     }
 
-    fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
+    fn bytes<'a>(&'a self, piece: &'a Chunk) -> &'a [u8] {
         match piece {
-            Piece::Text(range) => &self.buffer[range.clone()],
-            Piece::Placeholder(placeholder) => placeholder,
+            Chunk::Text(range) => &self.buffer[range.clone()],
+            Chunk::Placeholder(placeholder) => placeholder,
         }
     }
 

@@ -18,11 +18,11 @@ pub(super) struct Clearing {
     /// Whether we are PID 1.
     first: bool,
     rest: Rest,
-    step: Step,
+    step: ClearingStep,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum ClearingStep {
     /// Whether there are any is asked.
     Counting,
     /// They were asked to end, and have time until then.
@@ -41,16 +41,16 @@ impl Clearing {
             grace,
             first,
             rest: Rest::Below,
-            step: Step::Counting,
+            step: ClearingStep::Counting,
         }
     }
 
     /// The instant to wait for at most.
     pub(super) fn due(&self) -> Option<Instant> {
         match self.step {
-            Step::Asked(until) => until,
-            Step::Killed(until) => Some(until),
-            Step::Counting | Step::Recounting => None,
+            ClearingStep::Asked(until) => until,
+            ClearingStep::Killed(until) => Some(until),
+            ClearingStep::Counting | ClearingStep::Recounting => None,
         }
     }
 
@@ -64,20 +64,20 @@ impl Clearing {
         actions: &mut Actions,
     ) -> bool {
         match self.step {
-            Step::Counting if any => {
+            ClearingStep::Counting if any => {
                 let spares = self.next == Next::Launch && apart;
                 if self.first && !spares {
                     self.rest = Rest::Everybody;
                 }
                 actions.push_back(Action::TerminateRest(self.rest));
                 let Some(grace) = self.grace else { return true };
-                self.step = Step::Asked(now.checked_add(grace));
+                self.step = ClearingStep::Asked(now.checked_add(grace));
                 grace.is_zero() && self.over(actions)
             }
-            Step::Asked(_) if !any => self.over(actions),
-            Step::Recounting if any => {
+            ClearingStep::Asked(_) if !any => self.over(actions),
+            ClearingStep::Recounting if any => {
                 actions.push_back(Action::KillRest(self.rest));
-                self.step = Step::Killed(now + BEAT);
+                self.step = ClearingStep::Killed(now + BEAT);
                 false
             }
             _ => !any,
@@ -87,9 +87,9 @@ impl Clearing {
     /// Time has passed. Says whether it is over.
     pub(super) fn time(&mut self, now: Instant, actions: &mut Actions) -> bool {
         match self.step {
-            Step::Asked(Some(until)) if until <= now => self.over(actions),
-            Step::Killed(until) if until <= now => {
-                self.step = Step::Recounting;
+            ClearingStep::Asked(Some(until)) if until <= now => self.over(actions),
+            ClearingStep::Killed(until) if until <= now => {
+                self.step = ClearingStep::Recounting;
                 actions.push_back(Action::CountRest);
                 false
             }
@@ -105,7 +105,7 @@ impl Clearing {
         if self.next != Next::Launch {
             return true;
         }
-        self.step = Step::Recounting;
+        self.step = ClearingStep::Recounting;
         actions.push_back(Action::CountRest);
         false
     }

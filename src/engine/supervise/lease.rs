@@ -23,9 +23,9 @@ const LATEST: Duration = Duration::from_secs(60);
 pub(super) struct Leases {
     upkeep: Upkeep,
     /// What the workload has.
-    now: Vec<Kept>,
+    now: Vec<KeptLease>,
     /// What one has had that was launched before, or before its files were changed.
-    before: Vec<Kept>,
+    before: Vec<KeptLease>,
     /// What has come of the errand under way.
     outcome: Option<Outcome>,
     /// Whether what it has is new since something was planned.
@@ -37,7 +37,7 @@ pub(super) struct Leases {
 }
 
 /// A lease, with its end as a time of ours.
-struct Kept {
+struct KeptLease {
     held: Held,
     end: Instant,
     /// The end of the token that it hangs on.
@@ -48,10 +48,10 @@ struct Kept {
     is_gone: bool,
 }
 
-impl Kept {
+impl KeptLease {
     fn new(held: Held, now: Instant) -> Self {
         let after = |time| now.checked_add(time).unwrap_or(now);
-        Kept {
+        KeptLease {
             end: after(held.left),
             token_end: held.token_left.map(after),
             is_last: !held.renewable,
@@ -112,7 +112,7 @@ impl Leases {
         self.pass();
         self.upkeep = lent.upkeep;
         let held = lent.held.into_iter();
-        self.now = held.map(|held| Kept::new(held, now)).collect();
+        self.now = held.map(|held| KeptLease::new(held, now)).collect();
         (self.lost, self.is_fresh) = (false, true);
     }
 
@@ -124,7 +124,7 @@ impl Leases {
     /// A workload runs with what is lent: plans what comes next.
     pub(super) fn begin(&mut self, errands: &mut Errands, now: Instant) {
         self.plan(errands, now);
-        let is_over = |kept: &Kept| kept.ends() <= now;
+        let is_over = |kept: &KeptLease| kept.ends() <= now;
         self.before.retain(|kept| !is_over(kept));
         if self.upkeep.renews && !self.before.is_empty() {
             errands.plan(Purpose::GiveBack, now);
@@ -144,7 +144,7 @@ impl Leases {
         if !self.upkeep.renews {
             return;
         }
-        let two_thirds = |kept: &Kept| {
+        let two_thirds = |kept: &KeptLease| {
             let left = kept.ends().saturating_duration_since(now);
             // A tenth sooner or later, so that a fleet does not march in step.
             let time = left.mul_f64(0.6) + (self.chance)(left / 10);
@@ -169,13 +169,13 @@ impl Leases {
     /// What a process on an errand has to do.
     pub(super) fn task(&mut self, purpose: Purpose, now: Instant) -> Task {
         self.outcome = None;
-        let told = |kept: &[Kept]| kept.iter().map(|kept| kept.told(now)).collect();
+        let told = |kept: &[KeptLease]| kept.iter().map(|kept| kept.told(now)).collect();
         match purpose {
             Purpose::Refresh => Task::Refresh,
             Purpose::Renew => Task::Renew(told(&self.now)),
             Purpose::Replace => {
                 let soonest = self.now.iter().min_by_key(|kept| kept.ends());
-                let by_token = soonest.is_some_and(Kept::is_ended_by_token);
+                let by_token = soonest.is_some_and(KeptLease::is_ended_by_token);
                 let left = soonest.map(|kept| kept.ends().saturating_duration_since(now));
                 Task::Replace {
                     by_token,
@@ -232,7 +232,7 @@ impl Leases {
 
     /// What has failed is tried again, the sooner the less time there is.
     fn again(&self, purpose: Purpose, errands: &mut Errands, now: Instant) {
-        let end = self.now.iter().map(Kept::ends).min();
+        let end = self.now.iter().map(KeptLease::ends).min();
         let left = end.map(|end| end.saturating_duration_since(now));
         let pause = match left.unwrap_or_default() / 4 {
             Duration::ZERO => LATEST.min(self.longest() / 2),

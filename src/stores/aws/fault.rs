@@ -9,7 +9,7 @@ use crate::sys::http::{Answer, Verdict};
 /// The code of a fault. Stores answer JSON; who we are is judged in front of some, in XML.
 pub fn code(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
-    struct Fault<'a> {
+    struct AwsFault<'a> {
         #[serde(borrow, rename = "__type")]
         kind: &'a str,
     }
@@ -17,7 +17,7 @@ pub fn code(answer: &Answer) -> Option<&str> {
         return None;
     }
     let body = answer.body.expose();
-    if let Ok(Fault { kind }) = serde_json::from_slice(body) {
+    if let Ok(AwsFault { kind }) = serde_json::from_slice(body) {
         return kind.rsplit('#').next();
     }
     let (_, after) = str::from_utf8(body).ok()?.split_once("<Code>")?;

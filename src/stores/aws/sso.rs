@@ -102,17 +102,17 @@ pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, S
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Given {
-        role_credentials: Role,
+    struct RoleCredentials {
+        role_credentials: SsoRole,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Role {
+    struct SsoRole {
         access_key_id: String,
         secret_access_key: String,
         session_token: String,
     }
-    let given: Option<Given> = serde_json::from_slice(answer.body.expose()).ok();
+    let given: Option<RoleCredentials> = serde_json::from_slice(answer.body.expose()).ok();
     let given = given.map(|given| given.role_credentials);
     let given = given.ok_or_else(|| fault("IAM Identity Center answers no keys".to_owned()))?;
     Ok(made(

@@ -188,7 +188,7 @@ impl Documents<Document> for SecretsManager {
 fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Said<'a> {
+    struct SecretValue<'a> {
         #[serde(borrow, default)]
         secret_string: Option<&'a RawValue>,
         #[serde(borrow, default)]
@@ -212,7 +212,8 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
         }
         _ => {}
     }
-    let value: Said<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let value: SecretValue<'_> =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let plain = |source| json::plain(source).map(Secret::new).ok();
     let content = match value.secret_string {
         Some(text) => plain(text),
@@ -262,14 +263,14 @@ impl Store for SecretsManager {
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
-        struct Listed {
-            secret_list: Vec<Entry>,
+        struct SecretList {
+            secret_list: Vec<ListedSecret>,
             #[serde(default)]
             next_token: Option<String>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
-        struct Entry {
+        struct ListedSecret {
             name: String,
         }
         let (folder, _) = self.document_of(&Scope::Team)?;
@@ -284,7 +285,7 @@ impl Store for SecretsManager {
                 let right = "secretsmanager:ListSecrets";
                 return Err(aws::trouble(&answer, &format!("{folder}*"), right));
             }
-            let listed: Listed = serde_json::from_slice(answer.body.expose())
+            let listed: SecretList = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;
             let names = listed.secret_list.iter();
             let inside = names.filter_map(|entry| entry.name.strip_prefix(folder));

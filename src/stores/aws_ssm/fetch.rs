@@ -26,13 +26,13 @@ const TOGETHER: usize = 10;
 pub struct Parameter(pub Document);
 
 /// What was read under a name; `None` for what is not there.
-type Read = Result<Option<Parameter>, StoreError>;
+type ParameterRead = Result<Option<Parameter>, StoreError>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Said<'a> {
+struct ParametersAnswer<'a> {
     #[serde(borrow)]
-    parameters: Vec<One<'a>>,
+    parameters: Vec<OneParameter<'a>>,
     #[serde(borrow, default)]
     invalid_parameters: Vec<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -41,7 +41,7 @@ struct Said<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct One<'a> {
+struct OneParameter<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow)]
@@ -50,7 +50,7 @@ struct One<'a> {
     last_modified_date: Option<f64>,
 }
 
-impl One<'_> {
+impl OneParameter<'_> {
     fn parameter(&self) -> Option<Parameter> {
         let since = self.last_modified_date.map(Duration::try_from_secs_f64);
         let written = since.and_then(Result::ok);
@@ -97,7 +97,7 @@ impl ParameterStore {
         let (mut read, mut singly) = (Vec::new(), Vec::new());
         for (call, answer) in calls.into_iter().zip(answers) {
             let answer = answer?;
-            // One that is denied, or none of AWS' names, has all of them refused.
+            // OneParameter that is denied, or none of AWS' names, has all of them refused.
             match answer.status >= 400 && call.len() > 1 {
                 true => {
                     let error = refused(&answer, &call[0]);
@@ -173,7 +173,7 @@ impl ParameterStore {
                     listed[at] = Err(trouble);
                     continue;
                 }
-                let said: Said<'_> = serde_json::from_slice(answer.body.expose())
+                let said: ParametersAnswer<'_> = serde_json::from_slice(answer.body.expose())
                     .map_err(|_| no_parameter(&paths[at]))?;
                 for one in &said.parameters {
                     if !deep {
@@ -201,7 +201,10 @@ fn refused(answer: &http::Answer, name: &str) -> StoreError {
 ///
 /// # Errors
 /// What is of all names: that we are not admitted.
-fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>, StoreError> {
+fn take(
+    answer: &http::Answer,
+    call: Vec<String>,
+) -> Result<Vec<(String, ParameterRead)>, StoreError> {
     let is_single = call.len() == 1;
     if answer.status >= 400 {
         let read = |name: String| {
@@ -216,7 +219,7 @@ fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>,
         };
         return call.into_iter().map(read).collect();
     }
-    let said: Said<'_> =
+    let said: ParametersAnswer<'_> =
         serde_json::from_slice(answer.body.expose()).map_err(|_| no_parameter(&call[0]))?;
     let read = |name: String| {
         let mut all = said.parameters.iter();

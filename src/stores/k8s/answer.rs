@@ -42,9 +42,9 @@ impl Object {
 /// That it is none.
 pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
     #[derive(Deserialize)]
-    struct Read<'a> {
+    struct SecretObject<'a> {
         #[serde(borrow)]
-        metadata: Metadata<'a>,
+        metadata: ObjectMeta<'a>,
         #[serde(borrow, default)]
         data: Option<&'a RawValue>,
         #[serde(default)]
@@ -52,7 +52,7 @@ pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Metadata<'a> {
+    struct ObjectMeta<'a> {
         #[serde(borrow)]
         resource_version: Cow<'a, str>,
         #[serde(borrow, default)]
@@ -66,7 +66,8 @@ pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
         time: Option<&'a str>,
     }
     let unusable = || StoreError::unusable(ShownPath(path), "the answer is no Secret object");
-    let read: Read<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let read: SecretObject<'_> =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let mut members = Vec::new();
     let data = read.data.map_or("null", RawValue::get);
     if data != "null" {
@@ -110,13 +111,13 @@ pub fn is_absent(answer: &Answer) -> bool {
 /// What the server gives as a reason, in its own enumeration.
 fn reason(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
-    struct Status<'a> {
+    struct ApiStatus<'a> {
         kind: &'a str,
         #[serde(default)]
         reason: &'a str,
     }
-    let status: Status<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
-    (status.kind == "Status").then_some(status.reason)
+    let status: ApiStatus<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
+    (status.kind == "ApiStatus").then_some(status.reason)
 }
 
 /// The fault that an answer of 400 and up is; `method` says how we said who we are, where there was

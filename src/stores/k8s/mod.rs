@@ -302,20 +302,20 @@ impl Store for Kubernetes {
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         struct List {
-            metadata: Next,
-            items: Vec<Item>,
+            metadata: Continue,
+            items: Vec<ListItem>,
         }
         #[derive(Deserialize)]
-        struct Next {
+        struct Continue {
             #[serde(default, rename = "continue")]
             next: String,
         }
         #[derive(Deserialize)]
-        struct Item {
-            metadata: Named,
+        struct ListItem {
+            metadata: NamedKey,
         }
         #[derive(Deserialize)]
-        struct Named {
+        struct NamedKey {
             name: String,
         }
         const NAMES: &[u8] = b"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";

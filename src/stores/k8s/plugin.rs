@@ -56,15 +56,15 @@ impl Credential {
 /// What a program answers.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct PluginAnswer {
     api_version: String,
     #[serde(default)]
-    status: Status,
+    status: PluginStatus,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Status {
+struct PluginStatus {
     token: String,
     client_certificate_data: String,
     client_key_data: String,
@@ -127,8 +127,8 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
         let hint = "--log-level debug shows what it has said";
         return Err(StoreError::not_admitted(method, why).hint(hint));
     }
-    let read: Result<Answer, _> = serde_json::from_slice(answer.output.expose());
-    let Ok(Answer {
+    let read: Result<PluginAnswer, _> = serde_json::from_slice(answer.output.expose());
+    let Ok(PluginAnswer {
         api_version,
         status,
     }) = read
@@ -139,7 +139,7 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
             "its answer is no ExecCredential",
         ));
     };
-    let Status {
+    let PluginStatus {
         token,
         client_certificate_data,
         client_key_data,

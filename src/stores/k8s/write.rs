@@ -16,7 +16,7 @@ use crate::sys::http::{self, Method, Request};
 use crate::sys::random;
 
 /// A key, and its new value; `None` where it is removed.
-type Change<'a> = (&'a str, Option<&'a Secret>);
+type SecretChange<'a> = (&'a str, Option<&'a Secret>);
 
 /// Whoever lost a race waits at most this long before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -30,7 +30,7 @@ impl Kubernetes {
     pub(super) fn change(
         &self,
         scope: &Scope,
-        changes: &[Change<'_>],
+        changes: &[SecretChange<'_>],
         how: How,
     ) -> Result<(), StoreError> {
         let path = self.path_of(scope)?;
@@ -82,7 +82,7 @@ fn immutable(path: &str) -> StoreError {
 }
 
 /// The request that makes an object, or changes it where it still is this one.
-fn request(path: &str, object: Option<&Object>, changes: &[Change<'_>]) -> (Request, Doing) {
+fn request(path: &str, object: Option<&Object>, changes: &[SecretChange<'_>]) -> (Request, Doing) {
     let mut data = Map::new();
     for (name, value) in changes {
         let value = value.map(|value| BASE64_STANDARD.encode(value.expose()));

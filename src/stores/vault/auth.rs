@@ -152,12 +152,12 @@ fn token_in(text: &Secret) -> Result<Given, StoreError> {
         #[serde(borrow)]
         token: Option<&'a str>,
         #[serde(borrow)]
-        wrap_info: Option<Inner<'a>>,
+        wrap_info: Option<AuthData<'a>>,
         #[serde(borrow)]
-        auth: Option<Inner<'a>>,
+        auth: Option<AuthData<'a>>,
     }
     #[derive(Deserialize)]
-    struct Inner<'a> {
+    struct AuthData<'a> {
         #[serde(borrow, alias = "client_token")]
         token: Option<&'a str>,
     }

@@ -178,7 +178,7 @@ impl Vault {
     /// Why that can't be said.
     pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct KeyList {
             keys: Vec<String>,
         }
         let question = |folder: &String| {
@@ -198,7 +198,7 @@ impl Vault {
             }
             let data = response::open(&answer, folder)?.data;
             let listed = data.and_then(|data| serde_json::from_str(data.get()).ok());
-            let Listed { keys } = listed.ok_or_else(|| no_answer(folder))?;
+            let KeyList { keys } = listed.ok_or_else(|| no_answer(folder))?;
             // What ends with a slash is a folder.
             lists.push(
                 keys.iter()
@@ -215,7 +215,7 @@ impl Vault {
     /// Why the server can't be asked.
     pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
-        struct Metadata<'a> {
+        struct CreatedTime<'a> {
             #[serde(borrow)]
             created_time: &'a str,
         }
@@ -230,7 +230,7 @@ impl Vault {
         let answer = self.ask(get(mount.request("metadata", &path)))?;
         let created = match answer.status {
             200 => response::open(&answer, &path)?.data.and_then(|data| {
-                let metadata: Metadata<'_> = serde_json::from_str(data.get()).ok()?;
+                let metadata: CreatedTime<'_> = serde_json::from_str(data.get()).ok()?;
                 humantime::parse_rfc3339(metadata.created_time).ok()
             }),
             // A policy may well allow the document and not what is known of it.
@@ -259,22 +259,23 @@ fn no_answer(path: &str) -> StoreError {
 /// What the server says is mounted where a document is.
 fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
-    struct Mounted<'a> {
+    struct MountRow<'a> {
         #[serde(borrow)]
         path: &'a str,
         #[serde(borrow, rename = "type", default)]
         kind: &'a str,
         #[serde(borrow, default)]
-        options: Option<Options<'a>>,
+        options: Option<MountOptions<'a>>,
     }
     #[derive(Deserialize)]
-    struct Options<'a> {
+    struct MountOptions<'a> {
         #[serde(borrow, default)]
         version: Option<&'a str>,
     }
     let data = response::open(answer, document)?.data;
     let data = data.ok_or_else(|| no_answer(document))?;
-    let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
+    let mounted: MountRow<'_> =
+        serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {
         let path = mounted.path;
         return Err(StoreError::setting(format!(

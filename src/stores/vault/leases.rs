@@ -253,12 +253,13 @@ fn renewal(answer: &http::Answer) -> Renewal {
 /// Whether a KV store is mounted there, by what the server says.
 fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
-    struct Mounted<'a> {
+    struct MountKind<'a> {
         #[serde(borrow, rename = "type", default)]
         kind: &'a str,
     }
     let data = response::open(answer, path)?.data;
-    let mounted: Option<Mounted<'_>> = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    let mounted: Option<MountKind<'_>> =
+        data.and_then(|data| serde_json::from_str(data.get()).ok());
     Ok(mounted.is_none_or(|mounted| matches!(mounted.kind, "kv" | "generic" | "cubbyhole")))
 }
 

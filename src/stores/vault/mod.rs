@@ -45,7 +45,7 @@ struct Vault {
     label: String,
     context: Arc<Context>,
     layout: Layout,
-    remote: Remote<Who>,
+    remote: Remote<Identity>,
     documents: Mutex<Known<Document>>,
     /// What is known of the server beside its documents.
     server: Mutex<OfServer>,
@@ -76,7 +76,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         label: context.label.clone(),
         context: Arc::clone(context),
         layout,
-        remote: Remote::new(Who(Arc::clone(context)), context),
+        remote: Remote::new(Identity(Arc::clone(context)), context),
         documents: Mutex::default(),
         server: Mutex::default(),
     }))
@@ -204,10 +204,10 @@ fn get(path: String) -> Request {
     Request::new(Method::GET, path)
 }
 
-/// Who we are to the server.
-struct Who(Arc<Context>);
+/// Identity we are to the server.
+struct Identity(Arc<Context>);
 
-impl Service for Who {
+impl Service for Identity {
     type Host = ();
     type Session = Session;
 

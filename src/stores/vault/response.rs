@@ -68,7 +68,7 @@ pub fn verdict(answer: &Answer) -> Verdict {
 }
 
 #[derive(Deserialize)]
-struct Leader {
+struct LeaderAnswer {
     #[serde(default)]
     ha_enabled: bool,
     #[serde(default)]
@@ -77,7 +77,7 @@ struct Leader {
 
 /// The address of the cluster's leader, empty while it has none; `None` where there is no cluster.
 pub fn leader(body: &[u8]) -> Option<String> {
-    let leader: Leader = serde_json::from_slice(body).ok()?;
+    let leader: LeaderAnswer = serde_json::from_slice(body).ok()?;
     leader.ha_enabled.then_some(leader.leader_address)
 }
 

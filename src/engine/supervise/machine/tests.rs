@@ -42,7 +42,7 @@ const FEATURES: [Feature; 8] = [OfJob, Relay, OfWatch, Files, OfChange, Grace, L
 
 /// What a row begins with.
 #[derive(Clone, Copy, Default)]
-struct Start {
+struct Begin {
     first: bool,
     has_terminal: bool,
     output: Output,
@@ -59,7 +59,7 @@ const TIMEOUT: u64 = 30;
 /// The signal that asks for one.
 const REFRESH: Signal = 12;
 
-impl Start {
+impl Begin {
     fn machine(self, now: Instant) -> Machine {
         let mut machine = Machine::new(Fixed {
             first: self.first,
@@ -101,17 +101,17 @@ fn seconds(count: u64) -> Duration {
 }
 
 /// At so many seconds, what happens, and what is done.
-type Step = (u64, Event, Vec<Action>);
+type TableStep = (u64, Event, Vec<Action>);
 
-struct Row {
+struct TableRow {
     features: Vec<Feature>,
-    start: Start,
-    steps: Vec<Step>,
+    start: Begin,
+    steps: Vec<TableStep>,
 }
 
-fn row(features: &[Feature], start: Start, steps: Vec<Step>) -> Row {
+fn row(features: &[Feature], start: Begin, steps: Vec<TableStep>) -> TableRow {
     let features = features.to_vec();
-    Row {
+    TableRow {
         features,
         start,
         steps,
@@ -119,7 +119,7 @@ fn row(features: &[Feature], start: Start, steps: Vec<Step>) -> Row {
 }
 
 /// Plays rows, in which the workload runs where `runs` says so.
-fn play(rows: &[Row], runs: bool) {
+fn play(rows: &[TableRow], runs: bool) {
     for (at, row) in rows.iter().enumerate() {
         let start = Instant::now();
         let mut machine = row.start.machine(start);
@@ -160,7 +160,7 @@ fn rest(any: bool) -> Event {
 }
 
 /// The workload ends at this time with this code, after what `before` says is done.
-fn ends(time: u64, code: u8, before: &[Action]) -> Vec<Step> {
+fn ends(time: u64, code: u8, before: &[Action]) -> Vec<TableStep> {
     let child = by_kernel(CHLD);
     let last = [Action::TerminalBack, Action::CountRest];
     vec![
@@ -175,7 +175,7 @@ fn ends(time: u64, code: u8, before: &[Action]) -> Vec<Step> {
 }
 
 /// Nothing is left of it, and its output goes out.
-fn leaves(time: u64, code: u8) -> Vec<Step> {
+fn leaves(time: u64, code: u8) -> Vec<TableStep> {
     vec![
         (time, rest(false), vec![Action::EndOutput]),
         (
@@ -187,7 +187,7 @@ fn leaves(time: u64, code: u8) -> Vec<Step> {
 }
 
 /// Secrets are fetched at this time, and this has come of it.
-fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<Step> {
+fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<TableStep> {
     let start = vec![Action::StartErrand(Purpose::Refresh)];
     vec![
         (time, Event::Time, start),
@@ -197,7 +197,7 @@ fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<Step> {
 }
 
 /// It is told to end.
-fn is_stopped(time: u64, then: Then) -> Vec<Step> {
+fn is_stopped(time: u64, then: Then) -> Vec<TableStep> {
     let told = [TERM, CONT].map(|signal| Action::Send(Workload, signal));
     vec![(time, Event::Lives(then), told.to_vec())]
 }
@@ -206,24 +206,24 @@ fn changed() -> Outcome {
     Outcome::Changed(vec![(b"A".to_vec(), [1; 16])])
 }
 
-fn masked() -> Start {
-    Start {
+fn masked() -> Begin {
+    Begin {
         output: Output::Relayed,
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
-fn at_terminal() -> Start {
-    Start {
+fn at_terminal() -> Begin {
+    Begin {
         has_terminal: true,
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
-fn watched(on_change: OnChange) -> Start {
-    Start {
+fn watched(on_change: OnChange) -> Begin {
+    Begin {
         on_change: Some(on_change),
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
@@ -255,20 +255,20 @@ fn launches() {
     let ended = |code| Event::Child(Change::Ended(code), None);
     let last = vec![Action::TerminalBack, Action::CountRest];
     play(&[
-        row(&[End], Start::default(), [vec![
+        row(&[End], Begin::default(), [vec![
             (1, Event::Signal(sent(TERM)), vec![Action::Kill, reap.clone()]),
             (1, Event::Child(Change::None, None), vec![]),
             (1, ended(137), vec![Action::HearOut]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 143)].concat()),
         // One that hangs in the kernel is not waited for.
-        row(&[End], Start::default(), [vec![
+        row(&[End], Begin::default(), [vec![
             (TIMEOUT, Event::Time, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::LaunchHangs)),
             (TIMEOUT + 2, Event::Time, last.clone()),
         ], leaves(TIMEOUT + 2, 125)].concat()),
         // What it has told last counts, files above all.
-        row(&[End], Start::default(), [vec![
+        row(&[End], Begin::default(), [vec![
             (1, ended(1), vec![Action::HearOut]),
             (1, Event::Unheard, vec![Action::Kill, Action::Notify(Notice::Unheard)]),
             (1, Event::HeardOut, last.clone()),
@@ -314,7 +314,7 @@ fn it_listens_and_waits_for_what_it_can_handle() {
         assert_eq!(machine.due(), None);
     }
     // Who waits for nothing else sleeps for ever.
-    let mut machine = Start::default().machine(now);
+    let mut machine = Begin::default().machine(now);
     did(&mut machine, now, Event::Begun { armed: true });
     assert_eq!(machine.due(), None);
 }

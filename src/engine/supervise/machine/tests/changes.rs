@@ -3,7 +3,7 @@
 use super::*;
 
 #[rustfmt::skip]
-pub(super) fn of_changes() -> Vec<Row> {
+pub(super) fn of_changes() -> Vec<TableRow> {
     let restarts = watched(OnChange::Restart);
     let terms = || vec![Action::ReapBefore(Then::Launch)];
     let end_of = |code| (103, Event::Child(Change::Ended(code), None), vec![Action::HearOut]);
@@ -12,11 +12,11 @@ pub(super) fn of_changes() -> Vec<Row> {
     let looks = vec![Action::TakeEnding(bit(TERM.into()) | bit(INT.into()))];
     let let_out = (103, Event::OutputDone, looks);
     let kill = [Group, Workload].map(|whom| Action::Send(whom, KILL)).to_vec();
-    let with = |start: Start, grace| Start { grace: Some(grace), ..start };
+    let with = |start: Begin, grace| Begin { grace: Some(grace), ..start };
     let killed = |rest: Rest| vec![Action::KillRest(rest)];
     vec![
         // The files stay for the workload that is launched anew.
-        row(&[OfJob, OfWatch, Files, OfChange], Start { has_terminal: true, ..restarts }, [
+        row(&[OfJob, OfWatch, Files, OfChange], Begin { has_terminal: true, ..restarts }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -48,7 +48,7 @@ pub(super) fn of_changes() -> Vec<Row> {
             leaves(103, 4),
         ].concat()),
         // The grace is for the workload and for what it leaves; all of that has to be gone.
-        row(&[OfWatch, OfChange, Grace, Relay], Start { output: Output::Relayed, ..with(restarts, 5) }, [
+        row(&[OfWatch, OfChange, Grace, Relay], Begin { output: Output::Relayed, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -67,7 +67,7 @@ pub(super) fn of_changes() -> Vec<Row> {
             ],
         ].concat()),
         // Those that came from elsewhere are not ours to end, where they can be told apart.
-        row(&[OfChange, Grace], Start { first: true, ..with(restarts, 5) }, [
+        row(&[OfChange, Grace], Begin { first: true, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -85,7 +85,7 @@ pub(super) fn of_changes() -> Vec<Row> {
             leaves(107, 75),
         ].concat()),
         // They are looked for, and in their place, before the workload hears of them.
-        row(&[OfWatch, OfChange, Relay], Start { output: Output::Relayed, ..watched(OnChange::Signal(HUP)) }, [
+        row(&[OfWatch, OfChange, Relay], Begin { output: Output::Relayed, ..watched(OnChange::Signal(HUP)) }, [
             fetches(EVERY, changed(), &[Action::Placed, Action::Send(Workload, HUP)]),
             fetches(2 * EVERY + 1, Outcome::Same, &[]),
         ].concat()),
@@ -111,20 +111,20 @@ pub(super) fn of_changes() -> Vec<Row> {
 }
 
 #[rustfmt::skip]
-pub(super) fn of_losses() -> Vec<Row> {
+pub(super) fn of_losses() -> Vec<TableRow> {
     let not_fetched = |next, hangs| {
         let next = seconds(next);
         vec![Action::EndErrand, Action::Notify(Notice::NotFetched { next, hangs })]
     };
-    let stops = |on_change| Start { stop_on_loss: true, ..watched(on_change) };
+    let stops = |on_change| Begin { stop_on_loss: true, ..watched(on_change) };
     let restarts = watched(OnChange::Restart);
     let lost = || Outcome::Lost([1; 16]);
     let exits = [Action::ReapBefore(Then::Exit(125))];
     let kill = [Group, Workload].map(|whom| Action::Send(whom, KILL)).to_vec();
-    let at_terminal = Start { has_terminal: true, ..stops(OnChange::Restart) };
+    let at_terminal = Begin { has_terminal: true, ..stops(OnChange::Restart) };
     let ctrl_z = stop(TSTP, Foreground::Workload, false, false);
     let stopped = Event::Child(Change::Stopped(ctrl_z), None);
-    let masked = Start { output: Output::Relayed, grace: Some(5), ..stops(OnChange::Restart) };
+    let masked = Begin { output: Output::Relayed, grace: Some(5), ..stops(OnChange::Restart) };
     let begins = vec![Action::StartErrand(Purpose::Refresh)];
     vec![
         row(&[Loss, OfWatch, OfChange], restarts, [
