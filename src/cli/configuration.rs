@@ -24,7 +24,7 @@ impl Options {
     ///
     /// # Errors
     /// A usage error, or a configuration file that can't be read.
-    pub fn place(&self) -> Result<Place, Error> {
+    pub fn place(&self) -> Result<StorePlace, Error> {
         let (config, file) = self.config()?;
         let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let name = |one: &One| match (self.name(one)?, config.get(one.id)) {
@@ -44,7 +44,7 @@ impl Options {
                 (store, Origin::Configured, base)
             }
         };
-        Ok(Place {
+        Ok(StorePlace {
             store,
             origin,
             base,
@@ -110,7 +110,7 @@ impl Options {
 }
 
 /// Where secrets are looked for.
-pub struct Place {
+pub struct StorePlace {
     /// The store, as `SCHEME:PLACE`.
     pub store: Option<String>,
     /// Who has named it.
@@ -125,7 +125,7 @@ pub struct Place {
     pub file: Named,
 }
 
-impl Place {
+impl StorePlace {
     /// What is said of the store alone. What the file says of its own store is nothing to one of
     /// another kind.
     pub fn of_main(&self) -> OfMain {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::{Target, name};
+use super::store_and_scope::{ScopeTarget, name};
 use super::table::{NOTHING, table};
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
@@ -71,7 +71,7 @@ impl ListRow {
 /// Usage, or why it can't be read.
 pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, options.flag(&own_flags::REVEAL))?;
+    let target = ScopeTarget::open(options, options.flag(&own_flags::REVEAL))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
@@ -131,7 +131,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
             .filter(|limit| *limit > 0)
             .ok_or_else(|| options.usage(&own_flags::LIMIT, "must be a number above zero"))?,
     };
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scopes = match options.flag(&own_flags::ALL_SCOPES) {
         true => target
             .store

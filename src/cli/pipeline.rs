@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::command_line::Leaf;
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::deadline::not_removed;
 use super::options::{Logging, Options};
 use super::parse::Refusal;
@@ -28,7 +28,7 @@ use crate::engine::launch;
 use crate::engine::open_stores::Stores;
 use crate::engine::render::Template;
 use crate::engine::secret_files::Deliveries;
-use crate::engine::supervise::{self, Asked, Supervised};
+use crate::engine::supervise::{self, Supervised, Wanted};
 use crate::model::error::Error;
 use crate::model::log::{self, Phase};
 use crate::stores::{self, Depth};
@@ -113,7 +113,7 @@ pub fn split(configured: Configured) -> Result<Split, Error> {
         launching,
     } = configured;
     let value = |name: &str| lookup(&options.inherited.0, name.as_bytes());
-    let asked = Asked {
+    let asked = Wanted {
         masks: options.flag(&flags::MASK),
         watches: options.has(&flags::WATCH),
         lends: stores::may_be_lent(value),
@@ -144,7 +144,7 @@ pub fn split(configured: Configured) -> Result<Split, Error> {
 
 /// What is put together, and where the secrets in it are looked for.
 pub struct Sourced {
-    place: Place,
+    place: StorePlace,
     assembled: Assembled<'static>,
     /// The words that references to single places begin with.
     words: BTreeSet<&'static str>,

@@ -10,7 +10,7 @@ use super::{flags, logger, own_flags};
 use crate::core::option::Opt;
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
-use crate::engine::supervise::{OnChange, Settings, Supervised, Watching};
+use crate::engine::supervise::{OnChange, Supervised, Supervision, Watching};
 use crate::model::error::Error;
 use crate::model::log::{self, Level};
 use crate::sys::process_attributes::Attributes;
@@ -25,7 +25,7 @@ pub struct Launching {
     /// How long it may take.
     pub timeout: Duration,
     /// How to supervise.
-    pub settings: Settings,
+    pub settings: Supervision,
     /// The action on a change.
     pub on_change: OnChange,
     /// True if a loss stops the command.
@@ -58,7 +58,7 @@ pub fn launching(options: &Options) -> Result<Launching, Error> {
 /// Usage, or what this process may not do.
 pub fn prepare(
     options: &mut Options,
-    settings: &Settings,
+    settings: &Supervision,
     supervised: Option<&mut Supervised>,
 ) -> Result<Attributes, Error> {
     let mut attributes = attributes(options, settings, supervised.as_deref())?;
@@ -130,7 +130,7 @@ fn is_shell(command: &&OsStr) -> bool {
 
 fn attributes(
     options: &Options,
-    settings: &Settings,
+    settings: &Supervision,
     supervised: Option<&Supervised>,
 ) -> Result<Attributes, Error> {
     let nice = options.text(&flags::NICE)?.map(|text| {
@@ -174,13 +174,13 @@ fn attributes(
     }
 }
 
-fn settings(options: &Options) -> Result<Settings, Error> {
+fn settings(options: &Options) -> Result<Supervision, Error> {
     let mut map = Map::default();
     for rule in options.values(&flags::SIGNAL_MAP) {
         map.add(&rule.to_string_lossy())
             .map_err(|why| options.usage(&flags::SIGNAL_MAP, why))?;
     }
-    let settings = Settings {
+    let settings = Supervision {
         map,
         group: options.flag(&flags::SIGNAL_GROUP),
         grace: grace(options)?,

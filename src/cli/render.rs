@@ -12,7 +12,7 @@ use crate::engine::render::Template;
 use crate::model::error::Error;
 use crate::model::named::Named;
 use crate::stores::Depth;
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 
 /// A template is not larger than this, in bytes.
@@ -59,10 +59,10 @@ pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
 }
 
 /// What kind of file is written.
-fn kind(options: &Options) -> Result<Kind, Error> {
+fn kind(options: &Options) -> Result<FileKind, Error> {
     let owner = account(options, &own_flags::OWNER)?;
-    let kind = Kind {
-        mode: mode(options, &own_flags::MODE)?.or(Kind::LASTING.mode),
+    let kind = FileKind {
+        mode: mode(options, &own_flags::MODE)?.or(FileKind::LASTING.mode),
         owner: owner.map(|(account, _)| account.owner()),
         lasting: true,
     };

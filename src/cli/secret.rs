@@ -8,7 +8,7 @@ use serde_json::json;
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::{Target, confirm, name, unreadable};
+use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
 use crate::core::dotenv;
 use crate::model::error::{Error, Os, StoreError};
 use crate::model::log::{self, Label};
@@ -45,7 +45,7 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
         ));
     }
     let name = name(options)?;
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
     // What is there already may have any name: another program may have put it there. The store is
     // asked for such a name alone, so that nobody has to log in before the value is typed.
@@ -79,7 +79,7 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
 /// Usage, or why it is not removed.
 pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.has(&scope, &name).map_err(fail)? {
@@ -98,7 +98,7 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
 /// Usage, every fault in the file, or why nothing is stored.
 pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     // What is not needed is gone before a pipe is waited for.
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let values = read_import(options.path(&own_flags::IMPORTED).unwrap_or_default())?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
@@ -156,7 +156,7 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
 /// Says what was done: one line on stderr, or JSON.
 fn report(
     options: &Options,
-    target: &Target,
+    target: &ScopeTarget,
     scope: &Scope,
     name: &Name,
     done: &str,

@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::account::account;
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::flags;
 use super::options::Options;
 use crate::engine::assemble::Sources;
@@ -16,7 +16,7 @@ impl Options {
     ///
     /// # Errors
     /// A usage error.
-    pub fn sources(&self, place: &Place) -> Result<Sources, Error> {
+    pub fn sources(&self, place: &StorePlace) -> Result<Sources, Error> {
         let bytes = |many| {
             self.values(many)
                 .into_iter()
@@ -50,7 +50,7 @@ impl Options {
     }
 
     /// The words that have more values be references.
-    fn references(&self, place: &Place) -> Result<Vec<&'static str>, Error> {
+    fn references(&self, place: &StorePlace) -> Result<Vec<&'static str>, Error> {
         let said = self.text(&flags::REFERENCES)?;
         let list = said.or_else(|| place.config.get("references"));
         let known = stores::references();

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::Target;
+use super::store_and_scope::ScopeTarget;
 use crate::core::config::Config;
 use crate::core::scope::Scopes;
 use crate::model::error::Error;
@@ -29,7 +29,7 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
         .unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
-    let place = Place {
+    let place = StorePlace {
         store: Some(store),
         origin: Origin::Said,
         base: PathBuf::new(),
@@ -65,7 +65,7 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
-    let target = Target::open(options, true)?;
+    let target = ScopeTarget::open(options, true)?;
     let checked = recipients(&target)?
         .check(options.flag(&own_flags::FIX))
         .map_err(|trouble| target.error(None, trouble))?;
@@ -124,7 +124,7 @@ fn warn(checked: &Checked) {
 /// # Errors
 /// Usage, or that the list can't be read.
 pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.named_scope(options);
     let listed = recipients(&target)?.list(scope.as_ref());
     let listed =
@@ -161,7 +161,7 @@ pub fn remove_recipients(options: &mut Options) -> Result<ExitCode, Error> {
 }
 
 fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
-    let target = Target::open(options, true)?;
+    let target = ScopeTarget::open(options, true)?;
     let lists = recipients(&target)?;
     let named = options.values(&own_flags::RECIPIENTS).into_iter();
     let named: Vec<String> = named
@@ -222,7 +222,7 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
 type Lists<T> = [(Option<Scope>, T)];
 
 fn print_changes(
-    target: &Target,
+    target: &ScopeTarget,
     scope: Option<&Scope>,
     done: &Lists<Changed>,
     still: &Lists<Vec<String>>,
@@ -248,7 +248,12 @@ fn print_changes(
     }))
 }
 
-fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>>, adding: bool) {
+fn say_changes(
+    target: &ScopeTarget,
+    done: &Lists<Changed>,
+    still: &Lists<Vec<String>>,
+    adding: bool,
+) {
     let label = target.store.label();
     for (scope, changed) in done {
         let what = match scope {
@@ -298,7 +303,7 @@ fn paths(secrets: &[(Scope, Name)]) -> Vec<String> {
         .collect()
 }
 
-fn recipients(target: &Target) -> Result<&dyn Recipients, Error> {
+fn recipients(target: &ScopeTarget) -> Result<&dyn Recipients, Error> {
     target
         .store
         .recipients()

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::flags;
 use super::options::Options;
 use crate::core::environment::lookup;
@@ -26,7 +26,7 @@ impl Options {
     /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
     pub fn access(
         &mut self,
-        place: &Place,
+        place: &StorePlace,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
         reads: bool,
@@ -93,7 +93,7 @@ impl Options {
     ///
     /// # Errors
     /// A usage error.
-    pub fn cache(&self, place: &Place, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
+    pub fn cache(&self, place: &StorePlace, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
         let text = |one: &One| match self.text(one) {
             Ok(said) => Ok(said.or_else(|| place.config.get(one.id))),
             Err(error) => Err(error),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
 use crate::core::suggest::nearest;
@@ -14,13 +14,13 @@ use crate::stores::{self, Answer, Depth, Found, Store, Writer};
 use crate::sys::terminal;
 
 /// An open store, and where in it to work.
-pub struct Target {
+pub struct ScopeTarget {
     /// The store.
     pub store: Box<dyn Store>,
-    place: Place,
+    place: StorePlace,
 }
 
-impl Target {
+impl ScopeTarget {
     /// Opens the store that the options name; `reads` says whether values are read, for which alone
     /// some need a key.
     ///
@@ -31,7 +31,7 @@ impl Target {
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
-        Ok(Target { store, place })
+        Ok(ScopeTarget { store, place })
     }
 
     /// The scope: what the command line says, else the project that is in force, else what the

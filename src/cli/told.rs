@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::core::mask::patterns::{Needles, too_short};
 use crate::engine::fetch::Fetched;
-use crate::engine::fill::{Filling, Variable};
+use crate::engine::fill::{FilledVariable, Filling};
 use crate::engine::leases::Lent;
 use crate::engine::substitute::Piece;
 use crate::engine::supervise::{Digests, Supervised, digest};
@@ -16,7 +16,7 @@ use crate::model::secret::Secret;
 pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
     let variables = filling.variables.iter();
     let variables = variables.filter(|one| !lent.wholes.contains(one.name));
-    let digest = |one: &Variable<'_>| digest(key, &one.filled, &lent.labels);
+    let digest = |one: &FilledVariable<'_>| digest(key, &one.filled, &lent.labels);
     variables
         .map(|one| (one.name.to_vec(), digest(one)))
         .collect()

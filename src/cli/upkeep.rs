@@ -12,7 +12,9 @@ use super::{flags, logger, pipeline};
 use crate::core::signal;
 use crate::engine::leases::{self, Lent};
 use crate::engine::open_stores::Stores;
-use crate::engine::supervise::{self, Held, Known, OnChange, Outcome, Supervised, Task, Upkeep};
+use crate::engine::supervise::{
+    self, HeldLease, Known, OnChange, Outcome, Supervised, Task, Upkeep,
+};
 use crate::model::error::Error;
 use crate::model::log::{self, Event, Label, Level};
 use crate::model::named::ShownPath;
@@ -23,8 +25,8 @@ const BY_ACCESSOR: &str = "path \"auth/token/renew-accessor\" { capabilities = [
 
 /// What a supervisor is told of what is lent; `again` is whether all that is needed for more can be
 /// read again.
-pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Lent {
-    supervise::Lent {
+pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Loans {
+    supervise::Loans {
         held: lent.held(),
         upkeep: Upkeep {
             renews: again && !lent.is_once(),
@@ -111,7 +113,7 @@ fn quietly<T>(then: impl FnOnce() -> T) -> T {
 /// Does something with each store that has lent something, and with the places of that.
 fn each_lender(
     stores: &Stores,
-    held: &[Held],
+    held: &[HeldLease],
     mut then: impl FnMut(&dyn Lender, &[usize]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let schemes: BTreeSet<&str> = held.iter().map(|held| held.scheme.as_str()).collect();
@@ -135,7 +137,7 @@ fn failed(scheme: &str) -> impl Fn(crate::model::error::StoreError) -> Error {
 }
 
 /// The time until the first of them ends.
-fn left(held: &[Held]) -> Duration {
+fn left(held: &[HeldLease]) -> Duration {
     let ends = held.iter().map(|held| {
         let token = held.token_left.unwrap_or(held.left);
         token.min(held.left)
@@ -143,7 +145,7 @@ fn left(held: &[Held]) -> Duration {
     ends.min().unwrap_or_default()
 }
 
-fn renew(options: &mut Options, held: &[Held]) -> Outcome {
+fn renew(options: &mut Options, held: &[HeldLease]) -> Outcome {
     let mut renewals = vec![(Renewal::Denied, None); held.len()];
     let renewed = quietly(|| {
         let stores = pipeline::open(options)?;
@@ -272,7 +274,7 @@ fn try_replace(
     Ok(Outcome::Changed(digests))
 }
 
-fn give_back(options: &mut Options, held: &[Held]) -> Outcome {
+fn give_back(options: &mut Options, held: &[HeldLease]) -> Outcome {
     if held.is_empty() {
         return Outcome::GivenBack;
     }
@@ -289,7 +291,7 @@ fn give_back(options: &mut Options, held: &[Held]) -> Outcome {
             Ok(())
         })
     });
-    let latest = |held: &mut dyn Iterator<Item = &Held>| {
+    let latest = |held: &mut dyn Iterator<Item = &HeldLease>| {
         let ends = held.map(|held| held.left.min(held.token_left.unwrap_or(held.left)));
         leases::shown(ends.max().unwrap_or_default())
     };

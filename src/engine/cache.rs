@@ -16,7 +16,7 @@ use crate::model::name::{Level, Name, Scope};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::{self, Access, Answer, Found};
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 
 /// A cache is not larger than this, in bytes.
@@ -109,7 +109,7 @@ impl Cache {
                 sealed.map_err(|trouble| trouble.to_string())
             })
             .and_then(|sealed| {
-                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
+                let written = draft::write(&self.file, &sealed, &FileKind::PRIVATE);
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {

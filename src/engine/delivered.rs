@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Os};
 use crate::model::named::Named;
-use crate::sys::atomic_dir::{DeliveryFolder, Identity, Terms};
+use crate::sys::atomic_dir::{DeliveryFolder, FolderTerms, Identity};
 
 /// What is in a folder from the moment that writing begins, and has to be removed at the end:
 /// names, and nothing of what the files hold.
@@ -31,7 +31,7 @@ impl Delivered {
     /// Why nothing can be delivered there.
     pub fn open(
         path: Named,
-        terms: &Terms,
+        terms: &FolderTerms,
         names: Vec<OsString>,
         before: Option<Self>,
     ) -> Result<Self, Error> {

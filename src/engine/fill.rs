@@ -13,7 +13,7 @@ use crate::model::name::Scope;
 /// An environment's values filled in, beside it.
 pub struct Filling<'f> {
     /// The variables, in the order in which they are filled in.
-    pub variables: Vec<Variable<'f>>,
+    pub variables: Vec<FilledVariable<'f>>,
     /// The text's parts, each with where it begins.
     pub template: Vec<(usize, FilledPart<'f>)>,
     /// What goes into files.
@@ -22,7 +22,7 @@ pub struct Filling<'f> {
 }
 
 /// A variable with its value.
-pub struct Variable<'f> {
+pub struct FilledVariable<'f> {
     /// Its place in the environment.
     pub place: usize,
     /// Its name.
@@ -78,7 +78,7 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
         let has_value = filled.faults().next().is_none() && !filled.is_removed();
         let entry = has_value.then(|| filled.entry(name));
         let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
-        variables.push(Variable {
+        variables.push(FilledVariable {
             place: *place,
             name,
             refused: value.and_then(|value| refusal(name, value)),
@@ -100,7 +100,7 @@ impl Filling<'_> {
         let mut entries = Vec::with_capacity(self.variables.len());
         let (mut references, mut errors) = (0, Vec::new());
         for variable in self.variables {
-            let Variable { name, filled, .. } = variable;
+            let FilledVariable { name, filled, .. } = variable;
             references += filled.references().count();
             errors.extend(filled.faults().map(|(reference, cause)| {
                 Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::fetch::Fetched;
 use super::lookup::{Answered, Answers, Question};
-use super::supervise::Held;
+use super::supervise::HeldLease;
 use crate::model::error::Error;
 use crate::model::escape::Shown;
 use crate::model::reference::references;
@@ -91,11 +91,11 @@ impl Lent {
     }
 
     /// The leases as a supervisor is told of them.
-    pub fn held(&self) -> Vec<Held> {
+    pub fn held(&self) -> Vec<HeldLease> {
         let now = Instant::now();
         let held = |(scheme, path, lease): &(&'static str, String, Lease)| {
             let holder = lease.holder.as_deref().cloned().unwrap_or_default();
-            Held {
+            HeldLease {
                 scheme: (*scheme).to_owned(),
                 path: path.clone(),
                 id: lease.id.clone(),

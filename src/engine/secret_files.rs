@@ -11,7 +11,7 @@ use crate::model::name::Name;
 use crate::model::named::Named;
 use crate::model::reference::{Delivery, Reference, Value, references};
 use crate::model::secret::Secret;
-use crate::sys::atomic_dir::{self, Terms};
+use crate::sys::atomic_dir::{self, FolderTerms};
 use crate::sys::memfd;
 
 /// Where files are delivered, and to whom.
@@ -26,8 +26,8 @@ pub struct Files {
 }
 
 impl Files {
-    fn terms(&self) -> Terms {
-        Terms {
+    fn terms(&self) -> FolderTerms {
+        FolderTerms {
             owner: self.owner,
             allow_disk: self.allow_disk,
         }

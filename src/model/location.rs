@@ -18,7 +18,7 @@ pub struct Location {
 
 /// A part of a location's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum LocationPart {
     /// What stands before the first `#`.
     Path,
     /// What stands after it.
@@ -28,7 +28,7 @@ pub enum Part {
 }
 
 /// The part of a location that a kind of store can't take, and why.
-pub type Misfit = (Part, &'static str);
+pub type Misfit = (LocationPart, &'static str);
 
 /// What a text asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,19 +111,19 @@ impl Location {
             _ => (at, reason),
         })?;
         if location.version.is_some() {
-            return Err((location.offset(Part::Version) - 1, UNFIT));
+            return Err((location.offset(LocationPart::Version) - 1, UNFIT));
         }
         location.version = location.key.take();
         Ok(location)
     }
 
     /// Where a part begins in the text of it, or would begin with its `#`; in bytes.
-    pub fn offset(&self, part: Part) -> usize {
+    pub fn offset(&self, part: LocationPart) -> usize {
         let after = |part: &Option<String>| part.as_ref().map_or(0, |text| text.len() + 1);
         match part {
-            Part::Path => 0,
-            Part::Key => self.path.len() + usize::from(self.key.is_some()),
-            Part::Version => {
+            LocationPart::Path => 0,
+            LocationPart::Key => self.path.len() + usize::from(self.key.is_some()),
+            LocationPart::Version => {
                 self.path.len() + after(&self.key) + usize::from(self.version.is_some())
             }
         }

@@ -13,7 +13,7 @@ use super::named::Named;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}{}{hint}", if hint.is_empty() { "" } else { "; " })]
 pub struct StoreError {
-    kind: Kind,
+    kind: FaultKind,
     about: About,
     what: String,
     hint: Cow<'static, str>,
@@ -22,7 +22,7 @@ pub struct StoreError {
 
 /// Kinds of errors. What follows from an error depends on its kind, never on its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FaultKind {
     /// There is no right to one thing; others may be readable.
     Denied,
     /// The store does not know us at all, so that nothing is readable.
@@ -66,7 +66,7 @@ enum About {
 
 impl StoreError {
     /// An error of a kind, with its whole text but for the hint.
-    pub fn of(kind: Kind, what: impl fmt::Display) -> Self {
+    pub fn of(kind: FaultKind, what: impl fmt::Display) -> Self {
         StoreError {
             kind,
             about: About::Anything,
@@ -78,47 +78,50 @@ impl StoreError {
 
     /// No right to one thing: `denied: WHAT`.
     pub fn denied(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Denied, format_args!("denied: {what}"))
+        Self::of(FaultKind::Denied, format_args!("denied: {what}"))
     }
 
     /// A credential that the store does not take: `not admitted by METHOD: WHY`.
     pub fn not_admitted(method: impl fmt::Display, why: impl fmt::Display) -> Self {
         let what = format_args!("not admitted by {method}: {why}");
-        Self::of(Kind::NotAdmitted, what)
+        Self::of(FaultKind::NotAdmitted, what)
     }
 
     /// No answer in time.
     pub fn unreachable(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Unreachable, what)
+        Self::of(FaultKind::Unreachable, what)
     }
 
     /// A refusal of the system's to read, which is the source: `unreadable: WHY`.
     pub fn unreadable(why: impl Into<Os>) -> Self {
         let why = why.into();
-        let error = Self::of(Kind::Unreadable, format_args!("unreadable: {why}"));
+        let error = Self::of(FaultKind::Unreadable, format_args!("unreadable: {why}"));
         error.because_of(why)
     }
 
     /// A refusal of the system's to write, which is the source: `can't be written: WHY`.
     pub fn unwritable(why: impl Into<Os>) -> Self {
         let why = why.into();
-        let error = Self::of(Kind::Unwritable, format_args!("can't be written: {why}"));
+        let error = Self::of(
+            FaultKind::Unwritable,
+            format_args!("can't be written: {why}"),
+        );
         error.because_of(why)
     }
 
     /// Something that is not what it should be: `corrupt: WHAT`.
     pub fn corrupt(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Corrupt, format_args!("corrupt: {what}"))
+        Self::of(FaultKind::Corrupt, format_args!("corrupt: {what}"))
     }
 
     /// Something that doorkey does not take: `refused: WHAT`.
     pub fn refused(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Refused, format_args!("refused: {what}"))
+        Self::of(FaultKind::Refused, format_args!("refused: {what}"))
     }
 
     /// Nothing where something should be; a secret is [`StoreError::no_secret`].
     pub fn absent(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Absent, what)
+        Self::of(FaultKind::Absent, what)
     }
 
     /// No secret of that name.
@@ -128,32 +131,35 @@ impl StoreError {
 
     /// Something that was there and is deleted, or that a launch can't do without.
     pub fn gone(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Gone, what)
+        Self::of(FaultKind::Gone, what)
     }
 
     /// Something that is deleted for good.
     pub fn destroyed(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Destroyed, what)
+        Self::of(FaultKind::Destroyed, what)
     }
 
     /// A secret of that name that is there already.
     pub fn taken() -> Self {
-        Self::of(Kind::Taken, "it exists already").hint("to change it, use update or set")
+        Self::of(FaultKind::Taken, "it exists already").hint("to change it, use update or set")
     }
 
     /// Something that this kind of store can't do.
     pub fn read_only(what: impl fmt::Display) -> Self {
-        Self::of(Kind::ReadOnly, what)
+        Self::of(FaultKind::ReadOnly, what)
     }
 
     /// Something that is larger than a number of bytes.
     pub fn too_large(limit: usize) -> Self {
-        Self::of(Kind::TooLarge, format_args!("larger than {limit} bytes"))
+        Self::of(
+            FaultKind::TooLarge,
+            format_args!("larger than {limit} bytes"),
+        )
     }
 
     /// A setting or a credential that is missing, or can't be used.
     pub fn setting(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Setting, what)
+        Self::of(FaultKind::Setting, what)
     }
 
     /// A path that a setting says, with what the system does not let us do there, which is the
@@ -165,7 +171,7 @@ impl StoreError {
 
     /// An answer that can't be used, and would be the same the next time: `WHERE: WHY`.
     pub fn unusable(place: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self::of(Kind::Unusable, format_args!("{place}: {why}"))
+        Self::of(FaultKind::Unusable, format_args!("{place}: {why}"))
     }
 
     /// The same, with what to do next.
@@ -197,70 +203,70 @@ impl StoreError {
 
     /// Whether another attempt, later, could go well: the store did not say no.
     pub fn is_unreached(&self) -> bool {
-        self.kind == Kind::Unreachable
+        self.kind == FaultKind::Unreachable
     }
 
     /// Whether the store as such said no, not a file that our key does not open.
     pub fn is_denial(&self) -> bool {
-        matches!(self.kind, Kind::Denied | Kind::NotAdmitted) && self.about != About::Key
+        matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted) && self.about != About::Key
     }
 
     /// Whether everything else would fail as well, so that it is said once.
     pub fn is_of_all(&self) -> bool {
-        self.kind == Kind::NotAdmitted
+        self.kind == FaultKind::NotAdmitted
     }
 
     /// Whether it was there and is deleted.
     pub fn is_gone(&self) -> bool {
-        matches!(self.kind, Kind::Gone | Kind::Destroyed)
+        matches!(self.kind, FaultKind::Gone | FaultKind::Destroyed)
     }
 
     /// Whether what was there is gone, or not for us any more.
     pub fn is_loss(&self) -> bool {
-        self.is_gone() || matches!(self.kind, Kind::Denied | Kind::NotAdmitted)
+        self.is_gone() || matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted)
     }
 
     /// Whether a secret of that name is not there.
     pub fn is_no_secret(&self) -> bool {
-        self.kind == Kind::Absent && self.about == About::Secret
+        self.kind == FaultKind::Absent && self.about == About::Secret
     }
 
     /// Whether a recipient is in no such list.
     pub fn is_no_recipient(&self) -> bool {
-        self.kind == Kind::Absent && self.about == About::Recipient
+        self.kind == FaultKind::Absent && self.about == About::Recipient
     }
 
     /// Whether the key alone is at fault, so that what is in the store can still be listed.
     pub fn is_of_key(&self) -> bool {
-        self.kind == Kind::Setting && self.about == About::Key
+        self.kind == FaultKind::Setting && self.about == About::Key
     }
 
     /// Its kind, in a word that stays (`kind` in the log).
     pub fn kind(&self) -> &'static str {
         match self.kind {
-            Kind::Denied | Kind::NotAdmitted => "denied",
-            Kind::Unreachable => "unreachable",
-            Kind::Unreadable => "unreadable",
-            Kind::Unwritable => "unwritable",
-            Kind::Corrupt | Kind::Refused => "corrupt",
-            Kind::Absent | Kind::Gone | Kind::Destroyed => "absent",
-            Kind::Taken => "taken",
-            Kind::ReadOnly => "read_only",
-            Kind::TooLarge => "too_large",
-            Kind::Setting => "setting",
-            Kind::Unusable => "unusable",
+            FaultKind::Denied | FaultKind::NotAdmitted => "denied",
+            FaultKind::Unreachable => "unreachable",
+            FaultKind::Unreadable => "unreadable",
+            FaultKind::Unwritable => "unwritable",
+            FaultKind::Corrupt | FaultKind::Refused => "corrupt",
+            FaultKind::Absent | FaultKind::Gone | FaultKind::Destroyed => "absent",
+            FaultKind::Taken => "taken",
+            FaultKind::ReadOnly => "read_only",
+            FaultKind::TooLarge => "too_large",
+            FaultKind::Setting => "setting",
+            FaultKind::Unusable => "unusable",
         }
     }
 
     /// What a reference is whose value can't be had for it, in a word (`doorkey check`).
     pub fn status(&self) -> &'static str {
         match self.kind {
-            Kind::Denied | Kind::NotAdmitted => "denied",
-            Kind::Unreachable => "unreachable",
-            Kind::Corrupt | Kind::Unusable => "corrupt",
-            Kind::Refused => "refused",
-            Kind::Gone => "deleted",
-            Kind::Destroyed => "destroyed",
+            FaultKind::Denied | FaultKind::NotAdmitted => "denied",
+            FaultKind::Unreachable => "unreachable",
+            FaultKind::Corrupt | FaultKind::Unusable => "corrupt",
+            FaultKind::Refused => "refused",
+            FaultKind::Gone => "deleted",
+            FaultKind::Destroyed => "destroyed",
             _ => "unreadable",
         }
     }

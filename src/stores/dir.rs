@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::folder::Tree;
+use super::folder::StoreFolder;
 use super::{
     Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
 };
@@ -22,7 +22,7 @@ pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
 
 struct Dir {
     label: String,
-    tree: Tree,
+    tree: StoreFolder,
     trim_newline: bool,
 }
 
@@ -31,7 +31,7 @@ struct Dir {
 /// # Errors
 /// An error of no store where there is no such folder.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
-    let tree = Tree::open(&context.base.join(place), "")?.flat_without_scopes();
+    let tree = StoreFolder::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
         label: context.label.clone(),
         tree,

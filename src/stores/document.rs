@@ -82,16 +82,16 @@ pub type Place = (String, Option<String>);
 pub type Reading<D> = Result<Option<D>, StoreError>;
 
 /// What a launch knows of a store's documents.
-pub struct Known<D> {
+pub struct KnownDocuments<D> {
     /// Those of scopes: what messages call them, by the paths of locations in them.
     pub scopes: BTreeMap<String, String>,
     /// Those that were read.
     pub places: BTreeMap<Place, Reading<D>>,
 }
 
-impl<D> Default for Known<D> {
+impl<D> Default for KnownDocuments<D> {
     fn default() -> Self {
-        Known {
+        KnownDocuments {
             scopes: BTreeMap::new(),
             places: BTreeMap::new(),
         }
@@ -112,7 +112,7 @@ pub trait Documents<D> {
     fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError>;
 
     /// Where what is known is kept.
-    fn kept(&self) -> &Mutex<Known<D>>;
+    fn kept(&self) -> &Mutex<KnownDocuments<D>>;
 
     /// Reads documents, all in one round, and gives them in the same order.
     ///
@@ -122,7 +122,7 @@ pub trait Documents<D> {
 }
 
 /// What is known of a store's documents.
-pub fn known<D>(store: &dyn Documents<D>) -> MutexGuard<'_, Known<D>> {
+pub fn known<D>(store: &dyn Documents<D>) -> MutexGuard<'_, KnownDocuments<D>> {
     store.kept().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -229,7 +229,11 @@ pub fn answers(
 }
 
 /// What is at a location, when its document has been fetched.
-fn look(known: &Known<Document>, location: &Location, depth: Depth) -> Result<Here, StoreError> {
+fn look(
+    known: &KnownDocuments<Document>,
+    location: &Location,
+    depth: Depth,
+) -> Result<Here, StoreError> {
     let place = (location.path.clone(), location.version.clone());
     let document = match known.places.get(&place) {
         Some(Ok(Some(document))) => document,
@@ -326,10 +330,10 @@ pub fn scope_of(text: &str) -> Option<Scope> {
 }
 
 /// A member's name, and its new value; `None` where it is removed.
-pub type Change<'a> = (&'a str, Option<&'a str>);
+pub type DocumentChange<'a> = (&'a str, Option<&'a str>);
 
 /// A document's object, or a new one, with the changes made; what is not changed keeps its source.
-pub fn merged(source: Option<&[u8]>, changes: &[Change<'_>]) -> Vec<u8> {
+pub fn merged(source: Option<&[u8]>, changes: &[DocumentChange<'_>]) -> Vec<u8> {
     let source = source.unwrap_or(b"{}");
     let mut members: Vec<(String, Box<RawValue>)> = json::members(source)
         .unwrap_or_default()

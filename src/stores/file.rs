@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Answer, Context, Depth, Here, Location, Opened, Store, Use, remote, search};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{self, Name, Scope};
 use crate::model::secret::Secret;
 use crate::sys::files;
@@ -49,10 +49,10 @@ fn no_scopes() -> StoreError {
 pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     let path = location.path.trim_start_matches('/');
     if !name::is_path(path) {
-        return Err((Part::Path, name::NO_PATH));
+        return Err((LocationPart::Path, name::NO_PATH));
     }
     if location.key.is_some() {
-        return Err((Part::Key, "a file has no keys"));
+        return Err((LocationPart::Key, "a file has no keys"));
     }
     location.path = path.to_owned();
     Ok(location)

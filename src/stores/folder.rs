@@ -8,7 +8,7 @@ use crate::model::error::StoreError;
 use crate::model::location::Location;
 use crate::model::name::{Level, Name, Scope};
 use crate::sys::files;
-use crate::sys::rooted_dir::{FileRecord, Folder, Held};
+use crate::sys::rooted_dir::{FileRecord, Folder, FolderLock};
 
 /// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
 /// more may be asked for as the base64 or JSON around what is needed.
@@ -19,14 +19,14 @@ pub const AGAIN: &str = "restore it or set it again";
 
 /// A folder of secrets, one file each: `team/NAME`, `cluster/ID/NAME`, `project/ID/NAME`, with
 /// a suffix.
-pub struct Tree {
+pub struct StoreFolder {
     folder: Folder,
     suffix: &'static str,
     /// Whether every name is the team's and lies directly in the folder.
     flat: bool,
 }
 
-impl Tree {
+impl StoreFolder {
     /// Opens the folder at `place`.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Tree {
             io::ErrorKind::NotFound => no_store(),
             _ => StoreError::unreadable(error),
         })?;
-        Ok(Tree {
+        Ok(StoreFolder {
             folder,
             suffix,
             flat: false,
@@ -180,7 +180,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be written.
-    pub fn share(&self, inside: &Path) -> Result<Held, StoreError> {
+    pub fn share(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.share(inside).map_err(unwritten)
     }
 
@@ -188,7 +188,7 @@ impl Tree {
     ///
     /// # Errors
     /// Why it can't be written.
-    pub fn own(&self, inside: &Path) -> Result<Held, StoreError> {
+    pub fn own(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.own(inside).map_err(unwritten)
     }
 

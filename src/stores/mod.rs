@@ -143,14 +143,14 @@ pub fn read_only() -> StoreError {
 /// That a store which holds text can't hold a value.
 pub fn not_text() -> StoreError {
     let what = "the value is not UTF-8, which this store can't hold";
-    StoreError::of(store_error::Kind::Unusable, what)
+    StoreError::of(store_error::FaultKind::Unusable, what)
         .hint("store it as base64, and read it with |base64decode")
 }
 
 /// That others changed something at the same time, again and again.
 pub fn contended() -> StoreError {
     let what = "others change it at the same time";
-    StoreError::of(store_error::Kind::Unusable, what).hint("nothing is changed, try again")
+    StoreError::of(store_error::FaultKind::Unusable, what).hint("nothing is changed, try again")
 }
 
 /// That a kind of store keeps no lists of who can read it.

@@ -8,13 +8,13 @@ use crate::model::error::{Os, StoreError};
 use crate::model::log;
 use crate::model::named::{ShownLine, ShownPath};
 use crate::model::secret::Secret;
-use crate::sys::program::{End, Program};
+use crate::sys::program::{Program, ProgramEnd};
 
 /// Shorter words of an answer are nothing that a line is searched for, in bytes.
 const SHORTEST: usize = 6;
 
 /// A program's answer.
-pub struct Answer {
+pub struct ProgramAnswer {
     /// Its exit code.
     pub code: u8,
     /// What it has said.
@@ -27,7 +27,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// That others can write it; why it can't be started, or has not ended by itself in time.
-pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
+pub fn run(program: &Program<'_>) -> Result<ProgramAnswer, StoreError> {
     let name = shown(program.file);
     check(program.file, &name)?;
     let began = Instant::now();
@@ -36,18 +36,18 @@ pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     })?;
     let unusable = |why: String| StoreError::unusable(&name, why);
     let fault = match outcome.end {
-        End::Code(code) => {
+        ProgramEnd::Code(code) => {
             let (output, errors) = (outcome.output, outcome.errors);
-            return Ok(Answer {
+            return Ok(ProgramAnswer {
                 code,
                 output,
                 name,
                 errors,
             });
         }
-        End::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
-        End::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
-        End::Late => {
+        ProgramEnd::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
+        ProgramEnd::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
+        ProgramEnd::Late => {
             let took = began.elapsed().as_secs_f64();
             StoreError::unreachable(format_args!(
                 "{name}: no answer in {took:.1} s, so it was ended"
@@ -80,7 +80,7 @@ pub fn shown(file: &Path) -> String {
     ShownPath(&file.to_string_lossy()).to_string()
 }
 
-impl Answer {
+impl ProgramAnswer {
     /// Says, at debug, what the program has said on its standard error, without what it has
     /// answered: these values, and whatever stands in its answer.
     pub fn log<'v>(&self, values: impl Iterator<Item = &'v [u8]>) {

@@ -12,7 +12,7 @@ use crate::model::log::{self, Phase};
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::sys::http::{
-    Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
+    Address, Answer, Client, FaultHints, Proxy, Request, Server, Settings, Verdict, tls,
 };
 
 /// The variables that are read here, and belong to everybody.
@@ -206,13 +206,13 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         attempt: ATTEMPT.min(left.unwrap_or(PATIENCE) / 3),
         tries: 0,
         proxy: proxy(access, &address),
-        tls: tls::Settings {
+        tls: tls::TlsSettings {
             system: path(access, "SSL_CERT_FILE").map(tls::Pem::File),
-            ..tls::Settings::default()
+            ..tls::TlsSettings::default()
         },
         headers: Vec::new(),
         verdict: Verdict::of_status,
-        hints: Hints::default(),
+        hints: FaultHints::default(),
         ends: "",
         leader: None,
         address,

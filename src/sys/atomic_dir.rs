@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::draft::{self, Kind};
+use super::draft::{self, FileKind};
 use super::files::{RAMFS_MAGIC, is_absent};
 use crate::model::error::Error;
 use crate::model::log;
@@ -28,14 +28,14 @@ const LINKS: usize = 40;
 
 /// What is asked of a folder.
 #[derive(Clone, Copy)]
-pub struct Terms {
+pub struct FolderTerms {
     /// Whom the files are for: user and group; none where they are for our own.
     pub owner: Option<(u32, u32)>,
     /// Whether it may be on a disk.
     pub allow_disk: bool,
 }
 
-impl Terms {
+impl FolderTerms {
     /// Whether the files are for another user than our own, who must not be able to lead us
     /// elsewhere.
     pub fn is_for_others(&self) -> bool {
@@ -59,7 +59,7 @@ pub struct Identity(pub [u64; 2]);
 ///
 /// # Errors
 /// Why nothing can be delivered there.
-pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
+pub fn look(path: &Named, terms: &FolderTerms) -> Result<(), Error> {
     let (above, name) = walk(path, terms)?;
     let opened = match open(&above, name, terms) {
         Err(error) if is_absent(&error) => above,
@@ -78,7 +78,7 @@ impl DeliveryFolder {
     ///
     /// # Errors
     /// Why nothing can be delivered there.
-    pub fn open(path: &Named, terms: &Terms) -> Result<Self, Error> {
+    pub fn open(path: &Named, terms: &FolderTerms) -> Result<Self, Error> {
         let failed = |why| Error::file("write to", path.clone(), why);
         let (above, name) = walk(path, terms)?;
         let made = match mkdirat(&above, name, Mode::S_IRWXU) {
@@ -139,7 +139,7 @@ impl DeliveryFolder {
     /// # Errors
     /// What the system says.
     pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> io::Result<()> {
-        let kind = Kind {
+        let kind = FileKind {
             mode: Some(0o400),
             owner,
             lasting: false,
@@ -173,7 +173,7 @@ fn ours() -> u32 {
 }
 
 /// Opens a folder: none that a link leads to, where the files are for another user.
-fn open(above: &File, name: &OsStr, terms: &Terms) -> io::Result<File> {
+fn open(above: &File, name: &OsStr, terms: &FolderTerms) -> io::Result<File> {
     let follow = match terms.is_for_others() {
         true => OFlag::O_NOFOLLOW,
         false => OFlag::empty(),
@@ -190,7 +190,7 @@ const FOLDER: OFlag = OFlag::O_PATH
     .union(OFlag::O_DIRECTORY)
     .union(OFlag::O_CLOEXEC);
 
-fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
+fn refused(path: &Named, terms: &FolderTerms, why: io::Error) -> Error {
     let is_link = || {
         let bare = path.components().as_path();
         bare.symlink_metadata()
@@ -205,7 +205,7 @@ fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
     }
 }
 
-fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
+fn on_disk(path: &Named, place: &File, terms: &FolderTerms) -> Result<(), Error> {
     let kind = fstatfs(place).map(|found| found.filesystem_type());
     let kind: FsType =
         kind.map_err(|errno| Error::file("write to", path.clone(), io::Error::from(errno)))?;
@@ -222,7 +222,7 @@ fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
 /// Where the files are for another user nobody else may decide where the path leads: links on its
 /// way have to be ours, or root's. Each step is taken from the one before, so that none is
 /// exchanged after it was looked at.
-fn walk<'p>(path: &'p Named, terms: &Terms) -> Result<(File, &'p OsStr), Error> {
+fn walk<'p>(path: &'p Named, terms: &FolderTerms) -> Result<(File, &'p OsStr), Error> {
     let failed = |why| Error::file("write to", path.clone(), why);
     let bare = path.components().as_path();
     let (above, name) = match (bare.parent(), bare.file_name()) {
@@ -271,7 +271,7 @@ fn walk<'p>(path: &'p Named, terms: &Terms) -> Result<(File, &'p OsStr), Error> 
 
 /// Whether others could exchange what is delivered in a folder, or have the next launch deliver
 /// elsewhere. What is to be said of one that is taken all the same: a mount is nobody's to move.
-fn judge(path: &Named, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
+fn judge(path: &Named, place: &File, terms: &FolderTerms) -> Result<Option<&'static str>, Error> {
     let Some((user, group)) = terms.strangers() else {
         return Ok(None);
     };

@@ -20,7 +20,7 @@ use super::signals;
 
 /// Whose a file is to be, who may do what with it, and how safe it has to be.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub struct FileKind {
     /// Its mode; without one 644, less the umask.
     pub mode: Option<u32>,
     /// Its user and group, where they are not this process's own.
@@ -29,15 +29,15 @@ pub struct Kind {
     pub lasting: bool,
 }
 
-impl Kind {
+impl FileKind {
     /// A file for its owner alone to read.
-    pub const PRIVATE: Kind = Kind {
+    pub const PRIVATE: FileKind = FileKind {
         mode: Some(0o600),
         owner: None,
         lasting: false,
     };
     /// The same, safely on the disk.
-    pub const LASTING: Kind = Kind {
+    pub const LASTING: FileKind = FileKind {
         lasting: true,
         ..Self::PRIVATE
     };
@@ -47,10 +47,10 @@ impl Kind {
 /// a dot.
 pub const TEMPORARY: &str = ".tmp-";
 
-/// Kind much of a file's own name is in that of its temporary one, in bytes: a name may have 255.
+/// FileKind much of a file's own name is in that of its temporary one, in bytes: a name may have 255.
 const NAME_PART: usize = 200;
 
-/// Kind many may write the same file at the same moment.
+/// FileKind many may write the same file at the same moment.
 const WRITERS: usize = 100;
 
 /// Of more files than these each gets its temporary name at once: a file without a name takes a
@@ -70,7 +70,7 @@ pub fn temporary(name: &OsStr, writer: usize) -> OsString {
 ///
 /// # Errors
 /// What the system says. What was there is as it was then.
-pub fn write(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
+pub fn write(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let (folder, name) = split(path)?;
     replace(&folder, &[(name, contents)], kind)
 }
@@ -79,7 +79,7 @@ pub fn write(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says; `EEXIST` where there is one.
-pub fn write_new(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
+pub fn write_new(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new()
             .recursive(true)
@@ -94,7 +94,7 @@ pub fn write_new(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`write`].
-pub fn copy(from: &mut File, to: &Path, kind: &Kind) -> io::Result<()> {
+pub fn copy(from: &mut File, to: &Path, kind: &FileKind) -> io::Result<()> {
     let (folder, name) = split(to)?;
     let _held = signals::hold();
     Draft::write(&folder, name, *kind, |file| io::copy(from, file).map(drop))?.replace()?;
@@ -106,7 +106,7 @@ pub fn copy(from: &mut File, to: &Path, kind: &Kind) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says. Some may be in their place then.
-pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &Kind) -> io::Result<()> {
+pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     let mut drafts = Vec::with_capacity(files.len());
     for (name, contents) in files {
@@ -124,7 +124,7 @@ pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &Kind) -> io::Res
 ///
 /// # Errors
 /// `EEXIST` where it is; else what the system says.
-pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &Kind) -> io::Result<()> {
+pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     Draft::write(folder, name, *kind, |file| file.write_all(contents))?.create()?;
     sync(folder, kind)
@@ -144,7 +144,7 @@ fn split(path: &Path) -> io::Result<(File, &OsStr)> {
     Ok((folder.into(), name))
 }
 
-fn sync(folder: &File, kind: &Kind) -> io::Result<()> {
+fn sync(folder: &File, kind: &FileKind) -> io::Result<()> {
     if !kind.lasting {
         return Ok(());
     }
@@ -156,7 +156,7 @@ fn sync(folder: &File, kind: &Kind) -> io::Result<()> {
 struct Draft<'f> {
     folder: &'f File,
     name: &'f OsStr,
-    kind: Kind,
+    kind: FileKind,
     /// Its temporary name, where it has one: given up before the lock is.
     leftover: Option<Leftover>,
     /// None where it has a name, and its descriptor was needed.
@@ -167,7 +167,7 @@ impl<'f> Draft<'f> {
     fn write(
         folder: &'f File,
         name: &'f OsStr,
-        kind: Kind,
+        kind: FileKind,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<Self> {
         let mut draft = Draft {

@@ -1,4 +1,4 @@
-//! Job control: the workload's process group, and the terminal that it may have.
+//! TerminalJob control: the workload's process group, and the terminal that it may have.
 
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -10,7 +10,7 @@ use super::signal_mask;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
 #[derive(Default)]
-pub struct Job {
+pub struct TerminalJob {
     /// Where our own standard descriptors are.
     standard: [RawFd; 3],
     /// Whether there is a terminal that controls this process.
@@ -34,14 +34,14 @@ pub enum Foreground {
     Other,
 }
 
-impl Job {
+impl TerminalJob {
     /// Looks at the terminal. The workload is given it at once where it is ours, and where both
     /// standard input and output are that terminal: in a pipeline others of our group may need
     /// it. There, and where we are brought to the foreground later, it is given when it is wanted.
     pub fn survey() -> Self {
         let (group, standard) = (process::group(), [0, 1, 2]);
         let foreground = foreground_of(0);
-        Job {
+        TerminalJob {
             standard,
             terminal: foreground.is_some() || on_terminal(standard, |_| ()).is_some(),
             group,

@@ -235,7 +235,7 @@ pub fn forward(taken: &Taken, to: To, signal: libc::c_int) {
 
 /// What a child has come to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum ChildChange {
     /// It has ended; its exit code, or 128+N by signal N.
     Ended(u8),
     /// It was stopped, by this signal.
@@ -261,7 +261,7 @@ fn next_child(flags: libc::c_int) -> (i32, libc::c_int) {
 }
 
 /// Takes in all children that have ended; says what `main`, one of them, has come to.
-pub fn reap(main: i32) -> Option<Change> {
+pub fn reap(main: i32) -> Option<ChildChange> {
     let mut change = None;
     loop {
         let (child, status) = next_child(libc::WUNTRACED);
@@ -270,11 +270,11 @@ pub fn reap(main: i32) -> Option<Change> {
         }
         if child == main {
             change = Some(if libc::WIFSTOPPED(status) {
-                Change::Stopped(libc::WSTOPSIG(status))
+                ChildChange::Stopped(libc::WSTOPSIG(status))
             } else if libc::WIFEXITED(status) {
-                Change::Ended(libc::WEXITSTATUS(status) as u8)
+                ChildChange::Ended(libc::WEXITSTATUS(status) as u8)
             } else {
-                Change::Ended(128 + libc::WTERMSIG(status) as u8)
+                ChildChange::Ended(128 + libc::WTERMSIG(status) as u8)
             });
         }
     }

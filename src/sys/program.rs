@@ -54,7 +54,7 @@ pub struct Program<'a> {
 
 /// How a program has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum ProgramEnd {
     /// By itself, with this exit code.
     Code(u8),
     /// By this signal.
@@ -66,9 +66,9 @@ pub enum End {
 }
 
 /// What came of a program.
-pub struct Outcome {
+pub struct ProgramOutcome {
     /// How it has ended.
-    pub end: End,
+    pub end: ProgramEnd,
     /// What it has said.
     pub output: Secret,
     /// What it has said on its standard error, or the beginning of that.
@@ -80,7 +80,7 @@ impl Program<'_> {
     ///
     /// # Errors
     /// What the system says where it can't be started.
-    pub fn run(&self) -> io::Result<Outcome> {
+    pub fn run(&self) -> io::Result<ProgramOutcome> {
         let mut command = Command::new(self.file);
         command
             .args(self.arguments)
@@ -155,7 +155,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<Outcome> {
+    fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<ProgramOutcome> {
         let mut stdin = self.child.stdin.take();
         let mut stdout = self.child.stdout.take();
         let mut stderr = self.child.stderr.take();
@@ -193,20 +193,20 @@ impl Running {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let end = if output.len() > LARGEST {
-                Some(End::TooMuch(LARGEST))
+                Some(ProgramEnd::TooMuch(LARGEST))
             } else if ended {
                 self.forget();
                 let status = self.child.wait()?;
                 let signal = status.signal().unwrap_or_default();
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
-                Some(code.map_or(End::Signal(signal), End::Code))
+                Some(code.map_or(ProgramEnd::Signal(signal), ProgramEnd::Code))
             } else if left.is_zero() {
-                Some(End::Late)
+                Some(ProgramEnd::Late)
             } else {
                 None
             };
             if let Some(end) = end {
-                return Ok(Outcome {
+                return Ok(ProgramOutcome {
                     end,
                     output: Secret::new(output),
                     errors: Secret::new(errors),
@@ -271,9 +271,9 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, Instant};
 
-    use super::{End, Outcome, Program};
+    use super::{Program, ProgramEnd, ProgramOutcome};
 
-    fn sh(script: &str, input: &[u8], time: Duration) -> Outcome {
+    fn sh(script: &str, input: &[u8], time: Duration) -> ProgramOutcome {
         let arguments = ["-c", script].map(OsString::from);
         let program = Program {
             file: Path::new("sh"),
@@ -293,20 +293,20 @@ mod tests {
         let outcome = sh("cat; echo $GIVEN >&2; exit 7", &input, LONG);
         assert_eq!(
             (outcome.end, outcome.errors.expose()),
-            (End::Code(7), &b"x\n"[..])
+            (ProgramEnd::Code(7), &b"x\n"[..])
         );
         assert_eq!(outcome.output.expose(), input);
         // It need not read.
         let outcome = sh("echo done", &input, LONG);
         assert_eq!(
             (outcome.end, outcome.output.expose()),
-            (End::Code(0), &b"done\n"[..])
+            (ProgramEnd::Code(0), &b"done\n"[..])
         );
-        assert_eq!(sh("kill -9 $$", b"", LONG).end, End::Signal(9));
+        assert_eq!(sh("kill -9 $$", b"", LONG).end, ProgramEnd::Signal(9));
         let outcome = sh("cat /dev/zero", b"", LONG);
-        assert!(matches!(outcome.end, End::TooMuch(_)));
+        assert!(matches!(outcome.end, ProgramEnd::TooMuch(_)));
         let outcome = sh("cat /dev/zero >&2", b"", Duration::from_millis(200));
-        assert_eq!(outcome.end, End::Late);
+        assert_eq!(outcome.end, ProgramEnd::Late);
     }
 
     #[test]
@@ -316,14 +316,14 @@ mod tests {
         let outcome = sh("echo a; sleep 30 & exit 3", b"", LONG);
         assert_eq!(
             (outcome.end, outcome.output.expose()),
-            (End::Code(3), &b"a\n"[..])
+            (ProgramEnd::Code(3), &b"a\n"[..])
         );
         let outcome = sh(
             "exec >&- 2>&-; sleep 30 & wait",
             b"",
             Duration::from_millis(100),
         );
-        assert_eq!(outcome.end, End::Late);
+        assert_eq!(outcome.end, ProgramEnd::Late);
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
 
-use super::draft::{self, Kind, TEMPORARY};
+use super::draft::{self, FileKind, TEMPORARY};
 use super::files::{is_absent, read_all};
 
 /// A folder, and what lies in it: no name or link leads out of it.
@@ -33,7 +33,7 @@ pub struct FileRecord {
 }
 
 /// A file of a store: who may read it is the umask's affair.
-const STORED: Kind = Kind {
+const STORED: FileKind = FileKind {
     mode: None,
     owner: None,
     lasting: true,
@@ -124,7 +124,7 @@ impl Folder {
     ///
     /// # Errors
     /// What the system says.
-    pub fn share(&self, inside: &Path) -> io::Result<Held> {
+    pub fn share(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, false)
     }
 
@@ -132,11 +132,11 @@ impl Folder {
     ///
     /// # Errors
     /// What the system says.
-    pub fn own(&self, inside: &Path) -> io::Result<Held> {
+    pub fn own(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, true)
     }
 
-    fn hold(&self, inside: &Path, alone: bool) -> io::Result<Held> {
+    fn hold(&self, inside: &Path, alone: bool) -> io::Result<FolderLock> {
         self.make(inside)?;
         let path = self.path.join(inside);
         let handle = File::open(&path)?;
@@ -159,7 +159,7 @@ impl Folder {
         } else {
             handle.lock_shared()
         };
-        Ok(Held { handle, path })
+        Ok(FolderLock { handle, path })
     }
 
     fn open_inside(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
@@ -210,12 +210,12 @@ impl Folder {
 }
 
 /// A folder that is held for writing. It is let go when dropped, or when the process ends.
-pub struct Held {
+pub struct FolderLock {
     handle: File,
     path: PathBuf,
 }
 
-impl Held {
+impl FolderLock {
     /// Writes files in place of what was there. Each is there whole, as it was or as it is now,
     /// whatever happens meanwhile; none is touched before all are safely on the disk.
     ///

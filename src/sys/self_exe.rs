@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::draft::{self, Kind};
+use super::draft::{self, FileKind};
 use crate::model::error::Error;
 use crate::model::named::Named;
 
@@ -37,7 +37,7 @@ fn executed() -> Option<PathBuf> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())).to_owned())
 }
 
-const PROGRAM: Kind = Kind {
+const PROGRAM: FileKind = FileKind {
     mode: Some(0o755),
     owner: None,
     lasting: true,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use zeroize::Zeroize;
 
 use super::patterns::Needles;
-use super::search::{Found, SLACK, Search, Sums};
+use super::search::{Match, SLACK, Search, Sums};
 
 /// Most bytes of one read.
 const ROOM: usize = 256 * 1024;
@@ -137,7 +137,7 @@ impl Stream {
                 sums: &mut self.sums,
             };
             match search.first(from) {
-                Found::Whole { start, end, label } => {
+                Match::Whole { start, end, label } => {
                     self.let_out(start);
                     // Some or all of it may have been released.
                     if end > self.out {
@@ -147,8 +147,8 @@ impl Stream {
                     }
                     from = end;
                 }
-                Found::Beginning { start } => return (start, true),
-                Found::Nothing => {
+                Match::Beginning { start } => return (start, true),
+                Match::Nothing => {
                     let undecided = needles.window - 1;
                     let undecided = if needles.longest() == 0 { 0 } else { undecided };
                     return (from.max(self.end.saturating_sub(undecided)), false);

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::errands::Purpose;
-use super::known::{Digests, Lent, Outcome};
+use super::known::{Digests, Loans, Outcome};
 use super::notice::Notice;
-use super::settings::Settings;
+use super::settings::Supervision;
 use crate::core::signal::Signal;
 use crate::sys::job::Foreground;
 use crate::sys::process::Taken;
@@ -17,11 +17,11 @@ pub(super) enum Event {
     /// A process that gets ready to become the workload was forked.
     Forked(Below),
     /// It has told how to supervise.
-    Settings(Settings),
+    Supervision(Supervision),
     /// It has told the digests of what the workload gets.
     Digests(Digests),
     /// It, or a process on an errand, has told what is lent.
-    Lent(Lent),
+    Loans(Loans),
     /// It has become the workload, or has ended, which a signal says. `armed` is whether its output
     /// can be relayed: else it is not known what to mask.
     Begun { armed: bool },

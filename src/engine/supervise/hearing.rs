@@ -34,12 +34,12 @@ impl Supervisor {
     /// Takes in what a process that launches says; whether it can be understood.
     fn take_in(&mut self, message: &[u8]) -> bool {
         match Message::read(message) {
-            Some(Message::Settings(settings)) => self.on(Event::Settings(settings)),
+            Some(Message::Supervision(settings)) => self.on(Event::Supervision(settings)),
             Some(Message::Needles(needles)) => return self.arm(needles),
             Some(Message::Digests(digests)) => self.on(Event::Digests(digests)),
-            Some(Message::Lent(lent)) => {
+            Some(Message::Loans(lent)) => {
                 memory::stay();
-                self.on(Event::Lent(lent));
+                self.on(Event::Loans(lent));
             }
             Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
             Some(Message::Outcome(_) | Message::Armed) | None => return false,
@@ -63,7 +63,7 @@ impl Supervisor {
         let (mut outcome, mut lent, mut armed): (Option<Outcome>, _, _) = (None, None, None);
         let heard = errand.link.hear(|message| match Message::read(message) {
             Some(Message::Outcome(told)) => outcome = Some(told),
-            Some(Message::Lent(told)) => lent = Some(told),
+            Some(Message::Loans(told)) => lent = Some(told),
             Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
             Some(Message::Needles(needles)) => armed = Some(self.arm(needles)),
             _ => {}
@@ -72,7 +72,7 @@ impl Supervisor {
             errand.answer(armed);
         }
         if let Some(lent) = lent {
-            self.on(Event::Lent(lent));
+            self.on(Event::Loans(lent));
         }
         if let Some(outcome) = outcome {
             self.on(Event::Reported(outcome));

@@ -42,7 +42,7 @@ pub enum Task {
     #[default]
     Refresh,
     /// Renew what is lent.
-    Renew(Vec<Held>),
+    Renew(Vec<HeldLease>),
     /// Fetch anew what can't be renewed any more.
     Replace {
         /// Whether it is the token that ends.
@@ -51,12 +51,12 @@ pub enum Task {
         left: Duration,
     },
     /// Give back what is lent.
-    GiveBack(Vec<Held>),
+    GiveBack(Vec<HeldLease>),
 }
 
 /// A lease, without what it is a lease of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct HeldLease {
     /// What references to the store begin with.
     pub scheme: String,
     /// The path of the document.
@@ -81,9 +81,9 @@ pub struct Held {
 
 /// What is lent to a workload, and what is done about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lent {
+pub struct Loans {
     /// The leases.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldLease>,
     /// What is done about them.
     pub upkeep: Upkeep,
 }

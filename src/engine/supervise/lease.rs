@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::action::Then;
 use super::errands::{Errands, Purpose};
-use super::known::{Held, Lent, Outcome, Task, Upkeep};
+use super::known::{HeldLease, Loans, Outcome, Task, Upkeep};
 use super::notice::OWN;
 use super::settings::OnChange;
 use super::watch::Follows;
@@ -38,7 +38,7 @@ pub(super) struct Leases {
 
 /// A lease, with its end as a time of ours.
 struct KeptLease {
-    held: Held,
+    held: HeldLease,
     end: Instant,
     /// The end of the token that it hangs on.
     token_end: Option<Instant>,
@@ -49,7 +49,7 @@ struct KeptLease {
 }
 
 impl KeptLease {
-    fn new(held: Held, now: Instant) -> Self {
+    fn new(held: HeldLease, now: Instant) -> Self {
         let after = |time| now.checked_add(time).unwrap_or(now);
         KeptLease {
             end: after(held.left),
@@ -79,9 +79,9 @@ impl KeptLease {
     }
 
     /// The same with what is left of it `now`.
-    fn told(&self, now: Instant) -> Held {
+    fn told(&self, now: Instant) -> HeldLease {
         let left = |end: Instant| end.saturating_duration_since(now);
-        Held {
+        HeldLease {
             left: left(self.end),
             token_left: self.token_end.map(left),
             ..self.held.clone()
@@ -108,7 +108,7 @@ impl Leases {
     }
 
     /// Takes in what a launch, or an errand, has been lent in the place of what there was.
-    pub(super) fn lent(&mut self, lent: Lent, now: Instant) {
+    pub(super) fn lent(&mut self, lent: Loans, now: Instant) {
         self.pass();
         self.upkeep = lent.upkeep;
         let held = lent.held.into_iter();

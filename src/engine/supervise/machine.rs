@@ -10,7 +10,7 @@ use super::errands::{Errands, Purpose, after, is_over};
 use super::job::Job;
 use super::lease::Leases;
 use super::notice::{Notice, OWN};
-use super::settings::Settings;
+use super::settings::Supervision;
 use super::watch::Watch;
 use crate::core::signal::{
     CHLD, CONT, HUP, INT, KILL, QUIT, Signal, TERM, TSTP, TTIN, TTOU, WINCH,
@@ -44,7 +44,7 @@ pub(super) struct Fixed {
 /// What the supervisor knows.
 pub(super) struct Machine {
     fixed: Fixed,
-    settings: Settings,
+    settings: Supervision,
     phase: Phase,
     then: Then,
     job: Job,
@@ -77,7 +77,7 @@ impl Machine {
         let chance = fixed.chance;
         Machine {
             fixed,
-            settings: Settings::default(),
+            settings: Supervision::default(),
             phase: Phase::Ending(End::Over),
             then: Then::End,
             job: Job::default(),
@@ -135,14 +135,14 @@ impl Machine {
     pub(super) fn step(&mut self, now: Instant, event: Event, actions: &mut Actions) {
         match event {
             Event::Forked(below) => self.forked(below, now),
-            Event::Settings(settings) => {
+            Event::Supervision(settings) => {
                 self.settings = settings;
                 if settings.parent_death != 0 {
                     actions.push_back(Action::SignalAtParentsEnd(settings.parent_death));
                 }
             }
             Event::Digests(digests) => self.watch.known.digests = digests,
-            Event::Lent(lent) => self.leases.lent(lent, now),
+            Event::Loans(lent) => self.leases.lent(lent, now),
             Event::Begun { armed } => self.begun(armed, now, actions),
             Event::Unheard => self.give_up(Notice::Unheard, now, actions),
             Event::Signal(arrived) => self.signal(arrived, now, actions),

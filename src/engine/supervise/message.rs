@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::known::{Digests, Lent, Outcome};
-use super::settings::Settings;
+use super::known::{Digests, Loans, Outcome};
+use super::settings::Supervision;
 use crate::engine::delivered::Told;
 use crate::sys::message_pipe::Speaker;
 
@@ -12,14 +12,14 @@ use crate::sys::message_pipe::Speaker;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Message<'m> {
     /// How to supervise.
-    Settings(Settings),
+    Supervision(Supervision),
     /// What to look for in the workload's output, as `core::mask` passes it on.
     #[serde(borrow, serialize_with = "at_once")]
     Needles(&'m [u8]),
     /// The digests of what the workload gets.
     Digests(Digests),
     /// What of it is lent.
-    Lent(Lent),
+    Loans(Loans),
     /// What to remove when the workload has ended.
     Files(Told),
     /// What fetching again has come to.
@@ -64,30 +64,30 @@ mod tests {
     use super::*;
     use crate::core::signal::Map;
 
-    fn settings() -> Vec<Settings> {
+    fn settings() -> Vec<Supervision> {
         let mut map = Map::default();
         map.add("TERM:INT").unwrap();
-        let watching = |on_change| Settings {
+        let watching = |on_change| Supervision {
             watching: Some(Watching {
                 every: Duration::from_secs(60),
                 on_change,
                 stop_on_loss: on_change == OnChange::Restart,
                 refresh: 12,
             }),
-            ..Settings::default()
+            ..Supervision::default()
         };
         vec![
-            Settings::default(),
-            Settings {
+            Supervision::default(),
+            Supervision {
                 map,
                 group: true,
                 grace: Some(Duration::from_millis(1500)),
                 parent_death: 9,
                 watching: None,
             },
-            Settings {
+            Supervision {
                 grace: Some(Duration::MAX),
-                ..Settings::default()
+                ..Supervision::default()
             },
             watching(OnChange::Restart),
             watching(OnChange::Signal(1)),
@@ -106,7 +106,7 @@ mod tests {
             Outcome::Lost([9; 16]),
             Outcome::HeldBack,
         ];
-        let messages = settings().into_iter().map(Message::Settings);
+        let messages = settings().into_iter().map(Message::Supervision);
         let messages = messages.chain(outcomes.map(Message::Outcome)).chain([
             Message::Needles(&[1; 300]),
             Message::Digests(digests),

@@ -40,10 +40,10 @@ mod supervisor;
 mod waiting;
 mod watch;
 
-pub use self::known::{Digests, Held, Known, Lent, Outcome, Task, Upkeep, digest, pause};
+pub use self::known::{Digests, HeldLease, Known, Loans, Outcome, Task, Upkeep, digest, pause};
 pub use self::notice::{Notice, Patience};
 pub use self::relay::Inner;
-pub use self::settings::{Asked, OnChange, Settings, Watching};
+pub use self::settings::{OnChange, Supervision, Wanted, Watching};
 pub use self::supervised::Supervised;
 
 use self::supervisor::Supervisor;
@@ -57,7 +57,7 @@ use crate::sys::environ::Inherited;
 /// What the system says.
 pub fn split(
     inherited: Inherited,
-    asked: Asked,
+    asked: Wanted,
     patience: Patience,
 ) -> Result<(Inherited, Supervised), Error> {
     let supervisor = Supervisor::new(inherited, asked, patience);

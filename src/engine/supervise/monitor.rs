@@ -9,15 +9,15 @@ use super::relay::Inner;
 use super::session::{GIVE, Session};
 use crate::core::signal::{CHLD, CONT, HUP, KILL, Signal};
 use crate::sys::environ::Inherited;
-use crate::sys::job::Job;
+use crate::sys::job::TerminalJob;
 use crate::sys::message_pipe::{self, Heard};
 use crate::sys::outer_terminal::Screen;
-use crate::sys::process::{self, Change, Forked, To};
+use crate::sys::process::{self, ChildChange, Forked, To};
 use crate::sys::signal_mask::ALL;
 use crate::sys::{exec, fd, files, page_release, pty};
 
 /// Which process a fork has made of this one.
-pub(super) enum Made {
+pub(super) enum Parted {
     /// The one to become the workload; its parent's number.
     Workload(i32),
     /// The one that was there; the numbers of its child, and of the workload, which may be
@@ -32,17 +32,17 @@ pub(super) enum Made {
 /// What the system says.
 pub(super) fn part(
     inherited: &mut Option<Inherited>,
-    job: &mut Job,
+    job: &mut TerminalJob,
     session: Option<&mut Session>,
     inner: Option<&Inner>,
-) -> io::Result<Made> {
+) -> io::Result<Parted> {
     let supervisor = process::own();
     let Some(session) = session else {
         return Ok(match process::fork()? {
-            Forked::Parent(workload) => Made::Supervisor(workload, workload),
+            Forked::Parent(workload) => Parted::Supervisor(workload, workload),
             Forked::Child => {
                 job.separate();
-                Made::Workload(supervisor)
+                Parted::Workload(supervisor)
             }
         });
     };
@@ -62,7 +62,7 @@ pub(super) fn part(
         };
         while hear() {}
         if workload > 0 {
-            return Ok(Made::Supervisor(monitor, workload));
+            return Ok(Parted::Supervisor(monitor, workload));
         }
         process::send(To::Process(monitor), KILL.into());
         return Err(io::ErrorKind::OutOfMemory.into());
@@ -78,7 +78,7 @@ pub(super) fn part(
             if is_wanted {
                 pty::give(terminal, process::own());
             }
-            Ok(Made::Workload(monitor))
+            Ok(Parted::Workload(monitor))
         }
         Ok(Forked::Parent(workload)) => {
             process::lead_group(workload);
@@ -113,12 +113,12 @@ fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i3
         }
         match taken.map(|taken| taken.signal() as Signal) {
             Some(CHLD) => match process::reap(workload) {
-                Some(Change::Ended(code)) => {
+                Some(ChildChange::Ended(code)) => {
                     // Our end must be no hangup for what the workload leaves.
                     pty::give(terminal, group);
                     exec::quit(code);
                 }
-                Some(Change::Stopped(signal)) => {
+                Some(ChildChange::Stopped(signal)) => {
                     // Continued in the background it is stopped again when it wants the
                     // terminal.
                     pty::give(terminal, group);

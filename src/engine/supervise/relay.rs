@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::action::Output;
 use super::channel::{Channel, Way};
 use super::session::Session;
-use super::sought::Sought;
+use super::sought::SoughtPatterns;
 use crate::model::error::Os;
 use crate::sys::nonblocking::{self, Outlet};
 use crate::sys::poll::Watched;
@@ -20,7 +20,7 @@ pub(super) struct Relay {
     /// What becomes a channel when it is known what to look for.
     ways: Vec<Way>,
     channels: Vec<Channel>,
-    sought: Sought,
+    sought: SoughtPatterns,
     session: Option<Session>,
     begun: bool,
     /// Why something of it is lost, and whether that has been said.
@@ -56,7 +56,7 @@ impl Relay {
         let mut relay = Relay {
             ways: Vec::new(),
             channels: Vec::new(),
-            sought: Sought::new(changes),
+            sought: SoughtPatterns::new(changes),
             session: None,
             begun: false,
             trouble: None,

@@ -9,7 +9,7 @@ use crate::core::signal::{Map, Signal};
 
 /// What is asked of a supervisor; known before the arguments are parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Asked {
+pub struct Wanted {
     /// Whether the workload's output passes through it.
     pub masks: bool,
     /// Whether secrets are fetched again.
@@ -20,7 +20,7 @@ pub struct Asked {
 
 /// How to supervise.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Settings {
+pub struct Supervision {
     /// What each signal becomes.
     pub map: Map,
     /// Whether signals go to the workload's whole group.

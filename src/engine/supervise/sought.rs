@@ -9,7 +9,7 @@ const KEPT: usize = 8;
 
 /// What was told of values, as it was told.
 #[derive(Default)]
-pub(super) struct Sought {
+pub(super) struct SoughtPatterns {
     /// Whether that may be told more than once.
     changes: bool,
     launch: Vec<u8>,
@@ -19,12 +19,12 @@ pub(super) struct Sought {
     since: Vec<Vec<u8>>,
 }
 
-impl Sought {
+impl SoughtPatterns {
     /// Nothing, yet.
     pub(super) fn new(changes: bool) -> Self {
-        Sought {
+        SoughtPatterns {
             changes,
-            ..Sought::default()
+            ..SoughtPatterns::default()
         }
     }
 
@@ -65,7 +65,7 @@ mod tests {
         let longest = |needles: Option<Needles>| needles.unwrap().longest();
         let of = |length: usize| told(&"x".repeat(length));
         let alone = |length: usize| longest(Needles::from_bytes(&of(length)));
-        let mut sought = Sought::new(true);
+        let mut sought = SoughtPatterns::new(true);
         assert_eq!(longest(sought.add(&of(100))), alone(100));
         assert_eq!(longest(sought.add(&of(200))), alone(200));
         sought.place();

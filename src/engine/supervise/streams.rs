@@ -6,12 +6,12 @@ use super::relay::Relay;
 use super::session::Session;
 use crate::core::signal::Signal;
 use crate::model::error::Os;
-use crate::sys::job::{Foreground, Job};
+use crate::sys::job::{Foreground, TerminalJob};
 use crate::sys::streams::Aside;
 
 #[derive(Default)]
 pub(super) struct Streams {
-    pub(super) job: Job,
+    pub(super) job: TerminalJob,
     pub(super) relay: Option<Relay>,
     /// Our own standard descriptors, in the place of which we have what the workload has.
     pub(super) aside: Aside,

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use super::known::{Digests, Known, Lent, Outcome};
+use super::known::{Digests, Known, Loans, Outcome};
 use super::message::Message;
 use super::relay::Inner;
-use super::settings::Settings;
+use super::settings::Supervision;
 use crate::engine::delivered::Delivered;
 use crate::model::error::Error;
 use crate::sys::message_pipe::{Heard, Listener, Speaker};
@@ -35,8 +35,8 @@ pub struct Supervised {
 /// Messages are buffered until [`Supervised::tell`], so that the supervisor wakes once.
 impl Supervised {
     /// Buffers how to supervise.
-    pub fn settle(&mut self, settings: &Settings) {
-        Message::Settings(*settings).put(&mut self.speaker);
+    pub fn settle(&mut self, settings: &Supervision) {
+        Message::Supervision(*settings).put(&mut self.speaker);
     }
 
     /// Buffers what to look for in the workload's output.
@@ -75,8 +75,8 @@ impl Supervised {
     }
 
     /// Buffers what the workload is lent.
-    pub fn lend(&mut self, lent: &Lent) {
-        Message::Lent(lent.clone()).put(&mut self.speaker);
+    pub fn lend(&mut self, lent: &Loans) {
+        Message::Loans(lent.clone()).put(&mut self.speaker);
     }
 
     /// Buffers what to remove when the workload has ended.

@@ -8,24 +8,24 @@ use super::action::{Action, Actions, Arrived, Below, Change, Event, Rest, Whom};
 use super::errands::Purpose;
 use super::forked::{self, Errand, Given};
 use super::machine::{Fixed, Machine};
-use super::monitor::{self, Made};
+use super::monitor::{self, Parted};
 use super::notice::{Notice, Patience};
 use super::relay::Relay;
-use super::settings::Asked;
+use super::settings::Wanted;
 use super::streams::Streams;
 use super::supervised::Supervised;
 use super::waiting::Waiting;
 use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
 use crate::sys::environ::Inherited;
-use crate::sys::job::Job;
+use crate::sys::job::TerminalJob;
 use crate::sys::message_pipe::{self, Listener};
 use crate::sys::poll::Watched;
 use crate::sys::process::{self, Taken, To};
 use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, stdio};
 
 pub(super) struct Supervisor {
-    pub(super) asked: Asked,
+    pub(super) asked: Wanted,
     waits: Patience,
     /// What this process was started with, as long as that may be needed again.
     inherited: Option<Inherited>,
@@ -51,7 +51,7 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
+    pub(super) fn new(inherited: Inherited, asked: Wanted, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         let given = Given {
@@ -116,7 +116,7 @@ impl Supervisor {
     /// The same; what it has of us is given to it alone.
     fn try_launch(&mut self) -> io::Result<Option<Supervised>> {
         self.streams.aside.put_back()?;
-        self.streams.job = Job::survey();
+        self.streams.job = TerminalJob::survey();
         let sides = match self.asked.masks {
             true => Some(Relay::new(&mut self.streams.aside, self.asked.watches)?),
             false => None,
@@ -131,8 +131,8 @@ impl Supervisor {
             inner.as_ref(),
         )?;
         let (child, workload) = match made {
-            Made::Supervisor(child, workload) => (child, workload),
-            Made::Workload(parent) => {
+            Parted::Supervisor(child, workload) => (child, workload),
+            Parted::Workload(parent) => {
                 let delivered = self.delivered.take();
                 let supervised = self.given.hand_over(parent, speaker, inner, delivered);
                 return Ok(Some(supervised));
@@ -267,7 +267,7 @@ impl Supervisor {
             }
             Action::Reap(said) => self.reap(said),
             Action::ReapBefore(then) => match process::reap(self.child) {
-                Some(process::Change::Ended(code)) => {
+                Some(process::ChildChange::Ended(code)) => {
                     self.child = 0;
                     self.on(Event::Child(Change::Ended(code), None));
                 }
@@ -330,11 +330,11 @@ impl Supervisor {
         let foreign = said.is_sent && sender.is_some_and(|sender| sender != self.child);
         let foreign = foreign.then_some(said);
         let change = match process::reap(self.child) {
-            Some(process::Change::Ended(code)) => {
+            Some(process::ChildChange::Ended(code)) => {
                 self.child = 0;
                 Change::Ended(code)
             }
-            Some(process::Change::Stopped(signal)) if self.child == self.workload => {
+            Some(process::ChildChange::Stopped(signal)) if self.child == self.workload => {
                 self.streams.stopped(signal as Signal, false)
             }
             _ => {

@@ -14,11 +14,11 @@ use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::identity::{Holder, Key};
+use super::identity::{AgeKey, KeyHolder};
 use super::{RECIPIENTS, git, no_recipients};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::stores::folder;
 
 /// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
@@ -35,12 +35,12 @@ const TAG: usize = 16;
 ///
 /// # Errors
 /// Where none of the keys is a recipient's; where it is damaged.
-pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), StoreError> {
+pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Option<String>), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
-    let identities: [&dyn age::Identity; 2] = [&look, &Holder(keys)];
+    let identities: [&dyn age::Identity; 2] = [&look, &KeyHolder(keys)];
     let opened = decryptor.decrypt(identities.into_iter());
     // From here on the header is known to be as it was written.
     let mut plain = opened.map_err(|error| trouble(file, error))?;
@@ -179,7 +179,7 @@ fn trouble(file: &[u8], error: DecryptError) -> StoreError {
 fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     if git::is_conflict(file) {
         let what = "git left conflict markers in it";
-        StoreError::of(Kind::Corrupt, what)
+        StoreError::of(FaultKind::Corrupt, what)
             .hint("take one side whole: git checkout --ours, or --theirs, and its path")
     } else if file.starts_with(b"age-encryption.org/v1\r") {
         folder::corrupt("git took it for text and changed its line ends")
@@ -257,7 +257,7 @@ mod tests {
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
-                let key = [Key::parse(key.to_string().expose_secret()).unwrap()];
+                let key = [AgeKey::parse(key.to_string().expose_secret()).unwrap()];
                 let (value, bound) = decrypt(&file, &key).unwrap();
                 assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }

@@ -20,18 +20,18 @@ const TAG: &str = "X25519";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
 
 /// A secret key, with its public half.
-pub struct Key {
+pub struct AgeKey {
     secret: Zeroizing<[u8; 32]>,
     public: [u8; 32],
     /// The public half as age writes it.
     pub recipient: String,
 }
 
-impl Key {
+impl AgeKey {
     /// Reads a key as age writes it; nothing where it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let recipient = Identity::from_str(text).ok()?.to_public().to_string();
-        Some(Key {
+        Some(AgeKey {
             secret: Zeroizing::new(bytes(text)?),
             public: bytes(&recipient)?,
             recipient,
@@ -91,9 +91,9 @@ impl<'a> Wrapped<'a> {
 }
 
 /// Whoever has these keys.
-pub struct Holder<'a>(pub &'a [Key]);
+pub struct KeyHolder<'a>(pub &'a [AgeKey]);
 
-impl age::Identity for Holder<'_> {
+impl age::Identity for KeyHolder<'_> {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
         self.unwrap_stanzas(std::slice::from_ref(stanza))
     }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     /// What the holder makes of it: the file's key, nothing, or a fault.
-    fn opened(holder: &Holder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
+    fn opened(holder: &KeyHolder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
         let opened = holder.unwrap_stanzas(stanzas)?;
         Some(opened.map(|key| *key.expose_secret()).map_err(|_| ()))
     }
@@ -148,7 +148,7 @@ mod tests {
             std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
         };
         let shared = |secret: &str, share: [u8; 32]| {
-            let key = Key {
+            let key = AgeKey {
                 secret: Zeroizing::new(hex(secret)),
                 public: [0; 32],
                 recipient: String::new(),
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_noted_stanza_is_tried_first_and_then_all() {
         let keys = [Identity::generate(), Identity::generate()];
-        let parsed = |key: &Identity| Key::parse(key.to_string().expose_secret()).unwrap();
+        let parsed = |key: &Identity| AgeKey::parse(key.to_string().expose_secret()).unwrap();
         let [first, second] = keys.each_ref().map(parsed);
         let names = [&first, &second].map(|key| key.recipient.clone());
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
         let turned = [names[1].clone(), names[0].clone()];
 
         let mine = [second];
-        let holder = Holder(&mine);
+        let holder = KeyHolder(&mine);
         let header = |note: Stanza| [tells(), wrapped(&keys[1]), note];
         let found = Some(Ok([7; 16]));
         assert_eq!(opened(&holder, &header(note(&names))), found);
@@ -220,8 +220,8 @@ mod tests {
         // Of several keys the one that is named comes first.
         let both = keys.each_ref().map(parsed);
         let unknown = ["age1".to_owned(), names[1].clone()];
-        assert_eq!(opened(&Holder(&both), &header(note(&unknown))), found);
-        assert_eq!(opened(&Holder(&[]), &honest(note(&names))), None);
+        assert_eq!(opened(&KeyHolder(&both), &header(note(&unknown))), found);
+        assert_eq!(opened(&KeyHolder(&[]), &honest(note(&names))), None);
         let only_first = [wrapped(&keys[0]), note(&names)];
         assert_eq!(opened(&holder, &only_first), None);
 

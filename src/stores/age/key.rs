@@ -3,7 +3,7 @@
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
-use super::identity::Key;
+use super::identity::AgeKey;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::model::error::{Os, StoreError};
 use crate::model::named::Named;
@@ -15,7 +15,7 @@ use crate::sys::files;
 ///
 /// # Errors
 /// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Key>, StoreError> {
+pub fn find(access: &Access) -> Result<Vec<AgeKey>, StoreError> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -71,14 +71,14 @@ pub fn generate() -> Secret {
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, StoreError> {
+fn parse(text: &Secret, from: &str) -> Result<Vec<AgeKey>, StoreError> {
     let bad = |why: &str| {
         let what = format_args!("the key from {from} can't be used: {why}");
         StoreError::setting(what).of_key()
     };
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
+        let key = std::str::from_utf8(line).ok().and_then(AgeKey::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {

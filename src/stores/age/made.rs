@@ -7,7 +7,7 @@ use super::{KEY, RECIPIENTS, git, key};
 use crate::model::error::StoreError;
 use crate::model::store_error;
 use crate::stores::Access;
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 use crate::sys::rooted_dir::Folder;
 
@@ -45,7 +45,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
         }
         if !files::exists(&path) {
             let key = key::generate();
-            draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
+            draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
         made.key = path.to_string();
@@ -75,5 +75,5 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
 }
 
 fn exists() -> StoreError {
-    StoreError::of(store_error::Kind::Taken, "there is a store already")
+    StoreError::of(store_error::FaultKind::Taken, "there is a store already")
 }

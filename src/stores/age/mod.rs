@@ -14,8 +14,8 @@ use std::thread::{self, ScopedJoinHandle};
 
 use age::x25519::Recipient;
 
-use self::identity::Key;
-use super::folder::{self, AGAIN, Tree, no_store, scope_folder, unwritten};
+use self::identity::AgeKey;
+use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
     Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
     StoreOption, Writer, search,
@@ -24,7 +24,7 @@ use crate::core::option::{InFile, Opt, value};
 use crate::model::error::{Malformed, StoreError};
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
 pub use made::init;
@@ -80,9 +80,9 @@ struct Age {
     place: PathBuf,
     /// Whether a file that says not which secret it is, is refused.
     refuses_unbound: bool,
-    tree: Tree,
+    tree: StoreFolder,
     context: Arc<Context>,
-    keys: OnceLock<Vec<Key>>,
+    keys: OnceLock<Vec<AgeKey>>,
 }
 
 /// Opens `age:PLACE`.
@@ -92,7 +92,7 @@ struct Age {
 /// a setting can't be used.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let folder = context.base.join(place);
-    let tree = Tree::open(&folder, SUFFIX)?;
+    let tree = StoreFolder::open(&folder, SUFFIX)?;
     let unbound = context
         .said(UNBOUND)
         .or_else(|| context.configured(UNBOUND));
@@ -258,7 +258,7 @@ fn shared(
 
 impl Age {
     /// The keys to read with, which are looked for when they are first needed.
-    fn keys(&self) -> Result<&[Key], StoreError> {
+    fn keys(&self) -> Result<&[AgeKey], StoreError> {
         if self.keys.get().is_none() {
             let keys = key::find(&self.context)?;
             let _ = self.keys.set(keys);
@@ -331,7 +331,7 @@ fn no_recipients(list: &str) -> StoreError {
 /// That an argument is no recipient, without saying it: it may be a key.
 fn bad_recipient(which: usize) -> StoreError {
     let what = "is no age recipient, the public half of a key (age1…)";
-    StoreError::of(Kind::Unusable, format_args!("argument {which} {what}"))
+    StoreError::of(FaultKind::Unusable, format_args!("argument {which} {what}"))
 }
 
 /// What a file that says something else is. The text is another's, who can open the file.
@@ -368,7 +368,7 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, StoreErr
             };
             let column = 1;
             let at = Malformed { line, column, reason };
-            StoreError::of(Kind::Corrupt, format_args!("{list}:{at}"))
+            StoreError::of(FaultKind::Corrupt, format_args!("{list}:{at}"))
         })?);
     }
     if recipients.is_empty() {

@@ -11,10 +11,10 @@ use super::{
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::stores::folder::{scope_folder, unwritten};
 use crate::stores::{Changed, Checked, Naming, Recipients, Store};
-use crate::sys::rooted_dir::Held;
+use crate::sys::rooted_dir::FolderLock;
 
 impl Recipients for Age {
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError> {
@@ -173,7 +173,7 @@ impl Age {
         scopes: &[Scope],
         recipients: &[Recipient],
         changed: &mut Changed,
-        then: impl FnOnce(&[Held]) -> Result<(), StoreError>,
+        then: impl FnOnce(&[FolderLock]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let held: Vec<_> = scopes
             .iter()
@@ -310,7 +310,7 @@ fn nowhere(key: &str) -> StoreError {
 fn closed_secrets(names: &[String]) -> StoreError {
     let names = names.join(", ");
     let what = format_args!("nothing is changed: {names} can't be opened");
-    StoreError::of(Kind::Unusable, what).hint("doorkey store check says why")
+    StoreError::of(FaultKind::Unusable, what).hint("doorkey store check says why")
 }
 
 /// Recipients as they are written in lists. What is none is not said: it may be a key. `before`

@@ -65,9 +65,9 @@ fn server(
         attempt: ATTEMPT,
         proxy: None,
         verdict,
-        hints: http::Hints {
+        hints: http::FaultHints {
             trust: "AWS_CA_BUNDLE",
-            ..http::Hints::default()
+            ..http::FaultHints::default()
         },
         ends,
         ..remote::settings(&aws.context, address)
@@ -140,19 +140,21 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used; why it does not answer.
-    pub fn machine(&self, remote: &Remote) -> Result<&Machine, StoreError> {
-        let made = self.machine.get_or_init(|| Machine::new(self, remote));
+    pub fn machine(&self, remote: &Remote) -> Result<&InstanceMetadata, StoreError> {
+        let made = self
+            .machine
+            .get_or_init(|| InstanceMetadata::new(self, remote));
         made.as_ref().map_err(StoreError::clone)
     }
 }
 
 /// A machine of AWS', by IMDSv2.
-pub struct Machine {
+pub struct InstanceMetadata {
     server: Server,
     token: Arc<Secret>,
 }
 
-impl Machine {
+impl InstanceMetadata {
     /// Gets the token that all else needs.
     fn new(aws: &Aws, remote: &Remote) -> Result<Self, StoreError> {
         let given = aws.setting("EC2_METADATA_SERVICE_ENDPOINT")?;
@@ -181,7 +183,7 @@ impl Machine {
             403 => return Err(refused("is turned off for this machine (403)")),
             status => return Err(refused(&format!("gives no token of IMDSv2 ({status})"))),
         }
-        Ok(Machine {
+        Ok(InstanceMetadata {
             server,
             token: Arc::new(Secret::new(answer.body.expose().trim_ascii().to_vec())),
         })

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use self::metadata::Machine;
+use self::metadata::InstanceMetadata;
 use self::profile::Profiles;
 pub use self::sign::{Keys, header};
 use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
@@ -123,7 +123,7 @@ pub struct Aws {
     /// The service.
     service: Service,
     profiles: OnceLock<Result<Profiles, StoreError>>,
-    machine: OnceLock<Result<Machine, StoreError>>,
+    machine: OnceLock<Result<InstanceMetadata, StoreError>>,
     region: OnceLock<Result<String, StoreError>>,
     /// The region of the first server.
     first: OnceLock<String>,

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::core::json;
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Ask, Aws};
 use crate::stores::document::{
-    self, Document, Documents, Known, Place, Reading, no_object, scope_of,
+    self, Document, Documents, KnownDocuments, Place, Reading, no_object, scope_of,
 };
 use crate::stores::kind::{Asked, Places};
 use crate::stores::{
@@ -57,7 +57,7 @@ struct SecretsManager {
     label: String,
     prefix: String,
     remote: aws::Remote,
-    known: Mutex<Known<Document>>,
+    known: Mutex<KnownDocuments<Document>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
@@ -102,7 +102,7 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     };
     if !name.is_some_and(is_name) {
         let why = "neither a secret's name, of letters, digits and /_+=.@-, nor its ARN";
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     Ok(location)
 }
@@ -161,7 +161,7 @@ impl Documents<Document> for SecretsManager {
         Err(StoreError::setting(why))
     }
 
-    fn kept(&self) -> &Mutex<Known<Document>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<Document>> {
         &self.known
     }
 
@@ -304,7 +304,7 @@ impl Store for SecretsManager {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, is_id, judge};
+    use super::{Form, Location, LocationPart, is_id, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -321,7 +321,7 @@ mod tests {
         ] {
             let judged = judge(Location::parse(text).unwrap(), Form::Value);
             let part = judged.err().map(|(part, _)| part);
-            assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
+            assert_eq!(part, (!fits).then_some(LocationPart::Path), "{text}");
         }
         assert!(judge(Location::parse(&"a".repeat(513)).unwrap(), Form::Value).is_err());
     }

@@ -10,7 +10,7 @@ use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
-use crate::stores::document::{Change, Documents, known, merged, no_object, with};
+use crate::stores::document::{DocumentChange, Documents, known, merged, no_object, with};
 use crate::stores::{How, Writer, contended, not_text};
 use crate::sys::random;
 
@@ -25,7 +25,12 @@ impl SecretsManager {
     ///
     /// # Errors
     /// [`StoreError::Taken`] and [`StoreError::Absent`], as `how` has it; why nothing is changed.
-    fn change(&self, scope: &Scope, changes: &[Change<'_>], how: How) -> Result<(), StoreError> {
+    fn change(
+        &self,
+        scope: &Scope,
+        changes: &[DocumentChange<'_>],
+        how: How,
+    ) -> Result<(), StoreError> {
         let (path, _) = self.document_of(scope)?;
         let place = (path.clone(), None);
         let deadline = self.remote.client()?.deadline();

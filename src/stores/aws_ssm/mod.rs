@@ -18,7 +18,7 @@ use super::{
 };
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{Level, Name, Scope, is_path};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -139,15 +139,17 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     };
     if !name.is_some_and(is_name) || path.len() > 2048 {
         let why = "neither a parameter's name, of letters, digits and /_.-, nor its ARN";
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     let why = "a version is a number, or a label of letters, digits and _.-";
     if selector.is_some_and(|selector| !is_version(selector)) {
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     match &location.version {
-        Some(_) if selector.is_some() => Err((Part::Version, "the name has a version already")),
-        Some(version) if !is_version(version) => Err((Part::Version, why)),
+        Some(_) if selector.is_some() => {
+            Err((LocationPart::Version, "the name has a version already"))
+        }
+        Some(version) if !is_version(version) => Err((LocationPart::Version, why)),
         _ => Ok(location),
     }
 }
@@ -330,7 +332,7 @@ fn by_names(names: &[String]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, folder, judge};
+    use super::{Form, Location, LocationPart, folder, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -344,17 +346,23 @@ mod tests {
             (arn, None),
             (&format!("{arn}:3"), None),
             (&format!("{arn}#k#3"), None),
-            ("/app db", Some(Part::Path)),
-            ("/app/db:", Some(Part::Path)),
-            ("/app/db:a b", Some(Part::Path)),
-            ("/app/db:3#k#3", Some(Part::Version)),
-            ("/app/db#k#v/1", Some(Part::Version)),
+            ("/app db", Some(LocationPart::Path)),
+            ("/app/db:", Some(LocationPart::Path)),
+            ("/app/db:a b", Some(LocationPart::Path)),
+            ("/app/db:3#k#3", Some(LocationPart::Version)),
+            ("/app/db#k#v/1", Some(LocationPart::Version)),
             (
                 "arn:aws:secretsmanager:eu-west-1:1:secret:a",
-                Some(Part::Path),
+                Some(LocationPart::Path),
             ),
-            ("arn:aws:ssm::123456789012:parameter/a", Some(Part::Path)),
-            ("arn:aws:ssm:eu-west-1:1:document/a", Some(Part::Path)),
+            (
+                "arn:aws:ssm::123456789012:parameter/a",
+                Some(LocationPart::Path),
+            ),
+            (
+                "arn:aws:ssm:eu-west-1:1:document/a",
+                Some(LocationPart::Path),
+            ),
         ] {
             let judged = judge(Location::parse(text).unwrap(), Form::Value);
             assert_eq!(judged.err().map(|(part, _)| part), fault, "{text}");

@@ -14,7 +14,7 @@ use crate::model::secret::Secret;
 use crate::stores::remote::{self, PATIENCE, Remote};
 use crate::stores::{Context, Use, credential};
 use crate::sys::files;
-use crate::sys::http::{Address, Header, Hints, Proxy, Request, Server, Settings, tls};
+use crate::sys::http::{Address, FaultHints, Header, Proxy, Request, Server, Settings, tls};
 
 /// Where a pod has what its service account is.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -199,7 +199,7 @@ impl Who {
                 }
             },
         };
-        settings.hints = Hints {
+        settings.hints = FaultHints {
             trust: "certificate-authority in the kubeconfig",
             name: "tls-server-name in the kubeconfig",
             client: "client-certificate in the kubeconfig",

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use self::answer::{Doing, Object};
 use self::identity::Who;
-use super::document::{self, Documents, Known, Place, Reading};
+use super::document::{self, Documents, KnownDocuments, Place, Reading};
 use super::remote::Remote;
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, StoreOption,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
 use crate::model::name::{LONGEST, Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -55,7 +55,7 @@ struct Kubernetes {
     own_namespace: OnceLock<Result<String, StoreError>>,
     prefix: String,
     remote: Remote<Who>,
-    known: Mutex<Known<Object>>,
+    known: Mutex<KnownDocuments<Object>>,
 }
 
 /// Opens `k8s:PLACE`. Nothing is read or asked yet.
@@ -112,19 +112,22 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
         Some((namespace, name)) if is_label(namespace) && is_name(name) => {}
         _ => {
             return Err((
-                Part::Path,
+                LocationPart::Path,
                 "this is not the namespace and the name of a Secret",
             ));
         }
     }
     let key = location.key.as_deref();
     match key {
-        None => Err((Part::Key, "'#' and a key must follow the Secret's name")),
+        None => Err((
+            LocationPart::Key,
+            "'#' and a key must follow the Secret's name",
+        )),
         Some(key) if key.len() > LONGEST || !key.bytes().all(fits) => Err((
-            Part::Key,
+            LocationPart::Key,
             "a key has letters, digits, '.', '_' and '-' alone",
         )),
-        _ if location.version.is_some() => Err((Part::Version, "a Secret has no versions")),
+        _ if location.version.is_some() => Err((LocationPart::Version, "a Secret has no versions")),
         _ => Ok(location),
     }
 }
@@ -220,7 +223,7 @@ impl Documents<Object> for Kubernetes {
         Ok((path.clone(), path))
     }
 
-    fn kept(&self) -> &Mutex<Known<Object>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<Object>> {
         &self.known
     }
 
@@ -366,20 +369,20 @@ impl Writer for Kubernetes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, is_name, judge};
+    use super::{Form, Location, LocationPart, is_name, judge};
 
     #[test]
     fn what_a_reference_can_be() {
         for (text, fault) in [
             ("shop/db-1.x#tls.crt", None),
             ("shop/db#.dockerconfigjson", None),
-            ("db#a", Some(Part::Path)),
-            ("shop/a/b#a", Some(Part::Path)),
-            ("Shop/db#a", Some(Part::Path)),
-            ("shop/-db#a", Some(Part::Path)),
-            ("shop/db", Some(Part::Key)),
-            ("shop/db#a b", Some(Part::Key)),
-            ("shop/db#a#1", Some(Part::Version)),
+            ("db#a", Some(LocationPart::Path)),
+            ("shop/a/b#a", Some(LocationPart::Path)),
+            ("Shop/db#a", Some(LocationPart::Path)),
+            ("shop/-db#a", Some(LocationPart::Path)),
+            ("shop/db", Some(LocationPart::Key)),
+            ("shop/db#a b", Some(LocationPart::Key)),
+            ("shop/db#a#1", Some(LocationPart::Version)),
         ] {
             let location = Location::parse(text).unwrap();
             let judged = judge(location.clone(), Form::Value);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::paths::{clean, encoded};
-use super::response::{self, Refusal, refusal};
+use super::response::{self, ServerRefusal, refusal};
 use super::session::{Session, header, session};
 use super::settings::{ACCOUNT, Reader};
 use crate::model::error::{Os, StoreError};
@@ -247,7 +247,7 @@ fn log_in(
     let mut answer = ask(server, &login)?;
     // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
     if answer.status >= 400
-        && matches!(refusal(&answer), Refusal::Credentials(_))
+        && matches!(refusal(&answer), ServerRefusal::Credentials(_))
         && !wrapped
         && !reader.0.again
         && unwrap_secret_id(server, &mut login).is_ok()
@@ -261,12 +261,12 @@ fn log_in(
     };
     if answer.status >= 400 {
         return Err(match refusal(&answer) {
-            Refusal::Credentials(why) => refused(why),
-            Refusal::BadToken | Refusal::Policy => refused(
+            ServerRefusal::Credentials(why) => refused(why),
+            ServerRefusal::BadToken | ServerRefusal::Policy => refused(
                 "the server says no; check the auth mount (VAULT_PATH), the role and the account",
             ),
-            Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
-            Refusal::NoNamespace => response::trouble(&answer, &login.path),
+            ServerRefusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
+            ServerRefusal::NoNamespace => response::trouble(&answer, &login.path),
             _ if !answer.is_json() => response::trouble(&answer, &login.path),
             _ => refused("the server refuses it"),
         });
@@ -375,7 +375,7 @@ fn unwrap(server: &Server, token: Secret) -> Result<Answer, StoreError> {
         return Ok(answer);
     }
     let why = match refusal(&answer) {
-        Refusal::Credentials(why) => why,
+        ServerRefusal::Credentials(why) => why,
         _ => "the server refuses to unwrap it",
     };
     Err(StoreError::not_admitted("unwrapping", why))

@@ -13,7 +13,7 @@ use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
-use crate::stores::document::{Documents, Known, Place, Reading, known};
+use crate::stores::document::{Documents, KnownDocuments, Place, Reading, known};
 use crate::sys::duration;
 use crate::sys::http::Answer;
 
@@ -58,7 +58,7 @@ impl Documents<Document> for Vault {
         Ok((path, document))
     }
 
-    fn kept(&self) -> &Mutex<Known<Document>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<Document>> {
         &self.documents
     }
 

@@ -21,14 +21,14 @@ use self::paths::{Layout, Mount, encoded};
 use self::read::Document;
 use self::session::{Session, header};
 use self::settings::Reader;
-use super::document::{self, Known, known, path_in};
+use super::document::{self, KnownDocuments, known, path_in};
 use super::remote::{Remote, Service};
 use super::{
     Answer, Context, Depth, Found, Here, How, Lease, Lender, Location, Names, Opened, Record,
     Store, Writer, search,
 };
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Method, Request, Server, Settings};
@@ -46,7 +46,7 @@ struct Vault {
     context: Arc<Context>,
     layout: Layout,
     remote: Remote<Identity>,
-    documents: Mutex<Known<Document>>,
+    documents: Mutex<KnownDocuments<Document>>,
     /// What is known of the server beside its documents.
     server: Mutex<OfServer>,
 }
@@ -166,12 +166,15 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
         return match form {
             Form::Value => Ok(location),
-            Form::Document => Err((Part::Path, "this is the word for doorkey's own token")),
+            Form::Document => Err((
+                LocationPart::Path,
+                "this is the word for doorkey's own token",
+            )),
         };
     }
     let path = location.path.strip_prefix('/').unwrap_or(&location.path);
     if !name::is_path(path) {
-        return Err((Part::Path, name::NO_PATH));
+        return Err((LocationPart::Path, name::NO_PATH));
     }
     location.path = path.to_owned();
     let version: u64 = match location.version.as_deref() {
@@ -179,12 +182,12 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
         None | Some("-1") => 0,
         Some(number) => {
             let number = number.parse();
-            number.map_err(|_| (Part::Version, "the version is no number"))?
+            number.map_err(|_| (LocationPart::Version, "the version is no number"))?
         }
     };
     location.version = (version > 0).then(|| version.to_string());
     if form == Form::Value && location.key.is_none() {
-        return Err((Part::Key, "'#' and a key must follow the path"));
+        return Err((LocationPart::Key, "'#' and a key must follow the path"));
     }
     Ok(location)
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{self, Refusal, refusal, trouble};
+use super::response::{self, ServerRefusal, refusal, trouble};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -105,7 +105,9 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let Some(data) = opened.data.filter(|data| data.get() != "null") else {
         return match refusal(answer) {
             _ if !missing => Read::Failed(unusable()),
-            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            ServerRefusal::NoMount | ServerRefusal::NoNamespace => {
+                Read::Failed(trouble(answer, path))
+            }
             _ => Read::Absent,
         };
     };

@@ -117,7 +117,7 @@ pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, StoreErr
 }
 
 /// What kind of refusal an answer is.
-pub enum Refusal {
+pub enum ServerRefusal {
     /// The token is none, or no longer one.
     BadToken,
     /// A policy says no.
@@ -141,7 +141,7 @@ pub enum Refusal {
 }
 
 /// What kind of refusal an answer of 400 and up is.
-pub fn refusal(answer: &Answer) -> Refusal {
+pub fn refusal(answer: &Answer) -> ServerRefusal {
     const CREDENTIALS: [(&str, &str); 14] = [
         (
             "invalid role or secret ID",
@@ -189,30 +189,32 @@ pub fn refusal(answer: &Answer) -> Refusal {
     if answer.status == 403 {
         // A policy's no comes as a list of errors, that to a bad token by itself.
         return match messages.trim() {
-            "permission denied" => Refusal::BadToken,
+            "permission denied" => ServerRefusal::BadToken,
             _ => match CREDENTIALS.iter().find(|(text, _)| messages.contains(text)) {
-                Some((_, why)) => Refusal::Credentials(why),
-                None => Refusal::Policy,
+                Some((_, why)) => ServerRefusal::Credentials(why),
+                None => ServerRefusal::Policy,
             },
         };
     }
     if answer.status == 405 || messages.contains("unsupported operation") {
-        return Refusal::WriteOnly;
+        return ServerRefusal::WriteOnly;
     }
     if messages.contains("token had one use left") {
-        return Refusal::UsedUp;
+        return ServerRefusal::UsedUp;
     }
     if messages.contains("no handler for route") {
-        Refusal::NoMount
+        ServerRefusal::NoMount
     } else if messages.contains("namespace not found") {
-        Refusal::NoNamespace
+        ServerRefusal::NoNamespace
     } else if messages.contains("check-and-set parameter did not match") {
-        Refusal::LostRace
+        ServerRefusal::LostRace
     } else if messages.contains("check-and-set parameter required") {
-        Refusal::NeedsVersion
+        ServerRefusal::NeedsVersion
     } else {
         let known = CREDENTIALS.iter().find(|(text, _)| messages.contains(text));
-        known.map_or(Refusal::Other, |(_, why)| Refusal::Credentials(why))
+        known.map_or(ServerRefusal::Other, |(_, why)| {
+            ServerRefusal::Credentials(why)
+        })
     }
 }
 
@@ -234,29 +236,29 @@ pub fn is_not_renewable(answer: &Answer) -> bool {
 /// The trouble that an answer to a request for `path` is, where it is none that the caller knows.
 pub fn trouble(answer: &Answer, path: &str) -> StoreError {
     match refusal(answer) {
-        Refusal::BadToken => {
+        ServerRefusal::BadToken => {
             let why = "it is none that the server knows: wrong, expired, revoked or used up";
             StoreError::not_admitted("token", why)
         }
-        Refusal::WriteOnly => {
+        ServerRefusal::WriteOnly => {
             let why = "it answers only to a write, which doorkey does not send to get a value";
             StoreError::unusable(ShownPath(path), why).hint("have what is made there put into KV")
         }
-        Refusal::UsedUp => {
+        ServerRefusal::UsedUp => {
             let why = "the token had one use left, so that the server took the credentials back \
                        at once";
             StoreError::unusable(ShownPath(path), why).hint("give a token of more uses")
         }
-        Refusal::Policy => denied(path),
-        Refusal::NoMount => {
+        ServerRefusal::Policy => denied(path),
+        ServerRefusal::NoMount => {
             let what = format_args!("nothing is mounted at {}", ShownPath(path));
             StoreError::absent(what).hint("check the store's name")
         }
-        Refusal::NoNamespace => {
+        ServerRefusal::NoNamespace => {
             StoreError::setting("the server has no such namespace").hint("check VAULT_NAMESPACE")
         }
-        Refusal::LostRace => crate::stores::contended(),
-        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => {
+        ServerRefusal::LostRace => crate::stores::contended(),
+        ServerRefusal::NeedsVersion | ServerRefusal::Credentials(_) | ServerRefusal::Other => {
             let why = match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
                 false => format!("status {}, {NOT_JSON}", answer.status),

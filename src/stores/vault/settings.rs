@@ -328,7 +328,7 @@ impl Reader<'_> {
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
             verdict: response::verdict,
-            hints: http::Hints {
+            hints: http::FaultHints {
                 trust: "VAULT_CACERT",
                 name: "VAULT_TLS_SERVER_NAME",
                 client: "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
@@ -373,12 +373,12 @@ impl Reader<'_> {
         self.yes("SKIP_VERIFY").is_ok_and(|said| said == Some(true))
     }
 
-    fn tls(&self, shared: tls::Settings) -> tls::Settings {
+    fn tls(&self, shared: tls::TlsSettings) -> tls::TlsSettings {
         let file = |name| self.path(name).map(Pem::File);
         let bytes = self.variable("CACERT_BYTES");
         let bytes =
             bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), response::secret(text)));
-        tls::Settings {
+        tls::TlsSettings {
             trust: file("CACERT").or(bytes),
             folder: self.path("CAPATH"),
             client: file("CLIENT_CERT").zip(file("CLIENT_KEY")),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Url};
 
-use super::names::Names;
+use super::names::NameLookup;
 use crate::model::named::ShownPath;
 
 /// The address of a server: `http://`, `https://` or `unix://`.
@@ -140,7 +140,7 @@ impl Address {
         }
         let other = self.target.host_str() != self.base.host_str();
         let always = other.then(|| self.host().trim_matches(['[', ']']).to_owned());
-        let builder = builder.dns_resolver(Arc::new(Names { always, turn }));
+        let builder = builder.dns_resolver(Arc::new(NameLookup { always, turn }));
         if other {
             return builder;
         }

@@ -19,7 +19,7 @@ pub const SHORTEST: Duration = Duration::from_millis(100);
 
 /// What tries have come to.
 #[derive(Clone)]
-pub struct Record {
+pub struct Tries {
     began: Instant,
     tries: u32,
     /// What was asked last: method and address.
@@ -29,10 +29,10 @@ pub struct Record {
     seen: Vec<(String, bool, u32)>,
 }
 
-impl Record {
+impl Tries {
     /// Nothing was tried yet.
     pub fn new(what: &str) -> Self {
-        Record {
+        Tries {
             began: Instant::now(),
             tries: 0,
             what: what.to_owned(),
@@ -99,7 +99,7 @@ pub struct Backoff {
 #[derive(Default)]
 struct State {
     /// What was tried since it fails; `None` while it doesn't.
-    failing: Option<Record>,
+    failing: Option<Tries>,
     /// How many pauses were made since then.
     pauses: u32,
     /// When it is asked again.
@@ -122,7 +122,7 @@ impl Backoff {
     pub async fn wait<'a>(
         &'a self,
         held: Option<Turn<'a>>,
-        own: &Record,
+        own: &Tries,
         (deadline, most): (Instant, u32),
     ) -> Result<Option<Turn<'a>>, StoreError> {
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -156,7 +156,7 @@ impl Backoff {
     /// what the server asks for.
     pub fn failed(
         &self,
-        own: &mut Record,
+        own: &mut Tries,
         (why, is_answer): (&str, bool),
         holds_turn: bool,
         (at_least, longest): (Option<Duration>, Duration),
@@ -166,9 +166,9 @@ impl Backoff {
         if state.failing.is_none() || holds_turn {
             state.pauses += 1;
         }
-        let failing = state.failing.get_or_insert_with(|| Record {
+        let failing = state.failing.get_or_insert_with(|| Tries {
             began: own.began,
-            ..Record::new("")
+            ..Tries::new("")
         });
         failing.what.clone_from(&own.what);
         failing.add(why, is_answer);
@@ -192,7 +192,7 @@ impl Backoff {
     }
 
     /// The fault of a request that gives up: what it has tried itself, or all together have.
-    pub fn fault(&self, own: &Record) -> StoreError {
+    pub fn fault(&self, own: &Tries) -> StoreError {
         let state = self.state();
         match &state.failing {
             Some(all) if all.tries > own.tries => all.fault(),
@@ -212,11 +212,11 @@ fn pause(number: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::Tries;
 
     #[test]
     fn the_last_answer_is_said_with_how_often_each_was_seen() {
-        let mut record = Record::new("GET x");
+        let mut record = Tries::new("GET x");
         assert_eq!(record.outcome(), "nothing was sent");
         for _ in 0..3 {
             record.add("status 503", true);

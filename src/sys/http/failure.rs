@@ -7,7 +7,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError};
 use thiserror::Error as Failing;
 
-use super::{Hints, Settings};
+use super::{FaultHints, Settings};
 use crate::model::error::Os;
 
 /// Why a try failed.
@@ -86,7 +86,7 @@ pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
 }
 
 /// What is wrong with the encryption.
-fn tls(error: &rustls::Error, hints: &Hints) -> String {
+fn tls(error: &rustls::Error, hints: &FaultHints) -> String {
     use rustls::Error::{
         AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible,
     };

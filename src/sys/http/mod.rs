@@ -53,13 +53,13 @@ pub struct Settings {
     /// What it is asked through.
     pub proxy: Option<Proxy>,
     /// How to be sure whom we talk to.
-    pub tls: tls::Settings,
+    pub tls: tls::TlsSettings,
     /// What goes with each request.
     pub headers: Vec<Header>,
     /// What its answers mean.
     pub verdict: fn(&Answer) -> Verdict,
     /// What to do about its faults.
-    pub hints: Hints,
+    pub hints: FaultHints,
     /// What ends the waiting for it; where that is said, not only a person at a terminal is told
     /// what is waited for.
     pub ends: &'static str,
@@ -79,7 +79,7 @@ pub struct Proxy {
 /// The settings to give when a server can't be trusted, or does not trust us; empty where there
 /// are none.
 #[derive(Clone, Copy, Default)]
-pub struct Hints {
+pub struct FaultHints {
     /// For an authority that is not trusted.
     pub trust: &'static str,
     /// For a certificate that has another name.

@@ -9,14 +9,14 @@ use tokio::sync::oneshot;
 
 /// Asks the C library, which may hang: in a thread of its own, which nobody waits for, or, where
 /// none is to be had under a limit of processes, in this one.
-pub(super) struct Names {
+pub(super) struct NameLookup {
     /// The host that is found whatever the name, if any.
     pub(super) always: Option<String>,
     /// The place of the address that is tried first, counted round and round.
     pub(super) turn: usize,
 }
 
-impl Resolve for Names {
+impl Resolve for NameLookup {
     fn resolve(&self, name: Name) -> Resolving {
         let (always, turn) = (self.always.clone(), self.turn);
         let host = always.unwrap_or_else(|| name.as_str().to_owned());

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::address::{Address, is_same};
-use super::backoff::{Backoff, Record, SHORTEST};
+use super::backoff::{Backoff, SHORTEST, Tries};
 use super::failure::{Failure, failure};
 use super::first_connection::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
@@ -97,7 +97,7 @@ impl Exchange {
     pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let shown = self.settings.address.shown(&request.path);
         let what = format!("{} {shown}", request.method);
-        let mut own = Record::new(&what);
+        let mut own = Tries::new(&what);
         let mut turn = None;
         let limits = (deadline, self.settings.tries);
         loop {

@@ -56,7 +56,7 @@ impl Pem {
 
 /// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
 #[derive(Default)]
-pub struct Settings {
+pub struct TlsSettings {
     /// Trusted certificates.
     pub trust: Option<Pem>,
     /// A folder of files of trusted certificates.
@@ -70,7 +70,7 @@ pub struct Settings {
 }
 
 /// What the client needs; nothing is read for a server that is talked to in plain text.
-pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, StoreError> {
+pub fn config(settings: &TlsSettings, plain: bool) -> Result<ClientConfig, StoreError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -116,7 +116,7 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
         .ok_or_else(|| unfit(setting, "holds no certificate in PEM"))
 }
 
-fn roots(settings: &Settings) -> Result<RootCertStore, StoreError> {
+fn roots(settings: &TlsSettings) -> Result<RootCertStore, StoreError> {
     let mut roots = RootCertStore::empty();
     if let Some(trust) = &settings.trust {
         add(&mut roots, trust.setting(), trust.read()?.expose())?;

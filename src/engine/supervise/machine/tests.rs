@@ -68,7 +68,7 @@ impl Begin {
             // So that an interval is exactly that.
             chance: |most| most / 2,
         });
-        let settings = Settings {
+        let settings = Supervision {
             grace: self.grace.map(seconds),
             group: self.group,
             watching: self.on_change.map(|on_change| Watching {
@@ -77,13 +77,13 @@ impl Begin {
                 stop_on_loss: self.stop_on_loss,
                 refresh: REFRESH,
             }),
-            ..Settings::default()
+            ..Supervision::default()
         };
         let below = Below {
             output: self.output,
             has_terminal: self.has_terminal,
         };
-        for event in [Event::Forked(below), Event::Settings(settings)] {
+        for event in [Event::Forked(below), Event::Supervision(settings)] {
             assert_eq!(did(&mut machine, now, event), []);
         }
         machine
