@@ -112,12 +112,12 @@ fn member(json: &mut String, name: &str, value: impl Serialize) {
 }
 
 /// The phases that have begun, by their number from 1; they are few, and never taken out.
-static PHASES: Mutex<Vec<Phase>> = Mutex::new(Vec::new());
+static PHASES: Mutex<Vec<TimedPhase>> = Mutex::new(Vec::new());
 
 /// The phase that the process is in; 0 for none.
 static NOW: AtomicU64 = AtomicU64::new(0);
 
-struct Phase {
+struct TimedPhase {
     name: &'static str,
     began: Instant,
     /// The one around it.
@@ -125,7 +125,7 @@ struct Phase {
 }
 
 /// Does something with a phase.
-fn with_phase<T>(id: u64, then: impl FnOnce(&Phase) -> T) -> Option<T> {
+fn with_phase<T>(id: u64, then: impl FnOnce(&TimedPhase) -> T) -> Option<T> {
     let phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
     let at = usize::try_from(id).ok()?.checked_sub(1)?;
     phases.get(at).map(then)
@@ -166,7 +166,7 @@ impl Subscriber for Stderr {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
-        phases.push(Phase {
+        phases.push(TimedPhase {
             name: span.metadata().name(),
             began: Instant::now(),
             outer: NOW.load(Relaxed),

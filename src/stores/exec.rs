@@ -35,12 +35,12 @@ struct Exec {
     label: String,
     file: PathBuf,
     deadline: Option<Instant>,
-    known: Mutex<Run>,
+    known: Mutex<Memo>,
 }
 
 /// What was asked so far, and answered.
 #[derive(Default)]
-struct Run {
+struct Memo {
     /// The scopes and the names of each time.
     asked: Vec<(Vec<String>, BTreeSet<String>)>,
     /// The scopes that are not for us.
@@ -84,7 +84,7 @@ struct Reply<'a> {
 }
 
 impl Exec {
-    fn known(&self) -> MutexGuard<'_, Run> {
+    fn known(&self) -> MutexGuard<'_, Memo> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -56,7 +56,7 @@ pub(super) struct Errand {
 }
 
 /// Which process a fork for an errand has made of this one.
-pub(super) enum Made {
+pub(super) enum Forks {
     /// The one on the errand: what it has of its supervisor, without what is for it alone.
     OnErrand(Fresh),
     Supervisor(Errand),
@@ -90,20 +90,20 @@ impl Errand {
     ///
     /// # Errors
     /// What the system says.
-    pub(super) fn start() -> io::Result<Made> {
+    pub(super) fn start() -> io::Result<Forks> {
         let supervisor = process::own();
         let (speaker, link) = message_pipe::pipe()?;
         let (says, answers) = message_pipe::pipe()?;
         Ok(match process::fork()? {
             Forked::Child => {
                 process::leave_session();
-                Made::OnErrand(Fresh {
+                Forks::OnErrand(Fresh {
                     supervisor,
                     speaker,
                     answers,
                 })
             }
-            Forked::Parent(process) => Made::Supervisor(Errand {
+            Forked::Parent(process) => Forks::Supervisor(Errand {
                 process,
                 link,
                 answers: Some(says),

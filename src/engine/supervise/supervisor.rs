@@ -350,8 +350,8 @@ impl Supervisor {
     /// Forks a process on an errand.
     fn start_errand(&mut self, purpose: Purpose) {
         match Errand::start() {
-            Ok(forked::Made::Supervisor(errand)) => self.errand = Some(errand),
-            Ok(forked::Made::OnErrand(fresh)) => {
+            Ok(forked::Forks::Supervisor(errand)) => self.errand = Some(errand),
+            Ok(forked::Forks::OnErrand(fresh)) => {
                 self.streams.relay = None;
                 if self.streams.aside.put_back().is_err() {
                     exec::quit(125);

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use serde::Deserialize;
 
 use super::profile::{Section, value};
-use super::{Aws, Keys, Remote, is_yes, sso, sts};
+use super::{Aws, AwsRemote, Keys, is_yes, sso, sts};
 use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::named::{Named, ShownPath};
@@ -87,7 +87,7 @@ impl Aws {
     ///
     /// # Errors
     /// Why there are none.
-    pub fn find_keys(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    pub fn find_keys(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         let step = self.step()?;
         let (keys, who) = match &step {
             Step::Keys(whose) => (
@@ -157,7 +157,7 @@ impl Aws {
     }
 
     /// The keys of the machine, unless that is ruled out.
-    fn of_machine(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    fn of_machine(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         if self.is_machine_ruled_out()? {
             let how = "AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE, or \
                        AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
@@ -177,7 +177,7 @@ impl Aws {
     /// The keys of a profile, which may lead to others.
     fn of_profile(
         &self,
-        remote: &Remote,
+        remote: &AwsRemote,
         name: &str,
         seen: &mut BTreeSet<String>,
     ) -> Result<Keys, StoreError> {
@@ -255,7 +255,7 @@ impl Aws {
     /// The keys that a program prints. It is run without a shell, inside the deadline.
     fn of_program(
         &self,
-        remote: &Remote,
+        remote: &AwsRemote,
         profile: &str,
         command: &str,
     ) -> Result<Keys, StoreError> {

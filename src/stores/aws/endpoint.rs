@@ -1,6 +1,6 @@
 //! Where AWS' services are: regions, and addresses by their rules and by settings.
 
-use super::{Aws, Service, is_yes};
+use super::{Aws, AwsService, is_yes};
 use crate::model::error::StoreError;
 use crate::stores::remote;
 use crate::sys::http::{self, Address, tls};
@@ -18,7 +18,7 @@ pub fn is_arn(text: &str, service: &str) -> bool {
 
 impl Aws {
     /// The address that stands in the place of the usual one of a service.
-    fn endpoint(&self, service: &Service) -> Result<Option<&str>, StoreError> {
+    fn endpoint(&self, service: &AwsService) -> Result<Option<&str>, StoreError> {
         let is_own = service.name == self.service.name;
         let context = &self.context;
         if let Some(said) = context.said("endpoint").filter(|_| is_own) {
@@ -43,7 +43,7 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn address(&self, service: &Service, region: &str) -> Result<Address, StoreError> {
+    pub fn address(&self, service: &AwsService, region: &str) -> Result<Address, StoreError> {
         // It becomes part of a host's name.
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(fits) {

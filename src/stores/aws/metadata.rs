@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::from_json;
-use super::{Aws, Keys, Remote, header};
+use super::{Aws, AwsRemote, Keys, header};
 use crate::model::error::StoreError;
 use crate::model::name::is_path;
 use crate::model::secret::Secret;
@@ -57,7 +57,7 @@ fn of_machine(answer: &Answer) -> Verdict {
 
 fn server(
     aws: &Aws,
-    remote: &Remote,
+    remote: &AwsRemote,
     address: Address,
     (ends, verdict): (&'static str, fn(&Answer) -> Verdict),
 ) -> Result<Server, StoreError> {
@@ -84,7 +84,7 @@ impl Aws {
     ///
     /// # Errors
     /// Addresses that may not be asked; why there are none.
-    pub fn of_container(&self, remote: &Remote, whose: &str) -> Result<Keys, StoreError> {
+    pub fn of_container(&self, remote: &AwsRemote, whose: &str) -> Result<Keys, StoreError> {
         let (relative, full) = (
             format!("{whose}AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
             format!("{whose}AWS_CONTAINER_CREDENTIALS_FULL_URI"),
@@ -140,7 +140,7 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used; why it does not answer.
-    pub fn machine(&self, remote: &Remote) -> Result<&InstanceMetadata, StoreError> {
+    pub fn machine(&self, remote: &AwsRemote) -> Result<&InstanceMetadata, StoreError> {
         let made = self
             .machine
             .get_or_init(|| InstanceMetadata::new(self, remote));
@@ -156,7 +156,7 @@ pub struct InstanceMetadata {
 
 impl InstanceMetadata {
     /// Gets the token that all else needs.
-    fn new(aws: &Aws, remote: &Remote) -> Result<Self, StoreError> {
+    fn new(aws: &Aws, remote: &AwsRemote) -> Result<Self, StoreError> {
         let given = aws.setting("EC2_METADATA_SERVICE_ENDPOINT")?;
         let mode = aws.setting("EC2_METADATA_SERVICE_ENDPOINT_MODE")?;
         let is_later = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));

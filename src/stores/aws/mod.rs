@@ -107,7 +107,7 @@ pub const PROFILE: StoreOption = StoreOption::new(
 const JSON: &str = "application/x-amz-json-1.1";
 
 /// One of the services.
-pub struct Service {
+pub struct AwsService {
     /// As host names and signatures have it.
     pub name: &'static str,
     /// The variable with its address, without `AWS_`.
@@ -121,7 +121,7 @@ pub struct Aws {
     /// Settings.
     pub context: Arc<Context>,
     /// The service.
-    service: Service,
+    service: AwsService,
     profiles: OnceLock<Result<Profiles, StoreError>>,
     machine: OnceLock<Result<InstanceMetadata, StoreError>>,
     region: OnceLock<Result<String, StoreError>>,
@@ -132,7 +132,7 @@ pub struct Aws {
 }
 
 /// The servers of a service, and our session.
-pub type Remote = remote::Remote<Aws>;
+pub type AwsRemote = remote::Remote<Aws>;
 
 /// Something to be done by a service.
 pub struct Ask {
@@ -151,7 +151,7 @@ fn is_yes(setting: Option<&str>) -> bool {
 
 impl Aws {
     /// A service. Nothing is asked, or read, yet.
-    pub fn new(service: Service, context: &Arc<Context>) -> Self {
+    pub fn new(service: AwsService, context: &Arc<Context>) -> Self {
         Aws {
             context: Arc::clone(context),
             service,
@@ -221,7 +221,7 @@ impl Aws {
     ///
     /// # Errors
     /// Where it is missing.
-    pub fn region<'r>(&'r self, remote: &Remote) -> Result<&'r str, StoreError> {
+    pub fn region<'r>(&'r self, remote: &AwsRemote) -> Result<&'r str, StoreError> {
         let find = || {
             if let Some(said) = self.said_region()? {
                 return Ok(said.to_owned());
@@ -242,7 +242,7 @@ impl Aws {
     }
 
     /// The region that STS is asked in.
-    fn region_of_identity(&self, remote: &Remote) -> Result<String, StoreError> {
+    fn region_of_identity(&self, remote: &AwsRemote) -> Result<String, StoreError> {
         match self.region(remote) {
             Ok(region) => Ok(region.to_owned()),
             Err(missing) => self.first.get().cloned().ok_or(missing),
@@ -309,7 +309,7 @@ impl Aws {
     /// # Errors
     /// What keeps all of it from being asked.
     pub fn round(
-        remote: &Remote,
+        remote: &AwsRemote,
         asks: &[Ask],
     ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
         let aws = remote.service();
@@ -337,7 +337,7 @@ impl Aws {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn ask(remote: &Remote, ask: Ask) -> Result<Answer, StoreError> {
+    pub fn ask(remote: &AwsRemote, ask: Ask) -> Result<Answer, StoreError> {
         let mut answers = Aws::round(remote, &[ask])?;
         let none = || Err(StoreError::setting("nothing was asked".to_owned()));
         answers.pop().unwrap_or_else(none)
@@ -357,7 +357,7 @@ impl remote::Service for Aws {
         Ok(settings)
     }
 
-    fn log_in(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    fn log_in(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         self.find_keys(remote)
     }
 

@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use super::credentials::keys as made;
 use super::profile::{Section, value};
-use super::{Keys, Remote, Service, header};
+use super::{AwsRemote, AwsService, Keys, header};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::http::{Address, Method, Request, Server};
 
 /// The service, whose host has a word before it.
-const PORTAL: Service = Service {
+const PORTAL: AwsService = AwsService {
     name: "portal.sso",
     endpoint: "ENDPOINT_URL_SSO",
     prefix: "",
@@ -25,7 +25,7 @@ const PORTAL: Service = Service {
 ///
 /// # Errors
 /// Why there are none.
-pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
+pub fn keys(remote: &AwsRemote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
     let aws = remote.service();
     let profile = ShownPath(profile);
     let fault = |what: String| StoreError::setting(format!("profile {profile}: {what}"));

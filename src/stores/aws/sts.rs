@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::credentials::{Role, keys};
-use super::{Keys, Remote, Service, code};
+use super::{AwsRemote, AwsService, Keys, code};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
@@ -14,7 +14,7 @@ use crate::stores::credential;
 use crate::sys::http::{Answer, FORM, Method, Request, Server};
 
 /// The service.
-const STS: Service = Service {
+const STS: AwsService = AwsService {
     name: "sts",
     endpoint: "ENDPOINT_URL_STS",
     prefix: "",
@@ -32,7 +32,7 @@ const UNFIT: AsciiSet = NON_ALPHANUMERIC
 /// # Errors
 /// Why there are none.
 pub fn with_web_identity(
-    remote: &Remote,
+    remote: &AwsRemote,
     role: &Role<'_>,
     file: &Named,
 ) -> Result<Keys, StoreError> {
@@ -48,7 +48,7 @@ pub fn with_web_identity(
 ///
 /// # Errors
 /// Why there are none.
-pub fn assume(remote: &Remote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
+pub fn assume(remote: &AwsRemote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
     ask(remote, role, form("AssumeRole", role), Some(source))
 }
 
@@ -79,7 +79,7 @@ fn add(form: &mut String, name: &str, value: &str) {
 }
 
 fn ask(
-    remote: &Remote,
+    remote: &AwsRemote,
     role: &Role<'_>,
     form: String,
     source: Option<&Keys>,

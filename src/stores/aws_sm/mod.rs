@@ -30,7 +30,7 @@ use crate::sys::duration;
 use crate::sys::http;
 
 /// The service.
-const SERVICE: aws::Service = aws::Service {
+const SERVICE: aws::AwsService = aws::AwsService {
     name: "secretsmanager",
     endpoint: "ENDPOINT_URL_SECRETS_MANAGER",
     prefix: "secretsmanager",
@@ -56,7 +56,7 @@ const LONGEST: usize = 512;
 struct SecretsManager {
     label: String,
     prefix: String,
-    remote: aws::Remote,
+    remote: aws::AwsRemote,
     known: Mutex<KnownDocuments<Document>>,
 }
 
@@ -74,7 +74,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     Ok(Box::new(SecretsManager {
         label: context.label.clone(),
         prefix: prefix.to_owned(),
-        remote: aws::Remote::new(aws, context),
+        remote: aws::AwsRemote::new(aws, context),
         known: Mutex::default(),
     }))
 }

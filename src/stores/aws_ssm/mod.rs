@@ -24,7 +24,7 @@ use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 
 /// The service.
-const SERVICE: aws::Service = aws::Service {
+const SERVICE: aws::AwsService = aws::AwsService {
     name: "ssm",
     endpoint: "ENDPOINT_URL_SSM",
     prefix: "AmazonSSM",
@@ -65,7 +65,7 @@ struct ParameterStore {
     prefix: String,
     /// The path in the place of the project's usual one.
     project_path: Option<String>,
-    remote: aws::Remote,
+    remote: aws::AwsRemote,
     /// What was fetched, by the name that was asked for; `None` for what is not there.
     known: Mutex<BTreeMap<String, Result<Option<Parameter>, StoreError>>>,
 }
@@ -81,7 +81,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         label: context.label.clone(),
         prefix: folder("a prefix", place)?,
         project_path: project_path.transpose()?,
-        remote: aws::Remote::new(Aws::new(SERVICE, context), context),
+        remote: aws::AwsRemote::new(Aws::new(SERVICE, context), context),
         known: Mutex::default(),
     }))
 }

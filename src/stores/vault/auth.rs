@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::paths::{clean, encoded};
 use super::response::{self, ServerRefusal, refusal};
-use super::session::{Session, header, session};
+use super::session::{VaultSession, header, session};
 use super::settings::{ACCOUNT, Reader};
 use crate::model::error::{Os, StoreError};
 use crate::model::log;
@@ -38,12 +38,12 @@ const NOBODY: &str = "none";
 ///
 /// # Errors
 /// Why there is none.
-pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError> {
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<VaultSession, StoreError> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
         Some(NOBODY) => {
-            return Ok(Session {
+            return Ok(VaultSession {
                 token: None,
                 revoked: false,
                 is_once: false,
@@ -69,12 +69,12 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
             StoreError::setting(why)
         })?;
-        return Ok(Session {
+        return Ok(VaultSession {
             is_once: true,
             ..session(auth.get(), revokes_ours)?
         });
     }
-    Ok(Session {
+    Ok(VaultSession {
         token: Some(Arc::new(given.token)),
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
@@ -84,7 +84,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
 }
 
 /// A token that came from outside.
-struct Given {
+struct Presented {
     token: Secret,
     /// Whether it says by itself that it is wrapped.
     wrapped: bool,
@@ -92,7 +92,7 @@ struct Given {
 
 /// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
 /// file that the official clients keep in the user's home.
-fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
+fn given_token(reader: &Reader<'_>) -> Result<Option<Presented>, StoreError> {
     let said = reader.0.path("token-file");
     if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
         let file = credential::open(&path)?;
@@ -146,7 +146,7 @@ fn no_token() -> StoreError {
 }
 
 /// The token in a text: the text itself, or a member of what the official clients print.
-fn token_in(text: &Secret) -> Result<Given, StoreError> {
+fn token_in(text: &Secret) -> Result<Presented, StoreError> {
     #[derive(Deserialize)]
     struct Printed<'a> {
         #[serde(borrow)]
@@ -163,7 +163,7 @@ fn token_in(text: &Secret) -> Result<Given, StoreError> {
     }
     let bytes = text.expose();
     if !bytes.starts_with(b"{") {
-        return Ok(Given {
+        return Ok(Presented {
             token: Secret::new(bytes.to_vec()),
             wrapped: false,
         });
@@ -180,7 +180,7 @@ fn token_in(text: &Secret) -> Result<Given, StoreError> {
     });
     let (token, wrapped) =
         found.ok_or_else(|| StoreError::setting("the token's file is JSON without a token"))?;
-    Ok(Given {
+    Ok(Presented {
         token: response::secret(token),
         wrapped,
     })
@@ -237,7 +237,7 @@ fn log_in(
     server: &Server,
     revoked: bool,
     wrapped: bool,
-) -> Result<Session, StoreError> {
+) -> Result<VaultSession, StoreError> {
     let mut login = prepared(reader)?;
     let mut is_once = wrapped;
     if wrapped {
@@ -276,7 +276,7 @@ fn log_in(
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
     let session = session(auth.get(), revoked)?;
-    Ok(Session { is_once, ..session })
+    Ok(VaultSession { is_once, ..session })
 }
 
 /// The login that the settings describe, its credentials read.

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime};
 use serde::Deserialize;
 
 use super::paths::{Mount, clean, encoded};
-use super::read::{self, Document, Read};
+use super::read::{self, Read, VaultDocument};
 use super::{Vault, get, path_of, response};
 use crate::model::error::StoreError;
 use crate::model::log;
@@ -18,14 +18,14 @@ use crate::sys::duration;
 use crate::sys::http::Answer;
 
 /// A document on its way.
-struct Wanted {
+struct WantedDocument {
     place: Place,
     /// Of a scope's document its path, and what is mounted there as far as is known.
     scoped: Option<(String, Mount)>,
     read: Read,
 }
 
-impl Wanted {
+impl WantedDocument {
     /// The path of the request for it.
     fn request(&self) -> String {
         if let Some((document, mount)) = &self.scoped {
@@ -46,7 +46,7 @@ impl Wanted {
     }
 }
 
-impl Documents<Document> for Vault {
+impl Documents<VaultDocument> for Vault {
     fn in_force(&self) -> &[Scope] {
         &self.context.scopes
     }
@@ -58,25 +58,25 @@ impl Documents<Document> for Vault {
         Ok((path, document))
     }
 
-    fn kept(&self) -> &Mutex<KnownDocuments<Document>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<VaultDocument>> {
         &self.documents
     }
 
     /// What is mounted is known afterwards: where no answer shows it, the server is asked.
-    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<VaultDocument>>, StoreError> {
         let wanted = |place: &Place| {
             let documents = known(self);
             let document = documents.scopes.get(&place.0);
             let document = document.filter(|_| place.1.is_none());
             let scoped = document.map(|document| (document.clone(), self.mount_of(document)));
             let (place, read) = (place.clone(), Read::Absent);
-            Wanted {
+            WantedDocument {
                 place,
                 scoped,
                 read,
             }
         };
-        let mut wanted: Vec<Wanted> = places.iter().map(wanted).collect();
+        let mut wanted: Vec<WantedDocument> = places.iter().map(wanted).collect();
         // Logging in is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
@@ -94,7 +94,7 @@ impl Documents<Document> for Vault {
 
 impl Vault {
     /// Notes what of what was read at `began` is lent, and has the token live on that it hangs on.
-    fn keep_lent(&self, wanted: &mut [Wanted], began: Instant) -> Result<(), StoreError> {
+    fn keep_lent(&self, wanted: &mut [WantedDocument], began: Instant) -> Result<(), StoreError> {
         let documents = wanted
             .iter_mut()
             .filter_map(|wanted| match &mut wanted.read {
@@ -116,7 +116,7 @@ impl Vault {
     }
 
     /// One round.
-    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), StoreError> {
+    fn read_round(&self, mut wanted: Vec<&mut WantedDocument>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
         for (wanted, answer) in wanted.iter_mut().zip(answers) {
@@ -127,7 +127,7 @@ impl Vault {
 
     /// Finds out what is mounted where no answer has shown it, which takes one question for each
     /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), StoreError> {
+    fn settle_mounts(&self, wanted: &mut [WantedDocument]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
             let Some((document, mount)) = &one.scoped else {
@@ -155,7 +155,7 @@ impl Vault {
             let mount = mounted(&answer, path)?;
             self.of_server().mounts.insert(guess.clone(), mount);
         }
-        let mut again: Vec<&mut Wanted> = Vec::new();
+        let mut again: Vec<&mut WantedDocument> = Vec::new();
         for one in wanted.iter_mut() {
             let Some((document, mount)) = &mut one.scoped else {
                 continue;
@@ -242,7 +242,7 @@ impl Vault {
 }
 
 /// What a launch keeps of what was read.
-impl From<Read> for Reading<Document> {
+impl From<Read> for Reading<VaultDocument> {
     fn from(read: Read) -> Self {
         match read {
             Read::There(document) => Ok(Some(document)),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::paths::encoded;
 use super::read::Granted;
-use super::session::Session;
+use super::session::VaultSession;
 use super::{Vault, get, response};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
@@ -41,7 +41,7 @@ impl Vault {
     /// # Errors
     /// Why there is no session.
     pub(super) fn hold(&self) -> Result<Arc<Holder>, StoreError> {
-        let keep = |session: &mut Session| session.keep();
+        let keep = |session: &mut VaultSession| session.keep();
         let (is_once, holder) = self.remote.with_session(keep)?;
         let once = |holder| Arc::new(Holder { is_once, ..holder });
         if let Some(holder) = holder {

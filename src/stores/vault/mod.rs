@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::paths::{Layout, Mount, encoded};
-use self::read::Document;
-use self::session::{Session, header};
+use self::read::VaultDocument;
+use self::session::{VaultSession, header};
 use self::settings::Reader;
 use super::document::{self, KnownDocuments, known, path_in};
 use super::remote::{Remote, Service};
@@ -45,8 +45,8 @@ struct Vault {
     label: String,
     context: Arc<Context>,
     layout: Layout,
-    remote: Remote<Identity>,
-    documents: Mutex<KnownDocuments<Document>>,
+    remote: Remote<TokenSource>,
+    documents: Mutex<KnownDocuments<VaultDocument>>,
     /// What is known of the server beside its documents.
     server: Mutex<OfServer>,
 }
@@ -76,7 +76,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         label: context.label.clone(),
         context: Arc::clone(context),
         layout,
-        remote: Remote::new(Identity(Arc::clone(context)), context),
+        remote: Remote::new(TokenSource(Arc::clone(context)), context),
         documents: Mutex::default(),
         server: Mutex::default(),
     }))
@@ -115,7 +115,8 @@ impl Vault {
     /// What is at a location, when its document has been fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         if is_login(location) {
-            let token = |session: &mut Session| session.token.as_ref().map(|token| copy(token));
+            let token =
+                |session: &mut VaultSession| session.token.as_ref().map(|token| copy(token));
             let none = || StoreError::setting("with --auth none there is no token");
             let token = self.remote.with_session(token)?.ok_or_else(none)?;
             return Ok(Here::value(Some(token)));
@@ -207,24 +208,24 @@ fn get(path: String) -> Request {
     Request::new(Method::GET, path)
 }
 
-/// Identity we are to the server.
-struct Identity(Arc<Context>);
+/// TokenSource we are to the server.
+struct TokenSource(Arc<Context>);
 
-impl Service for Identity {
+impl Service for TokenSource {
     type Host = ();
-    type Session = Session;
+    type Session = VaultSession;
 
     fn settings(&self, _: &()) -> Result<Settings, StoreError> {
         Reader(&self.0).http()
     }
 
-    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, StoreError> {
+    fn log_in(&self, remote: &Remote<Self>) -> Result<VaultSession, StoreError> {
         auth::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
     fn sign(
         &self,
-        session: &Session,
+        session: &VaultSession,
         _: (&(), &Server),
         request: &mut Request,
     ) -> Result<(), StoreError> {
@@ -232,7 +233,7 @@ impl Service for Identity {
         Ok(())
     }
 
-    fn log_out(&self, session: Session, remote: &Remote<Self>) {
+    fn log_out(&self, session: VaultSession, remote: &Remote<Self>) {
         if let Ok(server) = remote.server(&()) {
             session.end(&server);
         }
@@ -294,7 +295,7 @@ impl Store for Vault {
         }
         document::fetch(self, places)?;
         document::check(self)?;
-        let names = |document: Option<&Document>| {
+        let names = |document: Option<&VaultDocument>| {
             let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();

@@ -14,7 +14,7 @@ use crate::stores::document::Members;
 use crate::sys::http::Answer;
 
 /// A document.
-pub struct Document {
+pub struct VaultDocument {
     /// Its members.
     pub members: Members,
     /// The lease that it comes with.
@@ -42,7 +42,7 @@ pub struct Granted {
 /// What reading a document came to.
 pub enum Read {
     /// It is there.
-    There(Document),
+    There(VaultDocument),
     /// It isn't, or nothing that could be told from that.
     Absent,
     /// Its newest version, of this number, is deleted or destroyed.
@@ -70,7 +70,7 @@ struct Metadata<'a> {
     version: u64,
 }
 
-impl Document {
+impl VaultDocument {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
         self.members.get(name)
@@ -78,7 +78,7 @@ impl Document {
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
         let source = source.get().as_bytes();
-        Some(Document {
+        Some(VaultDocument {
             members: Members::read(source)?,
             granted: None,
             lease: None,
@@ -125,12 +125,12 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     };
     let found = match &wrapped {
         None if versioned == Some(true) || missing => None,
-        None => Document::new(data, 0, None),
+        None => VaultDocument::new(data, 0, None),
         Some(Versioned { data, metadata }) => {
             match data.filter(|data| data.get() != "null" && !missing) {
                 Some(data) => {
                     let written = humantime::parse_rfc3339(metadata.created_time).ok();
-                    Document::new(data, metadata.version, written)
+                    VaultDocument::new(data, metadata.version, written)
                 }
                 None => {
                     let gone = match metadata.destroyed {
@@ -142,7 +142,7 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
             }
         }
     };
-    let granting = |found| Document { granted, ..found };
+    let granting = |found| VaultDocument { granted, ..found };
     found.map_or_else(
         || Read::Failed(unusable()),
         |found| Read::There(granting(found)),

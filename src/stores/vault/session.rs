@@ -16,7 +16,7 @@ use crate::sys::duration;
 use crate::sys::http::{self, Method, Request, Server};
 
 /// What we are to the server.
-pub struct Session {
+pub struct VaultSession {
     /// The token; none where somebody in between adds one.
     pub token: Option<Arc<Secret>>,
     /// Whether it is revoked at the end.
@@ -33,7 +33,7 @@ pub fn header(token: &Arc<Secret>) -> http::Header {
 }
 
 /// The session that a login's answer gives.
-pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
+pub fn session(auth: &str, revoked: bool) -> Result<VaultSession, StoreError> {
     #[derive(Deserialize)]
     struct Auth<'a> {
         #[serde(borrow)]
@@ -51,7 +51,7 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
     // Batch tokens are kept by nobody, so that nobody can revoke one.
     let is_batch = auth.token_type == "batch" || auth.accessor == Some("");
-    Ok(Session {
+    Ok(VaultSession {
         token: Some(Arc::new(response::secret(auth.client_token))),
         revoked: revoked && !is_batch,
         is_once: false,
@@ -65,7 +65,7 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     })
 }
 
-impl Session {
+impl VaultSession {
     /// Has the token live on, as something hangs on it; what is known of it.
     pub fn keep(&mut self) -> (bool, Option<Arc<Holder>>) {
         self.revoked = false;
