@@ -62,7 +62,7 @@ pub fn set_level(level: Level) -> Level {
     LEVELS[usize::from(LEVEL.swap(rank(level), Relaxed))].0
 }
 
-/// Whether lines of a level are let through.
+/// True if lines of a level are let through.
 pub fn shows(level: Level) -> bool {
     rank(level) <= LEVEL.load(Relaxed)
 }

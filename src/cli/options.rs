@@ -43,7 +43,7 @@ pub struct Options {
     no_color: bool,
     /// The user who has called sudo.
     pub sudo: Option<u32>,
-    /// Whether another process like this one was there before, and has read the same.
+    /// True if another process like this one was there before, and has read the same.
     pub comes_again: bool,
     /// Credential or file that is needed and can't be read again, as a message names it.
     pub unread: Option<String>,
@@ -164,7 +164,7 @@ impl Options {
         }
     }
 
-    /// Whether what is printed may have colours: on a terminal, unless NO_COLOR is set.
+    /// True if what is printed may have colours: on a terminal, unless NO_COLOR is set.
     pub fn is_colourful(&self) -> bool {
         terminal::is_shown() && !self.no_color
     }
@@ -185,7 +185,7 @@ impl Options {
         self.said.iter().filter(move |said| said.option.id == id)
     }
 
-    /// Whether an option is given, or its variable is set.
+    /// True if an option is given, or its variable is set.
     pub fn has(&self, option: &Opt) -> bool {
         self.said(option).next().is_some()
     }
@@ -195,7 +195,7 @@ impl Options {
         self.said(option).next().map(|said| said.value.as_ref())
     }
 
-    /// Whether a flag is given.
+    /// True if a flag is given.
     pub fn flag(&self, flag: &Flag) -> bool {
         self.has(flag)
     }
@@ -270,7 +270,7 @@ impl Options {
             .transpose()
     }
 
-    /// Whether an option stands on the command line itself.
+    /// True if an option stands on the command line itself.
     pub fn is_given(&self, option: &Opt) -> bool {
         self.said(option).any(|said| said.by_argument)
     }

@@ -18,11 +18,11 @@ pub struct Said {
     /// The value; empty for a flag. That of a variable stays where it stands: a supervisor
     /// overwrites it there.
     pub value: Cow<'static, OsStr>,
-    /// Whether it stands on the command line; else in a variable.
+    /// True if it stands on the command line; else in a variable.
     pub by_argument: bool,
 }
 
-/// Why a command line is not one to go by.
+/// The reason why a command line is not one to go by.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Help is asked for.
@@ -259,7 +259,7 @@ impl Opt {
     }
 }
 
-/// Whether a word that begins like an option is a number below zero, with or without a fraction
+/// True if a word that begins like an option is a number below zero, with or without a fraction
 /// and an exponent.
 fn is_negative(word: &[u8]) -> bool {
     let Some((b'-', number)) = word.split_first() else {
@@ -306,12 +306,12 @@ pub fn value_for<'e>(entry: &'e [u8], id: &str) -> Option<&'e [u8]> {
         .then_some(value)
 }
 
-/// Whether a flag's variable says no.
+/// True if a flag's variable says no.
 pub fn is_no(value: &[u8]) -> bool {
     is_one_of(&["0", "false", "no", "off", "n", "f"], value)
 }
 
-/// Whether a flag's variable says yes.
+/// True if a flag's variable says yes.
 pub fn is_yes(value: &[u8]) -> bool {
     is_one_of(&["1", "true", "yes", "on", "y", "t"], value)
 }

@@ -3,7 +3,8 @@
 //! parse → configure → split → assemble → locate → fetch → fill → seal → deliver → exec
 //!
 //! `run` goes all the way. `check`, `env` and `render` end at what is filled in, the refresh of
-//! `--watch` at what is delivered; `join` takes a workload's environment, and goes on with the exec.
+//! `--watch` at what is delivered; `join` takes a workload's environment, and goes on with the
+//! exec.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
@@ -255,7 +256,7 @@ pub fn seal<'e>(environment: Environment<'e>, command: &[CString]) -> Result<Blo
 /// them; else what is given does if there is no exec.
 ///
 /// # Errors
-/// Why one of them is not there.
+/// The reason why one of them is not there.
 pub fn deliver(
     deliveries: Deliveries,
     mut supervised: Option<&mut Supervised>,

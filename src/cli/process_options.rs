@@ -203,7 +203,7 @@ fn settings(options: &Options) -> Result<Supervision, Error> {
     Ok(settings)
 }
 
-/// Whether and how secrets are fetched again.
+/// Interval and actions of fetching secrets again; `None` without `--watch`.
 fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let Some(every) = options.text(&flags::WATCH)? else {
         return Ok(None);

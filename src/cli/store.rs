@@ -22,7 +22,7 @@ use crate::stores::{self, Changed, Checked, Origin, Recipients};
 /// Makes an embedded store and, where the user has none, a key.
 ///
 /// # Errors
-/// Why it is not made.
+/// The reason why it is not made.
 pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
     let dir = options
         .path(&own_flags::DIR)

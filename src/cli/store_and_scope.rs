@@ -129,10 +129,10 @@ impl ScopeTarget {
         })
     }
 
-    /// Whether a scope has a name.
+    /// True if a scope has a name.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
         Ok(self.find(scope, name, Depth::Names)??.is_some())
     }
@@ -140,7 +140,7 @@ impl ScopeTarget {
     /// The names in a scope, sorted.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why they can't be listed.
     pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let mut names = self.store.names(std::slice::from_ref(scope))?;
         names.pop().unwrap_or(Ok(vec![]))

@@ -22,7 +22,7 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// Where an environment comes from; later sources win.
 #[derive(Default)]
 pub struct Sources {
-    /// Whether nothing is inherited but a handful of names.
+    /// True if nothing is inherited but a handful of names.
     pub clear: bool,
     /// Names that are passed on although they are doorkey's, or although all is cleared.
     pub keep: Vec<Vec<u8>>,
@@ -79,13 +79,13 @@ impl Assembled<'_> {
         }))
     }
 
-    /// Whether anything is looked for in scopes.
+    /// True if anything is looked for in scopes.
     pub fn has_scoped(&self) -> bool {
         let is_scoped = |reference: &Reference| matches!(reference.target, Target::Scoped(_));
         self.references().any(is_scoped)
     }
 
-    /// Whether a variable is one that no workload of this launch gets.
+    /// True if a variable is one that no workload of this launch gets.
     pub fn is_own(&self, name: &[u8]) -> bool {
         is_own(&self.own, name)
     }

@@ -91,8 +91,8 @@ pub fn bound(
 }
 
 impl Cache {
-    /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
-    /// not to launch.
+    /// Keeps the answers to what was asked, if there is a value for each question. That this fails
+    /// is no reason not to launch.
     pub fn keep(&self, bound: String, answers: &Answers, asked: &BTreeSet<Question>) {
         if answers.all.values().any(Answered::is_leased) {
             // What is lent may be over when it is needed, and is nobody else's.
@@ -120,7 +120,7 @@ impl Cache {
     /// Takes the answers from the file, as `why` keeps them from being had otherwise.
     ///
     /// # Errors
-    /// Why the file is of no use.
+    /// The reason why the file is of no use.
     pub fn use_instead(
         &self,
         why: &StoreError,

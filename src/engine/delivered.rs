@@ -28,7 +28,7 @@ impl Delivered {
     /// Opens the folder of these files: the one that was opened before, where there is one.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
+    /// The reason why nothing can be delivered there.
     pub fn open(
         path: Named,
         terms: &FolderTerms,
@@ -87,7 +87,7 @@ impl Delivered {
     /// Removes the files, as far as they are there.
     ///
     /// # Errors
-    /// Why one of them stays.
+    /// The reason why one of them stays.
     pub fn remove(&self) -> Result<(), Os> {
         let opened;
         let handle = match &self.handle {
@@ -174,7 +174,7 @@ impl Removal {
     /// Removes the files.
     ///
     /// # Errors
-    /// Why one of them stays.
+    /// The reason why one of them stays.
     pub fn remove(self) -> Result<(), Os> {
         match self.thread {
             None => self.delivered.remove(),

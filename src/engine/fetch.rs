@@ -27,7 +27,7 @@ pub struct Located<'e> {
     pub stores: Stores,
     /// The scopes in force.
     pub scopes: Scopes,
-    /// Whether every secret in force is referred to.
+    /// True if every secret in force is referred to.
     pub all: bool,
     /// What is read.
     pub depth: Depth,

@@ -31,7 +31,7 @@ pub struct FilledVariable<'f> {
     pub filled: Filled<'f>,
     /// `NAME=VALUE`; none where it is removed, or has no value.
     entry: Option<Vec<u8>>,
-    /// Why it can't have this value.
+    /// The reason why it can't have this value.
     pub refused: Option<Cause>,
 }
 

@@ -22,7 +22,7 @@ pub struct Joined {
 /// environment and its memory files.
 ///
 /// # Errors
-/// Why it can't be joined.
+/// The reason why it can't be joined.
 pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     let is_ours = proc::is_ours().map_err(|why| Error::file("read", "/proc/self", why))?;
     if !is_ours {

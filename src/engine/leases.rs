@@ -62,7 +62,7 @@ impl Lent {
     /// Makes sure that the stores would lend what was not read.
     ///
     /// # Errors
-    /// Why one of them would not.
+    /// The reason why one of them would not.
     pub fn would_be(answers: &Answers) -> Result<(), Error> {
         let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (question, answered) in &answers.all {
@@ -85,7 +85,7 @@ impl Lent {
         Ok(())
     }
 
-    /// Whether nothing is.
+    /// True if nothing is.
     pub fn is_empty(&self) -> bool {
         self.leases.is_empty()
     }
@@ -111,7 +111,7 @@ impl Lent {
         self.leases.iter().map(held).collect()
     }
 
-    /// Whether what a lease hangs on was got by something that can be used once.
+    /// True if what a lease hangs on was got by something that can be used once.
     pub fn is_once(&self) -> bool {
         let holders = self
             .leases

@@ -1,4 +1,5 @@
-//! The answers of the stores: each name is asked once, in the scopes in force, each single place once.
+//! The answers of the stores: each name is asked once, in the scopes in force, each single place
+//! once.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -168,7 +169,7 @@ impl Answers {
             .unwrap_or_default()
     }
 
-    /// Whether what is missing is left out.
+    /// True if what is missing is left out.
     pub fn leaves_out(&self, target: &Target) -> bool {
         let store = self.store(target);
         store.is_some_and(Store::leaves_out_missing)
@@ -181,7 +182,7 @@ impl Answers {
         }
     }
 
-    /// Whether a store has said no to anything.
+    /// True if a store has said no to anything.
     pub fn has_denial(&self) -> bool {
         let troubles = self.all.values().filter_map(Answered::trouble);
         troubles.into_iter().any(StoreError::is_denial)
@@ -228,7 +229,8 @@ impl Answers {
         shadows
     }
 
-    /// Why a name that is nowhere is a fault, with the existing name that is most like it.
+    /// The reason why a name that is nowhere is a fault, with the existing name that is most like
+    /// it.
     pub fn missing(&self, scoped: &Scoped) -> Cause {
         let store = self.stores.main.as_deref();
         let existing = self.existing.get_or_init(|| {

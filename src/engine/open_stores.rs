@@ -73,7 +73,7 @@ impl Stores {
         other.map(|(_, store)| store.as_ref())
     }
 
-    /// Whether a store is the one that the scopes are in.
+    /// True if a store is the one that the scopes are in.
     pub fn is_main(&self, store: &dyn Store) -> bool {
         let main = self.main.as_deref();
         main.is_some_and(|main| is_same(main, store))
@@ -86,7 +86,7 @@ impl Stores {
     }
 }
 
-/// Whether both are one.
+/// True if both are one.
 pub fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
     std::ptr::addr_eq(one, other)
 }

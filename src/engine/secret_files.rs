@@ -19,7 +19,7 @@ use crate::sys::memfd;
 pub struct Files {
     /// A folder's absolute path; without one they are in memory.
     pub folder: Option<Named>,
-    /// Whether that folder may be on a disk.
+    /// True if that folder may be on a disk.
     pub allow_disk: bool,
     /// Whose they are, user and group, where they are not our own.
     pub owner: Option<(u32, u32)>,
@@ -143,7 +143,7 @@ impl Deliveries {
     /// where there is one.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
+    /// The reason why nothing can be delivered there.
     pub fn open(&self, before: Option<Delivered>) -> Result<Option<Delivered>, Error> {
         let Some(path) = self.to.folder.as_ref().filter(|_| !self.files.is_empty()) else {
             return Ok(None);

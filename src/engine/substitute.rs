@@ -54,7 +54,7 @@ pub struct FilledPart<'a> {
 /// A value that is filled in, each reference once.
 pub struct Filled<'a> {
     parts: Vec<FilledPart<'a>>,
-    /// Whether it is one reference, without which the variable is removed.
+    /// True if it is one reference, without which the variable is removed.
     is_whole: bool,
 }
 
@@ -71,7 +71,7 @@ impl<'a> Filled<'a> {
         parts.filter_map(|part| part.gives.as_ref().ok()?.as_ref())
     }
 
-    /// Whether the variable is to be removed.
+    /// True if the variable is to be removed.
     pub fn is_removed(&self) -> bool {
         self.is_whole && self.pieces().next().is_none()
     }

@@ -146,7 +146,7 @@ pub enum Error {
     NoMemoryFile {
         /// What is in it, or its path.
         what: String,
-        /// Why not.
+        /// The reason why not.
         why: String,
     },
     /// The workload can't be joined.
@@ -160,7 +160,7 @@ pub enum Error {
     NotExecutable {
         /// The command, as it was given.
         command: Vec<u8>,
-        /// Why not.
+        /// The reason why not.
         why: String,
     },
     /// Arguments and environment together are more than the kernel takes.
@@ -179,7 +179,7 @@ pub enum Error {
     },
 }
 
-/// Why a variable can't be given its value.
+/// The reason why a variable can't be given its value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: {}{}", Shown(variable), Before(reference.as_ref()), InVariable(variable, cause))]
 pub struct Fault {
@@ -230,7 +230,7 @@ pub enum Cause {
     Absent {
         /// In which store.
         store: String,
-        /// Whether the document is there.
+        /// True if the document is there.
         document: bool,
     },
     /// A member of the document has a name that no variable can have.
@@ -279,8 +279,8 @@ impl From<Fault> for Error {
 }
 
 impl Error {
-    /// The exit code for it. Who launches keeps 125 for all that is doorkey's own, since any other code
-    /// could be the workload's (the convention of `env`, `timeout` and `docker run`).
+    /// The exit code for it. Who launches keeps 125 for all that is doorkey's own, since any other
+    /// code could be the workload's (the convention of `env`, `timeout` and `docker run`).
     pub fn exit_code(&self, launching: bool) -> u8 {
         match self {
             Error::NotFound(_) => 127,
@@ -291,7 +291,7 @@ impl Error {
         }
     }
 
-    /// Whether a secret is gone, or denied, and nothing else is wrong: fetching it again would not
+    /// True if a secret is gone, or denied, and nothing else is wrong: fetching it again would not
     /// help.
     pub fn is_loss(&self) -> bool {
         match self {

@@ -22,7 +22,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whether a character would break the line, or the order of what is on it.
+/// True if a character would break the line, or the order of what is on it.
 fn is_unfit(c: char) -> bool {
     let breaks_order = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || breaks_order || matches!(c, '\u{2028}' | '\u{2029}')

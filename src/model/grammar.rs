@@ -28,7 +28,7 @@ const WRITING: &[u8] = b">>";
 
 const NO_WRITING: &str = "references that write are not supported";
 
-/// Whether a text begins with a reference that writes.
+/// True if a text begins with a reference that writes.
 fn writes(text: &[u8], schemes: &[Scheme]) -> bool {
     let rest = text.strip_prefix(WRITING);
     let word = rest.and_then(|rest| word_before_colon(rest, schemes));

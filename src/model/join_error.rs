@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::escape::Shown;
 
-/// Why a workload can't be joined. Processes are called by their numbers.
+/// The reason why a workload can't be joined. Processes are called by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JoinError {
     /// /proc is missing, or another namespace's.

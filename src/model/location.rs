@@ -50,7 +50,7 @@ pub struct Scheme {
     pub word: &'static str,
     /// Takes a location as it is written: the one that is meant, or why it can't be one.
     pub judge: Judge,
-    /// Whether a whole value is a reference without the word and the colon; `None` where none is.
+    /// True if a whole value is a reference without the word and the colon; `None` where none is.
     pub bare: Option<fn(&str) -> bool>,
 }
 

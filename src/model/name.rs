@@ -41,7 +41,7 @@ pub fn prefix(text: &[u8]) -> usize {
         .count()
 }
 
-/// Whether a text is a path in a server's interface that leads nowhere else: its steps are not
+/// True if a text is a path in a server's interface that leads nowhere else: its steps are not
 /// empty, not `.` and not `..`, and nothing in it is a control character.
 pub fn is_path(text: &str) -> bool {
     let is_step = |step: &str| !matches!(step, "" | "." | "..");

@@ -97,7 +97,7 @@ impl Named {
         }
     }
 
-    /// Whether messages show the path itself.
+    /// True if messages show the path itself.
     pub fn is_shown(&self) -> bool {
         if self.is_hidden {
             return false;
@@ -193,7 +193,7 @@ pub fn location(text: &str) -> String {
     }
 }
 
-/// Whether a text looks like a path or an address: short, on one line, no assignment, and no
+/// True if a text looks like a path or an address: short, on one line, no assignment, and no
 /// step of it like a key, a token or a password.
 pub fn is_path(text: &[u8]) -> bool {
     let is_odd = |&byte: &u8| byte.is_ascii_control() || byte == b'=';
@@ -224,7 +224,7 @@ fn begins_like_secret(step: &[u8]) -> bool {
             .any(|one| rest_after(one).is_some_and(is_long))
 }
 
-/// Whether a step is made like a password rather than like a name: long, of digits and letters of
+/// True if a step is made like a password rather than like a name: long, of digits and letters of
 /// both kinds, and without an ending.
 fn is_random(step: &[u8], longest: usize) -> bool {
     let has = |is_it: fn(&u8) -> bool| step.iter().any(is_it);
@@ -232,13 +232,13 @@ fn is_random(step: &[u8], longest: usize) -> bool {
     step.len() >= longest && is_mixed && has(u8::is_ascii_uppercase) && !has_ending(step)
 }
 
-/// Whether a text is nothing but a long hexadecimal number, with or without dashes.
+/// True if a text is nothing but a long hexadecimal number, with or without dashes.
 fn is_number(text: &[u8]) -> bool {
     let is_of_number = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
     text.len() >= 24 && text.iter().all(is_of_number) && text.iter().any(u8::is_ascii_digit)
 }
 
-/// Whether a file's name ends in a point and a few small letters.
+/// True if a file's name ends in a point and a few small letters.
 fn has_ending(name: &[u8]) -> bool {
     let point = name.iter().rposition(|&byte| byte == b'.');
     point.filter(|&at| at > 0).is_some_and(|at| {

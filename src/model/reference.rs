@@ -181,12 +181,12 @@ impl Reference {
         out
     }
 
-    /// Whether it gives the same value as another, where neither is missing.
+    /// True if it gives the same value as another, where neither is missing.
     pub fn gives_what(&self, other: &Reference) -> bool {
         self.target == other.target && self.filters == other.filters
     }
 
-    /// Whether its value is delivered in a file.
+    /// True if its value is delivered in a file.
     pub fn is_file(&self) -> bool {
         self.delivery != Delivery::Plain
     }

@@ -24,7 +24,7 @@ impl Secret {
         self.expose().len()
     }
 
-    /// Whether there is nothing in it.
+    /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -8,8 +8,8 @@ use thiserror::Error;
 use super::error::Os;
 use super::named::Named;
 
-/// Why a store, or one scope of it, could not answer: a kind, the text that the store gives, and
-/// what to do next.
+/// The reason why a store, or one scope of it, could not answer: a kind, the text that the store
+/// gives, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}{}{hint}", if hint.is_empty() { "" } else { "; " })]
 pub struct StoreError {
@@ -201,42 +201,42 @@ impl StoreError {
         self
     }
 
-    /// Whether another attempt, later, could go well: the store did not say no.
+    /// True if another attempt, later, could go well: the store did not say no.
     pub fn is_unreached(&self) -> bool {
         self.kind == FaultKind::Unreachable
     }
 
-    /// Whether the store as such said no, not a file that our key does not open.
+    /// True if the store as such said no, not a file that our key does not open.
     pub fn is_denial(&self) -> bool {
         matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted) && self.about != About::Key
     }
 
-    /// Whether everything else would fail as well, so that it is said once.
+    /// True if everything else would fail as well, so that it is said once.
     pub fn is_of_all(&self) -> bool {
         self.kind == FaultKind::NotAdmitted
     }
 
-    /// Whether it was there and is deleted.
+    /// True if it was there and is deleted.
     pub fn is_gone(&self) -> bool {
         matches!(self.kind, FaultKind::Gone | FaultKind::Destroyed)
     }
 
-    /// Whether what was there is gone, or not for us any more.
+    /// True if what was there is gone, or not for us any more.
     pub fn is_loss(&self) -> bool {
         self.is_gone() || matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted)
     }
 
-    /// Whether a secret of that name is not there.
+    /// True if a secret of that name is not there.
     pub fn is_no_secret(&self) -> bool {
         self.kind == FaultKind::Absent && self.about == About::Secret
     }
 
-    /// Whether a recipient is in no such list.
+    /// True if a recipient is in no such list.
     pub fn is_no_recipient(&self) -> bool {
         self.kind == FaultKind::Absent && self.about == About::Recipient
     }
 
-    /// Whether the key alone is at fault, so that what is in the store can still be listed.
+    /// True if the key alone is at fault, so that what is in the store can still be listed.
     pub fn is_of_key(&self) -> bool {
         self.kind == FaultKind::Setting && self.about == About::Key
     }

@@ -31,7 +31,7 @@ pub struct Access {
     pub home: Option<PathBuf>,
     /// The user's configuration folder.
     pub config_home: Option<PathBuf>,
-    /// Whether all of it is needed again later, in another process.
+    /// True if all of it is needed again later, in another process.
     pub again: bool,
     /// The scopes in force, narrowest first; none where a command works on scopes that it names.
     pub scopes: Vec<Scope>,
@@ -48,7 +48,7 @@ pub struct OfMain {
     pub origin: Origin,
     /// What `[store]` of the configuration file says: where, the key, its value.
     pub table: Vec<(String, String, String)>,
-    /// Whether the user has named the file.
+    /// True if the user has named the file.
     pub named: bool,
 }
 

@@ -33,7 +33,7 @@ pub fn read(path: &Named) -> Result<Secret, StoreError> {
 /// A credential's file, if nobody else can put another in its place.
 ///
 /// # Errors
-/// Why it can't be read, or that others can write it.
+/// The reason why it can't be read, or that others can write it.
 pub fn open(path: &Named) -> Result<KeyFile, StoreError> {
     open_up_to(path, LARGEST)
 }

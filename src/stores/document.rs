@@ -194,7 +194,7 @@ pub fn check<D>(store: &dyn Documents<D>) -> Result<(), StoreError> {
 /// Does something with a scope's document, which is fetched unless it has been.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why it can't be read.
 pub fn with<D, T>(
     store: &dyn Documents<D>,
     scope: &Scope,
@@ -282,7 +282,7 @@ pub fn names(store: &dyn Documents<Document>, scopes: &[Scope]) -> Result<Vec<Na
 /// What is known of a secret in a scope's document.
 ///
 /// # Errors
-/// Why that can't be said.
+/// The reason why that can't be said.
 pub fn record(
     store: &dyn Documents<Document>,
     scope: &Scope,

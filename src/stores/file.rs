@@ -45,7 +45,7 @@ fn no_scopes() -> StoreError {
 /// Takes the path of a file.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why it is none.
 pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     let path = location.path.trim_start_matches('/');
     if !name::is_path(path) {

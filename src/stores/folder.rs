@@ -22,7 +22,7 @@ pub const AGAIN: &str = "restore it or set it again";
 pub struct StoreFolder {
     folder: Folder,
     suffix: &'static str,
-    /// Whether every name is the team's and lies directly in the folder.
+    /// True if every name is the team's and lies directly in the folder.
     flat: bool,
 }
 
@@ -49,7 +49,7 @@ impl StoreFolder {
         self
     }
 
-    /// Whether there is a folder of any kind of scope.
+    /// True if there is a folder of any kind of scope.
     pub fn has_scopes(&self) -> bool {
         [Level::Team, Level::Cluster, Level::Project]
             .iter()
@@ -72,7 +72,7 @@ impl StoreFolder {
     /// The bytes of a secret's file; `None` where there is none.
     ///
     /// # Errors
-    /// Why it can't be read.
+    /// The reason why it can't be read.
     pub fn read(&self, location: &Location) -> Result<Option<Vec<u8>>, StoreError> {
         match self.inside(location) {
             Some(path) => self.read_file(path, LARGEST),
@@ -83,7 +83,7 @@ impl StoreFolder {
     /// The bytes of any file in the store; `None` where there is none.
     ///
     /// # Errors
-    /// Why it can't be read.
+    /// The reason why it can't be read.
     pub fn read_file(&self, inside: &Path, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
         match self.folder.read(inside, limit) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -92,10 +92,10 @@ impl StoreFolder {
         }
     }
 
-    /// Whether a secret has a file.
+    /// True if a secret has a file.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn has(&self, location: &Location) -> Result<bool, StoreError> {
         let path = self.inside(location);
         path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
@@ -111,7 +111,7 @@ impl StoreFolder {
     /// are passed over.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why they can't be listed.
     pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let Some(folder) = self.folder_of(scope) else {
             return Ok(Vec::new());
@@ -136,7 +136,7 @@ impl StoreFolder {
     /// What the file system knows of a secret's file; `None` where there is none.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, StoreError> {
         match self.inside(&self.locate(scope, name)) {
             Some(path) => self.folder.record(path).map_err(trouble),
@@ -147,7 +147,7 @@ impl StoreFolder {
     /// The scopes that have a folder, sorted.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why they can't be listed.
     pub fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let team = self.flat || self.folder.has_folder(Path::new("team"));
         let mut scopes = Vec::from_iter(team.then_some(Scope::Team));
@@ -171,7 +171,7 @@ impl StoreFolder {
     /// What lies in a folder of the store, sorted.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, StoreError> {
         self.folder.list(inside).map_err(trouble)
     }
@@ -179,7 +179,7 @@ impl StoreFolder {
     /// Takes a share of a folder of the store for writing.
     ///
     /// # Errors
-    /// Why it can't be written.
+    /// The reason why it can't be written.
     pub fn share(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.share(inside).map_err(unwritten)
     }
@@ -187,7 +187,7 @@ impl StoreFolder {
     /// Takes a folder of the store for oneself.
     ///
     /// # Errors
-    /// Why it can't be written.
+    /// The reason why it can't be written.
     pub fn own(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.own(inside).map_err(unwritten)
     }

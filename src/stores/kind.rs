@@ -18,18 +18,18 @@ pub struct Kind {
     pub heading: &'static str,
     /// Its options.
     pub options: &'static [StoreOption],
-    /// Whether they can stand behind its place, as `?KEY=VALUE&KEY=VALUE`; else a `?` is part of
+    /// True if they can stand behind its place, as `?KEY=VALUE&KEY=VALUE`; else a `?` is part of
     /// the place.
     pub splits: bool,
     /// The variables that it has to do with, beside those that stand for options.
     pub variables: &'static [(Use, &'static [&'static str])],
-    /// Whether what a secret's variable holds may stay in memory: it is no secret.
+    /// True if what a secret's variable holds may stay in memory: it is no secret.
     pub stays: fn(&str, &[u8]) -> bool,
     /// What references to single places in it can be; `None` where there are none.
     pub direct: Option<Places>,
     /// The variables by which a server is named that may lend what it gives.
     pub lends: &'static [&'static str],
-    /// Whether each of its schemes is of a store of its own, by what is set.
+    /// True if each of its schemes is of a store of its own, by what is set.
     pub apart: fn(&Access) -> bool,
     /// Opens the store at a place. Nothing is asked.
     pub open: fn(&str, &Arc<Context>) -> Opened,
@@ -39,9 +39,9 @@ pub struct Kind {
 pub struct StoreOption {
     /// Its id, its value, and what it is.
     pub option: Opt,
-    /// Whether a configuration file can say it.
+    /// True if a configuration file can say it.
     pub file: InFile,
-    /// Whether the command line has it, too, and with it a variable, and the top of the
+    /// True if the command line has it, too, and with it a variable, and the top of the
     /// configuration file. New ones stand behind the place, and in `[store]`.
     pub flag: bool,
 }
@@ -86,7 +86,7 @@ pub enum Use {
 pub struct Places {
     /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
     pub judge: Judge,
-    /// Whether what is there is our own credential, which a variable of the store's is to hold
+    /// True if what is there is our own credential, which a variable of the store's is to hold
     /// for the workload then.
     pub hands_over: fn(&Location) -> bool,
     /// What is a reference only where the user says so, as applications have such values, too.
@@ -98,7 +98,7 @@ pub struct Places {
 pub struct Asked {
     /// The word.
     pub word: &'static str,
-    /// Whether a value without the scheme and its colon is a reference, as it stands; `None` where
+    /// True if a value without the scheme and its colon is a reference, as it stands; `None` where
     /// the word is for those with the scheme.
     pub bare: Option<fn(&str) -> bool>,
 }
@@ -154,14 +154,14 @@ impl Kind {
         }
     }
 
-    /// Whether it has credentials that are doorkey's own, whatever the store.
+    /// True if it has credentials that are doorkey's own, whatever the store.
     pub fn is_ours(&self) -> bool {
         let mut secrets = self.variables(&[Use::Secret]);
         secrets.any(is_ours)
     }
 }
 
-/// Whether a variable is doorkey's own by its name.
+/// True if a variable is doorkey's own by its name.
 pub fn is_ours(name: &str) -> bool {
     name.starts_with("DOORKEY_")
 }

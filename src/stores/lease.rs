@@ -13,7 +13,7 @@ use crate::model::error::StoreError;
 pub struct Lease {
     /// Its name at the store; empty where the value was not read.
     pub id: String,
-    /// Whether it can be made longer.
+    /// True if it can be made longer.
     pub renewable: bool,
     /// How long it lasts from when it was read.
     pub lasts: Duration,
@@ -51,7 +51,7 @@ pub trait Lender {
     /// Makes sure that what is at these paths would be lent now; nothing is made for that.
     ///
     /// # Errors
-    /// Why it would not.
+    /// The reason why it would not.
     fn would_lend(&self, paths: &BTreeSet<String>) -> Result<(), StoreError>;
 
     /// Gives leases back by their ids, and where that is not allowed by the tokens with these
@@ -91,12 +91,12 @@ pub struct Holder {
     pub end: Option<Instant>,
     /// How long it lasted when it was got.
     pub lasts: Duration,
-    /// Whether it can be made longer.
+    /// True if it can be made longer.
     pub renewable: bool,
-    /// Whether nobody keeps it, so that it can't be made longer, nor what hangs on it.
+    /// True if nobody keeps it, so that it can't be made longer, nor what hangs on it.
     pub is_batch: bool,
-    /// Whether it came from outside.
+    /// True if it came from outside.
     pub is_given: bool,
-    /// Whether it was got by something that can be used once.
+    /// True if it was got by something that can be used once.
     pub is_once: bool,
 }

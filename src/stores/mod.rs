@@ -85,7 +85,7 @@ pub trait Store: Sync {
     /// What keeps every question from being answered. To be said once, it is no [`Answer::Failed`].
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError>;
 
-    /// Whether what is missing at single places is left out, as the user's variables have it.
+    /// True if what is missing at single places is left out, as the user's variables have it.
     fn leaves_out_missing(&self) -> bool {
         false
     }
@@ -101,7 +101,7 @@ pub trait Store: Sync {
     /// What the store knows of a secret; `None` where the scope does not have it.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, StoreError> {
         Err(unlisted())
     }
@@ -109,7 +109,7 @@ pub trait Store: Sync {
     /// Every scope that there is, sorted.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         Err(unlisted())
     }
@@ -164,7 +164,7 @@ pub type Names = Result<Vec<Name>, StoreError>;
 /// How much is asked of a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Whether each name is there: no value, so that no key is needed.
+    /// True if each name is there: no value, so that no key is needed.
     Names,
     /// The values.
     Values,
@@ -184,7 +184,7 @@ pub enum Answer {
     Found(usize, Found),
     /// None of the locations has it.
     Missing {
-        /// Whether there is a document without the key.
+        /// True if there is a document without the key.
         document: bool,
     },
     /// The location of this index could not answer; those before don't have it. A later one must
@@ -307,7 +307,7 @@ pub trait Recipients {
     /// same change made again finishes.
     ///
     /// # Errors
-    /// Why nothing was changed, or not all.
+    /// The reason why nothing was changed, or not all.
     fn change(
         &self,
         scope: Option<&Scope>,
@@ -340,7 +340,7 @@ pub type Naming = (Option<Scope>, Vec<String>);
 pub struct Changed {
     /// Who can read it now.
     pub recipients: Vec<String>,
-    /// Whether the list was another before.
+    /// True if the list was another before.
     pub list: bool,
     /// The secrets that were encrypted anew.
     pub rewritten: Vec<(Scope, Name)>,

@@ -175,8 +175,8 @@ fn all_asked() -> impl Iterator<Item = (&'static Kind, Asked)> {
 /// application does with such values.
 const PEERS: [&str; 4] = ["vault:", "bao:", "gcp:secretmanager:", "azure:keyvault:"];
 
-/// Whether a value would be a reference to `secret-init`; the word that has it be one here, where it
-/// takes one.
+/// True if a value would be a reference to `secret-init`; the word that has it be one here, where
+/// it takes one.
 pub fn likely(value: &[u8]) -> Option<Option<&'static str>> {
     let text = str::from_utf8(value).ok()?;
     if PEERS.iter().any(|peer| text.starts_with(peer)) {
@@ -195,7 +195,7 @@ pub fn likely(value: &[u8]) -> Option<Option<&'static str>> {
     asked.next().map(|(_, asked)| Some(asked.word))
 }
 
-/// Whether a reference is to the store's own credential, which the workload is to have then.
+/// True if a reference is to the store's own credential, which the workload is to have then.
 pub fn is_handed_over(place: &Direct) -> bool {
     let mut all = kinds().iter();
     let kind = all.find(|kind| kind.schemes.contains(&place.scheme));
@@ -269,7 +269,7 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
 }
 
-/// Whether two names are of stores of the same kind.
+/// True if two names are of stores of the same kind.
 pub fn is_same_kind(one: &str, other: &str) -> bool {
     let schemes = |location| kind(location).map(|(kind, _)| kind.schemes);
     schemes(one) == schemes(other)

@@ -55,13 +55,13 @@ pub trait Service: Sized {
     /// Finds out who we are, and asks whoever has to be asked for that.
     ///
     /// # Errors
-    /// Why we are nobody.
+    /// The reason why we are nobody.
     fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, StoreError>;
 
     /// Has a request show who we are to a server.
     ///
     /// # Errors
-    /// Why it can't.
+    /// The reason why it can't.
     fn sign(
         &self,
         session: &Self::Session,
@@ -105,7 +105,7 @@ impl<S: Service> Remote<S> {
     /// What all servers have in common, those included that only a login has to do with.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn client(&self) -> Result<&Arc<Client>, StoreError> {
         let client = self.client.get_or_init(|| {
             let now = Instant::now();
@@ -136,7 +136,7 @@ impl<S: Service> Remote<S> {
     /// Does something with the session, which is begun where there is none.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub fn with_session<T>(
         &self,
         then: impl FnOnce(&mut S::Session) -> T,
@@ -176,7 +176,7 @@ impl<S: Service> Remote<S> {
     /// Asks one thing.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask(&self, host: &S::Host, request: Request) -> Result<Answer, StoreError> {
         let mut answers = self.round(vec![(host.clone(), request)])?;
         let none = || Err(StoreError::setting("nothing was asked"));

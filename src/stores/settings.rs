@@ -75,7 +75,7 @@ fn option<'k>(kind: &'k Kind, key: &str, origin: Origin) -> Result<&'k StoreOpti
     })
 }
 
-/// Whether a file may say what an option says.
+/// True if a file may say what an option says.
 fn may_say(option: &StoreOption, named: bool) -> Result<(), String> {
     let id = option.option.id;
     match option.file {

@@ -70,8 +70,8 @@ pub fn spent(
     names
 }
 
-/// Whether what a launch gets may be lent, by what is set, and be renewed by whoever comes again: no
-/// credential is in a variable.
+/// True if what a launch gets may be lent, by what is set, and be renewed by whoever comes again:
+/// no credential is in a variable.
 pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
     let has = |name: &&str| value(name).is_some_and(|value| !value.is_empty());
     let lends = kinds().iter().any(|kind| kind.lends.iter().any(has));
@@ -153,7 +153,7 @@ pub fn flags(
     kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
 }
 
-/// Whether an option, or a variable, is the path of a file with a credential.
+/// True if an option, or a variable, is the path of a file with a credential.
 pub fn is_file(name: &str) -> bool {
     kinds().iter().any(|kind| {
         let mut options = kind.options.iter().map(|option| &option.option);

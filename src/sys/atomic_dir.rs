@@ -31,12 +31,12 @@ const LINKS: usize = 40;
 pub struct FolderTerms {
     /// Whom the files are for: user and group; none where they are for our own.
     pub owner: Option<(u32, u32)>,
-    /// Whether it may be on a disk.
+    /// True if it may be on a disk.
     pub allow_disk: bool,
 }
 
 impl FolderTerms {
-    /// Whether the files are for another user than our own, who must not be able to lead us
+    /// True if the files are for another user than our own, who must not be able to lead us
     /// elsewhere.
     pub fn is_for_others(&self) -> bool {
         self.strangers().is_some()
@@ -58,7 +58,7 @@ pub struct Identity(pub [u64; 2]);
 /// in the folder above.
 ///
 /// # Errors
-/// Why nothing can be delivered there.
+/// The reason why nothing can be delivered there.
 pub fn look(path: &Named, terms: &FolderTerms) -> Result<(), Error> {
     let (above, name) = walk(path, terms)?;
     let opened = match open(&above, name, terms) {
@@ -77,7 +77,7 @@ impl DeliveryFolder {
     /// for another user, ours with that one's group, who can list it.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
+    /// The reason why nothing can be delivered there.
     pub fn open(path: &Named, terms: &FolderTerms) -> Result<Self, Error> {
         let failed = |why| Error::file("write to", path.clone(), why);
         let (above, name) = walk(path, terms)?;
@@ -115,7 +115,7 @@ impl DeliveryFolder {
     /// Opens a folder that was opened before.
     ///
     /// # Errors
-    /// What the system says; `ESTALE` where there is another one now.
+    /// The system's error; `ESTALE` where there is another one now.
     pub fn again(path: &Path, identity: Identity) -> io::Result<Self> {
         let folder = DeliveryFolder(open_any(path)?);
         match folder.identity()? == identity {
@@ -127,7 +127,7 @@ impl DeliveryFolder {
     /// Which one it is.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn identity(&self) -> io::Result<Identity> {
         let found = self.0.metadata()?;
         Ok(Identity([found.dev(), found.ino()]))
@@ -137,7 +137,7 @@ impl DeliveryFolder {
     /// before all are written.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> io::Result<()> {
         let kind = FileKind {
             mode: Some(0o400),
@@ -151,7 +151,7 @@ impl DeliveryFolder {
     /// they are there.
     ///
     /// # Errors
-    /// Why one of them stays; the others are removed.
+    /// The reason why one of them stays; the others are removed.
     pub fn remove<'n>(&self, names: impl Iterator<Item = &'n OsStr>) -> io::Result<()> {
         let mut removed = Ok(());
         for name in names {
@@ -269,7 +269,7 @@ fn walk<'p>(path: &'p Named, terms: &FolderTerms) -> Result<(File, &'p OsStr), E
     Ok((at, name))
 }
 
-/// Whether others could exchange what is delivered in a folder, or have the next launch deliver
+/// True if others could exchange what is delivered in a folder, or have the next launch deliver
 /// elsewhere. What is to be said of one that is taken all the same: a mount is nobody's to move.
 fn judge(path: &Named, place: &File, terms: &FolderTerms) -> Result<Option<&'static str>, Error> {
     let Some((user, group)) = terms.strangers() else {
@@ -303,7 +303,7 @@ fn judge(path: &Named, place: &File, terms: &FolderTerms) -> Result<Option<&'sta
     Ok(None)
 }
 
-/// Whether a folder is where something is mounted.
+/// True if a folder is where something is mounted.
 fn is_mount(place: &File, status: &Metadata) -> bool {
     let wanted = libc::STATX_BASIC_STATS;
     // SAFETY: the struct is plain data that the call fills in, the path an empty string.

@@ -35,7 +35,7 @@ pub fn kill() {
 }
 
 /// # Errors
-/// What the system says: that is not that there is none.
+/// The system's error: that is not that there is none.
 fn all() -> io::Result<Vec<i32>> {
     let own = process::own();
     if !proc::is_ours()? {

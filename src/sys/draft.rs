@@ -25,7 +25,7 @@ pub struct FileKind {
     pub mode: Option<u32>,
     /// Its user and group, where they are not this process's own.
     pub owner: Option<(u32, u32)>,
-    /// Whether it has to be on the disk before it is in its place.
+    /// True if it has to be on the disk before it is in its place.
     pub lasting: bool,
 }
 
@@ -47,7 +47,8 @@ impl FileKind {
 /// a dot.
 pub const TEMPORARY: &str = ".tmp-";
 
-/// FileKind much of a file's own name is in that of its temporary one, in bytes: a name may have 255.
+/// FileKind much of a file's own name is in that of its temporary one, in bytes: a name may have
+/// 255.
 const NAME_PART: usize = 200;
 
 /// FileKind many may write the same file at the same moment.
@@ -69,7 +70,7 @@ pub fn temporary(name: &OsStr, writer: usize) -> OsString {
 /// Writes a file in the place of another, or of none.
 ///
 /// # Errors
-/// What the system says. What was there is as it was then.
+/// The system's error. What was there is as it was then.
 pub fn write(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let (folder, name) = split(path)?;
     replace(&folder, &[(name, contents)], kind)
@@ -78,7 +79,7 @@ pub fn write(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
 /// Writes a new file, with the folders above it, which are their owner's alone.
 ///
 /// # Errors
-/// What the system says; `EEXIST` where there is one.
+/// The system's error; `EEXIST` where there is one.
 pub fn write_new(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new()
@@ -105,7 +106,7 @@ pub fn copy(from: &mut File, to: &Path, kind: &FileKind) -> io::Result<()> {
 /// are written.
 ///
 /// # Errors
-/// What the system says. Some may be in their place then.
+/// The system's error. Some may be in their place then.
 pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     let mut drafts = Vec::with_capacity(files.len());

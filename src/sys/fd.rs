@@ -46,7 +46,7 @@ fn close(first: RawFd, last: RawFd) {
 /// Puts a descriptor in the place of another, for the program that this process becomes.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn put(descriptor: RawFd, place: RawFd) -> io::Result<()> {
     // `nix` puts one in the place of a descriptor that has an owner; this place has none.
     // SAFETY: it takes no pointer; what was there before is given up by the caller.

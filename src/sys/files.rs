@@ -15,7 +15,7 @@ use crate::model::secret::Secret;
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// What the system says; `EFBIG` for a larger file.
+/// The system's error; `EFBIG` for a larger file.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     read_all(File::open(path)?, limit)
 }
@@ -43,7 +43,7 @@ pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether what is read from there is gone then.
+/// True if what is read from there is gone then.
 pub fn is_pipe(path: &Path) -> bool {
     let kind = fs::metadata(path).map(|found| found.file_type());
     kind.is_ok_and(|kind| kind.is_fifo())
@@ -52,7 +52,7 @@ pub fn is_pipe(path: &Path) -> bool {
 /// The paths of what is in a folder, sorted.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -64,27 +64,27 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// Removes a file.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether there is something at `path`.
+/// True if there is something at `path`.
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Whether there is something at `path` that is no regular file.
+/// True if there is something at `path` that is no regular file.
 pub fn is_special(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_file())
 }
 
-/// Whether there is a folder at `path`, or a link to one.
+/// True if there is a folder at `path`, or a link to one.
 pub fn is_folder(path: &Path) -> bool {
     path.is_dir()
 }
 
-/// Whether `path` lies inside `folder`, links resolved; neither has to exist yet.
+/// True if `path` lies inside `folder`, links resolved; neither has to exist yet.
 pub fn is_within(path: &Path, folder: &Path) -> bool {
     resolved(path).starts_with(resolved(folder))
 }
@@ -113,7 +113,7 @@ pub fn leave_folder() {
 /// Makes a folder and those above it.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
@@ -156,7 +156,7 @@ impl KeyFile {
     /// is gone already.
     ///
     /// # Errors
-    /// What the system says; `EMLINK` where the file has another name, `ESTALE` where another file
+    /// The system's error; `EMLINK` where the file has another name, `ESTALE` where another file
     /// is there by now.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         let found = self.file.metadata()?;
@@ -178,7 +178,7 @@ impl KeyFile {
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// Whether an error says that nothing is there, a name too long to be there included.
+/// True if an error says that nothing is there, a name too long to be there included.
 pub fn is_absent(error: &io::Error) -> bool {
     [libc::ENOENT, libc::ENAMETOOLONG].contains(&error.raw_os_error().unwrap_or(0))
 }

@@ -13,13 +13,13 @@ use super::signal_mask;
 pub struct TerminalJob {
     /// Where our own standard descriptors are.
     standard: [RawFd; 3],
-    /// Whether there is a terminal that controls this process.
+    /// True if there is a terminal that controls this process.
     terminal: bool,
     /// Our own group.
     group: i32,
     /// The workload's, of the same number as its process.
     workload: i32,
-    /// Whether the workload has been given the terminal.
+    /// True if the workload has been given the terminal.
     given: bool,
 }
 
@@ -77,7 +77,7 @@ impl TerminalJob {
         self.workload = workload;
     }
 
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub fn has_terminal(&self) -> bool {
         self.terminal
     }
@@ -145,7 +145,7 @@ impl TerminalJob {
         given == Some(true)
     }
 
-    /// Whether nobody in our session, but outside of our group, has started us: then there is no
+    /// True if nobody in our session, but outside of our group, has started us: then there is no
     /// shell that looks after us as a job.
     pub fn is_orphaned(&self) -> bool {
         let parent = process::parent();

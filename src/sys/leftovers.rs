@@ -95,7 +95,7 @@ pub fn remove() {
     }
 }
 
-/// Whether nobody has this temporary name. What a writer that was killed has left there is
+/// True if nobody has this temporary name. What a writer that was killed has left there is
 /// removed: one that is at work has its file locked. Where the file system has no locks nobody
 /// knows, and all of them stay. It may be called in a handler.
 pub fn is_free(folder: RawFd, name: &CStr) -> bool {
@@ -127,7 +127,7 @@ pub fn is_free(folder: RawFd, name: &CStr) -> bool {
     false
 }
 
-/// Whether a file has this name.
+/// True if a file has this name.
 fn is_called(file: RawFd, folder: RawFd, name: &CStr) -> bool {
     // SAFETY: both structs are plain data that the calls fill in, the name is a string.
     unsafe {

@@ -146,8 +146,8 @@ pub fn wipe_stack() {
 const ROOM: usize = 1024;
 const FAR: usize = 8 * 1024 * 1024;
 
-/// Overwrites what is on the page that we stand on, which can't be dropped, and on the next. A deeper
-/// frame would only touch pages that nobody has used.
+/// Overwrites what is on the page that we stand on, which can't be dropped, and on the next. A
+/// deeper frame would only touch pages that nobody has used.
 fn wipe_near() {
     match page_size() {
         ..=4096 => wipe_frame::<{ 4096 + 2 * ROOM }>(),
@@ -191,7 +191,7 @@ pub struct Concealed {
 /// Makes the process not dumpable, with no core file. Call it once, before anything is read.
 ///
 /// # Errors
-/// What the system says where the process stays dumpable.
+/// The system's error where the process stays dumpable.
 pub fn conceal() -> Result<Concealed, Error> {
     // SAFETY: this option takes one number.
     if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } == -1 {
@@ -209,7 +209,7 @@ impl Concealed {
     /// Gives the workload the limit that it would have had.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn lift(self) -> Result<(), Error> {
         self.core.map_or(Ok(()), |(soft, hard)| {
             let lifted = setrlimit(Resource::RLIMIT_CORE, soft, hard).map_err(io::Error::from);

@@ -49,7 +49,7 @@ const TRIES: u32 = 1000;
 /// A new pipe.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn pipe() -> io::Result<(Speaker, Listener)> {
     // No program inherits it.
     let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
@@ -77,7 +77,7 @@ impl Speaker {
     /// Says all that is buffered.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn say(&mut self) -> io::Result<()> {
         let pending = std::mem::take(&mut self.pending);
         self.pipe.write_all(&pending)
@@ -90,7 +90,7 @@ impl Listener {
         self.pipe.as_raw_fd()
     }
 
-    /// Whether there is more to hear, or the end.
+    /// True if there is more to hear, or the end.
     pub fn has_more(&self) -> bool {
         Watched::readable(self.descriptor()).is_ready_now()
     }

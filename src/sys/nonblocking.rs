@@ -27,7 +27,7 @@ const TRIES: usize = 100;
 /// A new pipe: the end to read from, which makes nobody wait, and the one to write to.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
     make_nobody_wait(reads.as_raw_fd())?;
@@ -46,7 +46,7 @@ fn enlarge(pipe: RawFd) {
 /// Has nobody wait for a descriptor that is ours alone.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
     let descriptor = fd::numbered(descriptor);
     let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
@@ -88,7 +88,7 @@ pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
     Received::Nothing
 }
 
-/// Whether a call that has failed so can go well later: any other error is the end.
+/// True if a call that has failed so can go well later: any other error is the end.
 fn is_passing(errno: Errno) -> bool {
     [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&errno)
 }

@@ -11,7 +11,7 @@ use super::{fd, nonblocking, process, pty};
 /// The terminal, and what two processes have to know of it.
 pub struct Screen {
     terminal: OwnedFd,
-    /// Whether nobody has to wait for it.
+    /// True if nobody has to wait for it.
     own: bool,
     /// The process that has made it.
     owner: i32,
@@ -20,7 +20,7 @@ pub struct Screen {
 
 /// What a process that outlives us for a moment finds in memory that both have.
 struct Shared {
-    /// Whether the terminal has settings of ours.
+    /// True if the terminal has settings of ours.
     ours: AtomicBool,
     /// Its settings before, and ours.
     before: libc::termios,
@@ -33,7 +33,7 @@ impl Screen {
     /// The terminal that controls us, which this descriptor is.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn of(descriptor: RawFd) -> io::Result<Self> {
         let own = nonblocking::open_anew(descriptor, OFlag::O_RDWR).or_else(|| {
             // Another user's can be opened by this name still.
@@ -79,12 +79,12 @@ impl Screen {
         own.and_then(|own| own.try_clone_to_owned().ok())
     }
 
-    /// Whether our group is in the foreground.
+    /// True if our group is in the foreground.
     pub fn is_ours(&self) -> bool {
         pty::foreground_of(self.descriptor()) == Some(process::group())
     }
 
-    /// Whether what is typed comes as it is.
+    /// True if what is typed comes as it is.
     pub fn is_raw(&self) -> bool {
         self.shared().ours.load(SeqCst)
     }

@@ -55,7 +55,7 @@ impl Watched {
         unsafe { libc::poll(&raw mut self.0, 1, 0) == 1 }
     }
 
-    /// Whether that has come, or an error.
+    /// True if that has come, or an error.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
@@ -79,7 +79,7 @@ impl Ears {
     /// Listens for these signals.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(set: Mask) -> io::Result<Self> {
         let made = signalfd(-1, set)?;
         // SAFETY: the descriptor is new.

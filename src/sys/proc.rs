@@ -22,11 +22,11 @@ pub fn path(process: i32, file: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{process}/{file}"))
 }
 
-/// Whether /proc is there and has the numbers that this process knows: another namespace's has
+/// True if /proc is there and has the numbers that this process knows: another namespace's has
 /// others.
 ///
 /// # Errors
-/// What the system says where it does not say that.
+/// The system's error where it does not say that.
 pub fn is_ours() -> io::Result<bool> {
     let own = process::own().to_string();
     let link = there(fs::read_link("/proc/self"))?;
@@ -43,7 +43,7 @@ fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Whether an error says that a process is not there, or not any more.
+/// True if an error says that a process is not there, or not any more.
 pub fn has_ended(why: &io::Error) -> bool {
     matches!(why.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
@@ -51,7 +51,7 @@ pub fn has_ended(why: &io::Error) -> bool {
 /// A process, or that there is none.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn stat(process: i32) -> io::Result<Stat> {
     let stat = proc::stat(&fs::read(path(process, "stat"))?);
     stat.ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -60,7 +60,7 @@ pub fn stat(process: i32) -> io::Result<Stat> {
 /// Every process that is shown, with its number.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn all() -> io::Result<Vec<(i32, Stat)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -81,16 +81,16 @@ pub fn all() -> io::Result<Vec<(i32, Stat)>> {
 /// Whom a process runs as.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn account(process: i32) -> io::Result<Account> {
     let account = proc::account(&fs::read(path(process, "status"))?);
     account.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Whether a process, which may be looked into, runs the same file as this one.
+/// True if a process, which may be looked into, runs the same file as this one.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn is_own_program(process: i32) -> io::Result<bool> {
     let file = |path: PathBuf| path.metadata().map(|file| (file.dev(), file.ino()));
     Ok(file(path(process, "exe"))? == file("/proc/self/exe".into())?)
@@ -109,7 +109,7 @@ pub struct Start {
 /// Reads what a process was started with.
 ///
 /// # Errors
-/// What the system says; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
+/// The system's error; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
 pub fn start(process: i32) -> io::Result<Start> {
     // The kernel looks once whether this may be read, and goes on to show that program's, or
     // nothing.
@@ -149,7 +149,7 @@ pub fn start(process: i32) -> io::Result<Start> {
 /// The descriptors of a process that are memory files of doorkey's, ascending.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     let folder = path(process, "fd");
     let begins = format!("/memfd:{}", memfd::PREFIX);
@@ -174,7 +174,7 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
 /// becomes; whether that number was taken, and stands for this file now.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn reopen(process: i32, number: i32) -> io::Result<bool> {
     // SAFETY: it takes no pointer.
     let is_taken = match Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) }) {

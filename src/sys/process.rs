@@ -1,6 +1,6 @@
-//! Processes that this one has to do with: forked, waited for, sent signals. `nix` knows no real-time
-//! signals, and has lost the end of a child by one: what takes or names any signal is `libc`'s, and
-//! its sets leave two of them out: what takes a set is the kernel's own call.
+//! Processes that this one has to do with: forked, waited for, sent signals. `nix` knows no
+//! real-time signals, and has lost the end of a child by one: what takes or names any signal is
+//! `libc`'s, and its sets leave two of them out: what takes a set is the kernel's own call.
 
 use std::ffi::CString;
 use std::io;
@@ -31,7 +31,7 @@ pub enum Forked {
 /// Forks, with every signal blocked. No other thread may run.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn fork() -> io::Result<Forked> {
     // SAFETY: there is one thread, so the child is as whole as its parent.
     match unsafe { nix::unistd::fork()? } {
@@ -113,7 +113,7 @@ impl Taken {
         self.is_sent().then(|| unsafe { self.0.si_pid() })
     }
 
-    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    /// True if a process has sent it; else it is the kernel's own, such as a terminal's.
     pub fn is_sent(&self) -> bool {
         self.0.si_code <= 0
     }
@@ -198,7 +198,7 @@ pub fn send(to: To, signal: libc::c_int) {
     }
 }
 
-/// Whether a group has a process.
+/// True if a group has a process.
 pub fn has_group(group: i32) -> bool {
     let Some(number) = To::Group(group).number() else {
         return false;
@@ -280,7 +280,7 @@ pub fn reap(main: i32) -> Option<ChildChange> {
     }
 }
 
-/// Whether there are children, ended ones taken in.
+/// True if there are children, ended ones taken in.
 pub fn has_children() -> bool {
     loop {
         match next_child(0) {

@@ -38,7 +38,7 @@ pub struct Attributes {
     pub streams: Vec<(RawFd, OwnedFd)>,
     /// The files that are delivered to it, which it must be able to open.
     pub files: Vec<PathBuf>,
-    /// Whether they are for a user that it becomes by itself, and who alone may open them.
+    /// True if they are for a user that it becomes by itself, and who alone may open them.
     pub files_are_others: bool,
 }
 
@@ -225,7 +225,7 @@ unsafe fn prlimit(number: u32, new: *const u64, old: *mut u64) -> libc::c_long {
     unsafe { libc::syscall(libc::SYS_prlimit64, 0, number, new, old) }
 }
 
-/// Whether this process has a capability in force.
+/// True if this process has a capability in force.
 fn may(capability: u32) -> bool {
     // The kernel's `struct __user_cap_header_struct` and two of `__user_cap_data_struct`:
     // effective, permitted and inheritable ones.

@@ -79,7 +79,7 @@ impl Program<'_> {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// What the system says where it can't be started.
+    /// The system's error where it can't be started.
     pub fn run(&self) -> io::Result<ProgramOutcome> {
         let mut command = Command::new(self.file);
         command
@@ -233,7 +233,7 @@ impl Running {
         }
     }
 
-    /// Whether it has ended. Its number stays its own until it is waited for.
+    /// True if it has ended. Its number stays its own until it is waited for.
     fn has_ended(&self) -> io::Result<bool> {
         // SAFETY: plain data for which zeros are valid, filled in by the call.
         unsafe {

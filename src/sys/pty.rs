@@ -21,7 +21,7 @@ pub struct Pty {
 /// Makes one with the settings and the size of another terminal.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn like(terminal: RawFd) -> io::Result<Pty> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let master = open("/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;

@@ -28,7 +28,7 @@ pub fn id() -> String {
 /// A new key.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn key() -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
     // SAFETY: there is room for as many bytes as are asked for; so few come all at once.

@@ -43,7 +43,7 @@ impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn open(path: &Path) -> io::Result<Self> {
         let handle = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         Ok(Folder {
@@ -55,7 +55,7 @@ impl Folder {
     /// Reads a regular file in it, at most `limit` bytes.
     ///
     /// # Errors
-    /// What the system says; `EXDEV` or `ELOOP` where a link leads out, `EINVAL` for what is no
+    /// The system's error; `EXDEV` or `ELOOP` where a link leads out, `EINVAL` for what is no
     /// regular file, `EFBIG` for a larger one.
     pub fn read(&self, inside: &Path, limit: usize) -> io::Result<Vec<u8>> {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -66,10 +66,10 @@ impl Folder {
         read_all(file, limit)
     }
 
-    /// Whether there is a regular file of that name in it.
+    /// True if there is a regular file of that name in it.
     ///
     /// # Errors
-    /// What the system says; `EINVAL` where there is something else.
+    /// The system's error; `EINVAL` where there is something else.
     pub fn has(&self, inside: &Path) -> io::Result<bool> {
         match self.open_inside(inside, OFlag::O_PATH) {
             Ok(file) if file.metadata()?.is_file() => Ok(true),
@@ -79,7 +79,7 @@ impl Folder {
         }
     }
 
-    /// Whether there is a folder of that name in it, or a link that leads out.
+    /// True if there is a folder of that name in it, or a link that leads out.
     pub fn has_folder(&self, inside: &Path) -> bool {
         match self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY) {
             Ok(_) => true,
@@ -90,7 +90,7 @@ impl Folder {
     /// What the file system knows of one of its files; `None` where there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn record(&self, inside: &Path) -> io::Result<Option<FileRecord>> {
         match self.open_inside(inside, OFlag::O_PATH) {
             Err(error) if is_absent(&error) => Ok(None),
@@ -102,7 +102,7 @@ impl Folder {
     /// where there is no such folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn list(&self, inside: &Path) -> io::Result<Vec<OsString>> {
         let folder = match self.open_inside(inside, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -123,7 +123,7 @@ impl Folder {
     /// it is missing. What writers that were killed have left behind is removed.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn share(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, false)
     }
@@ -131,7 +131,7 @@ impl Folder {
     /// Takes one of its folders for oneself, for changing what depends on each other.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn own(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, true)
     }
@@ -220,7 +220,7 @@ impl FolderLock {
     /// whatever happens meanwhile; none is touched before all are safely on the disk.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
         let files: Vec<_> = files
             .iter()

@@ -43,8 +43,8 @@ const PROGRAM: FileKind = FileKind {
     lasting: true,
 };
 
-/// Why this process must not go on: its file gives whoever may run it more rights than they have,
-/// and doorkey runs what it is told, with the environment that it is given.
+/// The reason why this process must not go on: its file gives whoever may run it more rights than
+/// they have, and doorkey runs what it is told, with the environment that it is given.
 pub fn refusal() -> Option<Error> {
     let gains = |real, effective| auxiliary(real) != auxiliary(effective);
     let link = Path::new("/proc/self/exe");
@@ -71,7 +71,7 @@ pub fn refusal() -> Option<Error> {
     })
 }
 
-/// Whether the kernel has said that this process is not to trust whoever has started it: as for a
+/// True if the kernel has said that this process is not to trust whoever has started it: as for a
 /// file with more rights, or because a security policy has it so.
 pub fn is_distrustful() -> bool {
     auxiliary(libc::AT_SECURE) != 0
@@ -96,7 +96,7 @@ fn has_capabilities(file: &Path) -> bool {
 /// meanwhile.
 ///
 /// # Errors
-/// What the system says; `EEXIST` where there is something that is neither file nor link.
+/// The system's error; `EEXIST` where there is something that is neither file nor link.
 pub fn install(program: &mut File, to: &Path) -> io::Result<()> {
     if to.as_os_str().as_bytes().ends_with(b"/") {
         // It would become a file of that name.

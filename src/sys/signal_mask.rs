@@ -27,7 +27,7 @@ pub fn change(how: libc::c_int, set: Mask) -> Mask {
 /// The same.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn try_change(how: libc::c_int, set: Mask) -> nix::Result<Mask> {
     let mut old: Mask = 0;
     // SAFETY: both pointers are to masks of the size that is given.

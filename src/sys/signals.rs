@@ -14,7 +14,7 @@ const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, lib
 /// there is under qemu's user emulation, by which images of another architecture are run.
 const DEADLINE: libc::c_int = 61;
 
-/// Whether somebody else has sent the timer's signal: it is then the workload's.
+/// True if somebody else has sent the timer's signal: it is then the workload's.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
 static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
@@ -93,7 +93,7 @@ pub struct Deadline {
 /// Past `after`, writes `message` to stderr and exits with `code`, whatever the process is doing.
 ///
 /// # Errors
-/// What the system says where it gives no timer.
+/// The system's error where it gives no timer.
 pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadline> {
     let late = Late {
         message,

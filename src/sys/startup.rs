@@ -67,7 +67,7 @@ pub fn unblock() {
 /// Has every signal wait until it is taken.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn block() -> io::Result<()> {
     signal_mask::try_change(libc::SIG_BLOCK, ALL)?;
     Ok(())
@@ -89,7 +89,7 @@ pub fn take_children() {
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn restore() -> Result<(), Error> {
     let unknown = UNKNOWN.load(Relaxed);
     if unknown != 0 {

@@ -10,7 +10,7 @@ use super::pty;
 /// How long a message waits for a stderr that nobody reads, before it is given up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Whether a message has been given up.
+/// True if a message has been given up.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
 /// Where stderr is.
@@ -67,7 +67,7 @@ fn write(stderr: RawFd, mut message: &[u8]) {
 /// Writes to standard output what the user asked to see there.
 ///
 /// # Errors
-/// What the system says, but for a reader that has gone away: that ends nothing.
+/// The system's error, but for a reader that has gone away: that ends nothing.
 pub fn print(text: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {

@@ -20,7 +20,7 @@ const TERMINAL: u32 = 0x8004_5432;
 pub struct Standard {
     /// Its number.
     pub descriptor: RawFd,
-    /// Whether it is a terminal.
+    /// True if it is a terminal.
     pub is_terminal: bool,
     file: (libc::dev_t, libc::ino_t),
     terminal: u32,
@@ -30,7 +30,7 @@ impl Standard {
     /// Looks at one; `None` where it was closed when doorkey was started, or is /dev/null.
     ///
     /// # Errors
-    /// What the system says where it does not say that.
+    /// The system's error where it does not say that.
     pub fn of(descriptor: RawFd) -> io::Result<Option<Self>> {
         // The number may be that of no descriptor, which `nix` wants to know before.
         // SAFETY: it takes no pointer.
@@ -58,14 +58,14 @@ impl Standard {
         }))
     }
 
-    /// Whether both are the same file, or the same terminal by whatever name.
+    /// True if both are the same file, or the same terminal by whatever name.
     pub fn is_same(&self, other: &Self) -> bool {
         let both = self.is_terminal && other.is_terminal;
         self.file == other.file || both && self.terminal == other.terminal && self.terminal != 0
     }
 }
 
-/// What the system says of a descriptor's file.
+/// The system's error of a descriptor's file.
 pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
     Ok(fstat(fd::numbered(descriptor))?)
 }
@@ -79,7 +79,7 @@ impl Aside {
     /// Keeps one; where it is now.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn keep(&mut self, place: RawFd) -> io::Result<RawFd> {
         // The new one is none of the standard ones, nor inherited by any program.
         let kept = fd::numbered(place).try_clone_to_owned()?;
@@ -102,7 +102,7 @@ impl Aside {
     /// Puts each back in its place.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn put_back(&mut self) -> io::Result<()> {
         while let Some((place, kept)) = self.0.last() {
             fd::put(kept.as_raw_fd(), *place)?;

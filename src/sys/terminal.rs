@@ -17,22 +17,22 @@ pub const LONGEST_LINE: usize = 4095;
 /// What Ctrl-C types while it sends no signal.
 const CTRL_C: u8 = 3;
 
-/// Whether a person can be asked something.
+/// True if a person can be asked something.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether a person types what is read, where nobody may see a question.
+/// True if a person types what is read, where nobody may see a question.
 pub fn is_typed() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Whether a person reads standard output.
+/// True if a person reads standard output.
 pub fn is_shown() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether a person reads standard error.
+/// True if a person reads standard error.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
@@ -41,7 +41,7 @@ pub fn is_watched() -> bool {
 /// newline at its end.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
     stdio::say(question.as_bytes());
     read_line(limit)
@@ -50,7 +50,7 @@ pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
 /// The same without showing what is typed. `None` after Ctrl-C.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
     // Who sees the question can type at once, and nothing of it is shown.
     let hidden = EchoOff::start()?;

@@ -1,4 +1,5 @@
-//! Whose a file is: what somebody else can change is not obeyed, as git, ssh, sudo and cron have it.
+//! Whose a file is: what somebody else can change is not obeyed, as git, ssh, sudo and cron have
+//! it.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -52,7 +53,7 @@ impl Trust {
     /// Reads a file that was found where nobody had named it, at most `limit` bytes.
     ///
     /// # Errors
-    /// What the system says; who else can change the file, or the link in its place.
+    /// The system's error; who else can change the file, or the link in its place.
     pub fn read_found(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
         let read = || -> io::Result<_> {
             let link = path.symlink_metadata()?;
@@ -92,7 +93,7 @@ impl Trust {
     /// on the way to it may be theirs to change.
     ///
     /// # Errors
-    /// What the system says; who else can change what.
+    /// The system's error; who else can change what.
     pub fn read_again(&self, path: &Named, limit: usize) -> Result<Vec<u8>, Error> {
         let unread = |why| Error::file("read", path.clone(), why);
         let Some((which, doubt)) = self.doubt_on_way(path).map_err(unread)? else {
@@ -173,12 +174,12 @@ impl Trust {
     }
 }
 
-/// Whether nothing can be changed on the file system there.
+/// True if nothing can be changed on the file system there.
 fn is_read_only(path: &Path) -> io::Result<bool> {
     Ok(statvfs(path)?.flags().contains(FsFlags::ST_RDONLY))
 }
 
-/// Whether a group has nobody in it but that user.
+/// True if a group has nobody in it but that user.
 fn is_own_group(user: u32, group: u32) -> bool {
     let read = |path| files::read(Path::new(path), LARGEST).unwrap_or_default();
     passwd::is_own_group(user, group, &read("/etc/passwd"), &read("/etc/group"))

@@ -143,7 +143,7 @@ impl Passed {
 }
 
 impl Needle {
-    /// Whether it can be one for this window and set, with so many labels.
+    /// True if it can be one for this window and set, with so many labels.
     fn is_of(&self, window: usize, set_mask: usize, labels: usize) -> bool {
         // Each prefix is longer than the window and the one before, and shorter than the whole.
         let mut lengths = vec![window];

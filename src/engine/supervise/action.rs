@@ -64,7 +64,7 @@ pub(super) enum Event {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Arrived {
     pub(super) signal: Signal,
-    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    /// True if a process has sent it; else it is the kernel's own, such as a terminal's.
     pub(super) is_sent: bool,
 }
 
@@ -93,9 +93,9 @@ pub(super) struct Stop {
     pub(super) signal: Signal,
     /// Whose the terminal is that controls us.
     pub(super) foreground: Foreground,
-    /// Whether nobody is there who could continue us.
+    /// True if nobody is there who could continue us.
     pub(super) orphaned: bool,
-    /// Whether the workload has a terminal of its own.
+    /// True if the workload has a terminal of its own.
     pub(super) inner: bool,
 }
 
@@ -103,7 +103,7 @@ pub(super) struct Stop {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Below {
     pub(super) output: Output,
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub(super) has_terminal: bool,
 }
 

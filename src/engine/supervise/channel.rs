@@ -55,9 +55,9 @@ pub(super) struct Channel {
     used: bool,
     /// How much is still read, where the workload has ended.
     rest: Option<usize>,
-    /// Why something is lost, until that is said.
+    /// The reason why something is lost, until that is said.
     trouble: Option<Os>,
-    /// Whether it is what the workload writes to the terminal that controls it.
+    /// True if it is what the workload writes to the terminal that controls it.
     pub(super) is_terminal: bool,
 }
 
@@ -100,7 +100,7 @@ impl Channel {
         self.source.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Why something was lost since it was asked last.
+    /// The reason why something was lost since it was asked last.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         self.trouble.take()
     }

@@ -15,7 +15,7 @@ pub(super) struct Clearing {
     pub(super) next: Next,
     /// How long they may take; without one they are not waited for.
     grace: Option<Duration>,
-    /// Whether we are PID 1.
+    /// True if we are PID 1.
     first: bool,
     rest: Rest,
     step: ClearingStep,
@@ -23,11 +23,11 @@ pub(super) struct Clearing {
 
 #[derive(Clone, Copy, Debug)]
 enum ClearingStep {
-    /// Whether there are any is asked.
+    /// True if there are any is asked.
     Counting,
     /// They were asked to end, and have time until then.
     Asked(Option<Instant>),
-    /// Whether any is left to be killed is asked.
+    /// True if any is left to be killed is asked.
     Recounting,
     /// They were killed, and are again then.
     Killed(Instant),

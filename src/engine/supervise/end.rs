@@ -15,7 +15,7 @@ pub(super) struct Terms {
     pub(super) now: Instant,
     /// How long giving back may take of what is lent; none where there is nothing.
     pub(super) gives_back: Option<Duration>,
-    /// Whether we are PID 1, whose end the kernel makes everybody's.
+    /// True if we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
     /// How long the rest may take; without it nobody is waited for.
     pub(super) grace: Option<Duration>,
@@ -160,7 +160,7 @@ impl End {
         }
     }
 
-    /// Whether a process is heard that gives back what is lent.
+    /// True if a process is heard that gives back what is lent.
     pub(super) fn is_giving_back(&self) -> bool {
         matches!(self, End::GivingBack(..))
     }

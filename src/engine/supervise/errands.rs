@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// How much longer than a process that fetches gives itself we wait for it.
 pub(super) const MARGIN: Duration = Duration::from_secs(1);
 
-/// What an errand is for. A concern that has processes started (leases: to renew one, to fetch anew,
-/// to revoke) adds its purposes here, plans them, and reads what has come of them.
+/// What an errand is for. A concern that has processes started (leases: to renew one, to fetch
+/// anew, to revoke) adds its purposes here, plans them, and reads what has come of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
     /// To fetch the secrets again, and compare them with what the workload has.
@@ -76,7 +76,7 @@ impl Errands {
         Some(purpose)
     }
 
-    /// Whether the one under way has had its time.
+    /// True if the one under way has had its time.
     pub(super) fn is_late(&mut self, now: Instant) -> bool {
         let under_way = self.under_way.as_mut();
         under_way.is_some_and(|errand| is_over(&mut errand.late, now))
@@ -104,8 +104,8 @@ pub(super) fn after(now: Instant, time: Duration) -> Option<Instant> {
     now.checked_add(time.checked_add(MARGIN)?)
 }
 
-/// Whether a time is over. Where it has been for long we were stopped, and perhaps not alone: it goes
-/// on for a moment more.
+/// True if a time is over. Where it has been for long we were stopped, and perhaps not alone: it
+/// goes on for a moment more.
 pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
     let Some(until) = until else { return false };
     let was_stopped = now.saturating_duration_since(*until) > MARGIN;

@@ -89,7 +89,7 @@ impl Errand {
     /// Forks a process for one.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn start() -> io::Result<Forks> {
         let supervisor = process::own();
         let (speaker, link) = message_pipe::pipe()?;

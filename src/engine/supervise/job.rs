@@ -8,7 +8,7 @@ use crate::sys::job::Foreground;
 /// The supervisor's job, as far as a stop asks for it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Job {
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub(super) has_terminal: bool,
     /// How the workload's output goes.
     pub(super) output: Output,
@@ -61,7 +61,7 @@ impl Job {
     }
 }
 
-/// Whether it only wants the terminal, and that is ours.
+/// True if it only wants the terminal, and that is ours.
 fn wants(stop: Stop) -> bool {
     [TTIN, TTOU].contains(&stop.signal) && stop.foreground == Foreground::Ours
 }

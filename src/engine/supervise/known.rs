@@ -45,7 +45,7 @@ pub enum Task {
     Renew(Vec<HeldLease>),
     /// Fetch anew what can't be renewed any more.
     Replace {
-        /// Whether it is the token that ends.
+        /// True if it is the token that ends.
         by_token: bool,
         /// How long what there is lasts.
         left: Duration,
@@ -63,7 +63,7 @@ pub struct HeldLease {
     pub path: String,
     /// Its name at the store.
     pub id: String,
-    /// Whether it can be renewed.
+    /// True if it can be renewed.
     pub renewable: bool,
     /// How long it lasts from when it was got.
     pub lasts: Duration,
@@ -71,7 +71,7 @@ pub struct HeldLease {
     pub left: Duration,
     /// By what the token can be named that it hangs on.
     pub accessor: String,
-    /// Whether that can be renewed.
+    /// True if that can be renewed.
     pub token_renewable: bool,
     /// How long that lasts from when it was got.
     pub token_lasts: Duration,
@@ -91,11 +91,11 @@ pub struct Loans {
 /// What is done about leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upkeep {
-    /// Whether they are renewed and given back: credentials can be read again for that.
+    /// True if they are renewed and given back: credentials can be read again for that.
     pub renews: bool,
     /// What follows where others take their place.
     pub on_change: OnChange,
-    /// Whether the workload is stopped when they are lost.
+    /// True if the workload is stopped when they are lost.
     pub stop_on_loss: bool,
 }
 

@@ -1,6 +1,6 @@
-//! Leases: when what is lent is renewed, when it is fetched anew since it can't be any more, and when
-//! it is given back. The supervisor has their ids, accessors of tokens, and times; no token, and no
-//! value.
+//! Leases: when what is lent is renewed, when it is fetched anew since it can't be any more, and
+//! when it is given back. The supervisor has their ids, accessors of tokens, and times; no token,
+//! and no value.
 
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,9 @@ pub(super) struct Leases {
     before: Vec<KeptLease>,
     /// What has come of the errand under way.
     outcome: Option<Outcome>,
-    /// Whether what it has is new since something was planned.
+    /// True if what it has is new since something was planned.
     is_fresh: bool,
-    /// Whether the end of what it has was said to be its loss.
+    /// True if the end of what it has was said to be its loss.
     lost: bool,
     /// A time by chance, at most this one.
     chance: fn(Duration) -> Duration,
@@ -42,9 +42,9 @@ struct KeptLease {
     end: Instant,
     /// The end of the token that it hangs on.
     token_end: Option<Instant>,
-    /// Whether it can't be renewed any more.
+    /// True if it can't be renewed any more.
     is_last: bool,
-    /// Whether it is there no more.
+    /// True if it is there no more.
     is_gone: bool,
 }
 
@@ -102,7 +102,7 @@ impl Leases {
         }
     }
 
-    /// Whether processes will have to be started for them.
+    /// True if processes will have to be started for them.
     pub(super) fn are_kept(&self) -> bool {
         self.upkeep.renews && !(self.now.is_empty() && self.before.is_empty())
     }

@@ -31,7 +31,7 @@ const OF_TERMINAL: [Signal; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
 
 /// What a supervisor is, from its beginning on.
 pub(super) struct Fixed {
-    /// Whether it is PID 1, whose end the kernel makes everybody's.
+    /// True if it is PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
     /// The time that those give themselves who fetch.
     pub(super) timeout: Duration,
@@ -89,12 +89,12 @@ impl Machine {
         }
     }
 
-    /// Whether what is told, by launches and errands, is heard as it comes.
+    /// True if what is told, by launches and errands, is heard as it comes.
     pub(super) fn hears(&self) -> bool {
         matches!(self.phase, Phase::Launching | Phase::Running)
     }
 
-    /// Whether a process gets ready to become the workload.
+    /// True if a process gets ready to become the workload.
     pub(super) fn is_launching(&self) -> bool {
         matches!(self.phase, Phase::Launching)
     }

@@ -54,7 +54,7 @@ use crate::sys::environ::Inherited;
 /// number of times, to launch it anew or to fetch its secrets again.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn split(
     inherited: Inherited,
     asked: Wanted,

@@ -29,7 +29,7 @@ pub(super) enum Parted {
 /// between.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(super) fn part(
     inherited: &mut Option<Inherited>,
     job: &mut TerminalJob,

@@ -21,7 +21,8 @@ pub enum Notice {
     NotFetched {
         /// The time until the next try.
         next: Duration,
-        /// Whether it was not done in its time; else there was no process to be had, or to be heard.
+        /// True if it was not done in its time; else there was no process to be had, or to be
+        /// heard.
         hangs: bool,
     },
     /// What is lent was not renewed, fetched anew or given back.

@@ -23,7 +23,7 @@ pub(super) struct Relay {
     sought: SoughtPatterns,
     session: Option<Session>,
     begun: bool,
-    /// Why something of it is lost, and whether that has been said.
+    /// The reason why something of it is lost, and whether that has been said.
     trouble: Option<Os>,
     is_said: bool,
 }
@@ -38,7 +38,7 @@ impl Inner {
     /// Has this process have what the workload has, where that has others than we do.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn stand_in(&self) -> io::Result<()> {
         let mut places = self.places.iter();
         places.try_for_each(|(place, theirs)| fd::put(theirs.as_raw_fd(), *place))
@@ -46,11 +46,11 @@ impl Inner {
 }
 
 impl Relay {
-    /// Makes both sides, as standard input, output and error are, which are kept aside. What is to be
-    /// looked for may be said more than once.
+    /// Makes both sides, as standard input, output and error are, which are kept aside. What is to
+    /// be looked for may be said more than once.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     #[inline(never)]
     pub(super) fn new(aside: &mut Aside, changes: bool) -> io::Result<(Relay, Inner)> {
         let mut relay = Relay {
@@ -211,7 +211,7 @@ impl Relay {
         }
     }
 
-    /// Why something that the workload has written is lost; only once.
+    /// The reason why something that the workload has written is lost; only once.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         let trouble = self.trouble.take().filter(|_| !self.is_said);
         self.is_said |= trouble.is_some();
@@ -245,7 +245,7 @@ impl Relay {
         self.leave_out();
     }
 
-    /// Whether nothing is left to pass on.
+    /// True if nothing is left to pass on.
     pub(super) fn is_done(&self) -> bool {
         self.begun && self.channels.is_empty()
     }

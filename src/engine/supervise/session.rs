@@ -27,11 +27,11 @@ pub(super) struct Session {
     waiting: std::ops::Range<usize>,
     /// Nothing more will be typed.
     deaf: bool,
-    /// Whether the workload has the terminal wherever we have ours: where that is its standard
+    /// True if the workload has the terminal wherever we have ours: where that is its standard
     /// input; else others may need it, and it is given when it is wanted.
     pub(super) wanted: bool,
     begun: bool,
-    /// Whether the workload's terminal processed output, which ours does now.
+    /// True if the workload's terminal processed output, which ours does now.
     processed: bool,
     /// The process above the workload.
     pub(super) monitor: i32,
@@ -44,7 +44,7 @@ impl Session {
     /// A session at the workload's terminal, in the place of the one that this descriptor is.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn new(descriptor: RawFd, wanted: bool, pty: &Pty) -> io::Result<Self> {
         let mut session = Session {
             screen: Screen::of(descriptor)?,
@@ -68,7 +68,7 @@ impl Session {
         [self.screen.descriptor(), self.master.as_raw_fd()]
     }
 
-    /// Whether the workload has the terminal wherever we have ours, and we do.
+    /// True if the workload has the terminal wherever we have ours, and we do.
     pub(super) fn is_wanted(&self) -> bool {
         self.wanted && self.screen.is_ours()
     }

@@ -10,11 +10,11 @@ use crate::core::signal::{Map, Signal};
 /// What is asked of a supervisor; known before the arguments are parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Wanted {
-    /// Whether the workload's output passes through it.
+    /// True if the workload's output passes through it.
     pub masks: bool,
-    /// Whether secrets are fetched again.
+    /// True if secrets are fetched again.
     pub watches: bool,
-    /// Whether something may be lent, and can be renewed without a credential that we hold.
+    /// True if something may be lent, and can be renewed without a credential that we hold.
     pub lends: bool,
 }
 
@@ -23,13 +23,13 @@ pub struct Wanted {
 pub struct Supervision {
     /// What each signal becomes.
     pub map: Map,
-    /// Whether signals go to the workload's whole group.
+    /// True if signals go to the workload's whole group.
     pub group: bool,
     /// How long the rest may take to end when the workload has ended.
     pub grace: Option<Duration>,
     /// The signal to forward when doorkey's own parent has ended; 0 for none.
     pub parent_death: Signal,
-    /// Whether and how secrets are fetched again.
+    /// Interval and actions of fetching secrets again; `None` without `--watch`.
     pub watching: Option<Watching>,
 }
 
@@ -40,7 +40,7 @@ pub struct Watching {
     pub every: Duration,
     /// What a change does.
     pub on_change: OnChange,
-    /// Whether the workload is stopped when a secret is deleted or denied.
+    /// True if the workload is stopped when a secret is deleted or denied.
     pub stop_on_loss: bool,
     /// The signal that has them fetched at once; 0 for none.
     pub refresh: Signal,

@@ -10,7 +10,7 @@ const KEPT: usize = 8;
 /// What was told of values, as it was told.
 #[derive(Default)]
 pub(super) struct SoughtPatterns {
-    /// Whether that may be told more than once.
+    /// True if that may be told more than once.
     changes: bool,
     launch: Vec<u8>,
     /// What its files have now.

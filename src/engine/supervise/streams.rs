@@ -1,5 +1,5 @@
-//! What stands between the workload and our standard descriptors: the job, the relay, and where ours
-//! are while the workload's stand in their place.
+//! What stands between the workload and our standard descriptors: the job, the relay, and where
+//! ours are while the workload's stand in their place.
 
 use super::action::{Action, Change, Event, Output, Stop};
 use super::relay::Relay;
@@ -28,7 +28,7 @@ impl Streams {
         self.relay.as_mut().and_then(Relay::session)
     }
 
-    /// Why something that the workload has written is lost; only once.
+    /// The reason why something that the workload has written is lost; only once.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         self.relay.as_mut().and_then(Relay::trouble)
     }

@@ -17,9 +17,9 @@ pub struct Supervised {
     pub(super) answers: Option<Listener>,
     /// The process that the workload is the child of.
     pub parent: i32,
-    /// Whether orphans come to the supervisor.
+    /// True if orphans come to the supervisor.
     pub reaps: bool,
-    /// Whether the supervisor keeps what it was started with, so that others can come again.
+    /// True if the supervisor keeps what it was started with, so that others can come again.
     pub keeps: bool,
     /// The key of what is said about secrets, made anew for each supervisor that hears of them.
     pub key: [u8; 32],

@@ -1,5 +1,5 @@
-//! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and does
-//! what that says.
+//! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and
+//! does what that says.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -46,7 +46,8 @@ pub(super) struct Supervisor {
     pub(super) waiting: Waiting,
     /// The signal that is handled.
     taken: Option<Taken>,
-    /// Why there is no supervisor any more: this process was just forked by it, or it has failed.
+    /// The reason why there is no supervisor any more: this process was just forked by it, or it
+    /// has failed.
     left: io::Result<Option<Supervised>>,
 }
 

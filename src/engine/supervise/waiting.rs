@@ -21,7 +21,7 @@ impl Waiting {
     /// From here on descriptors can be waited at beside these signals.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn listen(&mut self, set: Mask) -> io::Result<()> {
         match &mut self.ears {
             Some(ears) => ears.listen_for(set),

@@ -15,7 +15,7 @@ const LEAST: Duration = Duration::from_secs(1);
 /// The secrets that are watched.
 pub(super) struct Watch {
     pub(super) known: Known,
-    /// Whether somebody has asked for the next time.
+    /// True if somebody has asked for the next time.
     asked: bool,
     /// When the last began that somebody had asked for.
     answered: Option<Instant>,
@@ -81,7 +81,7 @@ impl Watch {
         self.held_back = now.checked_add(time);
     }
 
-    /// Whether that is so now.
+    /// True if that is so now.
     pub(super) fn holds_back(&self, now: Instant) -> bool {
         self.held_back.is_some_and(|until| until > now)
     }

@@ -15,7 +15,7 @@ use crate::sys::rooted_dir::Folder;
 pub struct Made {
     /// The key's file, or the variable that holds the key.
     pub key: String,
-    /// Whether the key is a new one.
+    /// True if the key is a new one.
     pub new_key: bool,
     /// The public half of the key that the store is now readable with.
     pub recipient: String,

@@ -78,7 +78,7 @@ const MOST_THREADS: usize = 8;
 struct Age {
     label: String,
     place: PathBuf,
-    /// Whether a file that says not which secret it is, is refused.
+    /// True if a file that says not which secret it is, is refused.
     refuses_unbound: bool,
     tree: StoreFolder,
     context: Arc<Context>,

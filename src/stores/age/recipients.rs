@@ -323,7 +323,7 @@ fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError>
     texts.iter().enumerate().map(one).collect()
 }
 
-/// Whether a line is this recipient, which can be written in capitals as well.
+/// True if a line is this recipient, which can be written in capitals as well.
 fn is_one(line: &[u8], recipient: &str) -> bool {
     line.eq_ignore_ascii_case(recipient.as_bytes())
 }

@@ -86,7 +86,7 @@ impl Aws {
     /// Finds our keys, and asks whoever has to be asked for them.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The reason why there are none.
     pub fn find_keys(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         let step = self.step()?;
         let (keys, who) = match &step {
@@ -169,7 +169,7 @@ impl Aws {
         self.machine(remote)?.keys()
     }
 
-    /// Whether the machine may not be asked.
+    /// True if the machine may not be asked.
     pub fn is_machine_ruled_out(&self) -> Result<bool, StoreError> {
         Ok(is_yes(self.setting("EC2_METADATA_DISABLED")?))
     }

@@ -10,7 +10,7 @@ pub fn region_of(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(2)
 }
 
-/// Whether a text is the name of something that a service has.
+/// True if a text is the name of something that a service has.
 pub fn is_arn(text: &str, service: &str) -> bool {
     let mut fields = text.split(':').skip(2);
     text.starts_with("arn:aws") && fields.next() == Some(service) && fields.next().is_some()

@@ -24,7 +24,7 @@ pub fn code(answer: &Answer) -> Option<&str> {
     Some(after.split_once('<')?.0)
 }
 
-/// Whether a fault's own words have a word in them. They are not passed on.
+/// True if a fault's own words have a word in them. They are not passed on.
 pub fn is_about(answer: &Answer, word: &str) -> bool {
     let mut all = answer.body.expose().windows(word.len());
     answer.status >= 400 && all.any(|part| part.eq_ignore_ascii_case(word.as_bytes()))

@@ -203,7 +203,7 @@ impl InstanceMetadata {
     /// The keys of the machine's role.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The reason why there are none.
     pub fn keys(&self) -> Result<Keys, StoreError> {
         let roles = self.ask(ROLES.to_owned())?;
         let text = str::from_utf8(roles.body.expose()).unwrap_or_default();
@@ -228,7 +228,7 @@ impl InstanceMetadata {
     /// The region that the machine is in.
     ///
     /// # Errors
-    /// Why it can't be said.
+    /// The reason why it can't be said.
     pub fn region(&self) -> Result<String, StoreError> {
         let answer = self.ask("latest/meta-data/placement/region".to_owned())?;
         let text = str::from_utf8(answer.body.expose()).unwrap_or_default();

@@ -144,7 +144,7 @@ pub struct Ask {
     pub body: Value,
 }
 
-/// Whether a setting says yes.
+/// True if a setting says yes.
 fn is_yes(setting: Option<&str>) -> bool {
     setting.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
@@ -261,7 +261,7 @@ impl Aws {
         there.unwrap_or(now)
     }
 
-    /// Whether an answer refuses a signature for its time; from then on AWS' time counts.
+    /// True if an answer refuses a signature for its time; from then on AWS' time counts.
     fn is_skewed(&self, answer: &Answer) -> bool {
         const CODES: [&str; 5] = [
             "InvalidSignatureException",
@@ -336,7 +336,7 @@ impl Aws {
     /// Asks one thing.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask(remote: &AwsRemote, ask: Ask) -> Result<Answer, StoreError> {
         let mut answers = Aws::round(remote, &[ask])?;
         let none = || Err(StoreError::setting("nothing was asked".to_owned()));

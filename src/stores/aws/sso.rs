@@ -24,7 +24,7 @@ const PORTAL: AwsService = AwsService {
 /// The keys of a role by the token in the user's home.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 pub fn keys(remote: &AwsRemote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
     let aws = remote.service();
     let profile = ShownPath(profile);

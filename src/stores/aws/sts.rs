@@ -30,7 +30,7 @@ const UNFIT: AsciiSet = NON_ALPHANUMERIC
 /// The keys of a role by another identity provider's token, which is read now.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 pub fn with_web_identity(
     remote: &AwsRemote,
     role: &Role<'_>,
@@ -47,7 +47,7 @@ pub fn with_web_identity(
 /// The keys of a role by other keys.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 pub fn assume(remote: &AwsRemote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
     ask(remote, role, form("AssumeRole", role), Some(source))
 }

@@ -88,7 +88,7 @@ fn is_name(text: &str) -> bool {
 /// and a version.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why it is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
@@ -107,7 +107,7 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     Ok(location)
 }
 
-/// Whether a version is an id, as AWS and its clients make them; else it is a stage.
+/// True if a version is an id, as AWS and its clients make them; else it is a stage.
 fn is_id(version: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (32..=64).contains(&version.len()) && version.bytes().all(fits)

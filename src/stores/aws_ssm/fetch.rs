@@ -64,7 +64,7 @@ fn no_parameter(name: &str) -> StoreError {
     StoreError::unusable(ShownPath(name), "the answer is no parameter")
 }
 
-/// Whether a name must be asked for by itself: with a version, or by an ARN, the answer calls it
+/// True if a name must be asked for by itself: with a version, or by an ARN, the answer calls it
 /// otherwise; what leads to another service goes one a call.
 fn is_alone(name: &str) -> bool {
     name.contains(':') || name.starts_with("/aws/")

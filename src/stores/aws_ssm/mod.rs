@@ -109,7 +109,7 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(fits)
 }
 
-/// Whether a text is a version's number or label.
+/// True if a text is a version's number or label.
 fn is_version(text: &str) -> bool {
     is_name(text) && !text.contains('/') && text.len() <= 100
 }
@@ -118,7 +118,7 @@ fn is_version(text: &str) -> bool {
 /// may be a key of the JSON in it and a version.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why it is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let path = &location.path;
     let name = match path.strip_prefix("arn:") {

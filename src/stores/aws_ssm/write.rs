@@ -16,7 +16,7 @@ const LARGE: usize = 4096;
 const LARGEST: usize = 8192;
 
 impl ParameterStore {
-    /// Whether there is a parameter of that name now.
+    /// True if there is a parameter of that name now.
     fn exists(&self, name: &str) -> Result<bool, StoreError> {
         match self.known().get(name) {
             Some(Ok(found)) => Ok(found.is_some()),

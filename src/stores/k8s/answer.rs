@@ -24,7 +24,7 @@ pub struct Object {
     pub created: Option<SystemTime>,
     /// When it was last changed.
     pub modified: Option<SystemTime>,
-    /// Whether it can't be changed.
+    /// True if it can't be changed.
     pub immutable: bool,
 }
 
@@ -103,7 +103,7 @@ pub enum Doing {
     Patch,
 }
 
-/// Whether the object is not there.
+/// True if the object is not there.
 pub fn is_absent(answer: &Answer) -> bool {
     answer.status == 404 && reason(answer) == Some("NotFound")
 }

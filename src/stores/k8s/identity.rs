@@ -116,7 +116,7 @@ impl Who {
         }
     }
 
-    /// Whether there is anything by which we could be known.
+    /// True if there is anything by which we could be known.
     pub fn is_somebody(&self) -> bool {
         let credential = self.credential.get();
         let credential = credential.and_then(|found| found.as_ref().ok());

@@ -127,7 +127,7 @@ impl Entry {
             .filter(|value| value.as_str() != Some(""))
     }
 
-    /// Whether it says yes.
+    /// True if it says yes.
     pub fn says_yes(&self, key: &str) -> bool {
         matches!(self.text(key), Some("true" | "True" | "TRUE"))
     }

@@ -86,14 +86,14 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }))
 }
 
-/// Whether a text is a label of DNS (RFC 1123), which a namespace is.
+/// True if a text is a label of DNS (RFC 1123), which a namespace is.
 fn is_label(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_inside = !text.starts_with('-') && !text.ends_with('-');
     (1..=63).contains(&text.len()) && text.bytes().all(fits) && is_inside
 }
 
-/// Whether a text is a subdomain of DNS, which a Secret's name is. Its labels can be of any length.
+/// True if a text is a subdomain of DNS, which a Secret's name is. Its labels can be of any length.
 fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_part = |part: &str| {
@@ -105,7 +105,7 @@ fn is_name(text: &str) -> bool {
 /// Takes what a reference says: namespace and name of a Secret, and a key of it.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why it is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match location.path.split_once('/') {

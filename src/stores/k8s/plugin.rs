@@ -30,14 +30,14 @@ const LARGEST: usize = 1024 * 1024;
 pub struct Credential {
     /// The header's value.
     pub token: Option<Arc<Secret>>,
-    /// Whether the kubeconfig has a certificate of ours.
+    /// True if the kubeconfig has a certificate of ours.
     pub has_certificate: bool,
     /// A certificate of ours that a program has given, and its key.
     pub certificate: Option<(Secret, Secret)>,
 }
 
 impl Credential {
-    /// Whether it shows anything.
+    /// True if it shows anything.
     pub fn is_somebody(&self) -> bool {
         self.token.is_some() || self.has_certificate || self.certificate.is_some()
     }

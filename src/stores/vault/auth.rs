@@ -22,10 +22,11 @@ use crate::sys::http::{self, Answer, Method, Request, Server};
 /// Where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+/// What the closest tools of this kind take in the place of a token, to say that they should log
+/// in.
 const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
-/// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
+/// True if a credential's variable holds no secret: a role's id, which is a name, or the word that
 /// has us log in.
 pub fn stays(name: &str, value: &[u8]) -> bool {
     name.ends_with("ROLE_ID") || LOGIN.contains(&value)
@@ -37,7 +38,7 @@ const NOBODY: &str = "none";
 /// Gets a token: one that is given, or by logging in.
 ///
 /// # Errors
-/// Why there is none.
+/// The reason why there is none.
 pub fn start(reader: &Reader<'_>, server: &Server) -> Result<VaultSession, StoreError> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
@@ -86,7 +87,7 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<VaultSession, Store
 /// A token that came from outside.
 struct Presented {
     token: Secret,
-    /// Whether it says by itself that it is wrapped.
+    /// True if it says by itself that it is wrapped.
     wrapped: bool,
 }
 

@@ -175,7 +175,7 @@ impl Vault {
     /// The ids below folders, all listed at once.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
         struct KeyList {
@@ -212,7 +212,7 @@ impl Vault {
     /// When a scope's document was made, where the server keeps and tells that.
     ///
     /// # Errors
-    /// Why the server can't be asked.
+    /// The reason why the server can't be asked.
     pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
         struct CreatedTime<'a> {

@@ -39,7 +39,7 @@ impl Vault {
     /// Has the token live on, as leases hang on it, and finds out until when it does.
     ///
     /// # Errors
-    /// Why there is no session.
+    /// The reason why there is no session.
     pub(super) fn hold(&self) -> Result<Arc<Holder>, StoreError> {
         let keep = |session: &mut VaultSession| session.keep();
         let (is_once, holder) = self.remote.with_session(keep)?;
@@ -250,7 +250,7 @@ fn renewal(answer: &http::Answer) -> Renewal {
     })
 }
 
-/// Whether a KV store is mounted there, by what the server says.
+/// True if a KV store is mounted there, by what the server says.
 fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
     struct MountKind<'a> {

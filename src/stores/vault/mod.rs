@@ -162,7 +162,7 @@ fn copy(secret: &Secret) -> Secret {
 /// unless the whole document is meant, and, it may be, a version; or the word for our own token.
 ///
 /// # Errors
-/// Why it is none of them.
+/// The reason why it is none of them.
 pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
         return match form {
@@ -193,7 +193,7 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     Ok(location)
 }
 
-/// Whether a location stands for our own token.
+/// True if a location stands for our own token.
 pub fn is_login(location: &Location) -> bool {
     location.path == LOGIN && location.key.is_none()
 }

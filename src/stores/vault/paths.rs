@@ -30,7 +30,7 @@ pub fn encoded(path: &str) -> String {
 pub struct Mount {
     /// Its path, without slashes around it.
     pub path: String,
-    /// Whether it keeps versions.
+    /// True if it keeps versions.
     pub versioned: bool,
 }
 

@@ -35,7 +35,7 @@ pub struct Granted {
     pub id: String,
     /// How long it lasts, in seconds.
     pub seconds: u64,
-    /// Whether it can be made longer.
+    /// True if it can be made longer.
     pub renewable: bool,
 }
 

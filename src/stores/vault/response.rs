@@ -96,7 +96,7 @@ pub struct Envelope<'a> {
     /// How long that lasts, in seconds.
     #[serde(default)]
     pub lease_duration: u64,
-    /// Whether it can be made longer.
+    /// True if it can be made longer.
     #[serde(default)]
     pub renewable: bool,
 }
@@ -225,7 +225,7 @@ pub fn denied(path: &str) -> StoreError {
     StoreError::denied(what).hint("its policies must allow it")
 }
 
-/// Whether something can't be made to last longer at all.
+/// True if something can't be made to last longer at all.
 pub fn is_not_renewable(answer: &Answer) -> bool {
     let messages = messages(answer.body.expose());
     ["not renewable", "past the max", "beyond the max", "max_ttl"]

@@ -19,9 +19,9 @@ use crate::sys::http::{self, Method, Request, Server};
 pub struct VaultSession {
     /// The token; none where somebody in between adds one.
     pub token: Option<Arc<Secret>>,
-    /// Whether it is revoked at the end.
+    /// True if it is revoked at the end.
     pub revoked: bool,
-    /// Whether it was got by something that can be used once.
+    /// True if it was got by something that can be used once.
     pub is_once: bool,
     /// What is known of the token.
     pub holder: Option<Arc<Holder>>,

@@ -189,7 +189,7 @@ pub const YES_OR_NO: [&str; 4] = [
 /// What the settings of a store are read from.
 pub struct Reader<'a>(pub &'a Context);
 
-/// Whether `vault:` and `bao:` are two servers: each family of variables names another address, and
+/// True if `vault:` and `bao:` are two servers: each family of variables names another address, and
 /// no option one for both.
 pub fn are_two(access: &Access) -> bool {
     let mut said = access.settings.iter();
@@ -250,7 +250,7 @@ impl Reader<'_> {
         path.map(|path| clean(&what(), path)).transpose()
     }
 
-    /// Whether a flag is given, or its variable or the file says yes.
+    /// True if a flag is given, or its variable or the file says yes.
     ///
     /// # Errors
     /// Where one of these says neither yes nor no.

@@ -79,12 +79,12 @@ impl Address {
         set.map_err(|_| "is no name of a host")
     }
 
-    /// Whether nothing keeps others on the way from reading along.
+    /// True if nothing keeps others on the way from reading along.
     pub fn is_plain(&self) -> bool {
         self.base.scheme() == "http"
     }
 
-    /// Whether it is on this machine.
+    /// True if it is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.socket.is_some() || is_loopback(&self.base)
     }
@@ -165,7 +165,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a redirect leads to where we were going: the same place or, there, to encryption.
+/// True if a redirect leads to where we were going: the same place or, there, to encryption.
 pub(super) fn is_same(from: &Url, to: &Url) -> bool {
     let same_host = from.host_str() == to.host_str();
     let same_port = from.port_or_known_default() == to.port_or_known_default();

@@ -10,15 +10,15 @@ use thiserror::Error as Failing;
 use super::{FaultHints, Settings};
 use crate::model::error::Os;
 
-/// Why a try failed.
+/// The reason why a try failed.
 #[derive(Debug, Failing)]
 pub enum Failure {
     /// Another try may go well.
     #[error("{why}")]
     Passing {
-        /// Why this one did not.
+        /// The reason why this one did not.
         why: String,
-        /// Whether nothing was sent.
+        /// True if nothing was sent.
         unsent: bool,
     },
     /// Another try would fail as well.

@@ -35,7 +35,7 @@ impl Gate {
         }
     }
 
-    /// Whether it is open.
+    /// True if it is open.
     pub fn is_open(&self) -> bool {
         self.is_open.load(Relaxed)
     }

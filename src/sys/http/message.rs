@@ -31,7 +31,7 @@ pub struct Request {
     pub headers: Vec<Header>,
     /// What is sent: its content type, and itself.
     pub body: Option<(&'static str, Secret)>,
-    /// Whether it must not be done twice, so that it isn't tried again unless it surely was not
+    /// True if it must not be done twice, so that it isn't tried again unless it surely was not
     /// done.
     pub once: bool,
 }
@@ -64,7 +64,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether it says that it is JSON.
+    /// True if it says that it is JSON.
     pub fn is_json(&self) -> bool {
         let kind = self.header(CONTENT_TYPE.as_str());
         kind.is_some_and(|kind| kind.contains("json"))
@@ -96,7 +96,7 @@ pub enum Verdict {
     Passing {
         /// Why, beside its status, where that is known.
         why: Option<&'static str>,
-        /// Whether nothing was done, so that even what must not be done twice is tried again.
+        /// True if nothing was done, so that even what must not be done twice is tried again.
         undone: bool,
     },
 }

@@ -115,7 +115,7 @@ impl Client {
     /// Makes ready to ask; everything has to be over by the deadline.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(deadline: Instant) -> Result<Arc<Self>, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -245,7 +245,7 @@ impl Server {
     /// One request by itself.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask(&self, request: Request) -> Result<Answer, StoreError> {
         self.ask_until(request, self.client.deadline)
     }
@@ -253,7 +253,7 @@ impl Server {
     /// The same with a deadline of its own.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let only = self.client.round_until(vec![(self, request)], deadline);
         let none = || Err(StoreError::setting("nothing was asked"));

@@ -65,7 +65,7 @@ pub struct TlsSettings {
     pub system: Option<Pem>,
     /// Our own certificate, and its key.
     pub client: Option<(Pem, Pem)>,
-    /// Whether anybody is believed to be the server.
+    /// True if anybody is believed to be the server.
     pub unverified: bool,
 }
 

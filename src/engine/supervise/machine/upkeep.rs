@@ -1,4 +1,5 @@
-//! Errands: what processes are given that are started for one, and what follows when they have ended.
+//! Errands: what processes are given that are started for one, and what follows when they have
+//! ended.
 
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use crate::engine::supervise::notice::Notice;
 use crate::engine::supervise::watch::Follows;
 
 impl Machine {
-    /// Whether a process on an errand is heard as it tells something.
+    /// True if a process on an errand is heard as it tells something.
     pub(in crate::engine::supervise) fn hears_errand(&self) -> bool {
         match &self.phase {
             Phase::Ending(end) => end.is_giving_back(),
