@@ -125,7 +125,7 @@ pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &FileKind) -> io:
 /// Writes a file of a folder that does not exist yet.
 ///
 /// # Errors
-/// `EEXIST` where it is; else what the system says.
+/// `EEXIST` if it exists; else the system's error.
 pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     Draft::write(folder, name, *kind, |file| file.write_all(contents))?.create()?;

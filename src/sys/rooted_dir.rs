@@ -232,7 +232,7 @@ impl FolderLock {
     /// Writes a file that does not exist yet.
     ///
     /// # Errors
-    /// `EEXIST` where it is; else what the system says.
+    /// `EEXIST` if it exists; else the system's error.
     pub fn create(&self, name: &str, contents: &[u8]) -> io::Result<()> {
         draft::create(&self.handle, OsStr::new(name), contents, &STORED)
     }
@@ -240,7 +240,7 @@ impl FolderLock {
     /// Removes a file.
     ///
     /// # Errors
-    /// `ENOENT` where there is none; else what the system says.
+    /// `ENOENT` where there is none; else the system's error.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))?;
         self.handle.sync_all()

@@ -91,7 +91,7 @@ impl Answer {
 pub enum Verdict {
     /// The answer counts, whatever it says.
     Counts,
-    /// Another try may get another answer.
+    /// The answer may be another one at the next try.
     Passing {
         /// The reason, on top of its status, if that is known.
         why: Option<&'static str>,
