@@ -1,4 +1,4 @@
-//! Files by their path: reading whole ones, and keys.
+//! Reads, lists and removes files by their path; reads keys.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,7 +23,7 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// Reads standard input to its end, at most `limit` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_stdin(limit: usize) -> io::Result<Vec<u8>> {
     read_all(File::from(io::stdin().as_fd().try_clone_to_owned()?), limit)
 }
@@ -43,13 +43,13 @@ pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// True if what is read from there is gone then.
+/// True if the path is a pipe: bytes that are read from it are gone.
 pub fn is_pipe(path: &Path) -> bool {
     let kind = fs::metadata(path).map(|found| found.file_type());
     kind.is_ok_and(|kind| kind.is_fifo())
 }
 
-/// The paths of what is in a folder, sorted.
+/// Returns the paths of a folder's entries, sorted.
 ///
 /// # Errors
 /// The system's error.
@@ -69,12 +69,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// True if there is something at `path`.
+/// True if a file, folder or link exists at `path`.
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// True if there is something at `path` that is no regular file.
+/// True if `path` exists and is no regular file.
 pub fn is_special(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_file())
 }
@@ -104,7 +104,7 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// Leaves the working directory for the root, so that nobody is kept from removing or unmounting
+/// Changes the working directory to the root, so that nobody is kept from removing or unmounting
 /// it.
 pub fn leave_folder() {
     let _ = std::env::set_current_dir("/");
@@ -120,12 +120,12 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 
 /// A file that holds a key or another credential.
 pub struct KeyFile {
-    /// Its contents.
+    /// The contents.
     pub contents: Secret,
-    /// Its mode, where it lets others read or write the file although it could forbid that: on
-    /// tmpfs and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
+    /// The mode, if it lets others read or write the file although it could forbid that. On tmpfs
+    /// and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
     pub exposed: Option<u32>,
-    /// Its mode, where it lets others write the file.
+    /// The mode, if it lets others write the file.
     pub open: Option<u32>,
     file: File,
 }
@@ -133,7 +133,7 @@ pub struct KeyFile {
 /// Reads a file that holds a key, at most `limit` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
     let file = File::open(path)?;
     let found = file.metadata()?;
@@ -152,8 +152,8 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
 }
 
 impl KeyFile {
-    /// Removes the file that was read at this path, and no link to it. What was read from a pipe
-    /// is gone already.
+    /// Removes the file that was read at this path, and no link to it. A pipe is left alone, as its
+    /// bytes are gone already.
     ///
     /// # Errors
     /// The system's error; `EMLINK` where the file has another name, `ESTALE` where another file
@@ -178,7 +178,7 @@ impl KeyFile {
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// True if an error says that nothing is there, a name too long to be there included.
+/// True if an error says that a file does not exist, including a name too long to exist.
 pub fn is_absent(error: &io::Error) -> bool {
     [libc::ENOENT, libc::ENAMETOOLONG].contains(&error.raw_os_error().unwrap_or(0))
 }

@@ -1,4 +1,4 @@
-//! Other processes, as /proc shows them, and what can be taken over from one.
+//! Reads other processes' data from /proc, and takes over memory files of one.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,15 +14,15 @@ use crate::core::passwd::Account;
 use crate::core::proc::{self, Stat};
 use crate::model::secret::Secret;
 
-/// No environment is larger, in bytes: the kernel takes 6 MiB with the arguments.
+/// The largest environment, in bytes: the kernel takes 6 MiB with the arguments.
 const LARGEST: u64 = 8 << 20;
 
-/// A file in a process's folder.
+/// Returns the path of a file in a process's folder.
 pub fn path(process: i32, file: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{process}/{file}"))
 }
 
-/// True if /proc is there and has the numbers that this process knows: another namespace's has
+/// True if /proc is mounted and has the numbers that this process knows. Another namespace's has
 /// others.
 ///
 /// # Errors
@@ -33,8 +33,8 @@ pub fn is_ours() -> io::Result<bool> {
     Ok(link.is_some_and(|link| link.to_str() == Some(&own)))
 }
 
-/// What a process, or a file of its, says; nothing where it has ended, or that is closed. Any other
-/// error is none of this.
+/// Turns the error of a process that has ended, or of a closed file of it, into `None`. Any other
+/// error stays.
 fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -43,12 +43,12 @@ fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// True if an error says that a process is not there, or not any more.
+/// True if an error says that a process does not exist, or not any more.
 pub fn has_ended(why: &io::Error) -> bool {
     matches!(why.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
-/// A process, or that there is none.
+/// Reads a process's `stat`.
 ///
 /// # Errors
 /// The system's error.
@@ -57,7 +57,7 @@ pub fn stat(process: i32) -> io::Result<Stat> {
     stat.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Every process that is shown, with its number.
+/// Returns every process that is shown, with its number.
 ///
 /// # Errors
 /// The system's error.
@@ -78,7 +78,7 @@ pub fn all() -> io::Result<Vec<(i32, Stat)>> {
     Ok(all)
 }
 
-/// Whom a process runs as.
+/// Returns the user and groups that a process runs as.
 ///
 /// # Errors
 /// The system's error.
@@ -87,7 +87,7 @@ pub fn account(process: i32) -> io::Result<Account> {
     account.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// True if a process, which may be looked into, runs the same file as this one.
+/// True if a process, which this one may inspect, runs the same file as this one.
 ///
 /// # Errors
 /// The system's error.
@@ -96,17 +96,17 @@ pub fn is_own_program(process: i32) -> io::Result<bool> {
     Ok(file(path(process, "exe"))? == file("/proc/self/exe".into())?)
 }
 
-/// What a process was started with, all of it at one moment.
+/// The data that a process was started with, all of it at one moment.
 pub struct Start {
     /// The process at that moment.
     pub stat: Stat,
-    /// Its arguments, as they are shown.
+    /// The arguments, as they are shown.
     pub cmdline: Vec<u8>,
-    /// Its environment's block.
+    /// The environment's block.
     pub environment: Secret,
 }
 
-/// Reads what a process was started with.
+/// Reads the data that a process was started with.
 ///
 /// # Errors
 /// The system's error; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
@@ -146,7 +146,7 @@ pub fn start(process: i32) -> io::Result<Start> {
     })
 }
 
-/// The descriptors of a process that are memory files of doorkey's, ascending.
+/// Returns the descriptors of a process that are doorkey's memory files, ascending.
 ///
 /// # Errors
 /// The system's error.
@@ -170,8 +170,8 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// Opens a process's file again, to be read under the same number by this process and by what it
-/// becomes; whether that number was taken, and stands for this file now.
+/// Opens a process's file again, under the same number, for this process and the program that it
+/// becomes. True if that number was taken; it stands for this file now.
 ///
 /// # Errors
 /// The system's error.

@@ -1,4 +1,4 @@
-//! A folder that nothing leads out of, whose files are written whole and lastingly.
+//! Folders that no path leads out of, and whose files are written whole and synced to the disk.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -16,23 +16,23 @@ use nix::sys::stat::Mode;
 use super::draft::{self, FileKind, TEMPORARY};
 use super::files::{is_absent, read_all};
 
-/// A folder, and what lies in it: no name or link leads out of it.
+/// A folder and its files: no name or link leads out of it.
 pub struct Folder {
     handle: File,
     path: PathBuf,
 }
 
-/// What the file system knows of a file.
+/// The file system's data on a file.
 pub struct FileRecord {
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was made, where the file system keeps that.
+    /// The time of its creation, if the file system keeps that.
     pub created: Option<SystemTime>,
-    /// When it was last written.
+    /// The time of its last write.
     pub modified: Option<SystemTime>,
 }
 
-/// A file of a store: who may read it is the umask's affair.
+/// The kind of a store's files: the umask decides who may read them.
 const STORED: FileKind = FileKind {
     mode: None,
     owner: None,
@@ -87,7 +87,7 @@ impl Folder {
         }
     }
 
-    /// What the file system knows of one of its files; `None` where there is none.
+    /// Returns the file system's data on one of its files; `None` if there is none.
     ///
     /// # Errors
     /// The system's error.
@@ -98,8 +98,8 @@ impl Folder {
         }
     }
 
-    /// The names of what lies in one of its folders, leftovers of dead writers aside; nothing
-    /// where there is no such folder.
+    /// Returns the names in one of its folders, without leftovers of dead writers. Returns none if
+    /// there is no such folder.
     ///
     /// # Errors
     /// The system's error.
@@ -119,8 +119,8 @@ impl Folder {
         Ok(names)
     }
 
-    /// Takes a share of one of its folders, for writing single files; the folder is made where
-    /// it is missing. What writers that were killed have left behind is removed.
+    /// Takes a shared lock of one of its folders, for writing single files. The folder is made if
+    /// it is missing. Leftovers of killed writers are removed.
     ///
     /// # Errors
     /// The system's error.
@@ -128,7 +128,7 @@ impl Folder {
         self.hold(inside, false)
     }
 
-    /// Takes one of its folders for oneself, for changing what depends on each other.
+    /// Takes an exclusive lock of one of its folders, for changing files that depend on each other.
     ///
     /// # Errors
     /// The system's error.
@@ -180,7 +180,7 @@ impl Folder {
         }
     }
 
-    /// The same by comparing resolved paths.
+    /// Opens a file inside by comparing resolved paths.
     fn open_resolved(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
         let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         let root = self.path.canonicalize()?;
@@ -191,8 +191,8 @@ impl Folder {
         open(&file, flags | OFlag::O_NOFOLLOW)
     }
 
-    /// Makes one of its folders, and those above it, lastingly. None is made behind a link that
-    /// leads out.
+    /// Makes one of its folders, and those above it, synced to the disk. None is made behind a link
+    /// that leads out.
     fn make(&self, inside: &Path) -> io::Result<()> {
         let mut made = PathBuf::new();
         for part in inside {
@@ -209,15 +209,15 @@ impl Folder {
     }
 }
 
-/// A folder that is held for writing. It is let go when dropped, or when the process ends.
+/// A lock of a folder for writing. Dropping it, or the end of the process, releases it.
 pub struct FolderLock {
     handle: File,
     path: PathBuf,
 }
 
 impl FolderLock {
-    /// Writes files in place of what was there. Each is there whole, as it was or as it is now,
-    /// whatever happens meanwhile; none is touched before all are safely on the disk.
+    /// Writes files in place of others. Each is there whole, old or new, whatever happens
+    /// meanwhile. None is changed before all are synced to the disk.
     ///
     /// # Errors
     /// The system's error.
@@ -229,10 +229,10 @@ impl FolderLock {
         draft::replace(&self.handle, &files, &STORED)
     }
 
-    /// Writes a file that is not there yet.
+    /// Writes a file that does not exist yet.
     ///
     /// # Errors
-    /// `EEXIST` where it is; else what the system says.
+    /// `EEXIST` if it exists; else the system's error.
     pub fn create(&self, name: &str, contents: &[u8]) -> io::Result<()> {
         draft::create(&self.handle, OsStr::new(name), contents, &STORED)
     }
@@ -240,7 +240,7 @@ impl FolderLock {
     /// Removes a file.
     ///
     /// # Errors
-    /// `ENOENT` where there is none; else what the system says.
+    /// `ENOENT` where there is none; else the system's error.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))?;
         self.handle.sync_all()
@@ -274,7 +274,7 @@ fn record(file: &File) -> io::Result<FileRecord> {
     })
 }
 
-/// A name that no other test has: the process, the moment, and this process's own count.
+/// Returns a name that no other test has: the process, the moment, and this process's own count.
 #[cfg(test)]
 pub(super) fn unique() -> String {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -292,7 +292,7 @@ pub(super) fn unique() -> String {
 
 #[cfg(test)]
 mod tests {
-    //! The way without `openat2`, which no test of the whole program takes on a new kernel.
+    //! Tests the way without `openat2`, which no test of the whole program takes on a new kernel.
 
     use super::*;
     use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Signals and the deadline, until the exec.
+//! Handles signals and the deadline until the exec.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
@@ -10,11 +10,11 @@ use super::{leftovers, process, stdio, terminal};
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
-/// The timer's own signal, which nobody else is likely to use: of the real-time ones the last that
-/// there is under qemu's user emulation, by which images of another architecture are run.
+/// The timer's own signal, which nobody else is likely to use. It is the last real-time signal that
+/// exists under qemu's user emulation, by which images of another architecture are run.
 const DEADLINE: libc::c_int = 61;
 
-/// True if somebody else has sent the timer's signal: it is then the workload's.
+/// True if another process has sent the timer's signal, which is then the workload's.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
 static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
@@ -24,12 +24,13 @@ struct Late {
     code: libc::c_int,
 }
 
-/// From here on TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited
-/// as ignored stays ignored, and one that was blocked stays blocked: the workload gets it. The
-/// exec itself puts the dispositions back, in the same step, so that none falls in between.
+/// Makes TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited as ignored
+/// stays ignored, and one that was blocked stays blocked: the workload gets it. The exec itself
+/// restores the dispositions, in the same step, so that no signal falls in between.
 ///
 /// # Errors
-/// How one of them is handled could not be read; the others are seen to all the same.
+/// The system's error, if a disposition could not be read; the other signals are handled all the
+/// same.
 pub fn end_on_signals() -> io::Result<()> {
     let mut read = Ok(());
     for signal in ENDING {
@@ -47,7 +48,7 @@ pub fn end_on_signals() -> io::Result<()> {
     read
 }
 
-/// Those of them that are not ignored.
+/// Returns the ending signals that are not ignored.
 pub(super) fn ending() -> Mask {
     let ends = |signal: &&libc::c_int| {
         // SAFETY: plain data, filled in by the call.
@@ -61,14 +62,14 @@ pub(super) fn ending() -> Mask {
     set.fold(0, |set, &signal| set | bit(signal))
 }
 
-/// Holds back every signal that would end us without a way out of ours, until it is dropped.
+/// Blocks every signal that would end us without a handler of ours, until the value is dropped.
 pub fn hold() -> Holding {
     let ours = ENDING.iter().chain([&DEADLINE]);
     let ours = ours.fold(0, |set, &signal| set | bit(signal));
     Holding(signal_mask::change(libc::SIG_BLOCK, ALL & !ours))
 }
 
-/// Signals are held back; the mask before.
+/// Blocks signals; holds the mask before.
 pub struct Holding(Mask);
 
 impl Drop for Holding {
@@ -84,7 +85,7 @@ extern "C" fn end(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// A running deadline. Dropping it lifts it.
+/// A running deadline. Dropping this lifts it.
 pub struct Deadline {
     timer: libc::timer_t,
     before: libc::sigaction,
@@ -93,7 +94,7 @@ pub struct Deadline {
 /// Past `after`, writes `message` to stderr and exits with `code`, whatever the process is doing.
 ///
 /// # Errors
-/// The system's error where it gives no timer.
+/// The system's error if it gives no timer.
 pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadline> {
     let late = Late {
         message,

@@ -1,4 +1,4 @@
-//! What the standard descriptors are, and what stands in their place.
+//! Identifies the standard descriptors, and keeps them while others are in their places.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -15,10 +15,10 @@ const NULL: libc::dev_t = libc::makedev(1, 3);
 /// The request for a terminal's own number, from the kernel's `asm-generic/ioctls.h`.
 const TERMINAL: u32 = 0x8004_5432;
 
-/// What a standard descriptor is.
+/// A standard descriptor and its file.
 #[derive(Clone, Copy)]
 pub struct Standard {
-    /// Its number.
+    /// The descriptor's number.
     pub descriptor: RawFd,
     /// True if it is a terminal.
     pub is_terminal: bool,
@@ -27,7 +27,8 @@ pub struct Standard {
 }
 
 impl Standard {
-    /// Looks at one; `None` where it was closed when doorkey was started, or is /dev/null.
+    /// Looks at a standard descriptor. `None` if it was closed when doorkey was started, or is
+    /// /dev/null.
     ///
     /// # Errors
     /// The system's error where it does not say that.
@@ -65,18 +66,18 @@ impl Standard {
     }
 }
 
-/// The system's error of a descriptor's file.
+/// Returns the status (`fstat`) of a descriptor's file.
 pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
     Ok(fstat(fd::numbered(descriptor))?)
 }
 
-/// Standard descriptors that are kept elsewhere, as others may stand in their places: whoever opens
-/// `/proc/PID/fd/1` of this process is to get what the workload has.
+/// Standard descriptors that are kept elsewhere, as others may be in their places. A process that
+/// opens `/proc/PID/fd/1` of this process is to get the workload's descriptor.
 #[derive(Default)]
 pub struct Aside(Vec<(RawFd, OwnedFd)>);
 
 impl Aside {
-    /// Keeps one; where it is now.
+    /// Keeps a descriptor, and returns its new number.
     ///
     /// # Errors
     /// The system's error.
@@ -88,18 +89,18 @@ impl Aside {
         Ok(descriptor)
     }
 
-    /// Where a standard descriptor is.
+    /// Returns the number of a standard descriptor now.
     pub fn of(&self, place: RawFd) -> RawFd {
         let kept = self.0.iter().find(|(kept, _)| *kept == place);
         kept.map_or(place, |(_, kept)| kept.as_raw_fd())
     }
 
-    /// The descriptors that it has.
+    /// Returns the descriptors that it keeps.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.0.iter().map(|(_, kept)| kept.as_raw_fd())
     }
 
-    /// Puts each back in its place.
+    /// Puts each descriptor back in its place.
     ///
     /// # Errors
     /// The system's error.

@@ -1,4 +1,4 @@
-//! A person at a terminal: questions, and values that are not shown.
+//! Asks a person at a terminal, also for values that are not shown.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -10,11 +10,11 @@ use nix::sys::termios::{
 use super::stdio;
 use crate::model::secret::Secret;
 
-/// How many bytes of a line a terminal passes on; what is typed beyond them it drops. From
+/// The largest line that a terminal passes on, in bytes; it drops what is typed beyond. From
 /// `N_TTY_BUF_SIZE` in the kernel's `drivers/tty/n_tty.c`, less one for the newline.
 pub const LONGEST_LINE: usize = 4095;
 
-/// What Ctrl-C types while it sends no signal.
+/// The character that Ctrl-C types while it sends no signal.
 const CTRL_C: u8 = 3;
 
 /// True if a person can be asked something.
@@ -22,7 +22,7 @@ pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// True if a person types what is read, where nobody may see a question.
+/// True if standard input is a terminal, even if a question could not be seen.
 pub fn is_typed() -> bool {
     io::stdin().is_terminal()
 }
@@ -37,8 +37,8 @@ pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Asks a question on the terminal and reads a line, at most `limit` bytes of it, without the
-/// newline at its end.
+/// Asks a question on the terminal and reads a line, at most `limit` bytes. The newline at its end
+/// is left out.
 ///
 /// # Errors
 /// The system's error.
@@ -47,7 +47,7 @@ pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
     read_line(limit)
 }
 
-/// The same without showing what is typed. `None` after Ctrl-C.
+/// Asks a question as [`ask`] does, without showing what is typed. `None` after Ctrl-C.
 ///
 /// # Errors
 /// The system's error.
@@ -61,7 +61,7 @@ pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
     line.map(|line| Some(line).filter(|line| !line.expose().contains(&CTRL_C)))
 }
 
-/// One byte at a time, so that what follows the line is left for the next question.
+/// Reads a line one byte at a time, so that what follows is left for the next question.
 fn read_line(limit: usize) -> io::Result<Secret> {
     let mut line = Vec::with_capacity(1024);
     let mut byte = [0];
@@ -80,17 +80,16 @@ fn unbuffered() -> io::Result<std::fs::File> {
     io::stdin().as_fd().try_clone_to_owned().map(Into::into)
 }
 
-/// A terminal that does not show what is typed, and takes Ctrl-C as a character that ends the
-/// line: a signal would end the process and leave the terminal so. Dropping it restores it.
+/// A terminal with its echo off, where Ctrl-C is a character that ends the line. Its signal would
+/// end the process and leave the terminal so. Dropping this restores the terminal.
 struct EchoOff {
     before: Termios,
 }
 
-/// The terminal as it was, while something is hidden.
+/// The terminal's settings from before, while its echo is off.
 static BEFORE: AtomicPtr<libc::termios> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Shows again what is typed, for a process that is about to end. May be called in a signal
-/// handler.
+/// Turns the echo on again in a process that is about to end. A signal handler may call it.
 pub fn restore() {
     let before = BEFORE.load(Relaxed);
     if !before.is_null() {
