@@ -24,7 +24,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
                 (103, Event::Taken(None), vec![Action::Launch]),
             ],
         ].concat()),
-        // Whoever has us end meanwhile does not want it launched anew.
+        // A workload that is asked to end meanwhile is not launched anew.
         row(&[OfWatch, Files, OfChange, End], restarts, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
@@ -41,7 +41,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
             ends(103, 0, &[]),
             leaves(103, 0),
         ].concat()),
-        // It has ended by itself, just before it was told to.
+        // The workload has ended by itself, just before it was told to.
         row(&[OfWatch, OfChange, End], restarts, [
             fetches(EVERY, changed(), &terms()),
             vec![end_of(4), cleared.clone()],
@@ -66,7 +66,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
                 ]),
             ],
         ].concat()),
-        // Those that came from elsewhere are not ours to end, where they can be told apart.
+        // Processes that came from elsewhere are not ours to end, where they can be told apart.
         row(&[OfChange, Grace], Begin { first: true, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
@@ -84,7 +84,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
             ends(107, 137, &[]),
             leaves(107, 75),
         ].concat()),
-        // They are looked for, and in their place, before the workload hears of them.
+        // The new values are looked for, and in their place, before the workload hears of them.
         row(&[OfWatch, OfChange, Relay], Begin { output: Output::Relayed, ..watched(OnChange::Signal(HUP)) }, [
             fetches(EVERY, changed(), &[Action::Placed, Action::Send(Workload, HUP)]),
             fetches(2 * EVERY + 1, Outcome::Same, &[]),
@@ -96,7 +96,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
             vec![(139, Event::Time, vec![])],
             fetches(140, changed(), &terms()),
         ].concat()),
-        // Asked for, it is done at once, but once a second.
+        // A fetch that is asked for begins at once, but once a second.
         row(&[OfWatch], restarts, [
             vec![
                 (1, Event::Time, vec![]),

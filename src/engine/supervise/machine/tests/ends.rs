@@ -106,7 +106,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
             (3, Event::Output(Output::Direct), vec![]),
             done(3),
         ]].concat()),
-        // Nobody has to wait for whoever does not read.
+        // Nobody has to wait for a reader that does not read.
         row(&[Relay, Files, End], masked(), [ends(1, 3, &[]), vec![
             (1, rest(false), vec![Action::EndOutput]),
             (2, Event::Signal(sent(TERM)), vec![
@@ -129,7 +129,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
             ends(1, 0, &[]),
             vec![(1, rest(true), [asked(AllBelow), is_killed].concat())],
         ].concat()),
-        // What fetches is ended as well.
+        // The process that fetches is ended as well.
         row(&[OfJob, OfWatch, Files, End], watched(OnChange::Restart), [
             vec![(EVERY, Event::Time, vec![Action::StartErrand(Purpose::Refresh)])],
             ends(EVERY, 7, &[Action::EndErrand]),
