@@ -21,7 +21,7 @@ pub(super) enum Event {
     Supervision(Supervision),
     /// The child process that launches has told the digests of what the workload gets.
     Digests(Digests),
-    /// The child process that launches, or one on an errand, has told what is lent.
+    /// The child process that launches, or one on an errand, has told the leases.
     Loans(Loans),
     /// The child process that launches has become the workload, or has ended, which a signal says.
     /// `armed` is true if its output can be relayed: else it is not known what to mask.
@@ -38,18 +38,18 @@ pub(super) enum Event {
     TerminalGiven,
     /// The terminal could not be given to the workload.
     TerminalNotGiven(Stop),
-    /// All that was told is heard.
+    /// Messages are heard up to their end.
     HeardOut,
     /// The workload's output is passed on in another way.
     Output(Output),
-    /// Nothing of the output is left to pass on.
+    /// Output is passed on to its end.
     OutputDone,
     /// The answer to [`Action::CountRest`]. `any` is true if children are left; `apart` if those
     /// that came from elsewhere can be told from them.
     Rest { any: bool, apart: bool },
     /// The answer to [`Action::TakeEnding`].
     Taken(Option<Signal>),
-    /// A process on an errand tells what has come of it.
+    /// A process on an errand tells its outcome.
     Reported(Outcome),
     /// The process on an errand has ended.
     ErrandOver,
@@ -172,20 +172,20 @@ pub(super) enum Action {
     /// Takes in children just before the workload is told to end. The answer is [`Event::Child`]
     /// where it has ended by itself just now, else [`Event::Lives`].
     ReapBefore(Then),
-    /// Hears what was told up to its end: [`Event::HeardOut`].
+    /// Hears the messages up to their end: [`Event::HeardOut`].
     HearOut,
-    /// Says a notice where doorkey says what it has to say.
+    /// Says a notice where doorkey's messages go.
     Notify(Notice),
 
-    /// Passes on what was written before we are stopped.
+    /// Passes on the output that was written before we are stopped.
     Flush,
     /// Gives the workload's terminal the size of ours.
     Resize,
-    /// Notes that the workload's files have what was to be looked for last.
+    /// Notes that the workload's files have the values that were told last.
     Placed,
-    /// Passes on only what is written already: [`Event::OutputDone`] when that is done.
+    /// Passes on only the output that is written already: [`Event::OutputDone`] when that is done.
     EndOutput,
-    /// Lets go of what is not passed on.
+    /// Drops the output that is not passed on.
     DropOutput,
 
     /// Gives the terminal back to its last owner, as we were continued.
@@ -211,7 +211,7 @@ pub(super) enum Action {
     /// Kills the process on an errand.
     EndErrand,
 
-    /// Counts what is left of the workload's processes: [`Event::Rest`].
+    /// Counts the processes that are left of the workload: [`Event::Rest`].
     CountRest,
     /// Asks the processes that are left to end.
     TerminateRest(Rest),
@@ -219,10 +219,10 @@ pub(super) enum Action {
     KillRest(Rest),
     /// Takes one of these signals, if one has come: [`Event::Taken`].
     TakeEnding(Mask),
-    /// Lets go of all that this process was started with, and of what was inherited: none of it is
+    /// Lets go of the environment and descriptors that this process has inherited: none of it is
     /// needed again.
     LetGo,
-    /// Removes what was delivered in a folder.
+    /// Removes the files that were delivered in a folder.
     RemoveFiles,
     /// Forks the process that becomes the workload.
     Launch,

@@ -1,4 +1,4 @@
-//! One stream of the workload's output, on its way from the workload to where it belongs.
+//! A stream of the workload's output, on its way from the workload to where it belongs.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
@@ -21,11 +21,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The number of reads of one stream before others, and signals, have their turn.
 const ROUNDS: usize = 16;
 
-/// The limit, in bytes, of what is still read when the workload has ended while others go on
+/// The limit, in bytes, of output that is still read when the workload has ended while others go on
 /// writing.
 const REST: usize = 2 * 1024 * 1024;
 
-/// The source and the outlet of a stream, until it is known what is to be looked for.
+/// The source and the outlet of a stream, until the needles to look for are known.
 pub(super) struct Way {
     pub(super) source: OwnedFd,
     pub(super) outlet: Outlet,
@@ -50,7 +50,7 @@ pub(super) struct Channel {
     more: bool,
     /// The instant at which something came last.
     last: Instant,
-    /// The place in the stream of what is held back, and since when.
+    /// The place in the stream of bytes held back, and the instant since when.
     held: Option<(u64, Instant)>,
     /// True if output that has gone out is still in memory.
     used: bool,
@@ -85,7 +85,7 @@ impl Channel {
         }
     }
 
-    /// Replaces what is looked for from now on.
+    /// Replaces the needles that are looked for.
     pub(super) fn rearm(&mut self, needles: &Rc<Needles>) {
         self.stream.rearm(Rc::clone(needles));
     }
@@ -139,7 +139,7 @@ impl Channel {
         held.into_iter().chain(used).min()
     }
 
-    /// Goes on with what is ready or due.
+    /// Passes on output that is ready or due.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         let [comes, goes] = watched else { return };
         if goes.is_ready() && !self.full {
@@ -153,13 +153,13 @@ impl Channel {
         }
     }
 
-    /// Begins the end, as the workload has ended: what it has written is still read.
+    /// Begins the end, as the workload has ended: its last output is still read.
     pub(super) fn end(&mut self) {
         self.rest = Some(REST);
         self.pass_on();
     }
 
-    /// Passes on, before we are stopped, what was written, as far as there is room.
+    /// Passes on the output written before we are stopped, as far as there is room.
     pub(super) fn flush(&mut self) {
         self.pass_on();
         if !self.full {
@@ -208,7 +208,7 @@ impl Channel {
         self.stream.end();
     }
 
-    /// Writes what may go out. True if all of it went.
+    /// Writes output that may go out. True if all of it went.
     fn write(&mut self) -> bool {
         self.full = false;
         while self.stream.pieces().next().is_some() {
@@ -236,7 +236,7 @@ impl Channel {
         true
     }
 
-    /// Lets out, after enough silence, what is held back, and overwrites what has gone out.
+    /// Writes the bytes held back after enough silence, and overwrites those that have gone out.
     fn settle(&mut self) {
         let now = Instant::now();
         let waits = match (self.stream.held(), self.held) {

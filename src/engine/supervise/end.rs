@@ -1,5 +1,5 @@
-//! The end: of what is left of the workload's processes, of what it has written, and of us. A
-//! launch may take the place of our own end.
+//! The end of the processes that the workload leaves, of its output, and of us. A launch may take
+//! the place of our own end.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub(super) enum End {
     Looking,
     /// The leases are given back, until then; the code to end with.
     GivingBack(Option<Instant>, u8),
-    /// There is nothing left to do.
+    /// All is done.
     Over,
 }
 
@@ -50,7 +50,7 @@ impl End {
     }
 
     /// Begins the workload's end alone, before it is launched anew. The processes that it leaves
-    /// get the time that is `left` of what it was given.
+    /// get the time that is `left` of the workload's own.
     pub(super) fn launch(left: Duration, terms: Terms, actions: &mut Actions) -> Self {
         actions.push_back(Action::TerminalBack);
         End::clear(
@@ -64,7 +64,7 @@ impl End {
         End::Clearing(clearing)
     }
 
-    /// Passes on what was written, however slowly it is read, as no process is left.
+    /// Passes on the rest of the output, however slowly it is read, as no process is left.
     fn let_out(next: Next, actions: &mut Actions) -> Self {
         actions.push_back(Action::EndOutput);
         End::LettingOut(next)
@@ -124,7 +124,7 @@ impl End {
         }
     }
 
-    /// Handles that time has passed.
+    /// Takes the actions that are due.
     pub(super) fn time(&mut self, terms: Terms, actions: &mut Actions) {
         let now = terms.now;
         if let End::GivingBack(Some(until), code) = *self
@@ -140,7 +140,7 @@ impl End {
         }
     }
 
-    /// Handles that nothing of the output is left to pass on.
+    /// Goes on once all output is passed on.
     pub(super) fn output_done(&mut self, terms: Terms, actions: &mut Actions) {
         *self = match self {
             End::LettingOut(Next::Quit(code)) => End::give_back(*code, terms, actions),

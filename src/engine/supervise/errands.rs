@@ -25,7 +25,7 @@ pub(super) enum Purpose {
 /// and reads, and two would do it twice.
 #[derive(Default)]
 pub(super) struct Errands {
-    /// At most one for each purpose.
+    /// Due times, at most one for each purpose.
     due: Vec<(Instant, Purpose)>,
     under_way: Option<UnderWay>,
 }

@@ -29,7 +29,7 @@ impl Given {
         inner: Option<Inner>,
         delivered: Option<Delivered>,
     ) -> Supervised {
-        // Nothing else would end the launch in the supervisor's place.
+        // No other process would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL.into());
         process::set_name("doorkey");
         startup::unblock();
@@ -57,7 +57,7 @@ pub(super) struct Errand {
 
 /// The process that a fork for an errand has made of this one.
 pub(super) enum Forks {
-    /// The process on the errand, without what is for it alone.
+    /// The process on the errand, without the facts for it alone.
     OnErrand(Fresh),
     Supervisor(Errand),
 }

@@ -25,33 +25,33 @@ pub struct Known {
     pub digests: Digests,
     /// The number of failures in a row to fetch them.
     pub failures: u32,
-    /// The digest of what is said about lost ones, where that has been said.
+    /// The digest of the message about lost secrets, where that was given.
     pub lost: Option<Digest>,
     /// True if the workload may be ending because somebody wants it to. It is then not ended
     /// because of a change.
     pub held_back: bool,
     /// The task of the errand.
     pub task: Task,
-    /// The paths of what is lent, which is not read just to compare.
+    /// The paths of lent documents, which are not read just to compare.
     pub lent: Vec<String>,
 }
 
 /// The task of a process on an errand.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Fetch secrets again, and compare them.
+    /// Fetches secrets again, and compares them.
     #[default]
     Refresh,
-    /// Renew what is lent.
+    /// Renews leases.
     Renew(Vec<HeldLease>),
-    /// Fetch anew what can't be renewed any more.
+    /// Fetches anew lent values that can't be renewed any more.
     Replace {
         /// True if it is the token that ends.
         by_token: bool,
         /// The time for which the present leases last.
         left: Duration,
     },
-    /// Give back what is lent.
+    /// Gives back leases.
     GiveBack(Vec<HeldLease>),
 }
 
@@ -113,17 +113,17 @@ impl Default for Upkeep {
 /// The outcome of an errand, such as fetching secrets again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// The secrets are as they were.
+    /// No secret has changed.
     Same,
-    /// Some secrets are others.
+    /// Secrets have changed; their new digests.
     Changed(Digests),
-    /// The secrets could not be fetched.
+    /// Secrets could not be fetched.
     Failed,
-    /// Some secrets are deleted or denied; the digest of what was said.
+    /// Secrets that are deleted or denied; the digest of the message.
     Lost(Digest),
-    /// Some secrets are others. They are looked at again when nothing is held back any more.
+    /// Changes that are to be looked at again when nothing is held back any more.
     HeldBack,
-    /// Some secrets are others. All are to be fetched anew, as what is lent is among the files.
+    /// Changes for which all secrets are to be fetched anew, as lent values are in files.
     Anew,
     /// The result of renewing each lease and, where it was asked for, its token.
     Renewed(Vec<(Renewal, Option<Renewal>)>),

@@ -107,7 +107,7 @@ impl Leases {
         self.upkeep.renews && !(self.now.is_empty() && self.before.is_empty())
     }
 
-    /// Takes in what a launch, or an errand, has been lent in the place of what there was.
+    /// Takes in the leases of a launch, or of an errand, in the place of the former ones.
     pub(super) fn lent(&mut self, lent: Loans, now: Instant) {
         self.pass();
         self.upkeep = lent.upkeep;
@@ -121,7 +121,7 @@ impl Leases {
         self.before.append(&mut self.now);
     }
 
-    /// Plans the next errands, as a workload runs with what is lent.
+    /// Plans the next errands, as a workload runs with these leases.
     pub(super) fn begin(&mut self, errands: &mut Errands, now: Instant) {
         self.plan(errands, now);
         let is_over = |kept: &KeptLease| kept.ends() <= now;

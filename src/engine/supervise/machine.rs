@@ -1,6 +1,6 @@
-//! The supervisor as a machine: decides by what it knows what to do on an event. It makes no system
-//! call. [`supervisor`](super::supervisor) waits for what the machine names, tells it what has
-//! happened, and does what it says.
+//! The supervisor as a machine: it takes events, and decides on actions by its knowledge. It makes
+//! no system call. [`supervisor`](super::supervisor) waits for the signals and instants that the
+//! machine names, tells it the events, and takes the actions.
 
 use std::time::{Duration, Instant};
 
@@ -132,7 +132,7 @@ impl Machine {
         self.job.output
     }
 
-    /// Handles an event: adds to `actions` what is to be done, in this order.
+    /// Handles an event: adds the actions to take to `actions`, in this order.
     pub(super) fn step(&mut self, now: Instant, event: Event, actions: &mut Actions) {
         match event {
             Event::Forked(below) => self.forked(below, now),
@@ -204,7 +204,7 @@ impl Machine {
     }
 
     /// Notes that the process that launches has become the workload, or ends, which a signal says.
-    /// Where it is not known what to mask, the process is to end, and nothing that it writes goes
+    /// The process is to end where it is not known what to mask, and nothing that it writes goes
     /// out.
     fn begun(&mut self, armed: bool, now: Instant, actions: &mut Actions) {
         if !self.hears() {

@@ -1,7 +1,7 @@
 //! `run --init`: two processes. One becomes the workload, as without `--init`. The other is the
 //! supervisor: it forwards signals to the workload, takes in orphans, and ends when the workload
-//! ends. The workload is forked from the supervisor before any secret is read. So the supervisor
-//! has none, and what it was started with is overwritten.
+//! ends. The workload is forked from the supervisor before any secret is read. The supervisor
+//! therefore has none, and the environment that it was started with is overwritten.
 //!
 //! Each file imports only from those before it; `tests/layers.rs` holds that.
 //!
@@ -11,7 +11,7 @@
 //! | `message` | messages of a process that launches or fetches to its supervisor |
 //! | `errands` | purposes of fresh processes, and their times |
 //! | `action` | events that can happen, and actions that can be taken |
-//! | `job`, `watch`, `lease`, `clearing`, `end` | a stop, a change, leases, processes that the workload leaves, the end |
+//! | `job`, `watch`, `lease`, `clearing`, `end` | a stop, a change, leases, processes that are left, the end |
 //! | `machine` | those together: `step(event)` gives actions, without any system call |
 //! | `channel`, `session`, `sought`, `relay`, `streams` | the workload's output, without secrets |
 //! | `supervised`, `monitor`, `forked` | the processes that are forked, and what they get |

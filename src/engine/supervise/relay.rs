@@ -17,7 +17,7 @@ use crate::sys::{fd, pty};
 
 /// The supervisor's side: the sources of the workload's output, and their outlets.
 pub(super) struct Relay {
-    /// The ways that become channels when it is known what to look for.
+    /// The ways that become channels when the needles to look for are known.
     ways: Vec<Way>,
     channels: Vec<Channel>,
     sought: SoughtPatterns,
@@ -68,7 +68,7 @@ impl Relay {
         if let Some(out) = out {
             let mut places = vec![out];
             places.extend(err.filter(is_out));
-            // At a terminal that does not control us, typed input is for others as well.
+            // Input typed at a terminal that does not control us is for others as well.
             let controls = out.is_terminal && pty::foreground_of(out.descriptor).is_some();
             places.extend(input.filter(is_out).filter(|_| controls));
             relay.open(&places, controls, &mut inner, aside)?;
@@ -152,12 +152,12 @@ impl Relay {
         true
     }
 
-    /// Notes that the workload's files have what was to be looked for last.
+    /// Notes that the workload's files have the values that were told last.
     pub(super) fn placed(&mut self) {
         self.sought.place();
     }
 
-    /// Begins, as the workload has begun. True if it is known what to look for.
+    /// Begins, as the workload has begun. True if the needles to look for are known.
     pub(super) fn begin(&mut self) -> bool {
         let is_armed = self.ways.is_empty();
         self.begun = is_armed;
@@ -183,7 +183,7 @@ impl Relay {
         self.channels.iter().filter_map(Channel::due).min()
     }
 
-    /// Goes on. `watched` are the descriptors that the relay has added, looked at.
+    /// Passes on output. `watched` are the descriptors that the relay has added, looked at.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         if !self.begun {
             return;
@@ -223,14 +223,14 @@ impl Relay {
         self.channels.iter().for_each(Channel::resize);
     }
 
-    /// Passes on what was written before, as we are about to be stopped.
+    /// Passes on the output so far, as we are about to be stopped.
     pub(super) fn flush(&mut self) {
         if self.begun {
             self.channels.iter_mut().for_each(Channel::flush);
         }
     }
 
-    /// Begins the end, as the workload has ended: only what it has written is still passed on.
+    /// Begins the end, as the workload has ended: only its last output is still passed on.
     pub(super) fn end(&mut self) {
         // Output of a launch that has not begun might be looked through for nothing.
         if !self.begun {

@@ -144,7 +144,7 @@ impl Session {
         }
     }
 
-    /// Passes on what was typed.
+    /// Passes on typed input.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         if !watched.iter().any(Watched::is_ready) {
             return;

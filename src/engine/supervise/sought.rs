@@ -4,7 +4,7 @@
 use crate::core::mask::patterns::Needles;
 
 /// The number of sets of values that are looked for beside those of the launch and of its files.
-/// The workload may show what it has had before.
+/// The workload may show values that it has had before.
 const KEPT: usize = 8;
 
 /// The patterns that were told of values, as they were told.
@@ -13,9 +13,9 @@ pub(super) struct SoughtPatterns {
     /// True if patterns may be told more than once.
     changes: bool,
     launch: Vec<u8>,
-    /// The patterns of what the workload's files have now.
+    /// The patterns of the values that the workload's files have now.
     placed: Vec<u8>,
-    /// The last patterns of what the files have had, or were to have; the newest last.
+    /// The last patterns of values that the files have had, or were to have; the newest last.
     since: Vec<Vec<u8>>,
 }
 
@@ -45,7 +45,7 @@ impl SoughtPatterns {
         Needles::from_all(&all.collect::<Vec<_>>())
     }
 
-    /// Notes that the workload's files have what was told last.
+    /// Notes that the workload's files have the values that were told last.
     pub(super) fn place(&mut self) {
         self.placed = self.since.last().cloned().unwrap_or_default();
     }

@@ -19,7 +19,8 @@ pub struct Supervised {
     pub parent: i32,
     /// True if orphans come to the supervisor.
     pub reaps: bool,
-    /// True if the supervisor keeps what it was started with, so that more processes can be forked.
+    /// True if the supervisor keeps the environment that it was started with, so that more
+    /// processes can be forked.
     pub keeps: bool,
     /// The key of the digests of secrets, made anew for each supervisor that hears of them.
     pub key: [u8; 32],

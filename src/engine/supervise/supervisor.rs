@@ -1,5 +1,5 @@
 //! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and
-//! does what that says.
+//! takes the actions that the machine returns.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -27,8 +27,7 @@ use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, st
 pub(super) struct Supervisor {
     pub(super) asked: Wanted,
     waits: Patience,
-    /// The arguments and environment that this process was started with, as long as they may be
-    /// needed again.
+    /// The environment that this process was started with, as long as it may be needed again.
     inherited: Option<Inherited>,
     given: Given,
     /// The parent, which has started us.
@@ -102,7 +101,7 @@ impl Supervisor {
                 }
                 Err(why) => {
                     self.remove_files();
-                    // Where this is said.
+                    // The error is said on our own standard error.
                     let _ = self.streams.aside.put_back();
                     return Err(why);
                 }
@@ -163,7 +162,8 @@ impl Supervisor {
             has_terminal: self.streams.job.has_terminal(),
         }));
         if !keeps {
-            // A workload that is launched anew gets what was inherited, so that this has to stay.
+            // A workload that is launched anew gets the inherited descriptors, so that they have to
+            // stay.
             let mut ours = vec![listener.descriptor()];
             ours.extend(self.streams.aside.descriptors());
             if let Some(relay) = &self.streams.relay {
@@ -176,7 +176,7 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Waits for the next event, and does what it asks for.
+    /// Waits for the next event, and handles it.
     fn turn(&mut self) {
         if let Some(taken) = self.wait() {
             let arrived = Arrived::of(&taken);
@@ -214,10 +214,10 @@ impl Supervisor {
         let taken = self.waiting.beside(set, time, &mut watched, idles);
         let (heard, relayed) = watched.split_at(ours);
         let mut heard = heard.iter().map(Watched::is_ready);
-        // Messages first, as a signal beside their end came to a workload that has begun.
+        // Messages come first, as a signal beside their end came to a workload that has begun.
         if links[0].is_some() && heard.next() == Some(true) {
             self.hear();
-            // Up to the end of the messages, if that is there.
+            // All messages are heard up to their end, if that is there.
             while self.link.as_ref().is_some_and(Listener::has_more) {
                 self.hear();
             }
@@ -244,7 +244,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells the machine what has happened, and takes the actions that it returns.
+    /// Tells the machine an event, and takes the actions that it adds.
     pub(super) fn on(&mut self, event: Event) {
         self.machine.step(Instant::now(), event, &mut self.actions);
         while let Some(action) = self.actions.pop_front() {
@@ -309,7 +309,7 @@ impl Supervisor {
             Action::Quit(code) => exec::quit(code),
             of_streams => {
                 let answer = self.streams.act(of_streams);
-                // Before the relay is let go of.
+                // A loss is said before the relay is let go of.
                 self.say_lost();
                 if let Some(event) = answer {
                     self.streams.let_go();
@@ -366,7 +366,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of what this process was started with, as nothing is lent.
+    /// Lets go of the environment and descriptors of this process, as nothing is lent.
     fn let_go(&mut self) {
         if self.asked.watches || self.inherited.is_none() {
             return;
@@ -397,7 +397,7 @@ impl Supervisor {
         }
     }
 
-    /// Says a notice where doorkey says what it has to say.
+    /// Says a notice where doorkey's messages go.
     fn notify(&self, notice: Notice) {
         (self.waits.say)(notice);
     }

@@ -1,4 +1,5 @@
-//! `run --watch`: the times at which secrets are fetched again, and what follows from the outcome.
+//! `run --watch`: the times at which secrets are fetched again, and the consequences of the
+//! outcome.
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// Plans the next fetch, an interval away, as the workload has what is known now.
+    /// Plans the next fetch, an interval away, as the workload has the known secrets.
     pub(super) fn wait(&mut self, watching: &Watching, errands: &mut Errands, now: Instant) {
         let every = pause(watching.every, self.known.failures);
         // A tenth more or less, so that a fleet does not march in step.
@@ -142,7 +143,7 @@ impl Watch {
         follows
     }
 
-    /// Counts failures in a row, and keeps the digest of what is lost.
+    /// Counts failures in a row, and keeps the digest of the message about lost secrets.
     fn count(&mut self, outcome: &Outcome) {
         (self.known.failures, self.known.lost) = match outcome {
             Outcome::Failed => (self.known.failures.saturating_add(1), self.known.lost),

@@ -1,5 +1,5 @@
-//! Tables of a supervisor's actions on events, by what it knows. Each row begins where a workload
-//! runs, or is launched. Each pair of features is in one row at least.
+//! Tables of a supervisor's actions on events. Each row begins where a workload runs, or is
+//! launched. Each pair of features is in one row at least.
 
 mod changes;
 mod ends;
@@ -273,7 +273,7 @@ fn launches() {
             (1, Event::Unheard, vec![Action::Kill, Action::Notify(Notice::Unheard)]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 125)].concat()),
-        // It is not known what to mask: nothing goes out, and it ends.
+        // Unknown needles: nothing goes out, and the launch ends.
         row(&[Relay, End], masked(), vec![
             (1, Event::Begun { armed: false }, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::Unheard)),

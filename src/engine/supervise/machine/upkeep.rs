@@ -47,7 +47,7 @@ impl Machine {
         }
     }
 
-    /// Gives up an errand, with what there is of it, and says so.
+    /// Gives up an errand, with any outcome so far, and says so.
     pub(super) fn give_up_errand(&mut self, hangs: bool, now: Instant, actions: &mut Actions) {
         let notice = match (self.errands.purpose(), self.settings.watching) {
             (Some(Purpose::Refresh), Some(watching)) => {

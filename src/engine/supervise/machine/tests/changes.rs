@@ -47,7 +47,8 @@ pub(super) fn of_changes() -> Vec<TableRow> {
             vec![end_of(4), cleared.clone()],
             leaves(103, 4),
         ].concat()),
-        // The grace is for the workload and for what it leaves; all of that has to be gone.
+        // The grace is for the workload and for the processes that it leaves; all of that has to be
+        // gone.
         row(&[OfWatch, OfChange, Grace, Relay], Begin { output: Output::Relayed, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
@@ -89,7 +90,7 @@ pub(super) fn of_changes() -> Vec<TableRow> {
             fetches(EVERY, changed(), &[Action::Placed, Action::Send(Workload, HUP)]),
             fetches(2 * EVERY + 1, Outcome::Same, &[]),
         ].concat()),
-        // Nothing is ended by a change while it may be ending by itself.
+        // No change ends a workload that may be ending by itself.
         row(&[OfWatch, OfChange, Grace], with(restarts, 50), [
             vec![(90, Event::Signal(sent(TERM)), vec![Action::Forward(Workload, TERM)])],
             fetches(EVERY, changed(), &[]),
@@ -146,7 +147,7 @@ pub(super) fn of_losses() -> Vec<TableRow> {
             ends(107, 137, &[]),
             leaves(107, 125),
         ].concat()),
-        // After failures the time between grows.
+        // The time between fetches grows after failures.
         row(&[OfWatch], restarts, vec![
             (EVERY, Event::Time, begins.clone()),
             (EVERY, Event::ErrandOver, vec![]),
@@ -155,7 +156,7 @@ pub(super) fn of_losses() -> Vec<TableRow> {
             (3 * EVERY, Event::ErrandLost, not_fetched(4 * EVERY, false)),
             (7 * EVERY - 1, Event::Time, vec![]),
             (7 * EVERY, Event::Time, begins.clone()),
-            // What has come is not what is left of it.
+            // An outcome told by a process that hangs does not count.
             (7 * EVERY, Event::Reported(changed()), vec![]),
             (7 * EVERY + TIMEOUT + 1, Event::Time, vec![Action::LookAtErrand]),
             (7 * EVERY + TIMEOUT + 1, Event::ErrandHangs, not_fetched(8 * EVERY, true)),

@@ -83,7 +83,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
     let done = |code| (9, Event::OutputDone, vec![Action::RemoveFiles, Action::Quit(code)]);
     vec![
         row(&[Files, End], Begin::default(), [ends(1, 3, &[]), leaves(1, 3)].concat()),
-        // Without a grace what is left is asked to end, and not waited for.
+        // Processes left are asked to end, and not waited for without a grace.
         row(&[OfJob, Files, End], at_terminal(), [ends(1, 3, &[]), vec![
             (1, rest(true), [asked(AllBelow), vec![Action::EndOutput]].concat()),
             done(3),
@@ -113,7 +113,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
                 Action::DropOutput, Action::RemoveFiles, Action::Quit(3),
             ]),
         ]].concat()),
-        // The kernel ends what is left by PID 1, and no sooner than the grace.
+        // The kernel ends the processes left by PID 1, and no sooner than the grace.
         row(&[End], Begin { first: true, ..Begin::default() }, vec![
             (1, Event::Child(Change::Ended(0), None), vec![Action::HearOut]),
             (1, Event::HeardOut, vec![Action::TerminalBack, Action::EndOutput]),
