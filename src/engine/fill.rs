@@ -14,28 +14,28 @@ use crate::model::name::Scope;
 pub struct Filling<'f> {
     /// The variables, in the order in which they are filled in.
     pub variables: Vec<FilledVariable<'f>>,
-    /// The text's parts, each with where it begins.
+    /// The text's parts, each with the offset of its beginning.
     pub template: Vec<(usize, FilledPart<'f>)>,
-    /// What goes into files.
+    /// The values that go into files.
     deliveries: Deliveries,
     phase: InPhase,
 }
 
 /// A variable with its value.
 pub struct FilledVariable<'f> {
-    /// Its place in the environment.
+    /// The variable's place in the environment.
     pub place: usize,
-    /// Its name.
+    /// The variable's name.
     pub name: &'f [u8],
-    /// Its value.
+    /// The variable's value.
     pub filled: Filled<'f>,
-    /// `NAME=VALUE`; none where it is removed, or has no value.
+    /// The entry `NAME=VALUE`; none where the variable is removed, or has no value.
     entry: Option<Vec<u8>>,
-    /// The reason why it can't have this value.
+    /// The reason why the variable can't have this value.
     pub refused: Option<Cause>,
 }
 
-/// What fills an environment in.
+/// The entries that fill an environment in.
 pub struct Entries {
     entries: Vec<(usize, Option<Vec<u8>>)>,
     deliveries: Deliveries,
@@ -44,17 +44,17 @@ pub struct Entries {
     phase: InPhase,
 }
 
-/// An environment for the workload, what goes into files beside it, and what of.
+/// An environment for the workload, the files beside it, and a summary of their sources.
 pub struct Ready<'e> {
     /// The environment.
     pub environment: Environment<'e>,
     /// The files; none of them is written yet.
     pub deliveries: Deliveries,
-    /// What of.
+    /// The number of references and secrets in it, by source.
     pub summary: Summary,
 }
 
-/// How many references were filled in, and from where.
+/// The number of references that were filled in, and of values by source.
 pub struct Summary {
     /// References in all variables.
     pub references: usize,
@@ -95,7 +95,7 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
 }
 
 impl Filling<'_> {
-    /// What fills the environment in, without what it was taken from.
+    /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
         let (mut references, mut errors) = (0, Vec::new());
@@ -123,7 +123,7 @@ impl<'e> Fetched<'e> {
     /// Puts the entries into their places. The stores are closed, and their values and keys wiped.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// The errors of all that is wrong.
     pub fn complete(mut self, entries: Entries) -> Result<Ready<'e>, Error> {
         let _phase = entries.phase;
         self.errors.extend(entries.errors);

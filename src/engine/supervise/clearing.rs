@@ -1,19 +1,19 @@
-//! What is left of the workload's processes when it has ended: they are asked to end, given the
+//! Clearing: the processes that are left when the workload has ended are asked to end, given the
 //! grace where there is one, and killed.
 
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions, Next, Rest};
 
-/// How often what does not end is killed.
+/// The time after which a process that does not end is killed again.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Their end, up to where nothing is waited for any more. Before a launch all of them have to be
-/// gone, but nobody who came from elsewhere.
+/// The end of the processes left, up to where nothing is waited for any more. Before a launch all
+/// of them have to be gone, but none that came from elsewhere.
 #[derive(Debug)]
 pub(super) struct Clearing {
     pub(super) next: Next,
-    /// How long they may take; without one they are not waited for.
+    /// The time that they may take; without one they are not waited for.
     grace: Option<Duration>,
     /// True if we are PID 1.
     first: bool,
@@ -23,18 +23,18 @@ pub(super) struct Clearing {
 
 #[derive(Clone, Copy, Debug)]
 enum ClearingStep {
-    /// True if there are any is asked.
+    /// The caller was asked whether there are any processes.
     Counting,
-    /// They were asked to end, and have time until then.
+    /// The processes were asked to end, and have time until this instant.
     Asked(Option<Instant>),
-    /// True if any is left to be killed is asked.
+    /// The caller was asked whether any process is left to be killed.
     Recounting,
-    /// They were killed, and are again then.
+    /// The processes were killed, and are killed again at this instant.
     Killed(Instant),
 }
 
 impl Clearing {
-    /// Begins by counting them, which is for the caller to ask for.
+    /// Begins by counting the processes, which is for the caller to ask for.
     pub(super) fn begin(next: Next, grace: Option<Duration>, first: bool) -> Self {
         Clearing {
             next,
@@ -54,8 +54,8 @@ impl Clearing {
         }
     }
 
-    /// They were counted: whether there are `any`, and whether those from elsewhere can be told
-    /// from them. Says whether it is over.
+    /// Handles a count: there are `any`, and those from elsewhere can be told `apart`. True if the
+    /// clearing is over.
     pub(super) fn counted(
         &mut self,
         any: bool,
@@ -84,7 +84,7 @@ impl Clearing {
         }
     }
 
-    /// Time has passed. Says whether it is over.
+    /// Handles that time has passed. True if the clearing is over.
     pub(super) fn time(&mut self, now: Instant, actions: &mut Actions) -> bool {
         match self.step {
             ClearingStep::Asked(Some(until)) if until <= now => self.over(actions),
@@ -97,7 +97,8 @@ impl Clearing {
         }
     }
 
-    /// They have had their time. At our end the kernel kills everybody, where that is for us to do.
+    /// Kills the processes, as they have had their time. At our end the kernel kills every process,
+    /// where that is for us to do. True if the clearing is over.
     fn over(&mut self, actions: &mut Actions) -> bool {
         if self.rest == Rest::Below {
             actions.push_back(Action::KillRest(Rest::Below));

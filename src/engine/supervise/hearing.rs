@@ -1,4 +1,4 @@
-//! What the supervisor hears of the processes that launch, and of those on an errand.
+//! Messages that the supervisor hears from the processes that launch, and from those on an errand.
 
 use super::action::Event;
 use super::known::Outcome;
@@ -31,7 +31,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes in what a process that launches says; whether it can be understood.
+    /// Takes in a message of a process that launches. True if it can be understood.
     fn take_in(&mut self, message: &[u8]) -> bool {
         match Message::read(message) {
             Some(Message::Supervision(settings)) => self.on(Event::Supervision(settings)),
@@ -47,7 +47,7 @@ impl Supervisor {
         true
     }
 
-    /// Has needles be looked for; whether they are.
+    /// Has needles looked for. True if they are.
     fn arm(&mut self, needles: &[u8]) -> bool {
         self.streams
             .relay

@@ -1,5 +1,5 @@
-//! What passes between a supervisor and the processes that it has forked: `postcard` in the frame
-//! of [`message_pipe`](crate::sys::message_pipe).
+//! Messages between a supervisor and the processes that it has forked: `postcard` in the frame of
+//! [`message_pipe`](crate::sys::message_pipe).
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -11,34 +11,34 @@ use crate::sys::message_pipe::Speaker;
 /// A message. The supervisor hears all but the last, which is its own.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Message<'m> {
-    /// How to supervise.
+    /// The settings of supervision.
     Supervision(Supervision),
-    /// What to look for in the workload's output, as `core::mask` passes it on.
+    /// The needles to look for in the workload's output, as `core::mask` passes them on.
     #[serde(borrow, serialize_with = "at_once")]
     Needles(&'m [u8]),
     /// The digests of what the workload gets.
     Digests(Digests),
-    /// What of it is lent.
+    /// The leases of what the workload gets.
     Loans(Loans),
-    /// What to remove when the workload has ended.
+    /// The files to remove when the workload has ended.
     Files(Told),
-    /// What fetching again has come to.
+    /// The outcome of an errand, such as fetching again.
     Outcome(Outcome),
     /// The needles that were told last are looked for.
     Armed,
 }
 
-/// Many bytes in one step.
+/// Serializes many bytes in one step.
 fn at_once<S: Serializer>(bytes: &&[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_bytes(bytes)
 }
 
-/// What stands around a message's bytes at most, beyond those of needles.
+/// The most bytes of a message beyond those of needles.
 const USUAL: usize = 256;
 
 impl<'m> Message<'m> {
-    /// Puts it down for whoever listens. Messages are buffered until [`Speaker::say`], so that the
-    /// listener wakes once.
+    /// Puts the message down for the listener. Messages are buffered until [`Speaker::say`], so
+    /// that the listener wakes once.
     pub(super) fn put(&self, speaker: &mut Speaker) {
         let room = match self {
             Message::Needles(bytes) => bytes.len() + USUAL,
@@ -49,7 +49,7 @@ impl<'m> Message<'m> {
         speaker.put(&bytes);
     }
 
-    /// Reads one; none where the bytes are no message.
+    /// Reads a message; none where the bytes are no message.
     pub(super) fn read(bytes: &'m [u8]) -> Option<Self> {
         let (message, rest) = postcard::take_from_bytes(bytes).ok()?;
         rest.is_empty().then_some(message)

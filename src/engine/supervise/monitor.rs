@@ -1,6 +1,6 @@
 //! The process between the supervisor and a workload that has a terminal of its own: it leads that
-//! terminal's session. Without it the kernel would take nobody to be there who could continue the
-//! workload, and Ctrl-Z would not stop it. It has no secret, and does nothing but wait.
+//! terminal's session. Without it the kernel would see no process that could continue the workload,
+//! and Ctrl-Z would not stop it. It has no secret, and does nothing but wait.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -16,17 +16,17 @@ use crate::sys::process::{self, ChildChange, Forked, To};
 use crate::sys::signal_mask::ALL;
 use crate::sys::{exec, fd, files, page_release, pty};
 
-/// Which process a fork has made of this one.
+/// The process that a fork has made of this one.
 pub(super) enum Parted {
-    /// The one to become the workload; its parent's number.
+    /// The process to become the workload; its parent's number.
     Workload(i32),
-    /// The one that was there; the numbers of its child, and of the workload, which may be
+    /// The process that was there; the numbers of its child, and of the workload, which may be
     /// another.
     Supervisor(i32, i32),
 }
 
-/// Forks the process that becomes the workload: at a terminal of its own with another one in
-/// between.
+/// Forks the process that becomes the workload. For a terminal of its own, another process stands
+/// in between.
 ///
 /// # Errors
 /// The system's error.
@@ -85,7 +85,7 @@ pub(super) fn part(
             speaker.put(&workload.to_le_bytes());
             let _ = speaker.say();
             drop(speaker);
-            // Whoever opens what we have is to get what the workload has.
+            // A process that opens our descriptors is to get the workload's.
             if inner.is_some_and(|inner| inner.stand_in().is_err()) {
                 exec::quit(125);
             }
@@ -96,7 +96,7 @@ pub(super) fn part(
     }
 }
 
-/// Stands between the supervisor and the workload, and ends as that does.
+/// Stands between the supervisor and the workload, and ends as the workload does.
 fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i32) -> ! {
     files::leave_folder();
     process::set_name(&format!("doorkey:{workload}"));
@@ -106,8 +106,8 @@ fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i3
     loop {
         let taken = process::take_idle(ALL, None, &clean);
         if process::parent() != supervisor {
-            // It was killed, and could not do so itself. The end of the session is for all
-            // who are in it.
+            // The supervisor was killed, and could not restore it itself. The end of the session is
+            // for all who are in it.
             screen.restore();
             exec::quit(128 + KILL);
         }

@@ -1,5 +1,5 @@
 //! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and
-//! does what that says.
+//! takes the actions that the machine returns.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -27,27 +27,27 @@ use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, st
 pub(super) struct Supervisor {
     pub(super) asked: Wanted,
     waits: Patience,
-    /// What this process was started with, as long as that may be needed again.
+    /// The environment that this process was started with, as long as it may be needed again.
     inherited: Option<Inherited>,
     given: Given,
-    /// The process that has started us.
+    /// The parent, which has started us.
     above: i32,
     machine: Machine,
     actions: Actions,
-    /// The process whose end is the workload's: that itself, or the one above it.
+    /// The child process whose end is the workload's: the workload, or the process above it.
     child: i32,
     workload: i32,
     pub(super) streams: Streams,
-    /// What the workload tells until it has begun.
+    /// The messages of the workload until it has begun.
     pub(super) link: Option<Listener>,
     pub(super) errand: Option<Errand>,
-    /// What is removed at the end.
+    /// The files that are removed at the end.
     pub(super) delivered: Option<Delivered>,
     pub(super) waiting: Waiting,
     /// The signal that is handled.
     taken: Option<Taken>,
-    /// The reason why there is no supervisor any more: this process was just forked by it, or it
-    /// has failed.
+    /// The end of this process as a supervisor: it was just forked by one, or has failed for this
+    /// reason.
     left: io::Result<Option<Supervised>>,
 }
 
@@ -86,10 +86,10 @@ impl Supervisor {
         })
     }
 
-    /// Launches the workload, supervises it, and comes back in each process that is forked for
-    /// one of both: never in this one.
+    /// Launches the workload and supervises it. Never returns in this process, but in each that is
+    /// forked to launch or for an errand.
     pub(super) fn supervise(mut self) -> io::Result<(Inherited, Supervised)> {
-        // What comes unblocked, and is not waited for, is lost.
+        // A signal that comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
         self.launch();
@@ -101,7 +101,7 @@ impl Supervisor {
                 }
                 Err(why) => {
                     self.remove_files();
-                    // Where this is said.
+                    // The error is said on our own standard error.
                     let _ = self.streams.aside.put_back();
                     return Err(why);
                 }
@@ -114,7 +114,7 @@ impl Supervisor {
         self.left = self.try_launch();
     }
 
-    /// The same; what it has of us is given to it alone.
+    /// Tries to fork that process; the workload's side of the relay is given to it alone.
     fn try_launch(&mut self) -> io::Result<Option<Supervised>> {
         self.streams.aside.put_back()?;
         self.streams.job = TerminalJob::survey();
@@ -162,7 +162,8 @@ impl Supervisor {
             has_terminal: self.streams.job.has_terminal(),
         }));
         if !keeps {
-            // A workload that is launched anew gets what was inherited, so that it has to stay.
+            // A workload that is launched anew gets the inherited descriptors, so that they have to
+            // stay.
             let mut ours = vec![listener.descriptor()];
             ours.extend(self.streams.aside.descriptors());
             if let Some(relay) = &self.streams.relay {
@@ -175,7 +176,7 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Waits for the next thing to happen, and does what it asks for.
+    /// Waits for the next event, and handles it.
     fn turn(&mut self) {
         if let Some(taken) = self.wait() {
             let arrived = Arrived::of(&taken);
@@ -188,7 +189,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits: for a signal, which is returned, or for what else there is to wait for.
+    /// Waits for a signal, which is returned, or for other events.
     fn wait(&mut self) -> Option<Taken> {
         let relay = self.streams.relay.as_ref();
         let dues = [self.machine.due(), relay.and_then(Relay::due)];
@@ -213,10 +214,10 @@ impl Supervisor {
         let taken = self.waiting.beside(set, time, &mut watched, idles);
         let (heard, relayed) = watched.split_at(ours);
         let mut heard = heard.iter().map(Watched::is_ready);
-        // First what is said, as a signal beside its end came to a workload that has begun.
+        // Messages come first, as a signal beside their end came to a workload that has begun.
         if links[0].is_some() && heard.next() == Some(true) {
             self.hear();
-            // Up to its end, if that is there.
+            // All messages are heard up to their end, if that is there.
             while self.link.as_ref().is_some_and(Listener::has_more) {
                 self.hear();
             }
@@ -231,7 +232,7 @@ impl Supervisor {
         taken
     }
 
-    /// Looks whether the output still passes through us, and how.
+    /// Looks whether the output still passes through us, and in which way.
     fn relayed(&mut self) {
         let is_done = self.streams.let_go();
         let output = self.streams.output();
@@ -243,7 +244,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells the machine what has happened, and does what it says.
+    /// Tells the machine an event, and takes the actions that it adds.
     pub(super) fn on(&mut self, event: Event) {
         self.machine.step(Instant::now(), event, &mut self.actions);
         while let Some(action) = self.actions.pop_front() {
@@ -308,7 +309,7 @@ impl Supervisor {
             Action::Quit(code) => exec::quit(code),
             of_streams => {
                 let answer = self.streams.act(of_streams);
-                // Before the relay is let go of.
+                // A loss is said before the relay is let go of.
                 self.say_lost();
                 if let Some(event) = answer {
                     self.streams.let_go();
@@ -325,7 +326,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes in children that have ended, and looks what has become of the workload.
+    /// Takes in children that have ended, and looks for a change of the workload.
     fn reap(&mut self, said: Arrived) {
         let sender = self.taken.as_ref().and_then(Taken::sender);
         let foreign = said.is_sent && sender.is_some_and(|sender| sender != self.child);
@@ -365,7 +366,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of what this process was started with, as nothing is lent.
+    /// Lets go of the environment and descriptors of this process, as nothing is lent.
     fn let_go(&mut self) {
         if self.asked.watches || self.inherited.is_none() {
             return;
@@ -376,27 +377,27 @@ impl Supervisor {
             return;
         }
         self.waiting.stop_listening();
-        // What passes output on, and a folder of files, have descriptors of their own.
+        // The relay, and a folder of files, have descriptors of their own.
         if self.delivered.is_none() {
             fd::close_others(&mut self.streams.aside.descriptors().collect::<Vec<_>>());
         }
     }
 
-    /// Removes what was delivered in a folder.
+    /// Removes the files that were delivered in a folder.
     fn remove_files(&self) {
         if let Some(Err(why)) = self.delivered.as_ref().map(Delivered::remove) {
             self.notify(Notice::NotRemoved(why));
         }
     }
 
-    /// Says that something is lost that the workload has written, if it is.
+    /// Says that something that the workload has written is lost, if it is.
     fn say_lost(&mut self) {
         if let Some(why) = self.streams.trouble() {
             self.notify(Notice::NotPassedOn(why));
         }
     }
 
-    /// Says something where doorkey says what it has to say.
+    /// Says a notice where doorkey's messages go.
     fn notify(&self, notice: Notice) {
         (self.waits.say)(notice);
     }

@@ -1,5 +1,5 @@
-//! Tables: what a supervisor does about what happens, by what it knows. Each row begins where a
-//! workload runs, or is launched, and each pair of features is in one row at least.
+//! Tables of a supervisor's actions on events. Each row begins where a workload runs, or is
+//! launched. Each pair of features is in one row at least.
 
 mod changes;
 mod ends;
@@ -26,7 +26,7 @@ enum Feature {
     Relay,
     /// `--watch`.
     Watch,
-    /// Files in a folder: whether they are removed, or stay.
+    /// Files in a folder, which are removed or stay.
     Files,
     /// `--on-change`.
     Change,
@@ -40,7 +40,7 @@ use Feature::{Change as OfChange, End, Files, Grace, Job as OfJob, Loss, Relay, 
 
 const FEATURES: [Feature; 8] = [OfJob, Relay, OfWatch, Files, OfChange, Grace, Loss, End];
 
-/// What a row begins with.
+/// The beginning of a row.
 #[derive(Clone, Copy, Default)]
 struct Begin {
     first: bool,
@@ -52,11 +52,11 @@ struct Begin {
     group: bool,
 }
 
-/// The time between two fetches, and that which one may take, in seconds.
+/// The time between two fetches, and the timeout of one, in seconds.
 const EVERY: u64 = 100;
 const TIMEOUT: u64 = 30;
 
-/// The signal that asks for one.
+/// The signal that asks for a fetch.
 const REFRESH: Signal = 12;
 
 impl Begin {
@@ -65,7 +65,7 @@ impl Begin {
             first: self.first,
             timeout: seconds(TIMEOUT),
             ending: bit(TERM.into()) | bit(INT.into()),
-            // So that an interval is exactly that.
+            // An interval is then exactly that.
             chance: |most| most / 2,
         });
         let settings = Supervision {
@@ -100,7 +100,7 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// At so many seconds, what happens, and what is done.
+/// A time in seconds, the event then, and the actions on it.
 type TableStep = (u64, Event, Vec<Action>);
 
 struct TableRow {
@@ -118,7 +118,7 @@ fn row(features: &[Feature], start: Begin, steps: Vec<TableStep>) -> TableRow {
     }
 }
 
-/// Plays rows, in which the workload runs where `runs` says so.
+/// Plays rows, in which the workload runs where `runs` is true.
 fn play(rows: &[TableRow], runs: bool) {
     for (at, row) in rows.iter().enumerate() {
         let start = Instant::now();
@@ -159,7 +159,7 @@ fn rest(any: bool) -> Event {
     Event::Rest { any, apart: false }
 }
 
-/// The workload ends at this time with this code, after what `before` says is done.
+/// The workload ends at this time with this code, after the actions `before`.
 fn ends(time: u64, code: u8, before: &[Action]) -> Vec<TableStep> {
     let child = by_kernel(CHLD);
     let last = [Action::TerminalBack, Action::CountRest];
@@ -174,7 +174,7 @@ fn ends(time: u64, code: u8, before: &[Action]) -> Vec<TableStep> {
     ]
 }
 
-/// Nothing is left of it, and its output goes out.
+/// No process is left of the workload, and its output goes out.
 fn leaves(time: u64, code: u8) -> Vec<TableStep> {
     vec![
         (time, rest(false), vec![Action::EndOutput]),
@@ -186,7 +186,7 @@ fn leaves(time: u64, code: u8) -> Vec<TableStep> {
     ]
 }
 
-/// Secrets are fetched at this time, and this has come of it.
+/// Secrets are fetched at this time, with this outcome.
 fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<TableStep> {
     let start = vec![Action::StartErrand(Purpose::Refresh)];
     vec![
@@ -196,7 +196,7 @@ fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<TableStep> {
     ]
 }
 
-/// It is told to end.
+/// The workload is told to end.
 fn is_stopped(time: u64, then: Then) -> Vec<TableStep> {
     let told = [TERM, CONT].map(|signal| Action::Send(Workload, signal));
     vec![(time, Event::Lives(then), told.to_vec())]
@@ -261,19 +261,19 @@ fn launches() {
             (1, ended(137), vec![Action::HearOut]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 143)].concat()),
-        // One that hangs in the kernel is not waited for.
+        // A process that hangs in the kernel is not waited for.
         row(&[End], Begin::default(), [vec![
             (TIMEOUT, Event::Time, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::LaunchHangs)),
             (TIMEOUT + 2, Event::Time, last.clone()),
         ], leaves(TIMEOUT + 2, 125)].concat()),
-        // What it has told last counts, files above all.
+        // The last messages of a launch count, files above all.
         row(&[End], Begin::default(), [vec![
             (1, ended(1), vec![Action::HearOut]),
             (1, Event::Unheard, vec![Action::Kill, Action::Notify(Notice::Unheard)]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 125)].concat()),
-        // It is not known what to mask: nothing goes out, and it ends.
+        // Unknown needles: nothing goes out, and the launch ends.
         row(&[Relay, End], masked(), vec![
             (1, Event::Begun { armed: false }, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::Unheard)),
@@ -313,7 +313,7 @@ fn it_listens_and_waits_for_what_it_can_handle() {
         assert_eq!((machine.listens(), machine.hears()), (listens, false));
         assert_eq!(machine.due(), None);
     }
-    // Who waits for nothing else sleeps for ever.
+    // A machine that waits for nothing else sleeps for ever.
     let mut machine = Begin::default().machine(now);
     did(&mut machine, now, Event::Begun { armed: true });
     assert_eq!(machine.due(), None);

@@ -83,7 +83,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
     let done = |code| (9, Event::OutputDone, vec![Action::RemoveFiles, Action::Quit(code)]);
     vec![
         row(&[Files, End], Begin::default(), [ends(1, 3, &[]), leaves(1, 3)].concat()),
-        // Without a grace what is left is asked to end, and not waited for.
+        // Processes left are asked to end, and not waited for without a grace.
         row(&[OfJob, Files, End], at_terminal(), [ends(1, 3, &[]), vec![
             (1, rest(true), [asked(AllBelow), vec![Action::EndOutput]].concat()),
             done(3),
@@ -106,14 +106,14 @@ pub(super) fn of_ends() -> Vec<TableRow> {
             (3, Event::Output(Output::Direct), vec![]),
             done(3),
         ]].concat()),
-        // Nobody has to wait for whoever does not read.
+        // Nobody has to wait for a reader that does not read.
         row(&[Relay, Files, End], masked(), [ends(1, 3, &[]), vec![
             (1, rest(false), vec![Action::EndOutput]),
             (2, Event::Signal(sent(TERM)), vec![
                 Action::DropOutput, Action::RemoveFiles, Action::Quit(3),
             ]),
         ]].concat()),
-        // The kernel ends what is left by PID 1, and no sooner than the grace.
+        // The kernel ends the processes left by PID 1, and no sooner than the grace.
         row(&[End], Begin { first: true, ..Begin::default() }, vec![
             (1, Event::Child(Change::Ended(0), None), vec![Action::HearOut]),
             (1, Event::HeardOut, vec![Action::TerminalBack, Action::EndOutput]),
@@ -129,7 +129,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
             ends(1, 0, &[]),
             vec![(1, rest(true), [asked(AllBelow), is_killed].concat())],
         ].concat()),
-        // What fetches is ended as well.
+        // The process that fetches is ended as well.
         row(&[OfJob, OfWatch, Files, End], watched(OnChange::Restart), [
             vec![(EVERY, Event::Time, vec![Action::StartErrand(Purpose::Refresh)])],
             ends(EVERY, 7, &[Action::EndErrand]),
