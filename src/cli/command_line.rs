@@ -19,7 +19,7 @@ pub struct Leaf {
     pub arguments: &'static [Opt],
     /// The options that it shares with others.
     groups: &'static [Group],
-    /// Its own options, listed before the shared ones.
+    /// The subcommand's own options, listed before the shared ones.
     own: &'static [Opt],
     usage: Option<&'static str>,
     after_help: Option<&'static str>,

@@ -1,5 +1,5 @@
-//! `doorkey.toml`: finds, checks and reads it. The file is named by the user or found above the
-//! start folder, and a found one must be trusted.
+//! `doorkey.toml`: finds and reads it. The user names the file, or it is found in or above the
+//! start folder; a found one must be trusted.
 
 use std::path::{Path, PathBuf};
 
@@ -120,7 +120,7 @@ pub struct StorePlace {
     pub base: PathBuf,
     /// The scopes in force.
     pub scopes: Scopes,
-    /// The other settings of `doorkey.toml`.
+    /// The settings in `doorkey.toml`.
     pub config: Config,
     /// The path of that file.
     pub file: Named,

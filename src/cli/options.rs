@@ -191,7 +191,7 @@ impl Options {
         self.said(option).next().is_some()
     }
 
-    /// Returns the first value of an option; an empty one for a flag.
+    /// Returns the first value of an option; an empty text for a flag on the command line.
     pub fn raw(&self, option: &Opt) -> Option<&OsStr> {
         self.said(option).next().map(|said| said.value.as_ref())
     }

@@ -15,8 +15,8 @@ use crate::core::option::{Arity, Opt, Takes};
 pub struct Said {
     /// The option or argument, as the subcommand has it.
     pub option: &'static Opt,
-    /// The value; empty for a flag. A variable's value is borrowed from the environment, where a
-    /// supervisor overwrites it.
+    /// The value; empty for a flag on the command line. A variable's value is borrowed from the
+    /// environment, where a supervisor overwrites it.
     pub value: Cow<'static, OsStr>,
     /// True if it stands on the command line, not in a variable.
     pub by_argument: bool,

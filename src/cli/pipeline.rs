@@ -101,7 +101,7 @@ pub struct Split {
 }
 
 /// Forks a child process if a supervisor is wanted. Each process that returns becomes the workload;
-/// or fetches the secrets again, if they are known already. Lines can be logged after this.
+/// or, if a workload is known already, fetches its secrets again. Lines can be logged after this.
 ///
 /// # Errors
 /// A failure to make a second process.
@@ -298,7 +298,7 @@ pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), E
 pub struct Launch<'e> {
     /// The command, and its arguments.
     pub command: Vec<CString>,
-    /// Its environment.
+    /// The environment of the command.
     pub environment: Block<'e>,
     /// The attributes of its process.
     pub attributes: Attributes,

@@ -1,4 +1,4 @@
-//! `doorkey secret`: putting secrets into a store, and taking them out.
+//! `doorkey secret`: stores secrets in a store, and removes them.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;

@@ -178,7 +178,7 @@ pub fn name(options: &Options) -> Result<Name, Error> {
 /// Asks for a confirmation: at a terminal from the person, elsewhere by `--yes`.
 ///
 /// # Errors
-/// A usage error where nobody can be asked; [`Error::Declined`].
+/// A usage error if nobody can be asked; [`Error::Declined`].
 pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
     if options.flag(&own_flags::YES) {
         return Ok(());

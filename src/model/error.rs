@@ -120,7 +120,7 @@ pub enum Error {
     /// A "no" from the person who was asked to confirm.
     #[error("nothing is changed")]
     Declined,
-    /// A fault that was found in a store.
+    /// A fault at a place in a store or a configuration file.
     #[error("{place}: {what}")]
     Found {
         /// The place of the fault.

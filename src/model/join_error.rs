@@ -15,7 +15,8 @@ pub enum JoinError {
     /// A process that does not exist, or has ended.
     #[error("process {0}: there is none, or it has ended")]
     Absent(i32),
-    /// An init that is not doorkey, with several children. Its workload can't be told among them.
+    /// An init that is not doorkey, with no child process or several, so that the workload can't be
+    /// told.
     #[error(
         "process {process} is {}, with {children} children: it can't be told which of them is the \
          workload; name it with --pid",

@@ -96,7 +96,7 @@ words! {
         Ignored = "ignored",
         /// A connection that others can read, or whose server others can pretend to be.
         Insecure = "insecure",
-        /// A lease was granted, for a time.
+        /// A fact about leases, such as their time.
         Leased = "leased",
         /// A missing secret was left out.
         LeftOut = "left_out",
