@@ -1,4 +1,4 @@
-//! `doorkey secret get` and `list`: what is known of secrets.
+//! `doorkey secret get` and `list`: show facts about secrets.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -25,11 +25,11 @@ struct ListRow {
     record: Option<Record>,
 }
 
-/// What can be shown of a secret.
+/// The fields that can be shown of a secret.
 const FIELDS: [&str; 6] = ["name", "scope", "size", "created", "modified", "recipients"];
 
 impl ListRow {
-    /// A field for programs.
+    /// Returns a field for programs.
     fn json(&self, field: &str) -> Value {
         let record = self.record.as_ref();
         let time = |time: Option<SystemTime>| {
@@ -45,7 +45,7 @@ impl ListRow {
         }
     }
 
-    /// The same for people.
+    /// Returns a field for people.
     fn text(&self, field: &str) -> String {
         match self.json(field) {
             Value::Null => NOTHING.to_owned(),
@@ -59,16 +59,16 @@ impl ListRow {
         }
     }
 
-    /// Where a list goes on after this one.
+    /// Returns the text for `--after` with which a list goes on after this row.
     fn cursor(&self) -> String {
         format!("{}/{}", self.scope, self.name)
     }
 }
 
-/// Shows what is known of one secret, and its value with `--reveal`.
+/// Shows the facts about one secret, and its value with `--reveal`.
 ///
 /// # Errors
-/// Usage, or why it can't be read.
+/// A usage error, or the reason why the secret can't be read.
 pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
     let target = ScopeTarget::open(options, options.flag(&own_flags::REVEAL))?;
@@ -114,7 +114,7 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
 /// Lists secrets, without values.
 ///
 /// # Errors
-/// Usage, or why a scope can't be listed.
+/// A usage error, or the reason why a scope can't be listed.
 pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let fields = fields(options)?;
     let order = match options.text(&own_flags::ORDER_BY)?.unwrap_or("name") {
@@ -214,7 +214,7 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
     })
 }
 
-/// Sorts by a field; where that is equal, by scope and name.
+/// Sorts by a field; equal rows by name and scope.
 fn sort(items: &mut [ListRow], order: &str, descending: bool) {
     let time = |item: &ListRow| {
         let record = item.record.as_ref()?;

@@ -1,4 +1,4 @@
-//! What `run` is told about the workload's process, and about supervising it.
+//! Options of `run` about the workload's process, and about its supervision.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -16,28 +16,28 @@ use crate::model::log::{self, Level};
 use crate::sys::process_attributes::Attributes;
 use crate::sys::{duration, environ, process};
 
-/// The shortest time between two fetches.
+/// The shortest interval between two fetches.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// What the options say of a launch, before the process is forked.
+/// The options of a launch, read before the process is forked.
 #[derive(Clone, Copy)]
 pub struct Launching {
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Duration,
-    /// How to supervise.
+    /// The settings of the supervision.
     pub settings: Supervision,
     /// The action on a change.
     pub on_change: OnChange,
     /// True if a loss stops the command.
     pub stop_on_loss: bool,
-    /// What has so many bytes or more is masked.
+    /// The length in bytes from which a value is masked.
     pub window: usize,
 }
 
-/// Reads what the options say of a launch.
+/// Reads the options of a launch.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 pub fn launching(options: &Options) -> Result<Launching, Error> {
     let timeout = options.timeout()?;
     let settings = settings(options)?;
@@ -51,11 +51,11 @@ pub fn launching(options: &Options) -> Result<Launching, Error> {
     })
 }
 
-/// Everything about the workload's process that is known before anything is fetched. The
-/// supervisor, where there is one, is told its part.
+/// Prepares the attributes of the workload's process that are known before anything is fetched. The
+/// supervisor, if there is one, is told its part.
 ///
 /// # Errors
-/// Usage, or what this process may not do.
+/// A usage error, or an action that this process is not permitted.
 pub fn prepare(
     options: &mut Options,
     settings: &Supervision,
@@ -69,7 +69,7 @@ pub fn prepare(
     }
     if let Some(supervised) = supervised {
         supervised.settle(settings);
-        // The rest of it counts from the exec on.
+        // The other settings apply from the exec on.
         if settings.parent_death != 0 || settings.watching.is_some() {
             supervised.tell()?;
         }
@@ -100,7 +100,7 @@ pub fn prepare(
     Ok(attributes)
 }
 
-/// What says something about the command's process, and its supervision.
+/// The options about the command's process, and its supervision.
 const OPTIONS: [Opt; 18] = [
     flags::INIT.0,
     flags::MASK.0,
@@ -144,7 +144,7 @@ fn attributes(
         rlimit::parse(&text.to_string_lossy()).map_err(|why| options.usage(&flags::RLIMIT, why))
     };
     let signal = settings.parent_death;
-    // Without one, that of the launch itself must not stay.
+    // Without a signal for the workload, that of the launch itself must not stay.
     let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
     let attributes = Attributes {
@@ -203,7 +203,7 @@ fn settings(options: &Options) -> Result<Supervision, Error> {
     Ok(settings)
 }
 
-/// Interval and actions of fetching secrets again; `None` without `--watch`.
+/// Reads the interval and the actions of `--watch`; `None` without it.
 fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let Some(every) = options.text(&flags::WATCH)? else {
         return Ok(None);
@@ -234,10 +234,10 @@ fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     }))
 }
 
-/// Reads the action on a change, and whether a loss stops the command.
+/// Reads the action on a change, and the one on a loss: true if it stops the command.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = options.text(&flags::ON_CHANGE)?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
@@ -282,13 +282,13 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     })
 }
 
-/// How many bytes are looked for at least.
+/// The default of `--mask-min`, in bytes.
 const USUAL: usize = 8;
 
-/// The window: what has so many bytes or more is masked.
+/// Reads the window: the length in bytes from which a value is masked.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 fn window(options: &Options) -> Result<usize, Error> {
     let Some(text) = options.text(&flags::MASK_MIN)? else {
         return Ok(USUAL);

@@ -1,4 +1,4 @@
-//! Where an environment comes from, and where files are delivered.
+//! The sources of an environment, and the folder for delivered files.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -12,7 +12,7 @@ use crate::model::error::Error;
 use crate::stores;
 
 impl Options {
-    /// Where the environment comes from.
+    /// Reads the sources of the environment.
     ///
     /// # Errors
     /// A usage error.
@@ -49,7 +49,7 @@ impl Options {
         })
     }
 
-    /// The words that have more values be references.
+    /// Reads the words that make more values references.
     fn references(&self, place: &StorePlace) -> Result<Vec<&'static str>, Error> {
         let said = self.text(&flags::REFERENCES)?;
         let list = said.or_else(|| place.config.get("references"));
@@ -67,7 +67,7 @@ impl Options {
     }
 }
 
-/// Where files are delivered.
+/// Reads the settings of delivered files.
 ///
 /// # Errors
 /// A usage error.

@@ -1,4 +1,4 @@
-//! `doorkey store`: making a store, verifying it, and who can read it.
+//! `doorkey store`: makes a store, verifies it, and manages its recipients.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,10 +19,10 @@ use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
 use crate::stores::{self, Changed, Checked, Origin, Recipients};
 
-/// Makes an embedded store and, where the user has none, a key.
+/// Makes an embedded store, and a key if the user has none.
 ///
 /// # Errors
-/// The reason why it is not made.
+/// The reason why the store is not made.
 pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
     let dir = options
         .path(&own_flags::DIR)
@@ -63,7 +63,7 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
 /// Verifies a whole store.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// The faults of the store.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     let target = ScopeTarget::open(options, true)?;
     let checked = recipients(&target)?
@@ -98,7 +98,7 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     ))
 }
 
-/// Says what is not wrong, but should be known.
+/// Warns of facts that are not faults, but should be known.
 fn warn(checked: &Checked) {
     if let Some((file, line)) = &checked.attributes {
         let file = Named::from(file);
@@ -119,10 +119,10 @@ fn warn(checked: &Checked) {
     }
 }
 
-/// Shows who can read the store, or a scope.
+/// Shows the recipients who can read the store, or a scope.
 ///
 /// # Errors
-/// Usage, or that the list can't be read.
+/// A usage error, or a list that can't be read.
 pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
     let target = ScopeTarget::open(options, false)?;
     let scope = target.named_scope(options);
@@ -147,15 +147,15 @@ pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
 /// Lets others read the store, or a scope.
 ///
 /// # Errors
-/// Usage, or why nothing, or not all, is changed.
+/// A usage error, or the reason why nothing, or not all, is changed.
 pub fn add_recipients(options: &mut Options) -> Result<ExitCode, Error> {
     change(options, true)
 }
 
-/// Lets some read the store, or a scope, no more.
+/// Removes recipients, who can then no longer read the store, or a scope.
 ///
 /// # Errors
-/// As `add_recipients`.
+/// Same as for [`add_recipients`].
 pub fn remove_recipients(options: &mut Options) -> Result<ExitCode, Error> {
     change(options, false)
 }
@@ -184,7 +184,7 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
         };
         match lists.change(place.as_ref(), add, remove) {
             Ok(changed) => done.push((place, changed)),
-            // Where the store's list does not name it, another may, or none.
+            // If the store's own list does not name the recipient, another list may, or none.
             Err(trouble) if trouble.is_no_recipient() && place.is_none() => {
                 let nowhere = lists.naming(&named, true).err();
                 errors.push(fail(None, nowhere.unwrap_or(trouble)));
@@ -218,7 +218,7 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
     }
 }
 
-/// The lists that were changed, or that name somebody.
+/// Lists that were changed, or that name a recipient.
 type Lists<T> = [(Option<Scope>, T)];
 
 fn print_changes(
@@ -280,7 +280,7 @@ fn say_changes(
     }
 }
 
-/// The scopes with lists that were left, but those about which there is more to say.
+/// Returns the scopes whose lists were left unchanged, without those in `done` or `still`.
 fn left<'a>(
     done: &'a Lists<Changed>,
     still: &'a Lists<Vec<String>>,
