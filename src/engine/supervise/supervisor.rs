@@ -139,6 +139,8 @@ impl Supervisor {
                 return Ok(Some(supervised));
             }
         };
+        // `join` looks for it, and the workload may begin at once.
+        process::set_name(&format!("doorkey:{workload}"));
         stdio::is_at(self.streams.aside.of(2));
         drop(speaker);
         if let Some(inner) = &inner {
@@ -154,7 +156,6 @@ impl Supervisor {
             self.inherited.take().unwrap_or_default().erase();
             files::leave_folder();
         }
-        process::set_name(&format!("doorkey:{workload}"));
         self.streams.job.is_of(workload);
         (self.child, self.workload, self.streams.relay) = (child, workload, relay);
         self.on(Event::Forked(Below {
