@@ -11,7 +11,7 @@ use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 
-/// Its options.
+/// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
     flag(
         "trim-newline",

@@ -38,21 +38,21 @@ struct Exec {
     known: Mutex<Memo>,
 }
 
-/// What was asked so far, and answered.
+/// Questions that were asked so far, and their answers.
 #[derive(Default)]
 struct Memo {
     /// The scopes and the names of each time.
     asked: Vec<(Vec<String>, BTreeSet<String>)>,
-    /// The scopes that are not for us.
+    /// The scopes that are denied.
     denied: BTreeSet<String>,
-    /// By scope and name.
+    /// Values by scope and name.
     values: BTreeMap<(String, String), Secret>,
 }
 
 /// Opens `exec:PROGRAM`. Nothing is run yet.
 ///
 /// # Errors
-/// That no program is named, or only by a file that merely lies in a folder.
+/// An error that no program is named, or that only a file that was found in a folder names it.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let of_main = &context.of_main;
     if of_main.origin == Origin::Configured && !of_main.named {
@@ -73,7 +73,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }))
 }
 
-/// What the program answers.
+/// The answer of the program.
 #[derive(Deserialize)]
 struct Reply<'a> {
     version: u32,
@@ -185,7 +185,7 @@ fn given(text: &[u8]) -> Result<(Values, BTreeSet<String>), &'static str> {
     Ok((values, given.denied))
 }
 
-/// A value: text, or `{"base64": …}`.
+/// Reads a value: text, or `{"base64": …}`.
 fn bytes(value: &RawValue) -> Option<Secret> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

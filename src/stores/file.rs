@@ -14,7 +14,7 @@ use crate::sys::files;
 /// The folder that paths start from, whether they begin with a slash or not; else the root.
 const FOLDER: &str = "FILE_MOUNT_PATH";
 
-/// What the variables are to the store.
+/// Environment variables, by the use that the store makes of them.
 pub const VARIABLES: &[(Use, &[&str])] = &[(Use::Kept, &[FOLDER])];
 
 /// A file is not larger than this, in bytes.
@@ -24,10 +24,10 @@ struct FileStore {
     folder: PathBuf,
 }
 
-/// Opens the place of all files.
+/// Opens the store of all files, which has no place in its name.
 ///
 /// # Errors
-/// That files are no store for scopes.
+/// An error that files are no store for scopes.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     if !place.is_empty() {
         return Err(no_scopes());
@@ -42,10 +42,10 @@ fn no_scopes() -> StoreError {
     StoreError::setting("there are no scopes in single files")
 }
 
-/// Takes the path of a file.
+/// Checks the location in a reference: the path of a file.
 ///
 /// # Errors
-/// The reason why it is none.
+/// The reason why the location is none.
 pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     let path = location.path.trim_start_matches('/');
     if !name::is_path(path) {

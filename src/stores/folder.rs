@@ -1,4 +1,5 @@
-//! What the two stores that are folders share: where a secret lies, and what a failure means.
+//! Shared code of the two stores that are folders: the paths of secrets, and the meaning of
+//! failures.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,11 +11,11 @@ use crate::model::name::{Level, Name, Scope};
 use crate::sys::files;
 use crate::sys::rooted_dir::{FileRecord, Folder, FolderLock};
 
-/// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
-/// more may be asked for as the base64 or JSON around what is needed.
+/// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it. More
+/// may be needed as base64 or JSON around the value.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// What helps where a file is not what it should be.
+/// The hint for a file that is damaged.
 pub const AGAIN: &str = "restore it or set it again";
 
 /// A folder of secrets, one file each: `team/NAME`, `cluster/ID/NAME`, `project/ID/NAME`, with
@@ -30,7 +31,7 @@ impl StoreFolder {
     /// Opens the folder at `place`.
     ///
     /// # Errors
-    /// That there is no store where it does not exist.
+    /// An error that there is no store if the folder does not exist.
     pub fn open(place: &Path, suffix: &'static str) -> Result<Self, StoreError> {
         let folder = Folder::open(place).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => no_store(),
@@ -56,7 +57,7 @@ impl StoreFolder {
             .any(|level| self.folder.has_folder(Path::new(level.as_str())))
     }
 
-    /// Where a secret's file is.
+    /// Gives the location of a secret's file.
     pub fn locate(&self, scope: &Scope, name: &Name) -> Location {
         let path = match (self.flat, scope) {
             (true, Scope::Team) => self.file(name),
@@ -69,7 +70,7 @@ impl StoreFolder {
         }
     }
 
-    /// The bytes of a secret's file; `None` where there is none.
+    /// Reads a secret's file; `None` if there is none.
     ///
     /// # Errors
     /// The reason why it can't be read.
@@ -80,7 +81,7 @@ impl StoreFolder {
         }
     }
 
-    /// The bytes of any file in the store; `None` where there is none.
+    /// Reads any file in the store; `None` if there is none.
     ///
     /// # Errors
     /// The reason why it can't be read.
@@ -101,13 +102,13 @@ impl StoreFolder {
         path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
     }
 
-    /// A location's path; `None` where the folder is flat, and it would be in a scope's.
+    /// Gives a location's path; `None` if the folder is flat and the path is in a scope's folder.
     fn inside<'l>(&self, location: &'l Location) -> Option<&'l Path> {
         let path = Path::new(&location.path);
         (!self.flat || path.parent() == Some(Path::new(""))).then_some(path)
     }
 
-    /// The names that have a file in a scope, sorted. Files with other names, and folders,
+    /// Lists the names that have a file in a scope, sorted. Files with other names, and folders,
     /// are passed over.
     ///
     /// # Errors
@@ -133,7 +134,7 @@ impl StoreFolder {
         Ok(names)
     }
 
-    /// What the file system knows of a secret's file; `None` where there is none.
+    /// Tells what the file system knows of a secret's file; `None` if there is none.
     ///
     /// # Errors
     /// The reason why that can't be said.
@@ -168,7 +169,7 @@ impl StoreFolder {
         Ok(scopes)
     }
 
-    /// What lies in a folder of the store, sorted.
+    /// Lists the entries of a folder of the store, sorted.
     ///
     /// # Errors
     /// The reason why that can't be said.
@@ -176,7 +177,7 @@ impl StoreFolder {
         self.folder.list(inside).map_err(trouble)
     }
 
-    /// Takes a share of a folder of the store for writing.
+    /// Takes a shared lock on a folder of the store, for writing.
     ///
     /// # Errors
     /// The reason why it can't be written.
@@ -184,7 +185,7 @@ impl StoreFolder {
         self.folder.share(inside).map_err(unwritten)
     }
 
-    /// Takes a folder of the store for oneself.
+    /// Takes an exclusive lock on a folder of the store.
     ///
     /// # Errors
     /// The reason why it can't be written.
@@ -206,18 +207,19 @@ impl StoreFolder {
     }
 }
 
-/// Where a scope lies in the store. An id is a [`Name`], so it is one step and leads nowhere else.
+/// The folder of a scope in the store. An id is a [`Name`], so it is one step and leads nowhere
+/// else.
 pub fn scope_folder(scope: &Scope) -> PathBuf {
     PathBuf::from(scope.to_string())
 }
 
-/// That there is no store at a place.
+/// The error that there is no store at a place.
 pub fn no_store() -> StoreError {
     StoreError::absent("there is no store there")
         .hint("check the name, or make one with doorkey store init")
 }
 
-/// That a file is not what it should be.
+/// The error that a file is damaged.
 pub fn corrupt(why: &str) -> StoreError {
     StoreError::corrupt(why).hint(AGAIN)
 }
@@ -226,7 +228,7 @@ fn outside() -> StoreError {
     StoreError::refused("it leads out of the store")
 }
 
-/// What a failure of the file system means to a person.
+/// Translates a failure of the file system into a store's error.
 fn trouble(error: io::Error) -> StoreError {
     match error.raw_os_error() {
         Some(libc::EXDEV | libc::ELOOP) => outside(),
@@ -236,7 +238,7 @@ fn trouble(error: io::Error) -> StoreError {
     }
 }
 
-/// The same for writing.
+/// Translates a failure to write in the same way.
 pub fn unwritten(error: io::Error) -> StoreError {
     match error.raw_os_error() {
         Some(libc::EEXIST) => StoreError::taken(),

@@ -60,21 +60,21 @@ pub use variables::{
     read_variables, spent,
 };
 
-/// What every store can do: say where a name in a scope would be, and answer questions about such
-/// places. What wins over what is not its business.
+/// Finds the location of a name in a scope, and answers questions about locations. Which scope or
+/// source wins is decided elsewhere.
 pub trait Store: Sync {
     /// The store as messages name it.
     fn label(&self) -> &str;
 
-    /// What its values come from, so that nobody takes another's for them.
+    /// Names the source of the values, so that nobody takes another source's values for them.
     fn identity(&self) -> String {
         self.label().to_owned()
     }
 
-    /// Where a name in a scope is, if it is there. Nothing is asked.
+    /// Gives the location that a name in a scope would have. Nothing is asked.
     ///
     /// # Errors
-    /// What of the store, or of the scope, keeps it from being anywhere.
+    /// The fault of the store, or of the scope, that leaves the name without a location.
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError>;
 
     /// Answers questions, each by its locations in their order: [`search`] does that. All of a
@@ -82,7 +82,8 @@ pub trait Store: Sync {
     /// that several are about is read once.
     ///
     /// # Errors
-    /// What keeps every question from being answered. To be said once, it is no [`Answer::Failed`].
+    /// The fault that keeps every question from being answered. It is told once, so it is no
+    /// [`Answer::Failed`].
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError>;
 
     /// True if what is missing at single places is left out, as the user's variables have it.
@@ -93,12 +94,12 @@ pub trait Store: Sync {
     /// The names in each of these scopes, sorted. Like all that follows it needs no key.
     ///
     /// # Errors
-    /// What keeps all of them from being listed; in the list, what keeps one.
+    /// The fault that keeps all scopes from being listed. A fault of one scope is in the list.
     fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         Err(unlisted())
     }
 
-    /// What the store knows of a secret; `None` where the scope does not have it.
+    /// Tells what the store knows of a secret; `None` if the scope does not have it.
     ///
     /// # Errors
     /// The reason why that can't be said.
@@ -130,30 +131,30 @@ pub trait Store: Sync {
     }
 }
 
-/// A store that answers questions only.
+/// The error of a store that answers questions only.
 fn unlisted() -> StoreError {
     StoreError::setting("this kind of store does not say what it holds")
 }
 
-/// That doorkey can't write to a kind of store.
+/// The error that doorkey can't write to a kind of store.
 pub fn read_only() -> StoreError {
     StoreError::read_only("doorkey only reads this kind of store")
 }
 
-/// That a store which holds text can't hold a value.
+/// The error that a store which holds text can't hold a value.
 pub fn not_text() -> StoreError {
     let what = "the value is not UTF-8, which this store can't hold";
     StoreError::of(store_error::FaultKind::Unusable, what)
         .hint("store it as base64, and read it with |base64decode")
 }
 
-/// That others changed something at the same time, again and again.
+/// The error that others changed something at the same time, again and again.
 pub fn contended() -> StoreError {
     let what = "others change it at the same time";
     StoreError::of(store_error::FaultKind::Unusable, what).hint("nothing is changed, try again")
 }
 
-/// That a kind of store keeps no lists of who can read it.
+/// The error that a kind of store keeps no lists of recipients.
 pub fn no_lists() -> StoreError {
     StoreError::read_only("this kind of store has no recipients")
 }
@@ -161,23 +162,23 @@ pub fn no_lists() -> StoreError {
 /// The names in a scope, or why they can't be listed.
 pub type Names = Result<Vec<Name>, StoreError>;
 
-/// How much is asked of a store.
+/// The extent of a question to a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// True if each name is there: no value, so that no key is needed.
+    /// Only if each name is there. No value is read, so no key is needed.
     Names,
     /// The values.
     Values,
-    /// The values, but for those that would be made for whoever reads them: of these only that
-    /// they would be.
+    /// The values. A value that the store would make for its reader is not read: only a check that
+    /// it would be made.
     Look,
-    /// The values, and no kept ones in their place.
+    /// The values, read now: none that the store has kept.
     Fresh,
-    /// The same without reading what is lent at these paths.
+    /// The values as for `Fresh`, without reading what is lent at these paths.
     Watch(&'static [String]),
 }
 
-/// What a store says to a question.
+/// The answer of a store to a question.
 #[derive(Debug)]
 pub enum Answer {
     /// The question's location of this index has it; those before don't.
@@ -192,20 +193,20 @@ pub enum Answer {
     Failed(usize, StoreError),
 }
 
-/// What was found.
+/// A value or a document that was found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
-    /// What is known of the value where it is JSON, and members of it are looked for.
+    /// Parsed levels of a JSON value, kept for lookups of its members.
     pub levels: RefCell<Levels>,
-    /// Of a whole document its members, in their order.
+    /// The members of a whole document, in their order.
     pub members: Vec<(String, Secret)>,
-    /// What it is lent by; `None` for what is good until it is changed.
+    /// The lease of the value; `None` if the value is good until it is changed.
     pub lease: Option<Lease>,
 }
 
-/// What is at one location.
+/// The content of one location.
 #[derive(Debug)]
 pub enum Here {
     /// The value.
@@ -227,7 +228,7 @@ impl Here {
         })
     }
 
-    /// That there is a value, or not.
+    /// A found value without its content, or nothing.
     pub fn exists(exists: bool) -> Self {
         match exists {
             true => Here::Found(Found::default()),
@@ -269,42 +270,42 @@ pub trait Writer {
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError>;
 }
 
-/// What is expected of a name that is written.
+/// The condition on a name that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It must be new. Of several writers at once exactly one succeeds.
+    /// The name must be new. Exactly one of several writers at once succeeds.
     Create,
-    /// It may be there or not.
+    /// The name may exist or not.
     Set,
-    /// It must be there.
+    /// The name must exist.
     Update,
 }
 
-/// What a store knows of a secret, without its value.
+/// Facts that a store knows about a secret, without its value.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The value's length in bytes.
     pub size: usize,
-    /// When it was made, by the store's own record.
+    /// The time of creation, by the store's own record.
     pub created: Option<SystemTime>,
-    /// When it was last changed, by the store's own record.
+    /// The time of the last change, by the store's own record.
     pub modified: Option<SystemTime>,
-    /// Who can read it, where the store knows.
+    /// The recipients who can read the secret, if the store knows them.
     pub recipients: Option<Vec<String>>,
 }
 
-/// A store that is encrypted for lists of recipients: one of its own, and those that scopes have
-/// of theirs in its place. A `scope` of `None` means the store's own list.
+/// A store that is encrypted for lists of recipients. The store has one list; a scope can have its
+/// own list instead. A `scope` of `None` means the store's list.
 pub trait Recipients {
-    /// Who can read a scope.
+    /// Lists the recipients who can read a scope.
     ///
     /// # Errors
-    /// Where a list can't be read.
+    /// The reason why a list can't be read.
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError>;
 
-    /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
-    /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
-    /// same change made again finishes.
+    /// Changes a list, and encrypts all its secrets anew, whatever recipients the files name. The
+    /// list is written first. An interruption loses nothing, and the same change made again
+    /// finishes.
     ///
     /// # Errors
     /// The reason why nothing was changed, or not all.
@@ -315,53 +316,53 @@ pub trait Recipients {
         remove: &[String],
     ) -> Result<Changed, StoreError>;
 
-    /// Every list that names some of these, and which it names. A list that can't be read is
-    /// taken to name them all. With `removed` those count that say who was removed, and each one
-    /// must be in some list.
+    /// Finds every list that names some of these recipients, and which ones. A list that can't be
+    /// read is taken to name all. With `removed`, lists that note a removed recipient count too,
+    /// and each recipient must be in some list.
     ///
     /// # Errors
-    /// Where one is no recipient, or in no list.
+    /// The argument that is no recipient, or that is in no list.
     fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
 
-    /// Looks at everything in the store: each file opens and is what it says, its recipients are
-    /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
-    /// which secret it is, is written anew and says so from then on.
+    /// Checks everything in the store. Each file must open and name its own secret. Its recipients
+    /// must be those of its scope, and nothing else may lie in the store. With `fix`, a sound file
+    /// that does not name its secret is written anew with the name.
     ///
     /// # Errors
-    /// Where there is no key to look with; where something can't be written.
+    /// A missing key, or a file that can't be written.
     fn check(&self, fix: bool) -> Result<Checked, StoreError>;
 }
 
-/// A list, the store's own where there is no scope, and those that it names.
+/// A list, given by its scope (`None` for the store's list), and the recipients that it names.
 pub type Naming = (Option<Scope>, Vec<String>);
 
-/// What a change of recipients came to.
+/// The result of a change of recipients.
 #[derive(Debug, Default)]
 pub struct Changed {
-    /// Who can read it now.
+    /// The recipients after the change.
     pub recipients: Vec<String>,
-    /// True if the list was another before.
+    /// True if the list has changed.
     pub list: bool,
     /// The secrets that were encrypted anew.
     pub rewritten: Vec<(Scope, Name)>,
     /// Every secret that the list is for.
     pub covered: Vec<(Scope, Name)>,
-    /// The scopes that have a list of their own, and were left.
+    /// The scopes that have a list of their own, and were left unchanged.
     pub left: Vec<Scope>,
 }
 
-/// What looking at a store came to.
+/// The result of a check of a store.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// How many secrets there are.
+    /// The number of secrets.
     pub secrets: usize,
-    /// In how many scopes.
+    /// The number of scopes.
     pub scopes: usize,
-    /// What is wrong: where, and what.
+    /// Faults: the place, and the fault there.
     pub findings: Vec<(String, String)>,
-    /// The sound secrets whose files say not which secret they are.
+    /// The sound secrets whose files do not name their secret.
     pub unbound: Vec<(Scope, Name)>,
-    /// Those whose files say so since now.
+    /// The secrets whose files name their secret since this check.
     pub bound: Vec<(Scope, Name)>,
     /// The file that should tell git that the store's files are no text, and the line for it.
     pub attributes: Option<(PathBuf, &'static str)>,

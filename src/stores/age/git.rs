@@ -1,4 +1,4 @@
-//! What git does to a store's files: takes them for text, and leaves conflict markers in them.
+//! Damage that git does to a store's files: changed line ends, and conflict markers.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::sys::files;
 /// The file that tells git what its files are.
 pub const ATTRIBUTES: &str = ".gitattributes";
 
-/// The line of it that a store needs: an age file without a NUL byte looks like text to git, which
-/// then changes its line ends.
+/// The line that a store needs in that file. An age file without a NUL byte looks like text to git,
+/// which then changes its line ends.
 pub const BINARY: &str = "*.age binary";
 
 /// True if a line is one of those that git puts around what two branches have changed.

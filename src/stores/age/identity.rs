@@ -28,7 +28,7 @@ pub struct AgeKey {
 }
 
 impl AgeKey {
-    /// Reads a key as age writes it; nothing where it is none.
+    /// Reads a key as age writes it; `None` if the text is no key.
     pub fn parse(text: &str) -> Option<Self> {
         let recipient = Identity::from_str(text).ok()?.to_public().to_string();
         Some(AgeKey {
@@ -38,7 +38,7 @@ impl AgeKey {
         })
     }
 
-    /// The file's key, where the stanza was written for this one.
+    /// Gives the file's key, if the stanza was written for this key.
     fn unwrap(&self, wrapped: &Wrapped) -> Option<Result<FileKey, DecryptError>> {
         let shared = self.shared(wrapped.share);
         if shared.iter().fold(0, |all, byte| all | byte) == 0 {
@@ -64,7 +64,7 @@ impl AgeKey {
     }
 }
 
-/// What the text of a key stands for, be it secret or public.
+/// Decodes the text of a key, be it secret or public.
 fn bytes(text: &str) -> Option<[u8; 32]> {
     let all = |bytes: Vec<u8>| bytes.try_into().map_err(|_| ());
     bech32_decode(text, |_| (), |_| Ok(()), |_, bytes| all(bytes.collect())).ok()
@@ -77,7 +77,7 @@ struct Wrapped<'a> {
 }
 
 impl<'a> Wrapped<'a> {
-    /// Reads one; nothing where it is malformed.
+    /// Reads a stanza; `None` if it is malformed.
     fn of(stanza: &'a Stanza) -> Option<Self> {
         let [share] = stanza.args.as_slice() else {
             return None;
@@ -90,7 +90,7 @@ impl<'a> Wrapped<'a> {
     }
 }
 
-/// Whoever has these keys.
+/// A holder of these keys.
 pub struct KeyHolder<'a>(pub &'a [AgeKey]);
 
 impl age::Identity for KeyHolder<'_> {
@@ -98,8 +98,8 @@ impl age::Identity for KeyHolder<'_> {
         self.unwrap_stanzas(std::slice::from_ref(stanza))
     }
 
-    /// Tries the stanza that doorkey's note says to be one of ours first. Nothing is believed: where
-    /// the note is false, or there is none, all are tried.
+    /// Tries the stanzas that doorkey's note gives to our keys first. The note is not trusted: if
+    /// it is false or missing, all are tried.
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
         let ours = stanzas.iter().filter(|stanza| stanza.tag == TAG);
         let Some(wrapped) = ours.map(Wrapped::of).collect::<Option<Vec<_>>>() else {
@@ -134,7 +134,7 @@ mod tests {
         }
     }
 
-    /// What the holder makes of it: the file's key, nothing, or a fault.
+    /// Gives the holder's result: the file's key, nothing, or a fault.
     fn opened(holder: &KeyHolder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
         let opened = holder.unwrap_stanzas(stanzas)?;
         Some(opened.map(|key| *key.expose_secret()).map_err(|_| ()))

@@ -11,7 +11,7 @@ use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 use crate::sys::rooted_dir::Folder;
 
-/// What making a store came to.
+/// The result of making a store.
 pub struct Made {
     /// The key's file, or the variable that holds the key.
     pub key: String,
@@ -25,7 +25,7 @@ pub struct Made {
 /// none yet.
 ///
 /// # Errors
-/// Where there is a store already, or the key can't be found or made, or lies in the store.
+/// A store that exists already, a key that can't be found or made, or a key that lies in the store.
 pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
     let place = access.base.join(place);
     let unwritable = |error: io::Error| StoreError::unwritable(error);

@@ -1,4 +1,4 @@
-//! Who can read an embedded store: changing that, and looking whether it is so.
+//! The recipients of an embedded store: changes to them, and checks of them.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -35,7 +35,7 @@ impl Recipients for Age {
         let remove = &canonical(remove, add.len())?;
         self.keys()?;
         let mut changed = Changed::default();
-        // From here on nobody else changes a list.
+        // Nobody else changes a list while this lock is held.
         let root = self.tree.own(Path::new(""))?;
         let affected: Vec<Scope> = match scope {
             Some(scope) => vec![scope.clone()],
@@ -52,7 +52,8 @@ impl Recipients for Age {
             .list_of(scope)?
             .map(|(_, text)| text)
             .unwrap_or_default();
-        // Who was removed before may be so again: that finishes an interrupted removal.
+        // A recipient who was removed before may be removed again: that finishes an interrupted
+        // removal.
         if !remove
             .iter()
             .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
@@ -165,9 +166,9 @@ impl Recipients for Age {
 }
 
 impl Age {
-    /// Encrypts what is in some scopes for others, once `then` has written the list that says so.
-    /// Everything is opened before anything is changed. Nobody else writes there meanwhile: each
-    /// of them reads its list while it holds its scope.
+    /// Encrypts the secrets of some scopes for other recipients, once `then` has written the new
+    /// list. Everything is opened before anything is changed. Nobody else writes there meanwhile:
+    /// each writer reads its list while it holds its scope.
     fn encrypt_anew(
         &self,
         scopes: &[Scope],
@@ -223,8 +224,8 @@ impl Age {
         )
     }
 
-    /// The value of a secret whose file is for exactly these, sorted, as far as can be seen, and
-    /// whether the file says which secret it is.
+    /// Checks that a secret's file is for exactly the recipients in `listed`, which is sorted, as
+    /// far as can be seen. Gives the value, and true if the file names its secret.
     fn check_secret(
         &self,
         scope: &Scope,
@@ -257,7 +258,7 @@ impl Age {
         }
     }
 
-    /// Finds what does not belong in a store. Hidden files at its top are a version control's.
+    /// Finds files that do not belong in a store. Hidden files at its top are a version control's.
     fn check_foreign(&self, checked: &mut Checked) -> Result<(), StoreError> {
         let scopes = self.scopes()?;
         let levels = ["team", "cluster", "project"];
@@ -306,15 +307,15 @@ fn nowhere(key: &str) -> StoreError {
     StoreError::absent(format_args!("no list names {key}; nothing is changed")).of_recipient()
 }
 
-/// That secrets would have to be opened, and can't be.
+/// The error that secrets must be opened for a change, and can't be.
 fn closed_secrets(names: &[String]) -> StoreError {
     let names = names.join(", ");
     let what = format_args!("nothing is changed: {names} can't be opened");
     StoreError::of(FaultKind::Unusable, what).hint("doorkey store check says why")
 }
 
-/// Recipients as they are written in lists. What is none is not said: it may be a key. `before`
-/// so many arguments stand.
+/// Writes recipients as lists have them. An argument that is no recipient is not shown: it may be a
+/// key. `before` is the number of arguments in front of these.
 fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
     let one = |(index, text): (usize, &String)| {
         let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());

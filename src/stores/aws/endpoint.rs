@@ -1,4 +1,4 @@
-//! Where AWS' services are: regions, and addresses by their rules and by settings.
+//! Addresses of AWS' services: regions, and addresses by AWS' rules and by settings.
 
 use super::{Aws, AwsService, is_yes};
 use crate::model::error::StoreError;
@@ -17,7 +17,7 @@ pub fn is_arn(text: &str, service: &str) -> bool {
 }
 
 impl Aws {
-    /// The address that stands in the place of the usual one of a service.
+    /// Gives the address that replaces the usual one of a service.
     fn endpoint(&self, service: &AwsService) -> Result<Option<&str>, StoreError> {
         let is_own = service.name == self.service.name;
         let context = &self.context;
@@ -62,7 +62,7 @@ impl Aws {
             .map_err(|why| StoreError::setting(format!("the endpoint's URL {why}")))
     }
 
-    /// How a service is reached at an address.
+    /// Gives the settings of the connection to a service at an address.
     ///
     /// # Errors
     /// Settings that can't be used.
@@ -76,7 +76,7 @@ impl Aws {
         Ok(settings)
     }
 
-    /// What values depend on beside their names.
+    /// Names the settings that values depend on, apart from their names.
     pub fn identity(&self) -> String {
         let said = |setting: Result<Option<&str>, _>| {
             setting.unwrap_or_default().unwrap_or_default().to_owned()

@@ -1,4 +1,4 @@
-//! What AWS' faults mean.
+//! Meanings of AWS' faults.
 
 use serde::Deserialize;
 
@@ -6,7 +6,8 @@ use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::sys::http::{Answer, Verdict};
 
-/// The code of a fault. Stores answer JSON; who we are is judged in front of some, in XML.
+/// Gives the code of a fault. Stores answer JSON; a check of the identity in front of some answers
+/// XML.
 pub fn code(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
     struct AwsFault<'a> {
@@ -24,13 +25,13 @@ pub fn code(answer: &Answer) -> Option<&str> {
     Some(after.split_once('<')?.0)
 }
 
-/// True if a fault's own words have a word in them. They are not passed on.
+/// True if a fault's own words contain a word. The words are not passed on.
 pub fn is_about(answer: &Answer, word: &str) -> bool {
     let mut all = answer.body.expose().windows(word.len());
     answer.status >= 400 && all.any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// What an answer means: too many requests at once pass, in whatever words.
+/// Judges an answer: too many requests at once pass, in whatever words.
 pub fn verdict(answer: &Answer) -> Verdict {
     const PASSING: [&str; 6] = [
         "IDPCommunicationError",
@@ -53,8 +54,8 @@ pub fn verdict(answer: &Answer) -> Verdict {
     }
 }
 
-/// The trouble that an answer of 400 and up to a request about `what` is, where it is none that
-/// the caller knows; `right` would have allowed it.
+/// The fault in an answer of status 400 or more to a request about `what`, if the caller knows no
+/// better one. `right` is the right that would have allowed it.
 pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
     let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
     let no_key = || {

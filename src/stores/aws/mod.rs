@@ -1,8 +1,9 @@
-//! What the stores of AWS share: where a service is, who we are to it, signatures, and what its
-//! faults mean. Its own words are never passed on: they may quote what was sent.
+//! Shared code of AWS' stores: the service's address, the identity for it, signatures, and its
+//! faults. The service's own words are never passed on: they may quote what was sent.
 //!
-//! The variables are those of AWS' own clients. They are how the workload says who it is, and stay
-//! with it; each can have `DOORKEY_` in front, counts first then, and is doorkey's alone.
+//! The environment variables are those of AWS' own clients. They give the workload its identity,
+//! and stay with it. Each can have `DOORKEY_` in front: it then counts first, and is doorkey's
+//! alone.
 
 mod credentials;
 mod endpoint;
@@ -33,14 +34,14 @@ use crate::sys::http::{self, Answer, Method, Request, Server};
 pub use self::endpoint::{is_arn, region_of};
 pub use self::fault::{code, is_about, trouble, verdict};
 
-/// Names with what stands before all of them.
+/// Makes names with a common prefix.
 macro_rules! names {
     ($prefix:literal: $($name:literal),* $(,)?) => {
         &[$(concat!($prefix, $name)),*]
     };
 }
 
-/// The same list of names, as doorkey's own and as everybody's.
+/// Defines one list of names twice: as doorkey's own and as everybody's.
 macro_rules! variables {
     ($($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
         const $ours: &[&str] = names!["DOORKEY_AWS_": $($name),+];
@@ -69,7 +70,7 @@ const FILES: &[&str] = &[
     "DOORKEY_AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 
-/// What the variables are to a store.
+/// Environment variables, by the use that a store makes of them.
 const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Secret, OUR_SECRETS),
     (Use::Own, OUR_SETTINGS),
@@ -80,7 +81,7 @@ const VARIABLES: &[(Use, &[&str])] = &[
     (Use::File, remote::FILES),
 ];
 
-/// What rows of the table have in common.
+/// The common part of AWS' rows in the table of stores.
 pub const KIND: Kind = Kind {
     splits: true,
     variables: VARIABLES,
@@ -108,15 +109,15 @@ const JSON: &str = "application/x-amz-json-1.1";
 
 /// One of the services.
 pub struct AwsService {
-    /// As host names and signatures have it.
+    /// The name in host names and signatures.
     pub name: &'static str,
     /// The variable with its address, without `AWS_`.
     pub endpoint: &'static str,
-    /// What stands before the names of what it does.
+    /// The prefix of the names of its actions.
     pub prefix: &'static str,
 }
 
-/// A service, and who we are to it. Its servers are told apart by their regions.
+/// A service, and the identity for it. Its servers are told apart by their regions.
 pub struct Aws {
     /// Settings.
     pub context: Arc<Context>,
@@ -127,20 +128,20 @@ pub struct Aws {
     region: OnceLock<Result<String, StoreError>>,
     /// The region of the first server.
     first: OnceLock<String>,
-    /// By how many seconds AWS' clock is ahead of ours.
+    /// The seconds by which AWS' clock is ahead of the local clock.
     ahead: AtomicI64,
 }
 
 /// The servers of a service, and our session.
 pub type AwsRemote = remote::Remote<Aws>;
 
-/// Something to be done by a service.
+/// A request for an action of a service.
 pub struct Ask {
     /// The region.
     pub region: String,
-    /// What is to be done.
+    /// The action's name.
     pub what: &'static str,
-    /// With what.
+    /// The action's input.
     pub body: Value,
 }
 
@@ -150,7 +151,7 @@ fn is_yes(setting: Option<&str>) -> bool {
 }
 
 impl Aws {
-    /// A service. Nothing is asked, or read, yet.
+    /// Makes a service. Nothing is asked, or read, yet.
     pub fn new(service: AwsService, context: &Arc<Context>) -> Self {
         Aws {
             context: Arc::clone(context),
@@ -216,11 +217,10 @@ impl Aws {
         Ok(self.profiles()?.setting("region"))
     }
 
-    /// The region where nothing else says it: that of settings, or of the machine whose identity
-    /// we have.
+    /// Gives the default region: that of settings, or of the machine that the identity comes from.
     ///
     /// # Errors
-    /// Where it is missing.
+    /// An error that the region is missing.
     pub fn region<'r>(&'r self, remote: &AwsRemote) -> Result<&'r str, StoreError> {
         let find = || {
             if let Some(said) = self.said_region()? {
@@ -261,7 +261,7 @@ impl Aws {
         there.unwrap_or(now)
     }
 
-    /// True if an answer refuses a signature for its time; from then on AWS' time counts.
+    /// True if an answer refuses a signature for its time; AWS' time counts after that.
     fn is_skewed(&self, answer: &Answer) -> bool {
         const CODES: [&str; 5] = [
             "InvalidSignatureException",
@@ -303,11 +303,11 @@ impl Aws {
         request
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order. What is refused
-    /// for our clock is signed once more by AWS' time.
+    /// Asks everything at the same time, and gives the answers in the same order. A request that is
+    /// refused for the local clock is signed once more by AWS' time.
     ///
     /// # Errors
-    /// What keeps all of it from being asked.
+    /// The fault that keeps all requests from being sent.
     pub fn round(
         remote: &AwsRemote,
         asks: &[Ask],
@@ -344,7 +344,7 @@ impl Aws {
     }
 }
 
-/// Clocks that are less than this apart do no harm, in seconds: AWS takes five minutes.
+/// The highest harmless difference between the clocks, in seconds. AWS takes five minutes.
 const SKEW: i64 = 240;
 
 impl remote::Service for Aws {

@@ -1,4 +1,4 @@
-//! Roles that are assumed: STS, whose answers are XML whatever is asked for.
+//! Roles that are assumed by STS. Its answers are always XML.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -20,7 +20,7 @@ const STS: AwsService = AwsService {
     prefix: "",
 };
 
-/// What stands for itself in a form's field.
+/// Characters to encode in a form's field.
 const UNFIT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -39,7 +39,7 @@ const SERVICE: aws::AwsService = aws::AwsService {
 /// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
 
-/// What single places are. A bare ARN is one where the user says so.
+/// The single places of the store. A bare ARN is one if the user asks for that.
 pub const PLACES: Places = Places {
     judge,
     hands_over: |_| false,
@@ -49,7 +49,7 @@ pub const PLACES: Places = Places {
     }),
 };
 
-/// What a secret's name consists of beside letters and digits, and its longest.
+/// Characters of a secret's name beside letters and digits, and its greatest length.
 const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
@@ -63,7 +63,7 @@ struct SecretsManager {
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let prefix = place.trim_matches('/');
     if !is_name(prefix) && !prefix.is_empty() {
@@ -84,11 +84,11 @@ fn is_name(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Takes what a reference says: a secret's name or its ARN, and it may be a key of the JSON in it
-/// and a version.
+/// Checks the location in a reference: a secret's name or ARN, with an optional key of the JSON in
+/// it and an optional version.
 ///
 /// # Errors
-/// The reason why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
@@ -118,7 +118,7 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    /// What asks for a secret.
+    /// Builds the request for a secret's value.
     fn question(&self, (id, version): &Place) -> Result<Ask, StoreError> {
         let mut body = json!({"SecretId": id});
         if let Some(version) = version {
@@ -132,7 +132,7 @@ impl SecretsManager {
         self.ask_in(id, "GetSecretValue", body)
     }
 
-    /// Something to be done in the region that a secret is in.
+    /// Builds a request for an action in the region of a secret.
     fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(id) {
             Some(region) => region,
@@ -198,7 +198,7 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     }
     let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
-        // Of a secret without a value the current version is not there.
+        // A secret without a value has no current version.
         Some("ResourceNotFoundException")
             if version.is_none() && aws::is_about(answer, "label") =>
         {
@@ -228,7 +228,7 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
 }
 
-/// That a secret is marked deleted.
+/// The error that a secret is marked deleted.
 fn deleted(id: &str) -> StoreError {
     let what = format_args!("{} is deleted", ShownPath(id));
     StoreError::gone(what).hint("restore it: aws secretsmanager restore-secret")

@@ -1,5 +1,5 @@
-//! Changing a scope's secret: it is read, changed and written whole. AWS has nothing that compares
-//! while it writes, so that of several writers at once one can lose.
+//! Changing a scope's secret: it is read, changed and written whole. AWS has no compare-and-set, so
+//! one of several writers at once can lose its change.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,15 @@ use crate::sys::random;
 /// A secret's content is not larger than this, in bytes.
 const LARGEST: usize = 65_536;
 
-/// Whoever lost a race waits at most this long before the next try.
+/// The longest wait of a writer that lost a race, before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
 
 impl SecretsManager {
     /// Changes members of a scope's document, all of them or none.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] and [`StoreError::Absent`], as `how` has it; why nothing is changed.
+    /// [`StoreError::Taken`] and [`StoreError::Absent`], as `how` asks; or the reason why nothing
+    /// is changed.
     fn change(
         &self,
         scope: &Scope,

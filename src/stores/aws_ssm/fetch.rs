@@ -19,13 +19,13 @@ use crate::stores::document::Document;
 use crate::sys::duration;
 use crate::sys::http;
 
-/// So many names has one call.
+/// The number of names in one call.
 const TOGETHER: usize = 10;
 
 /// A parameter's value.
 pub struct Parameter(pub Document);
 
-/// What was read under a name; `None` for what is not there.
+/// The result of reading a name; `None` if the parameter does not exist.
 type ParameterRead = Result<Option<Parameter>, StoreError>;
 
 #[derive(Deserialize)]
@@ -64,17 +64,17 @@ fn no_parameter(name: &str) -> StoreError {
     StoreError::unusable(ShownPath(name), "the answer is no parameter")
 }
 
-/// True if a name must be asked for by itself: with a version, or by an ARN, the answer calls it
-/// otherwise; what leads to another service goes one a call.
+/// True if a name must be asked for alone. The answer gives another name to a parameter with a
+/// version or an ARN. Names that lead to another service also go one a call.
 fn is_alone(name: &str) -> bool {
     name.contains(':') || name.starts_with("/aws/")
 }
 
 impl ParameterStore {
-    /// Fetches parameters unless they have been, each once.
+    /// Fetches parameters that were not fetched yet, each once.
     ///
     /// # Errors
-    /// What keeps all of them from being read.
+    /// The fault that keeps all parameters from being read.
     pub fn fetch_names(&self, mut names: Vec<String>) -> Result<(), StoreError> {
         names.sort_unstable();
         names.dedup();
@@ -132,11 +132,11 @@ impl ParameterStore {
         calls.iter().map(question).collect()
     }
 
-    /// The names below paths, or why they can't be listed; what lies directly there is known then,
-    /// with its value.
+    /// Lists the names below paths, or the reason why they can't be listed. Parameters directly
+    /// below a path are then known with their values.
     ///
     /// # Errors
-    /// What keeps all of them from being listed.
+    /// The fault that keeps all paths from being listed.
     pub fn list(
         &self,
         paths: &[String],
@@ -197,10 +197,10 @@ fn refused(answer: &http::Answer, name: &str) -> StoreError {
     aws::trouble(answer, name, "ssm:GetParameters")
 }
 
-/// What an answer says of the names of a call.
+/// Reads the results for the names of a call from its answer.
 ///
 /// # Errors
-/// What is of all names: that we are not admitted.
+/// The fault that concerns all names: the identity is not admitted.
 fn take(
     answer: &http::Answer,
     call: Vec<String>,

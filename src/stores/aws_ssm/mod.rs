@@ -45,7 +45,7 @@ pub const OPTIONS: &[StoreOption] = &[
     ),
 ];
 
-/// What single places are. A bare ARN is one where the user says so.
+/// The single places of the store. A bare ARN is one if the user asks for that.
 pub const PLACES: Places = Places {
     judge,
     hands_over: |_| false,
@@ -63,17 +63,17 @@ struct ParameterStore {
     label: String,
     /// `/PREFIX`, or nothing.
     prefix: String,
-    /// The path in the place of the project's usual one.
+    /// The path that replaces the project's usual one.
     project_path: Option<String>,
     remote: aws::AwsRemote,
-    /// What was fetched, by the name that was asked for; `None` for what is not there.
+    /// Parameters that were fetched, by the name in the request; `None` if one does not exist.
     known: Mutex<BTreeMap<String, Result<Option<Parameter>, StoreError>>>,
 }
 
 /// Opens `aws-ssm:PLACE`. Nothing is asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let setting = |id| context.said(id).or_else(|| context.configured(id));
     let project_path = setting("project-path").map(|path| folder("project-path", path));
@@ -86,7 +86,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }))
 }
 
-/// A path with one slash before it and none behind it; nothing where it is empty.
+/// Gives a path with one slash before it and none behind it; empty if the path is empty.
 fn folder(what: &str, path: &str) -> Result<String, StoreError> {
     let path = path.trim_matches('/');
     if path.is_empty() {
@@ -114,11 +114,11 @@ fn is_version(text: &str) -> bool {
     is_name(text) && !text.contains('/') && text.len() <= 100
 }
 
-/// Takes what a reference says: a parameter's name or its ARN, with or without `:VERSION`, and it
-/// may be a key of the JSON in it and a version.
+/// Checks the location in a reference: a parameter's name or ARN, with or without `:VERSION`, with
+/// an optional key of the JSON in it and an optional version.
 ///
 /// # Errors
-/// The reason why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let path = &location.path;
     let name = match path.strip_prefix("arn:") {
@@ -154,7 +154,7 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     }
 }
 
-/// What is asked for at a location.
+/// Gives the name to ask for at a location.
 fn asked(location: &Location) -> String {
     match &location.version {
         Some(version) => format!("{}:{version}", location.path),
@@ -175,7 +175,7 @@ impl ParameterStore {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The path that a scope's parameters are below.
+    /// Gives the path above a scope's parameters.
     fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
         match &self.project_path {
             Some(path) if scope.level() == Level::Project => Ok(path.clone()),
@@ -201,7 +201,7 @@ impl ParameterStore {
         )))
     }
 
-    /// Something to be done in the region that a parameter is in.
+    /// Builds a request for an action in the region of a parameter.
     fn ask_in(&self, name: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(name) {
             Some(region) => region,
@@ -211,7 +211,7 @@ impl ParameterStore {
         Ok(Ask { region, what, body })
     }
 
-    /// What is at a location, when it has been fetched.
+    /// Looks up a location, after its parameter was fetched.
     fn look(&self, location: &Location) -> Result<Here, StoreError> {
         let known = self.known();
         let document = match known.get(&asked(location)) {
@@ -325,7 +325,7 @@ impl Store for ParameterStore {
     }
 }
 
-/// What asks for parameters by their names.
+/// Builds the input that asks for parameters by their names.
 fn by_names(names: &[String]) -> Value {
     json!({"Names": names, "WithDecryption": true})
 }

@@ -1,5 +1,6 @@
-//! Changing parameters: each is written by itself. That a name is new is AWS' own check; what is
-//! there is overwritten without another, so that of several writers at once one can lose.
+//! Changing parameters: each is written by itself. AWS itself checks that a name is new. An
+//! existing value is overwritten without a check, so one of several writers at once can lose its
+//! change.
 
 use serde_json::json;
 
@@ -11,7 +12,7 @@ use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
 use crate::stores::{How, Writer, not_text};
 
-/// A value of the usual tier is not larger than this, in bytes, and none larger than that.
+/// The greatest size of a value of the usual tier, in bytes, and of any tier.
 const LARGE: usize = 4096;
 const LARGEST: usize = 8192;
 
@@ -25,7 +26,7 @@ impl ParameterStore {
         }
     }
 
-    /// Writes one value; whether it could, as the name is new or `exists`.
+    /// Writes one value, of a new name or one that `exists`. Gives true if it was written.
     fn put(&self, name: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
         let mut body = json!({"Name": name, "Value": text, "Overwrite": exists});
         // The type of what is there can't be changed.

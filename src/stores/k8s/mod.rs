@@ -39,10 +39,10 @@ pub const OPTIONS: &[StoreOption] = &[StoreOption::new(
     InFile::Named,
 )];
 
-/// What the names of Secrets begin with where nothing else is said.
+/// The default prefix of the names of Secrets.
 const PREFIX: &str = "doorkey";
 
-/// How many names come on a page of a list.
+/// The number of names on a page of a list.
 const PAGE: usize = 500;
 
 struct Kubernetes {
@@ -50,7 +50,7 @@ struct Kubernetes {
     location: String,
     /// The scopes in force.
     scopes: Vec<Scope>,
-    /// The namespace, where the store's name says one; else the pod's or the context's.
+    /// The namespace in the store's name; `None` for that of the pod or the context.
     namespace: Option<String>,
     own_namespace: OnceLock<Result<String, StoreError>>,
     prefix: String,
@@ -61,7 +61,7 @@ struct Kubernetes {
 /// Opens `k8s:PLACE`. Nothing is read or asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let (namespace, prefix) = place.split_once('/').unwrap_or((place, ""));
     if !namespace.is_empty() && !is_label(namespace) {
@@ -102,10 +102,10 @@ fn is_name(text: &str) -> bool {
     text.len() <= LONGEST && text.split('.').all(is_part)
 }
 
-/// Takes what a reference says: namespace and name of a Secret, and a key of it.
+/// Checks the location in a reference: namespace and name of a Secret, and a key of it.
 ///
 /// # Errors
-/// The reason why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match location.path.split_once('/') {
@@ -165,7 +165,7 @@ impl Kubernetes {
         Ok(format!("{namespace}/{name}"))
     }
 
-    /// A request about a Secret, or all of a namespace where the path has no name.
+    /// Builds a request about a Secret, or about all of a namespace if the path has no name.
     fn request(method: Method, path: &str) -> Request {
         let (namespace, name) = path.split_once('/').unwrap_or((path, ""));
         let slash = if name.is_empty() { "" } else { "/" };
@@ -173,7 +173,7 @@ impl Kubernetes {
         Request::new(method, path)
     }
 
-    /// What an answer of 400 and up means.
+    /// Gives the fault in an answer of status 400 or more.
     fn fault(&self, answer: &http::Answer, path: &str, doing: Doing) -> StoreError {
         let who = self.remote.service();
         let method = who.method();
@@ -192,7 +192,7 @@ impl Kubernetes {
         }
     }
 
-    /// What is at a location, when it has been fetched.
+    /// Looks up a location, after its object was fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         let known = document::known(self);
         let place = (location.path.clone(), None);

@@ -1,4 +1,4 @@
-//! The programs that a kubeconfig names to say who we are (`exec`), as those of clouds need them.
+//! Programs that a kubeconfig names to get an identity (`exec`), as those of clouds need them.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::sys::files;
 use crate::sys::http::tls::Pem;
 use crate::sys::program::{Program, found};
 
-/// The versions of the interface that we speak.
+/// The supported versions of the interface.
 const VERSIONS: [&str; 2] = [
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
@@ -26,9 +26,9 @@ const VERSIONS: [&str; 2] = [
 /// A certificate of a cluster is not larger than this, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// What shows who we are.
+/// A credential for the cluster.
 pub struct Credential {
-    /// The header's value.
+    /// The value of the header with a token.
     pub token: Option<Arc<Secret>>,
     /// True if the kubeconfig has a certificate of ours.
     pub has_certificate: bool,
@@ -37,7 +37,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// True if it shows anything.
+    /// True if there is anything to show.
     pub fn is_somebody(&self) -> bool {
         self.token.is_some() || self.has_certificate || self.certificate.is_some()
     }
@@ -53,7 +53,7 @@ impl Credential {
     }
 }
 
-/// What a program answers.
+/// The answer of a program.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PluginAnswer {
@@ -70,10 +70,10 @@ struct PluginStatus {
     client_key_data: String,
 }
 
-/// Runs the user's program, and takes what it gives.
+/// Runs the user's program, and gives its credential.
 ///
 /// # Errors
-/// What of its settings can't be used; why it gives nothing.
+/// The setting that can't be used, or the reason why the program gives no credential.
 pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError> {
     let user = &chosen.user;
     let exec = user.value("exec").unwrap_or(&Value::Null);
@@ -167,7 +167,7 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
     }
 }
 
-/// What a program is told of the cluster where it wants to know.
+/// Describes the cluster for a program that asks for this.
 fn about_cluster(chosen: &Chosen) -> Result<Value, StoreError> {
     const EXTENSION: &str = "client.authentication.k8s.io/exec";
     let cluster = &chosen.cluster;

@@ -1,4 +1,4 @@
-//! Who we are to the server, and the token that we get for it.
+//! Login at the server, and the token that it gives.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,23 +19,22 @@ use crate::sys::duration;
 use crate::sys::files::{self, KeyFile};
 use crate::sys::http::{self, Answer, Method, Request, Server};
 
-/// Where Kubernetes puts the token of a pod's service account.
+/// The path where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tools of this kind take in the place of a token, to say that they should log
-/// in.
+/// Words that the closest tools of this kind take in the place of a token, as a request to log in.
 const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
 /// True if a credential's variable holds no secret: a role's id, which is a name, or the word that
-/// has us log in.
+/// asks for a login.
 pub fn stays(name: &str, value: &[u8]) -> bool {
     name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
-/// The method of whoever has somebody in between who adds a token: an agent, or a proxy.
+/// The method for an agent or a proxy in between that adds a token.
 const NOBODY: &str = "none";
 
-/// Gets a token: one that is given, or by logging in.
+/// Gets a token: a given one, or one by logging in.
 ///
 /// # Errors
 /// The reason why there is none.
@@ -87,12 +86,12 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<VaultSession, Store
 /// A token that came from outside.
 struct Presented {
     token: Secret,
-    /// True if it says by itself that it is wrapped.
+    /// True if the token's text tells that it is wrapped.
     wrapped: bool,
 }
 
-/// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
-/// file that the official clients keep in the user's home.
+/// Finds the given token: in a file, in a variable, or, if there is no other way to log in, in the
+/// official clients' file in the user's home.
 fn given_token(reader: &Reader<'_>) -> Result<Option<Presented>, StoreError> {
     let said = reader.0.path("token-file");
     if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
@@ -132,7 +131,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Presented>, StoreError> {
     }
 }
 
-/// What is spent by using it is no credential for a process that has to come again.
+/// Refuses a credential that can be used only once, if another process needs it again.
 fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), StoreError> {
     match reader.0.again {
         true => Err(StoreError::setting(format_args!("{what} can be used once"))
@@ -187,7 +186,7 @@ fn token_in(text: &Secret) -> Result<Presented, StoreError> {
     })
 }
 
-/// The method to log in by: the one that is named, or the one that there is something for.
+/// Gives the login method: the named one, or the first that has credentials.
 fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     if let Some(named) = reader.setting("auth", "AUTH_METHOD") {
         return Some(named);
@@ -214,7 +213,7 @@ fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, StoreError> 
     credential::value_or_file(reader.secret(name), file.as_ref())
 }
 
-/// Removes the file itself that was read, as it was to be read once.
+/// Removes the token's file after reading, as it was to be read once.
 fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
     file.remove(path).map_err(|error| {
         let why = match error.raw_os_error() {
@@ -225,7 +224,7 @@ fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
     })
 }
 
-/// A way to log in: where to, and with what.
+/// A login: its path and its body.
 struct Login<'r> {
     method: &'r str,
     mount: &'r str,
@@ -346,7 +345,7 @@ fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, StoreError> {
     })
 }
 
-/// Puts what a login's secret id is the wrapping of in its place.
+/// Replaces a wrapped secret id in a login by the secret id inside.
 fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Unwrapped<'a> {
@@ -363,7 +362,7 @@ fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), StoreE
     Ok(())
 }
 
-/// What a wrapping token stands for. That can be done once only.
+/// Unwraps a wrapping token. That can be done only once.
 fn unwrap(server: &Server, token: Secret) -> Result<Answer, StoreError> {
     let path = "v1/sys/wrapping/unwrap".to_owned();
     let answer = server.ask(Request {

@@ -20,7 +20,7 @@ use crate::sys::http::Answer;
 /// A document on its way.
 struct WantedDocument {
     place: Place,
-    /// Of a scope's document its path, and what is mounted there as far as is known.
+    /// The path of a scope's document, and its mount as far as known; `None` for a single place.
     scoped: Option<(String, Mount)>,
     read: Read,
 }
@@ -51,7 +51,7 @@ impl Documents<VaultDocument> for Vault {
         &self.context.scopes
     }
 
-    /// Where a request would find it, as far as that can be said without asking.
+    /// Gives the path that a request would have, as far as that is known without asking.
     fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
         let document = self.layout.document(scope)?;
         let path = self.layout.guess(&document).path("data", &document);
@@ -62,7 +62,7 @@ impl Documents<VaultDocument> for Vault {
         &self.documents
     }
 
-    /// What is mounted is known afterwards: where no answer shows it, the server is asked.
+    /// Also finds the mounts: the server is asked for those that no answer shows.
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<VaultDocument>>, StoreError> {
         let wanted = |place: &Place| {
             let documents = known(self);
@@ -93,7 +93,8 @@ impl Documents<VaultDocument> for Vault {
 }
 
 impl Vault {
-    /// Notes what of what was read at `began` is lent, and has the token live on that it hangs on.
+    /// Notes the leases of documents that were read at `began`, and keeps the token that they
+    /// depend on.
     fn keep_lent(&self, wanted: &mut [WantedDocument], began: Instant) -> Result<(), StoreError> {
         let documents = wanted
             .iter_mut()
@@ -115,7 +116,7 @@ impl Vault {
         Ok(())
     }
 
-    /// One round.
+    /// Reads the documents in one round of requests.
     fn read_round(&self, mut wanted: Vec<&mut WantedDocument>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
@@ -125,8 +126,8 @@ impl Vault {
         Ok(())
     }
 
-    /// Finds out what is mounted where no answer has shown it, which takes one question for each
-    /// mount, and reads again what was read in the wrong way.
+    /// Finds the mounts that no answer has shown, with one question for each mount. Documents that
+    /// were read in the wrong way are read again.
     fn settle_mounts(&self, wanted: &mut [WantedDocument]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
@@ -172,7 +173,7 @@ impl Vault {
         }
     }
 
-    /// The ids below folders, all listed at once.
+    /// Lists the ids below folders, all at once.
     ///
     /// # Errors
     /// The reason why that can't be said.
@@ -209,7 +210,7 @@ impl Vault {
         Ok(lists)
     }
 
-    /// When a scope's document was made, where the server keeps and tells that.
+    /// Gives the time when a scope's document was made, if the server keeps and tells it.
     ///
     /// # Errors
     /// The reason why the server can't be asked.
@@ -241,7 +242,7 @@ impl Vault {
     }
 }
 
-/// What a launch keeps of what was read.
+/// Converts a read document to the form that a launch keeps.
 impl From<Read> for Reading<VaultDocument> {
     fn from(read: Read) -> Self {
         match read {
@@ -256,7 +257,7 @@ fn no_answer(path: &str) -> StoreError {
     StoreError::unusable(ShownPath(path), "the answer is not what was asked for")
 }
 
-/// What the server says is mounted where a document is.
+/// Reads the mount of a document from the server's answer.
 fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
     struct MountRow<'a> {

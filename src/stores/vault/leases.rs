@@ -1,5 +1,5 @@
-//! Leases: what the server makes for whoever reads, and takes back when its time, or that of the
-//! token it hangs on, is over.
+//! Leases of values that the server makes for each reader. The server takes a value back when its
+//! time, or the time of its token, is over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::sys::http::{self, Method, Request};
 const READING: [&str; 2] = ["read", "root"];
 
 impl Granted {
-    /// The lease that it is, of what was read at `began`.
+    /// Makes the lease of a value that was read at `began`.
     pub fn lease(&self, began: Instant, holder: &Arc<Holder>) -> Lease {
         let lasts = Duration::from_secs(self.seconds);
         Lease {
@@ -36,7 +36,7 @@ impl Granted {
 }
 
 impl Vault {
-    /// Has the token live on, as leases hang on it, and finds out until when it does.
+    /// Keeps the token, as leases depend on it, and finds the time when it expires.
     ///
     /// # Errors
     /// The reason why there is no session.
@@ -56,12 +56,12 @@ impl Vault {
         Ok(once(holder))
     }
 
-    /// Finds out which single places are not to be read just to look at them, as something would
-    /// be made for whoever reads: those whose mount is no KV store. What may not be read there is
-    /// denied.
+    /// Finds the single places that must not be read just to look at them, as a value would be made
+    /// for the reader. These are places whose mount is no KV store. A place there that the token
+    /// may not read is denied.
     ///
     /// # Errors
-    /// What keeps all of them from being looked at.
+    /// The fault that keeps all places from being checked.
     pub(super) fn settle_lent(&self, places: &[Place]) -> Result<(), StoreError> {
         let mut paths: BTreeSet<&str> = places.iter().map(|(path, _)| path.as_str()).collect();
         {
@@ -112,7 +112,8 @@ impl Vault {
 }
 
 impl Vault {
-    /// Of these paths those that may not be read. Who may not even ask may still read all.
+    /// Gives the paths that the token may not read. A token that may not even ask may still read
+    /// them all.
     fn denied<'p>(&self, paths: &BTreeSet<&'p str>) -> Result<BTreeSet<&'p str>, StoreError> {
         let path = "v1/sys/capabilities-self".to_owned();
         let answer = self.ask(self.write(path, &json!({"paths": paths})))?;
@@ -210,7 +211,7 @@ impl Lender for Vault {
     }
 }
 
-/// Of what was asked for the places of those that are refused.
+/// Gives the places whose request is refused.
 fn refused(
     places: &[usize],
     answers: Vec<Result<http::Answer, StoreError>>,
@@ -225,7 +226,7 @@ fn refused(
     Ok(left)
 }
 
-/// What an answer to a renewal says.
+/// Reads an answer to a renewal.
 fn renewal(answer: &http::Answer) -> Renewal {
     #[derive(Deserialize)]
     struct Lasts {
@@ -263,7 +264,7 @@ fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     Ok(mounted.is_none_or(|mounted| matches!(mounted.kind, "kv" | "generic" | "cubbyhole")))
 }
 
-/// What a token says of itself.
+/// Reads the facts about a token from an answer.
 fn looked_up(answer: &http::Answer) -> Option<Holder> {
     #[derive(Deserialize)]
     struct Looked<'a> {
@@ -290,7 +291,7 @@ fn looked_up(answer: &http::Answer) -> Option<Holder> {
     ))
 }
 
-/// A token's facts; a time of zero is none.
+/// Makes the facts of a token; a time of zero is none.
 pub(super) fn holder(
     accessor: &str,
     seconds: u64,

@@ -38,7 +38,7 @@ pub use self::settings::{
     ACCOUNT, ADDRESSES, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES, are_two,
 };
 
-/// What stands in the place of a path where our own token is meant.
+/// The word for doorkey's own token, in the place of a path.
 const LOGIN: &str = "login";
 
 struct Vault {
@@ -47,17 +47,17 @@ struct Vault {
     layout: Layout,
     remote: Remote<TokenSource>,
     documents: Mutex<KnownDocuments<VaultDocument>>,
-    /// What is known of the server beside its documents.
+    /// Facts about the server, apart from its documents.
     server: Mutex<OfServer>,
 }
 
 #[derive(Default)]
 struct OfServer {
-    /// What is mounted, by the first guess.
+    /// Mounts, by the first guess of their paths.
     mounts: BTreeMap<String, Mount>,
-    /// The paths of what is lent, and not to be read.
+    /// The paths of lent values that are not to be read.
     lent: BTreeSet<String>,
-    /// When documents were made, by their path.
+    /// Times of creation of documents, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
 }
 
@@ -87,7 +87,7 @@ impl Vault {
         Reader(&self.context)
     }
 
-    /// Asks several things at once, with our token.
+    /// Sends several requests at once, with the token.
     fn round(
         &self,
         requests: Vec<Request>,
@@ -96,7 +96,7 @@ impl Vault {
         self.remote.round(requests.collect())
     }
 
-    /// Asks one thing, with our token.
+    /// Sends one request, with the token.
     fn ask(&self, request: Request) -> Result<http::Answer, StoreError> {
         self.remote.ask(&(), request)
     }
@@ -105,14 +105,14 @@ impl Vault {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is mounted where a document is: what is known, or else a guess.
+    /// Gives the mount of a document: the known one, or else a guess.
     fn mount_of(&self, document: &str) -> Mount {
         let guess = self.layout.guess(document);
         let known = self.of_server().mounts.get(&guess.path).cloned();
         known.unwrap_or(guess)
     }
 
-    /// What is at a location, when its document has been fetched.
+    /// Looks up a location, after its document was fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         if is_login(location) {
             let token =
@@ -158,11 +158,12 @@ fn copy(secret: &Secret) -> Secret {
     Secret::new(secret.expose().to_vec())
 }
 
-/// Takes what a reference says: the path of a document as the server's interface has it, a key
-/// unless the whole document is meant, and, it may be, a version; or the word for our own token.
+/// Checks the location in a reference. The location has the path of a document as in the server's
+/// interface, a key unless the whole document is meant, and possibly a version. The word for
+/// doorkey's own token is a location too.
 ///
 /// # Errors
-/// The reason why it is none of them.
+/// The reason why the location is none of them.
 pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
         return match form {
@@ -193,12 +194,12 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     Ok(location)
 }
 
-/// True if a location stands for our own token.
+/// True if a location stands for doorkey's own token.
 pub fn is_login(location: &Location) -> bool {
     location.path == LOGIN && location.key.is_none()
 }
 
-/// A request's path for what is at a path of the server's interface.
+/// Gives a request's path for a path of the server's interface.
 fn path_of(path: &str) -> String {
     format!("v1/{}", encoded(path))
 }
@@ -208,7 +209,7 @@ fn get(path: String) -> Request {
     Request::new(Method::GET, path)
 }
 
-/// TokenSource we are to the server.
+/// The source of the token for the server.
 struct TokenSource(Arc<Context>);
 
 impl Service for TokenSource {

@@ -1,4 +1,4 @@
-//! One document: its members, and what its store knows of it.
+//! One document: its members, and the facts that its store keeps.
 
 use std::time::SystemTime;
 
@@ -15,43 +15,43 @@ use crate::sys::http::Answer;
 
 /// A document.
 pub struct VaultDocument {
-    /// Its members.
+    /// The document's members.
     pub members: Members,
     /// The lease that it comes with.
     pub granted: Option<Granted>,
-    /// The same with what it hangs on.
+    /// The lease together with its token.
     pub lease: Option<Lease>,
-    /// The source of the object that they are in.
+    /// The JSON source of the object with the members.
     pub source: Secret,
-    /// Its version, where versions are kept.
+    /// The document's version; 0 if no versions are kept.
     pub version: u64,
-    /// When it was written, where that is kept.
+    /// The time of writing, if the store keeps it.
     pub written: Option<SystemTime>,
 }
 
-/// A lease, as the server says it.
+/// A lease, as the server describes it.
 pub struct Granted {
-    /// Its id.
+    /// The lease's id.
     pub id: String,
-    /// How long it lasts, in seconds.
+    /// The duration in seconds.
     pub seconds: u64,
-    /// True if it can be made longer.
+    /// True if the lease can be renewed.
     pub renewable: bool,
 }
 
-/// What reading a document came to.
+/// The result of reading a document.
 pub enum Read {
-    /// It is there.
+    /// The document exists.
     There(VaultDocument),
-    /// It isn't, or nothing that could be told from that.
+    /// The document does not exist, or the server does not tell it apart from a missing one.
     Absent,
-    /// Its newest version, of this number, is deleted or destroyed.
+    /// The document's newest version, of this number, is deleted or destroyed.
     Gone(u64, StoreError),
-    /// There is an answer, but not to the question.
+    /// The server answered, but did not give the document.
     Failed(StoreError),
 }
 
-/// What a mount with versions puts around a document's members.
+/// The wrapping of a document's members in a mount with versions.
 #[derive(Deserialize)]
 struct Versioned<'a> {
     #[serde(borrow)]
@@ -89,8 +89,8 @@ impl VaultDocument {
     }
 }
 
-/// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
-/// where that is known.
+/// Reads the answer to a request for the document at `path`. `versioned` tells if the answer is
+/// wrapped, if that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;

@@ -15,10 +15,10 @@ use crate::stores::{How, contended};
 use crate::sys::http::{self, Answer, Method, Request};
 use crate::sys::random;
 
-/// Whoever lost a race waits at most this long before the next try.
+/// The longest wait of a writer that lost a race, before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// What a try came to.
+/// The result of a try.
 enum Tried {
     Done,
     /// Somebody else was faster.
@@ -35,7 +35,8 @@ impl Vault {
     /// Changes members of a scope's document, all of them or none.
     ///
     /// # Errors
-    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is changed.
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` asks; or the reason why
+    /// nothing is changed.
     pub(super) fn change(
         &self,
         scope: &Scope,
