@@ -40,7 +40,7 @@ pub struct Kind {
 pub struct StoreOption {
     /// The id, the value and the description.
     pub option: Opt,
-    /// Which configuration files can set the option.
+    /// The configuration files that can set the option.
     pub file: InFile,
     /// True if the command line has the option, and with it a variable and the top of the
     /// configuration file. New options only follow the place, or stand in `[store]`.
