@@ -71,8 +71,8 @@ pub enum Use {
     /// A setting of the store alone: read, and never passed to the workload. A `*` at the end
     /// stands for all names that begin so.
     Own,
-    /// Read, and kept for the workload: it belongs to everybody, or gives the workload its
-    /// identity.
+    /// A variable that is read, and that the workload keeps. It belongs to everybody, or gives the
+    /// workload its identity.
     Kept,
     /// A list of variables that the workload keeps although they are the store's own.
     Passing,
