@@ -119,7 +119,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Adds what is said of one store alone.
+    /// Adds the settings of one store alone.
     pub fn new(access: &Arc<Access>, location: String, own: Vec<Setting>) -> Self {
         Context {
             access: Arc::clone(access),

@@ -29,7 +29,7 @@ struct Dir {
 /// Opens `dir:PLACE`.
 ///
 /// # Errors
-/// An error of no store where there is no such folder.
+/// An error of no store if there is no such folder.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let tree = StoreFolder::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {

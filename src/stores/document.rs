@@ -333,7 +333,7 @@ pub fn scope_of(text: &str) -> Option<Scope> {
 /// A member's name, and its new value; `None` removes it.
 pub type DocumentChange<'a> = (&'a str, Option<&'a str>);
 
-/// A document's object, or a new one, with the changes made; what is not changed keeps its source.
+/// Changes members of a document's object, or of a new one. Other members keep their source text.
 pub fn merged(source: Option<&[u8]>, changes: &[DocumentChange<'_>]) -> Vec<u8> {
     let source = source.unwrap_or(b"{}");
     let mut members: Vec<(String, Box<RawValue>)> = json::members(source)

@@ -123,7 +123,8 @@ impl StoreFolder {
             let Some(name) = stem.and_then(Name::new) else {
                 continue;
             };
-            // Folders and the like are no secrets; what can't be told stays, to be said when read.
+            // Folders and the like are no secrets. A name that can't be checked stays: reading it
+            // gives the error.
             match self.folder.has(&folder.join(&file)) {
                 Ok(false) => {}
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}

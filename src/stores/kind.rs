@@ -40,7 +40,7 @@ pub struct Kind {
 pub struct StoreOption {
     /// The id, the value and the description.
     pub option: Opt,
-    /// Which configuration files can set the option.
+    /// The configuration files that can set the option.
     pub file: InFile,
     /// True if the command line has the option, and with it a variable and the top of the
     /// configuration file. New options only follow the place, or stand in `[store]`.
@@ -71,8 +71,8 @@ pub enum Use {
     /// A setting of the store alone: read, and never passed to the workload. A `*` at the end
     /// stands for all names that begin so.
     Own,
-    /// Read, and kept for the workload: it belongs to everybody, or gives the workload its
-    /// identity.
+    /// A variable that is read, and that the workload keeps. It belongs to everybody, or gives the
+    /// workload its identity.
     Kept,
     /// A list of variables that the workload keeps although they are the store's own.
     Passing,

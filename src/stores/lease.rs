@@ -1,4 +1,4 @@
-//! Leases of stores, the tokens that leases depend on, and how both are kept.
+//! Leases of stores, the tokens that leases depend on, and their renewal and return.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,9 +65,9 @@ pub trait Lender {
 /// Durations of leases and tokens from now on, in the order in which they were asked for.
 #[derive(Debug, Default)]
 pub struct Renewals {
-    /// Leases.
+    /// Results for the leases.
     pub leases: Vec<Renewal>,
-    /// Tokens.
+    /// Results for the tokens.
     pub tokens: Vec<Renewal>,
 }
 

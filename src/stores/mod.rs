@@ -1,19 +1,21 @@
-//! The stores: where secrets are kept, and how they are asked for.
+//! The stores: they keep secrets, and answer questions about them.
 //!
-//! # How a store is asked
-//! Everything that can be asked for has a [`Location`]: a path, a key in the document there, a
-//! version. A name in a scope becomes one by [`Store::locate`], which asks nothing; a direct
-//! reference is the text of one. All that a launch asks comes in one [`Store::fetch`], as questions:
-//! each a list of locations, narrowest scope first. The first that has a value answers; one that
-//! fails ends the question, since a wider scope must not answer in its place.
+//! # Questions to a store
+//! Every secret or document has a [`Location`]: a path, a key in the document there, a version.
+//! [`Store::locate`] gives the location of a name in a scope, and asks nothing. A direct reference
+//! is the text of a location.
 //!
-//! # How to add one
-//! A file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a page:
-//! `docs/src/add-a-store.md` leads there.
+//! A launch asks all its questions in one [`Store::fetch`]. Each question is a list of locations,
+//! narrowest scope first. The first that has a value answers. One that fails ends the question,
+//! since a wider scope must not answer in its place.
 //!
-//! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
-//! list stores follow from the row. No other file has to say a word about it, which
-//! `tests/house/layers.rs` holds.
+//! # Steps to add a store
+//! A store needs a file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a
+//! page: `docs/src/add-a-store.md` lists the steps.
+//!
+//! The row supplies the grammar, the help, the configuration file, and the texts that list stores.
+//! It also supplies the variables to strip and to overwrite. No other file may mention the store,
+//! which `tests/house/layers.rs` checks.
 
 mod age;
 mod aws;
@@ -77,21 +79,21 @@ pub trait Store: Sync {
     /// The fault of the store, or of the scope, that leaves the name without a location.
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError>;
 
-    /// Answers questions, each by its locations in their order: [`search`] does that. All of a
-    /// launch come at once, so that the store can share the work, or ask in one round; a document
-    /// that several are about is read once.
+    /// Answers questions, each by its locations in their order: [`search`] does that. All questions
+    /// of a launch come at once, so that the store can share the work, or ask in one round. A
+    /// document that several questions are about is read once.
     ///
     /// # Errors
     /// The fault that keeps every question from being answered. It is told once, so it is no
     /// [`Answer::Failed`].
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError>;
 
-    /// True if what is missing at single places is left out, as the user's variables have it.
+    /// True if missing single places are left out, as the user's variables ask.
     fn leaves_out_missing(&self) -> bool {
         false
     }
 
-    /// The names in each of these scopes, sorted. Like all that follows it needs no key.
+    /// Lists the names in each of these scopes, sorted. This and all that follows needs no key.
     ///
     /// # Errors
     /// The fault that keeps all scopes from being listed. A fault of one scope is in the list.
@@ -107,7 +109,7 @@ pub trait Store: Sync {
         Err(unlisted())
     }
 
-    /// Every scope that there is, sorted.
+    /// Lists every scope that exists, sorted.
     ///
     /// # Errors
     /// The reason why that can't be said.
@@ -115,17 +117,17 @@ pub trait Store: Sync {
         Err(unlisted())
     }
 
-    /// The store as one that lends, if it does.
+    /// The store as a lender, if it is one.
     fn lender(&self) -> Option<&dyn Lender> {
         None
     }
 
-    /// The store as one that can be written to, if doorkey can.
+    /// The store as a writer, if doorkey can write to it.
     fn writer(&self) -> Option<&dyn Writer> {
         None
     }
 
-    /// The store as one that keeps lists of who can read it, if it does.
+    /// The store as a keeper of lists of recipients, if it is one.
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
@@ -165,7 +167,7 @@ pub type Names = Result<Vec<Name>, StoreError>;
 /// The extent of a question to a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Only if each name is there. No value is read, so no key is needed.
+    /// The existence of each name. No value is read, so no key is needed.
     Names,
     /// The values.
     Values,
@@ -183,7 +185,7 @@ pub enum Depth {
 pub enum Answer {
     /// The question's location of this index has it; those before don't.
     Found(usize, Found),
-    /// None of the locations has it.
+    /// No location of the question has a value.
     Missing {
         /// True if there is a document without the key.
         document: bool,
@@ -257,16 +259,18 @@ pub fn search(
 
 /// A store that can be written to.
 pub trait Writer {
-    /// Stores values in a scope, lastingly: all of them or, where the store can't, none.
+    /// Stores values in a scope, lastingly. If one can't be stored, none is, unless the store
+    /// writes each value by itself.
     ///
     /// # Errors
-    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is stored.
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` asks; or the reason why
+    /// nothing is stored.
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError>;
 
     /// Removes a secret, lastingly.
     ///
     /// # Errors
-    /// [`StoreError::no_secret`]; why it is not removed.
+    /// [`StoreError::no_secret`], or the reason why the secret is not removed.
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError>;
 }
 

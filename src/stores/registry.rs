@@ -125,14 +125,14 @@ pub fn kinds() -> &'static [Kind] {
     INSTEAD.get().copied().unwrap_or(KINDS)
 }
 
-/// The variables that are doorkey's own, and stand for no option.
+/// The environment variables that are doorkey's own, and are no option's.
 pub fn ours() -> impl Iterator<Item = &'static str> {
     let rows = kinds().iter().flat_map(|kind| kind.variables);
     let names = rows.flat_map(|(_, names)| names.iter().copied());
     names.filter(|name| is_ours(name))
 }
 
-/// The kind of the store at `location`, and what stands after the colon.
+/// Gives the kind of the store at `location`, and the text after the colon.
 pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (scheme, place) = location.split_once(':')?;
     let mut all = kinds().iter();

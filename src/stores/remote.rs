@@ -152,7 +152,7 @@ impl<S: Service> Remote<S> {
         Ok(then(session))
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order.
+    /// Sends all requests at the same time, and gives the answers in the same order.
     ///
     /// # Errors
     /// The fault that keeps all requests from being sent.
@@ -173,7 +173,7 @@ impl<S: Service> Remote<S> {
         Ok(self.client()?.round(signed.collect()))
     }
 
-    /// Asks one thing.
+    /// Sends one request, and gives its answer.
     ///
     /// # Errors
     /// The reason why there is no answer.

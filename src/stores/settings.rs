@@ -13,7 +13,7 @@ use crate::model::error::{Error, StoreError};
 ///
 /// # Errors
 /// A setting that the kind does not have, that can't be understood, or that the file which names
-/// the store may not say.
+/// the store may not set.
 pub fn behind<'p>(
     kind: &Kind,
     text: &'p str,

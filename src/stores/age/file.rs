@@ -24,7 +24,7 @@ use crate::stores::folder;
 /// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
 pub const NOTE: &str = "doorkey-recipients";
 
-/// The type of the stanza that says what the file was written for, as its argument.
+/// The type of the stanza with the name that the file was written for, as its argument.
 const BINDING: &str = "doorkey-secret";
 
 /// age encrypts in pieces of 64 KiB, each with a tag of 16 bytes.

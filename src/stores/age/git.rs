@@ -5,7 +5,7 @@ use std::path::Path;
 use super::LARGEST_LIST;
 use crate::sys::files;
 
-/// The file that tells git what its files are.
+/// The file that tells git the types of files.
 pub const ATTRIBUTES: &str = ".gitattributes";
 
 /// The line that a store needs in that file. An age file without a NUL byte looks like text to git,

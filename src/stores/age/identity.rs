@@ -197,7 +197,7 @@ mod tests {
             let (mut stanzas, _) = key.to_public().wrap_file_key(&file_key).unwrap();
             stanzas.remove(0)
         };
-        // Whoever tries this one is told: its share gives every key the same secret.
+        // A trial of this stanza fails with an error: its share gives every key the same secret.
         let tells = || stanza(TAG, vec![STANDARD_NO_PAD.encode([0; 32])], &[0; 32]);
         let note = |names: &[String]| stanza(NOTE, names.to_vec(), b"");
         let turned = [names[1].clone(), names[0].clone()];
@@ -217,7 +217,7 @@ mod tests {
         }
         let beyond = [names[0].clone(), names[0].clone(), names[1].clone()];
         assert_eq!(opened(&holder, &honest(note(&beyond))), found);
-        // Of several keys the one that is named comes first.
+        // The named one of several keys comes first.
         let both = keys.each_ref().map(parsed);
         let unknown = ["age1".to_owned(), names[1].clone()];
         assert_eq!(opened(&KeyHolder(&both), &header(note(&unknown))), found);
@@ -225,7 +225,7 @@ mod tests {
         let only_first = [wrapped(&keys[0]), note(&names)];
         assert_eq!(opened(&holder, &only_first), None);
 
-        // What is malformed is so wherever it stands.
+        // A malformed stanza is a fault at any position.
         for bad in [
             stanza(TAG, vec![], &[0; 32]),
             stanza(TAG, vec!["x".to_owned()], &[0; 32]),

@@ -1,4 +1,4 @@
-//! The key of an embedded store: where it is found, and how one is made.
+//! The key of an embedded store: the search for it, and its making.
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;

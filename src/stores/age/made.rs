@@ -21,8 +21,7 @@ pub struct Made {
     pub recipient: String,
 }
 
-/// Makes an empty store at `place`, readable with the user's key, which is made where there is
-/// none yet.
+/// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
 ///
 /// # Errors
 /// A store that exists already, a key that can't be found or made, or a key that lies in the store.

@@ -225,7 +225,7 @@ impl Writer for Age {
     }
 }
 
-/// Answers questions, with further threads where there are enough of them.
+/// Answers questions, with further threads if there are enough questions.
 fn shared(
     questions: &[Vec<Location>],
     answer: impl Fn(&[Location]) -> Answer + Sync,
@@ -238,7 +238,8 @@ fn shared(
     let each = questions.len().div_ceil(threads).max(1);
     let (ours, theirs) = questions.split_at(each.min(questions.len()));
     thread::scope(|scope| {
-        // What no thread is to be had for, under a limit of processes, is ours as well.
+        // Parts for which no thread can be started, under a limit of processes, are done here as
+        // well.
         let help = |part| {
             let helper = thread::Builder::new().spawn_scoped(scope, move || all(part));
             helper.map_err(|_| part)

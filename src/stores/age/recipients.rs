@@ -77,8 +77,8 @@ impl Recipients for Age {
             }
         })?;
         if scope.is_none() {
-            // Whoever made a scope meanwhile has read the list either before it was written, and
-            // is waited for here, or after.
+            // A writer that made a scope meanwhile may have read the old list. This waits for such
+            // writers.
             let mut new = self.scopes()?;
             new.retain(|scope| !affected.contains(scope) && !changed.left.contains(scope));
             self.encrypt_anew(&new, &recipients, &mut changed, |_| Ok(()))?;
@@ -206,7 +206,8 @@ impl Age {
         for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
             let mut files = Vec::with_capacity(values.len());
             for (name, value, is_bound) in values {
-                // What was bound to no name stays so: whoever looks at it says that it is the one.
+                // A file without a name stays so: only a person who looks at it can tell that it is
+                // the right one.
                 let bound = is_bound.then(|| place_of(scope, &name));
                 let file = file::encrypt(&value, recipients, bound.as_deref())?;
                 files.push((self.tree.file(&name), file));
@@ -246,11 +247,11 @@ impl Age {
                 "its recipients are not those of its scope; run doorkey store recipient add again"
                     .to_owned(),
             ),
-            // The note is only what its writer says.
+            // The note is only the writer's claim.
             Some(_) if keys != scope => Err(format!(
                 "{keys} keys open it, though it names {scope} recipients; set it to another value"
             )),
-            // A file of another age program does not say who its recipients are, only how many.
+            // A file of another age program only has the number of its recipients, not their names.
             None if keys != scope => Err(format!(
                 "it has {keys} recipients, its scope {scope}; set it again"
             )),

@@ -44,7 +44,7 @@ impl Aws {
     /// # Errors
     /// Settings that can't be used.
     pub fn address(&self, service: &AwsService, region: &str) -> Result<Address, StoreError> {
-        // It becomes part of a host's name.
+        // The region becomes part of a host's name.
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(fits) {
             let what = "the region has letters, digits and '-' alone";

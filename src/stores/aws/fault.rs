@@ -73,7 +73,8 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
         "DecryptionFailure" | "InvalidKeyId" => no_key(),
         "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => no_key(),
-        // AWS says no more: whoever may read everything below a path is told what is not there.
+        // AWS tells no more: only an identity that may read everything below a path learns what is
+        // missing.
         "AccessDeniedException" | "AccessDenied" => {
             let what = ShownPath(what);
             let what = format_args!("{what} is not for us, or does not exist");

@@ -107,7 +107,7 @@ pub const PROFILE: StoreOption = StoreOption::new(
 /// The content type of requests.
 const JSON: &str = "application/x-amz-json-1.1";
 
-/// One of the services.
+/// A service of AWS.
 pub struct AwsService {
     /// The name in host names and signatures.
     pub name: &'static str,
@@ -119,7 +119,7 @@ pub struct AwsService {
 
 /// A service, and the identity for it. Its servers are told apart by their regions.
 pub struct Aws {
-    /// Settings.
+    /// The settings of the store.
     pub context: Arc<Context>,
     /// The service.
     service: AwsService,
@@ -303,8 +303,8 @@ impl Aws {
         request
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order. A request that is
-    /// refused for the local clock is signed once more by AWS' time.
+    /// Sends all requests at the same time, and gives the answers in the same order. A request that
+    /// is refused for the local clock is signed once more by AWS' time.
     ///
     /// # Errors
     /// The fault that keeps all requests from being sent.
@@ -317,7 +317,7 @@ impl Aws {
         let mut answers = remote.round(asks.iter().map(request).collect())?;
         let is_skewed =
             |answer: &Result<Answer, _>| answer.as_ref().is_ok_and(|answer| aws.is_skewed(answer));
-        // The first one sets the clock for all.
+        // The first refused answer sets the clock for all.
         if answers.iter().any(is_skewed) {
             let refused = |answer: &Result<Answer, _>| {
                 answer.as_ref().is_ok_and(|answer| answer.status >= 400)
@@ -333,7 +333,7 @@ impl Aws {
         Ok(answers)
     }
 
-    /// Asks one thing.
+    /// Sends one request, and gives its answer.
     ///
     /// # Errors
     /// The reason why there is no answer.

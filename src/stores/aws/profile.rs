@@ -72,7 +72,7 @@ impl Profiles {
             let read = credential::open(&path);
             let file = match read {
                 Ok(file) => file,
-                // Nobody has asked for what lies in a home that is another user's.
+                // Nobody has asked for files in a home that is another user's.
                 Err(_) if !is_given && all.named_by.is_none() && !is_readable(&path) => continue,
                 Err(trouble) => return Err(trouble),
             };
@@ -87,7 +87,7 @@ impl Profiles {
     /// Adds the content of a file; it wins over content that was added before.
     ///
     /// # Errors
-    /// The line that is wrong, and what is wrong with it.
+    /// The line that is wrong, and its fault.
     fn add(&mut self, text: &[u8], is_config: bool) -> Result<(), (usize, &'static str)> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let text = str::from_utf8(text).map_err(|_| (1, "the file is not UTF-8"))?;

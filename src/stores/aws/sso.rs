@@ -31,7 +31,7 @@ pub fn keys(remote: &AwsRemote, profile: &str, section: &Section) -> Result<Keys
     let fault = |what: String| StoreError::setting(format!("profile {profile}: {what}"));
     let again = |what: &str| fault(format!("{what}; run aws sso login --profile {profile}"));
     let session = value(section, "sso_session");
-    // The token's file is called by the session, or before there were any by where it began.
+    // The session names the token's file; before sessions existed, the start URL did.
     let (settings, cached_as) = match session {
         Some(name) => {
             let found = aws.profiles()?.session(name);

@@ -168,7 +168,7 @@ impl Documents<Document> for SecretsManager {
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let questions = places.iter().map(|place| self.question(place));
         let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
-        // Finding out who we are is timed by itself.
+        // The login is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
         let answers = Aws::round(&self.remote, &questions)?;
@@ -184,7 +184,7 @@ impl Documents<Document> for SecretsManager {
     }
 }
 
-/// Reads the answer to a request for a secret; `None` where it is not there.
+/// Reads the answer to a request for a secret; `None` if the secret does not exist.
 fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]

@@ -36,7 +36,7 @@ impl SecretsManager {
         let place = (path.clone(), None);
         let deadline = self.remote.client()?.deadline();
         loop {
-            // What a command has seen before may have changed since.
+            // The document may have changed since the command read it.
             known(self).places.remove(&place);
             let (exists, data) = with(self, scope, |document| {
                 if document.is_some_and(|document| document.members().is_none()) {
@@ -62,7 +62,7 @@ impl SecretsManager {
                 return Err(StoreError::setting(what.to_owned()));
             }
             let text = str::from_utf8(&data).map_err(|_| no_object(&path))?;
-            // With a token of its own a request that is sent again does nothing twice.
+            // A request with its own token does nothing twice if it is sent again.
             let token = random::key().map_err(StoreError::unreadable)?;
             let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
             let (what, right, id) = match exists {

@@ -90,7 +90,7 @@ impl ParameterStore {
             .chain(alone.into_iter().map(|name| vec![name]))
             .collect();
         let questions = self.questions(&calls)?;
-        // Finding out who we are is timed by itself.
+        // The login is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
         let answers = Aws::round(&self.remote, &questions)?;
@@ -144,7 +144,7 @@ impl ParameterStore {
     ) -> Result<Vec<Result<Vec<String>, StoreError>>, StoreError> {
         let mut listed: Vec<Result<Vec<String>, StoreError>> =
             paths.iter().map(|_| Ok(vec![])).collect();
-        // Where each listing goes on.
+        // The token from which each listing goes on.
         let mut next: BTreeMap<usize, Option<String>> =
             (0..paths.len()).map(|at| (at, None)).collect();
         while !next.is_empty() {

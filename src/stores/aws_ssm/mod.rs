@@ -61,7 +61,7 @@ const DEEPEST: usize = 15;
 
 struct ParameterStore {
     label: String,
-    /// `/PREFIX`, or nothing.
+    /// The prefix as `/PREFIX`, or an empty text.
     prefix: String,
     /// The path that replaces the project's usual one.
     project_path: Option<String>,
@@ -307,7 +307,7 @@ impl Store for ParameterStore {
                 }
             }
         }
-        // What has a path of its own is called as the command calls it.
+        // A project with its own path gets the name that the command uses.
         if self.project_path.is_some() {
             scopes.retain(|scope| scope.level() != Level::Project);
             let mut in_force = self.aws().context.scopes.iter();

@@ -29,7 +29,7 @@ impl ParameterStore {
     /// Writes one value, of a new name or one that `exists`. Gives true if it was written.
     fn put(&self, name: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
         let mut body = json!({"Name": name, "Value": text, "Overwrite": exists});
-        // The type of what is there can't be changed.
+        // The type of an existing parameter can't be changed.
         if !exists {
             body["Type"] = "SecureString".into();
         }
@@ -80,7 +80,7 @@ impl Writer for ParameterStore {
         for (done, ((name, text), exists)) in changes.iter().zip(exist).enumerate() {
             let put = match self.put(name, text, exists) {
                 Ok(true) => Ok(()),
-                // Somebody else was faster, which `set` does not mind.
+                // Another writer was faster, which `set` does not mind.
                 Ok(false) if how == How::Set => self.put(name, text, true).map(|_| ()),
                 Ok(false) => Err(StoreError::taken()),
                 Err(error) => Err(error),

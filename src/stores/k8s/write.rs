@@ -56,7 +56,7 @@ impl Kubernetes {
             let answer = self.remote.ask(&(), request)?;
             match answer.status {
                 ..400 => {
-                    // What was read is old.
+                    // The object that was read is outdated now.
                     document::known(self).places.remove(&(path, None));
                     return Ok(());
                 }

@@ -103,7 +103,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Presented>, StoreError> {
         }
         return Ok(Some(token));
     }
-    // Asked for, it must not be passed over: the token would live on where it is.
+    // The option must not be ignored: the token would live on in its place.
     let once = || match reader.0.said("token-once") {
         None => Ok(()),
         Some(_) => {
@@ -145,7 +145,7 @@ fn no_token() -> StoreError {
     StoreError::setting(format_args!("there is nothing to log in with: {how}"))
 }
 
-/// The token in a text: the text itself, or a member of what the official clients print.
+/// Finds the token in a text: the text itself, or a member of the official clients' JSON.
 fn token_in(text: &Secret) -> Result<Presented, StoreError> {
     #[derive(Deserialize)]
     struct Printed<'a> {
@@ -171,7 +171,7 @@ fn token_in(text: &Secret) -> Result<Presented, StoreError> {
     let printed: Option<Printed<'_>> = serde_json::from_slice(bytes).ok();
     let found = printed.and_then(|printed| {
         let plain = printed.auth.and_then(|auth| auth.token);
-        // Alone it is what an agent writes of a token that it has wrapped.
+        // A `token` member alone is from an agent that has wrapped the token.
         let wrapped = printed.wrap_info.and_then(|info| info.token);
         let wrapped = wrapped.or(printed.token);
         plain

@@ -62,7 +62,8 @@ impl Documents<VaultDocument> for Vault {
         &self.documents
     }
 
-    /// Also finds the mounts: the server is asked for those that no answer shows.
+    /// Reads the documents, and finds their mounts: the server is asked for those that no answer
+    /// shows.
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<VaultDocument>>, StoreError> {
         let wanted = |place: &Place| {
             let documents = known(self);
@@ -150,7 +151,7 @@ impl Vault {
         for ((guess, path), answer) in unclear.iter().zip(answers) {
             let answer = answer?;
             if answer.status >= 400 {
-                // The server tells nobody whether there is no such mount, or no right to it.
+                // The server never tells a missing mount from a forbidden one.
                 continue;
             }
             let mount = mounted(&answer, path)?;
@@ -200,7 +201,7 @@ impl Vault {
             let data = response::open(&answer, folder)?.data;
             let listed = data.and_then(|data| serde_json::from_str(data.get()).ok());
             let KeyList { keys } = listed.ok_or_else(|| no_answer(folder))?;
-            // What ends with a slash is a folder.
+            // A key that ends with a slash is a folder.
             lists.push(
                 keys.iter()
                     .filter_map(|key| Name::new(key.as_bytes()))
@@ -234,7 +235,7 @@ impl Vault {
                 let metadata: CreatedTime<'_> = serde_json::from_str(data.get()).ok()?;
                 humantime::parse_rfc3339(metadata.created_time).ok()
             }),
-            // A policy may well allow the document and not what is known of it.
+            // A policy may allow the document and not its metadata.
             _ => None,
         };
         self.of_server().created.insert(path, created);

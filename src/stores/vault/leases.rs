@@ -73,7 +73,7 @@ impl Vault {
                     && !known.places.keys().any(is_read)
             });
         }
-        // What is in one folder is of one mount.
+        // Places in one folder belong to one mount.
         let folder = |path: &str| {
             path.rsplit_once('/')
                 .map_or(path, |(folder, _)| folder)
@@ -86,7 +86,7 @@ impl Vault {
         let mut others = BTreeSet::new();
         for (folder, answer) in folders.iter().zip(answers) {
             let answer = answer?;
-            // Who is told nothing of a mount may not read there either.
+            // A token that is told nothing of a mount may not read there either.
             if answer.status < 400 && !is_kv(&answer, folder)? {
                 others.insert(folder.clone());
             }
@@ -202,7 +202,7 @@ impl Lender for Vault {
         };
         let answers = self.round(accessors.iter().map(by_accessor).collect())?;
         for (accessor, answer) in accessors.iter().zip(answers) {
-            // One that is there no more has taken them along.
+            // A token that no longer exists has taken its leases along.
             if answer?.status != 403 {
                 left.retain(|&at| leases[at].1 != *accessor);
             }
@@ -218,7 +218,7 @@ fn refused(
 ) -> Result<Vec<usize>, StoreError> {
     let mut left = Vec::new();
     for (&at, answer) in places.iter().zip(answers) {
-        // What is there no more is given back.
+        // A lease that no longer exists counts as given back.
         if matches!(answer?.status, 403 | 405 | 500..) {
             left.push(at);
         }
@@ -251,7 +251,7 @@ fn renewal(answer: &http::Answer) -> Renewal {
     })
 }
 
-/// True if a KV store is mounted there, by what the server says.
+/// True if a KV store is mounted there, according to the server.
 fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
     struct MountKind<'a> {

@@ -120,7 +120,7 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let wrapped: Option<Versioned<'_>> = match versioned {
         _ if granted.is_some() => None,
         Some(false) => None,
-        // A flat document may have members of these names, too, but not such ones.
+        // A flat document may have members of these names, but not of these types.
         _ => serde_json::from_str(data.get()).ok(),
     };
     let found = match &wrapped {

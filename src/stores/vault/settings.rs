@@ -109,7 +109,7 @@ pub const FILES: &[&str] = both![
     "KUBERNETES_SERVICE_ACCOUNT_TOKEN"
 ];
 
-/// Options.
+/// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[
     StoreOption::flag(
         value("address", "URL", "The server's address"),

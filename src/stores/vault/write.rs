@@ -44,7 +44,7 @@ impl Vault {
         how: How,
     ) -> Result<(), StoreError> {
         let path = self.layout.document(scope)?;
-        // Shows what is mounted, too, unless the command has asked before.
+        // Shows the mount too, unless the command has asked before.
         with(self, scope, |_| ()).or_else(|trouble| match trouble.is_gone() {
             true => Ok(()),
             false => Err(trouble),
