@@ -88,9 +88,9 @@ pub enum Use {
 pub struct Places {
     /// Checks the location in a reference. Gives the location that is meant, or the reason why it
     /// is none.
+    pub judge: Judge,
     /// True if the place is doorkey's own credential. The workload then gets it in an environment
     /// variable of the store.
-    pub judge: Judge,
     pub hands_over: fn(&Location) -> bool,
     /// References that count only if the user asks for them, as applications have such values too.
     pub asked: Option<Asked>,

@@ -117,7 +117,7 @@ fn reason(answer: &Answer) -> Option<&str> {
         reason: &'a str,
     }
     let status: ApiStatus<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
-    (status.kind == "ApiStatus").then_some(status.reason)
+    (status.kind == "Status").then_some(status.reason)
 }
 
 /// The fault in an answer of status 400 or more. `method` is the login method, an error if there
