@@ -27,6 +27,8 @@ pub struct Kind {
     pub stays: fn(&str, &[u8]) -> bool,
     /// What references to single places in it can be; `None` where there are none.
     pub direct: Option<Places>,
+    /// Whether a server is asked that others ask as well.
+    pub is_remote: bool,
     /// The variables by which a server is named that may lend what it gives.
     pub lends: &'static [&'static str],
     /// Whether each of its schemes is of a store of its own, by what is set.
@@ -113,6 +115,7 @@ pub const NOTHING: Kind = Kind {
     variables: &[],
     stays: |_, _| false,
     direct: None,
+    is_remote: false,
     lends: &[],
     apart: |_| false,
     open: dir::open,

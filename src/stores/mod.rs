@@ -56,8 +56,8 @@ pub use registry::{
     ours, references, schemes, schemes_of, unnamed, use_table,
 };
 pub use variables::{
-    credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables, passed,
-    read_variables, spent,
+    are_remote, credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables,
+    passed, read_variables, spent,
 };
 
 /// What every store can do: say where a name in a scope would be, and answer questions about such

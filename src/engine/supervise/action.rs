@@ -1,6 +1,7 @@
 //! What happens to a supervisor, and what it does: the words of [`machine`](super::machine).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::errands::Purpose;
 use super::known::{Digests, Lent, Outcome};
@@ -18,6 +19,8 @@ pub(super) enum Event {
     Forked(Below),
     /// It has told how to supervise.
     Settings(Settings),
+    /// The launch waits so long before it asks a server.
+    Pauses(Duration),
     /// It has told the digests of what the workload gets.
     Digests(Digests),
     /// It, or a process on an errand, has told what is lent.

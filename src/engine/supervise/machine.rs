@@ -141,6 +141,7 @@ impl Machine {
                     actions.push_back(Action::SignalAtParentsEnd(settings.parent_death));
                 }
             }
+            Event::Pauses(time) => self.late = self.late.and_then(|late| late.checked_add(time)),
             Event::Digests(digests) => self.watch.known.digests = digests,
             Event::Lent(lent) => self.leases.lent(lent, now),
             Event::Begun { armed } => self.begun(armed, now, actions),

@@ -1,6 +1,7 @@
 //! What a process that was forked by its supervisor has of it, and tells it.
 
 use std::io;
+use std::time::Duration;
 
 use super::known::{Digests, Known, Lent, Outcome};
 use super::message::Message;
@@ -19,6 +20,8 @@ pub struct Supervised {
     pub parent: i32,
     /// Whether orphans come to the supervisor.
     pub reaps: bool,
+    /// Whether nothing was launched before.
+    pub first: bool,
     /// Whether the supervisor keeps what it was started with, so that others can come again.
     pub keeps: bool,
     /// The key of what is said about secrets, made anew for each supervisor that hears of them.
@@ -37,6 +40,15 @@ impl Supervised {
     /// Buffers how to supervise.
     pub fn settle(&mut self, settings: &Settings) {
         Message::Settings(*settings).put(&mut self.speaker);
+    }
+
+    /// Tells that the launch waits so long before it asks a server.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn pause(&mut self, time: Duration) -> Result<(), Error> {
+        Message::Pauses(time).put(&mut self.speaker);
+        self.tell()
     }
 
     /// Buffers what to look for in the workload's output.

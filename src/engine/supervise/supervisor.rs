@@ -58,6 +58,7 @@ impl Supervisor {
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
             keeps: asked.watches || asked.lends,
+            first: true,
         };
         let fixed = Fixed {
             first,
@@ -140,6 +141,7 @@ impl Supervisor {
         };
         stdio::is_at(self.streams.aside.of(2));
         drop(speaker);
+        self.given.first = false;
         if let Some(inner) = &inner {
             inner.stand_in()?;
             let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));
