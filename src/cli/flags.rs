@@ -170,6 +170,19 @@ pub const TIMEOUT: One = one(
     "Give up after this long [default: 30s]",
 );
 
+/// `--splay`.
+pub const SPLAY: One = one(
+    "splay",
+    "DURATION",
+    "Wait up to this long before a server is asked",
+);
+
+/// When a launch begins.
+const BEGINNING: Group = Group {
+    heading: OWN,
+    options: &[SPLAY.0],
+};
+
 const TIME: Group = Group {
     heading: OWN,
     options: &[TIMEOUT.0],
@@ -329,6 +342,7 @@ pub const LAUNCH: &[Group] = &[
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,
+    BEGINNING,
     TIME,
     LOGGING,
 ];

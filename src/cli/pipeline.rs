@@ -1,6 +1,6 @@
 //! A launch, step by step. Each step takes the result of the one before:
 //!
-//! parse → configure → split → assemble → locate → fetch → fill → seal → deliver → exec
+//! parse → configure → split → assemble → locate → (wait) → fetch → fill → seal → deliver → exec
 //!
 //! `run` takes all steps. `check`, `env` and `render` end after the filling, the refresh of
 //! `--watch` after the delivery. `join` takes a workload's environment, and goes on with the exec.
@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::command_line::Leaf;
 use super::configuration::StorePlace;
@@ -36,7 +37,7 @@ use crate::sys::environ::Inherited;
 use crate::sys::memory::Concealed;
 use crate::sys::process_attributes::Attributes;
 use crate::sys::signals::Deadline;
-use crate::sys::{self_exe, startup};
+use crate::sys::{duration, random, self_exe, startup};
 
 /// Reads the arguments, and the variables that stand for options.
 ///
@@ -174,6 +175,55 @@ pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Source
         words: std::mem::take(&mut assembled.words),
         assembled,
     })
+}
+
+/// Draws how long a launch waits before it asks a server; that is nothing where it asks none, or is
+/// not the first of its supervisor. Its time counts from then on.
+///
+/// # Errors
+/// The configuration says no duration.
+pub fn splay(
+    options: &mut Options,
+    sourced: &Sourced,
+    said: Option<Duration>,
+    supervised: Option<&Supervised>,
+) -> Result<Duration, Error> {
+    let configured = || sourced.place.config.get(flags::SPLAY.id);
+    let splay = match said {
+        None => process_options::splay(configured())
+            .map_err(|what| Error::Usage(format!("splay in doorkey.toml {what}")))?,
+        said => said,
+    };
+    let scoped = options.flag(&flags::ALL) || sourced.assembled.has_scoped();
+    let location = sourced.place.store.as_deref().filter(|_| scoped);
+    let is_first = supervised.is_none_or(|by| by.first);
+    let splay = splay.filter(|_| is_first && stores::are_remote(location, &sourced.words));
+    let pause = splay.map_or(Duration::ZERO, random::up_to);
+    options.began += pause;
+    Ok(pause)
+}
+
+/// Waits, and has the launch's time and the supervisor wait as well.
+///
+/// # Errors
+/// The supervisor is gone, or the timer.
+pub fn wait(
+    pause: Duration,
+    deadline: &Deadline,
+    supervised: Option<&mut Supervised>,
+) -> Result<(), Error> {
+    if pause.is_zero() {
+        return Ok(());
+    }
+    deadline
+        .extend(pause)
+        .map_err(|why| Error::file("set", "the timer", why))?;
+    if let Some(supervised) = supervised {
+        supervised.pause(pause)?;
+    }
+    log::debug!("a server is asked in {} (--splay)", duration::shown(pause));
+    thread::sleep(pause);
+    Ok(())
 }
 
 /// Opens the stores that are needed. Their credentials are taken out of the environment.

@@ -19,11 +19,16 @@ use crate::sys::{duration, environ, process};
 /// The shortest interval between two fetches.
 const SHORTEST: Duration = Duration::from_millis(10);
 
+/// The longest time that a launch can be told to wait.
+const LONGEST_SPLAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The options of a launch, read before the process is forked.
 #[derive(Clone, Copy)]
 pub struct Launching {
     /// The timeout.
     pub timeout: Duration,
+    /// Longest pause before a server is asked; a launch waits a random part of it.
+    pub splay: Option<Duration>,
     /// The settings of the supervision.
     pub settings: Supervision,
     /// The action on a change.
@@ -44,6 +49,8 @@ pub fn launching(options: &Options) -> Result<Launching, Error> {
     let (on_change, stop_on_loss) = changes(options)?;
     Ok(Launching {
         timeout,
+        splay: splay(options.text(&flags::SPLAY)?)
+            .map_err(|what| options.usage(&flags::SPLAY, what))?,
         settings,
         on_change,
         stop_on_loss,
@@ -258,6 +265,17 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
         _ => return Err(options.usage(&flags::ON_LOSS, "must be warn or stop")),
     };
     Ok((on_change, stop_on_loss))
+}
+
+/// Reads the time of which a launch waits a random part.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn splay(text: Option<&str>) -> Result<Option<Duration>, &'static str> {
+    let parse = |text| duration::parse(text).filter(|time| *time <= LONGEST_SPLAY);
+    let splay =
+        text.map(|text| parse(text).ok_or("must be a duration, such as 10s, of a day at most"));
+    splay.transpose()
 }
 
 fn grace(options: &Options) -> Result<Option<Duration>, Error> {

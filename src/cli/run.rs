@@ -38,7 +38,11 @@ pub fn run(
     let resolving = Instant::now();
     let sourced = pipeline::assemble(&options, None)?;
     let assembled = resolving.elapsed();
+    let pause = pipeline::splay(&mut options, &sourced, launching.splay, supervised.as_ref())?;
     let located = pipeline::locate(&mut options, sourced, Depth::Values)?;
+    pipeline::wait(pause, &deadline, supervised.as_mut())?;
+    // The wait is nobody's delay.
+    let (began, resolving) = (began + pause, resolving + pause);
     let fetched = pipeline::fetch(located);
     let used = Used {
         stores: fetched.stores(),

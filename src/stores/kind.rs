@@ -28,6 +28,8 @@ pub struct Kind {
     pub stays: fn(&str, &[u8]) -> bool,
     /// Single places that references can name; `None` if there are none.
     pub direct: Option<Places>,
+    /// True if the store asks a server that other launches ask as well.
+    pub is_remote: bool,
     /// Environment variables that name a server which may lend values.
     pub lends: &'static [&'static str],
     /// True if the settings make each scheme stand for a separate store.
@@ -116,6 +118,7 @@ pub const NOTHING: Kind = Kind {
     variables: &[],
     stays: |_, _| false,
     direct: None,
+    is_remote: false,
     lends: &[],
     apart: |_| false,
     open: dir::open,

@@ -58,8 +58,8 @@ pub use registry::{
     ours, references, schemes, schemes_of, unnamed, use_table,
 };
 pub use variables::{
-    credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables, passed,
-    read_variables, spent,
+    are_remote, credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables,
+    passed, read_variables, spent,
 };
 
 /// Finds the location of a name in a scope, and answers questions about locations. Which scope or

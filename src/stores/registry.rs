@@ -49,6 +49,7 @@ pub static KINDS: &[Kind] = &[
             hands_over: vault::is_login,
             asked: None,
         }),
+        is_remote: true,
         lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
@@ -83,6 +84,7 @@ pub static KINDS: &[Kind] = &[
             hands_over: |_| false,
             asked: None,
         }),
+        is_remote: true,
         open: k8s::open,
         ..NOTHING
     },

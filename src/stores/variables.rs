@@ -85,6 +85,11 @@ pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
     lends && !kinds().iter().any(is_spent)
 }
 
+/// True if a server is asked for a launch.
+pub fn are_remote(location: Option<&str>, schemes: &BTreeSet<&str>) -> bool {
+    used(location, schemes).any(|kind| kind.is_remote)
+}
+
 /// Names what can replace a secret's variable and can be read again.
 pub fn instead(name: &str) -> String {
     let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);

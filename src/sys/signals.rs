@@ -117,14 +117,48 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
         if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == -1 {
             return Err(io::Error::last_os_error());
         }
+        set(timer, after)?;
+        Ok(Deadline { timer, before })
+    }
+}
+
+impl Deadline {
+    /// Makes it later.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn extend(&self, by: Duration) -> io::Result<()> {
+        // SAFETY: plain data for which zeros are valid, and the timer is ours.
+        unsafe {
+            let mut when: libc::itimerspec = std::mem::zeroed();
+            if libc::timer_gettime(self.timer, &mut when) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            let left = Duration::new(
+                when.it_value.tv_sec.try_into().unwrap_or(0),
+                when.it_value.tv_nsec.try_into().unwrap_or(0),
+            );
+            set(self.timer, left.saturating_add(by))
+        }
+    }
+}
+
+/// Has a timer expire after so long.
+///
+/// # Safety
+/// The timer exists.
+unsafe fn set(timer: libc::timer_t, after: Duration) -> io::Result<()> {
+    // SAFETY: plain data for which zeros are valid, that lives through the call.
+    let is_set = unsafe {
         let mut when: libc::itimerspec = std::mem::zeroed();
         when.it_value.tv_sec = after.as_secs().try_into().unwrap_or(i32::MAX.into());
         // A time of zero would mean never.
         when.it_value.tv_nsec = libc::c_long::from(after.subsec_nanos().max(1));
-        if libc::timer_settime(timer, 0, &when, std::ptr::null_mut()) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Deadline { timer, before })
+        libc::timer_settime(timer, 0, &when, std::ptr::null_mut())
+    };
+    match is_set {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`machine`](super::machine).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::errands::Purpose;
 use super::known::{Digests, Loans, Outcome};
@@ -19,6 +20,8 @@ pub(super) enum Event {
     Forked(Below),
     /// The child process that launches has told how to supervise.
     Supervision(Supervision),
+    /// The launch waits this long before it asks a server.
+    Pauses(Duration),
     /// The child process that launches has told the digests of what the workload gets.
     Digests(Digests),
     /// The child process that launches, or one on an errand, has told the leases.

@@ -18,6 +18,7 @@ pub(super) struct Given {
     pub(super) key: [u8; 32],
     pub(super) reaps: bool,
     pub(super) keeps: bool,
+    pub(super) first: bool,
 }
 
 impl Given {
@@ -39,6 +40,7 @@ impl Given {
             parent,
             reaps: self.reaps,
             keeps: self.keeps,
+            first: self.first,
             key: self.key,
             known: None,
             inner,

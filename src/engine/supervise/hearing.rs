@@ -35,6 +35,7 @@ impl Supervisor {
     fn take_in(&mut self, message: &[u8]) -> bool {
         match Message::read(message) {
             Some(Message::Supervision(settings)) => self.on(Event::Supervision(settings)),
+            Some(Message::Pauses(time)) => self.on(Event::Pauses(time)),
             Some(Message::Needles(needles)) => return self.arm(needles),
             Some(Message::Digests(digests)) => self.on(Event::Digests(digests)),
             Some(Message::Loans(lent)) => {

@@ -142,6 +142,7 @@ impl Machine {
                     actions.push_back(Action::SignalAtParentsEnd(settings.parent_death));
                 }
             }
+            Event::Pauses(time) => self.late = self.late.and_then(|late| late.checked_add(time)),
             Event::Digests(digests) => self.watch.known.digests = digests,
             Event::Loans(lent) => self.leases.lent(lent, now),
             Event::Begun { armed } => self.begun(armed, now, actions),

@@ -1,6 +1,8 @@
 //! Messages between a supervisor and the processes that it has forked: `postcard` in the frame of
 //! [`message_pipe`](crate::sys::message_pipe).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::known::{Digests, Loans, Outcome};
@@ -13,6 +15,8 @@ use crate::sys::message_pipe::Speaker;
 pub(super) enum Message<'m> {
     /// The settings of supervision.
     Supervision(Supervision),
+    /// The pause of a launch before it asks a server.
+    Pauses(Duration),
     /// The needles to look for in the workload's output, as `core::mask` passes them on.
     #[serde(borrow, serialize_with = "at_once")]
     Needles(&'m [u8]),
@@ -58,8 +62,6 @@ impl<'m> Message<'m> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::settings::{OnChange, Watching};
     use super::*;
     use crate::core::signal::Map;
@@ -110,6 +112,7 @@ mod tests {
         let messages = messages.chain(outcomes.map(Message::Outcome)).chain([
             Message::Needles(&[1; 300]),
             Message::Digests(digests),
+            Message::Pauses(Duration::from_millis(2500)),
             Message::Armed,
         ]);
         for message in messages {

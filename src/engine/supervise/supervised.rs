@@ -1,6 +1,7 @@
 //! The forked process's side of its supervisor: facts that it gets, and messages that it sends.
 
 use std::io;
+use std::time::Duration;
 
 use super::known::{Digests, Known, Loans, Outcome};
 use super::message::Message;
@@ -19,6 +20,8 @@ pub struct Supervised {
     pub parent: i32,
     /// True if orphans come to the supervisor.
     pub reaps: bool,
+    /// True for the first launch of the supervisor.
+    pub first: bool,
     /// True if the supervisor keeps the environment that it was started with, so that more
     /// processes can be forked.
     pub keeps: bool,
@@ -38,6 +41,15 @@ impl Supervised {
     /// Buffers the settings of supervision.
     pub fn settle(&mut self, settings: &Supervision) {
         Message::Supervision(*settings).put(&mut self.speaker);
+    }
+
+    /// Tells the supervisor the pause of the launch before it asks a server.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn pause(&mut self, time: Duration) -> Result<(), Error> {
+        Message::Pauses(time).put(&mut self.speaker);
+        self.tell()
     }
 
     /// Buffers the needles to look for in the workload's output.

@@ -59,6 +59,7 @@ impl Supervisor {
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
             keeps: asked.watches || asked.lends,
+            first: true,
         };
         let fixed = Fixed {
             first,
@@ -143,6 +144,7 @@ impl Supervisor {
         process::set_name(&format!("doorkey:{workload}"));
         stdio::is_at(self.streams.aside.of(2));
         drop(speaker);
+        self.given.first = false;
         if let Some(inner) = &inner {
             inner.stand_in()?;
             let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));

@@ -85,6 +85,7 @@ const VARIABLES: &[(Use, &[&str])] = &[
 pub const KIND: Kind = Kind {
     splits: true,
     variables: VARIABLES,
+    is_remote: true,
     ..NOTHING
 };
 

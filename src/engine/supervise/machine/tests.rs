@@ -267,6 +267,13 @@ fn launches() {
             (TIMEOUT + 1, Event::Time, give_up(Notice::LaunchHangs)),
             (TIMEOUT + 2, Event::Time, last.clone()),
         ], leaves(TIMEOUT + 2, 125)].concat()),
+        // It waits before it asks a server.
+        row(&[End], Begin::default(), [vec![
+            (1, Event::Pauses(seconds(9)), vec![]),
+            (TIMEOUT + 9, Event::Time, vec![]),
+            (TIMEOUT + 10, Event::Time, give_up(Notice::LaunchHangs)),
+            (TIMEOUT + 11, Event::Time, last.clone()),
+        ], leaves(TIMEOUT + 11, 125)].concat()),
         // The last messages of a launch count, files above all.
         row(&[End], Begin::default(), [vec![
             (1, ended(1), vec![Action::HearOut]),
