@@ -1,51 +1,51 @@
-//! doorkey hands a workload its secrets and becomes it.
+//! doorkey gives a workload its secrets, and then becomes it.
 //!
 //! # The layers
-//! Each imports only those above it; `tests/house/layers.rs` holds that.
+//! Each layer imports only those above it; `tests/house/layers.rs` checks that.
 //!
-//! | layer | what is in it |
+//! | layer | content |
 //! |---|---|
-//! | [`model`] | names and scopes, references, secrets, errors: what everything else is said in |
-//! | [`core`] | precedence, configuration, environments, filters, masking: no system |
+//! | [`model`] | types that all others use: names and scopes, references, secrets, errors |
+//! | [`core`] | precedence, configuration, environments, filters, masking: no system calls |
 //! | [`sys`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
-//! | [`stores`] | where secrets are kept: one short file each, listed in one table |
-//! | [`engine`] | assemble, fetch, fill, deliver, launch, supervise, join: what doorkey does |
+//! | [`stores`] | stores of secrets: one short file each, listed in one table |
+//! | [`engine`] | the work of doorkey: assemble, fetch, fill, deliver, launch, supervise, join |
 //! | [`cli`] | the command line: the only printing |
 //!
 //! # The journey of one value
-//! `DB_PASSWORD=secret:db_password` is in the environment of `doorkey run -- server`.
-//! [`sys::startup`] has kept, from before `main`, what Rust's start-up changes of the process; from
-//! there on a signal ends the launch ([`sys::signals`]). `cli/mod.rs` conceals the process
-//! ([`sys::memory`]) and takes arguments and environment ([`sys::environ`]). Then each step of
-//! `cli/pipeline.rs` takes what the one before has made:
+//! The environment of `doorkey run -- server` has `DB_PASSWORD=secret:db_password` in it. Before
+//! `main`, [`sys::startup`] saves the process state that Rust's start-up changes. A signal ends the
+//! launch after that ([`sys::signals`]). `cli/mod.rs` conceals the process ([`sys::memory`]), and
+//! takes arguments and environment ([`sys::environ`]). Each step of `cli/pipeline.rs` then takes
+//! the result of the one before:
 //!
-//! 1. *parse*: `cli/parse.rs` reads the words by the table in `cli/flags.rs`, and the variables that
-//!    stand for options. Nothing is read from a file, nothing printed.
-//! 2. *configure*: `cli/options.rs` judges what has to be right before anything is done.
-//! 3. *split*: with `--init`, `--mask` or `--watch`, [`engine::supervise`] forks. What follows
-//!    happens in the child; its parent holds no secret, and stays.
-//! 4. *assemble*: `cli/configuration.rs` says which store and scopes are in force, and
-//!    `cli/sources.rs` where the environment comes from. [`engine::assemble`] puts it together
-//!    ([`core::environment`]) and reads each value by the grammar of [`model::reference`].
-//! 5. *locate*: `cli/store_access.rs` takes the store's credentials out of the environment,
-//!    overwriting them where they stood, and [`engine::open_stores`] opens the store that
-//!    `stores/registry.rs` has a row for.
-//! 6. *fetch*: [`engine::fetch`] collects what is asked, [`engine::lookup`] where `db_password`
-//!    would be in each scope, the narrowest first ([`core::scope`]); the store answers for all names
-//!    at once. The file `project/ID/db_password.age` is opened in `stores/age/file.rs`, or a member
-//!    is taken from the document that `stores/vault/fetch.rs` has over [`sys::http`]. Its bytes
-//!    become a [`model::secret::Secret`].
-//! 7. *fill*: [`engine::fill`] has [`engine::substitute`] copy them once more, into the `NAME=value`
-//!    that the kernel will read, for every variable or for none; the secret, the key and every
-//!    buffer on the way are wiped as they are dropped. `cli/told.rs` has keyed digests of it for the
-//!    supervisor.
-//! 8. *seal*: [`engine::launch`] makes the block of it, if the kernel takes it.
-//! 9. *deliver*: a value that is to be in a file, its path in the variable, is written by
-//!    [`engine::secret_files`].
-//! 10. *exec*: [`sys::exec`] puts back what was kept, and `execve` takes the block with it. Nothing
-//!     else of doorkey is left.
+//! 1. *parse*: `cli/parse.rs` reads the words by the table in `cli/flags.rs`, and the variables
+//!    that stand for options. No file is read, and nothing is printed.
+//! 2. *configure*: `cli/options.rs` checks the options that must be right before any action.
+//! 3. *split*: with `--init`, `--mask` or `--watch`, [`engine::supervise`] forks. The next steps
+//!    run in the child process; its parent holds no secret, and stays.
+//! 4. *assemble*: `cli/configuration.rs` finds the store and the scopes in force, `cli/sources.rs`
+//!    the sources of the environment. [`engine::assemble`] puts the environment together
+//!    ([`core::environment`]), and reads each value by the grammar of [`model::reference`].
+//! 5. *locate*: `cli/store_access.rs` takes the store's credentials out of the environment, and
+//!    overwrites them there. [`engine::open_stores`] opens the store by its row in
+//!    `stores/registry.rs`.
+//! 6. *fetch*: [`engine::fetch`] collects the references. [`engine::lookup`] lists the places of
+//!    `db_password` in each scope, the narrowest first ([`core::scope`]). The store answers for all
+//!    names at once: `stores/age/file.rs` opens the file `project/ID/db_password.age`, or
+//!    `stores/vault/fetch.rs` gets a document over [`sys::http`] and takes a member from it. The
+//!    bytes become a [`model::secret::Secret`].
+//! 7. *fill*: [`engine::fill`] has [`engine::substitute`] copy them once more, into the
+//!    `NAME=value` for the kernel. All variables are filled, or none. The secret, the key and every
+//!    buffer on the way are wiped when dropped. `cli/told.rs` makes keyed digests of the value for
+//!    the supervisor.
+//! 8. *seal*: [`engine::launch`] makes the environment's block, if the kernel takes it.
+//! 9. *deliver*: [`engine::secret_files`] writes the values that go into files; their variables
+//!    hold the paths.
+//! 10. *exec*: [`sys::exec`] restores the saved state, and `execve` takes the block. Nothing else
+//!     of doorkey is left.
 //!
-//! `check`, `env`, `render`, `join` and the refresh of `--watch` go by the same steps, to other ends.
+//! `check`, `env`, `render`, `join` and the refresh of `--watch` take the same steps to other ends.
 
 pub mod cli;
 pub mod core;

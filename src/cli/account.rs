@@ -1,4 +1,4 @@
-//! Users and permissions that options name.
+//! Reads users and permissions from options.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -9,13 +9,13 @@ use crate::core::passwd::{self, Account, Unknown};
 use crate::model::error::Error;
 use crate::sys::files;
 
-/// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
+/// The largest size of `/etc/passwd` and `/etc/group`, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// The permissions that an option gives.
+/// Reads the permissions that an option gives.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 pub fn mode(options: &Options, one: &One) -> Result<Option<u32>, Error> {
     let mode = options.text(one)?.map(|text| {
         let octal = u32::from_str_radix(text, 8);
@@ -25,17 +25,18 @@ pub fn mode(options: &Options, one: &One) -> Result<Option<u32>, Error> {
     mode.transpose()
 }
 
-/// The user that an option names, such as the one that the command runs as, and what it was called.
+/// Reads the user that an option names, such as the one for the command. Returns also the text that
+/// the option was given.
 ///
 /// # Errors
-/// Usage, or the lists of users can't be read.
+/// A usage error, or a list of users that can't be read.
 pub fn account(options: &Options, one: &One) -> Result<Option<(Account, String)>, Error> {
     let Some(wanted) = options.value(one) else {
         return Ok(None);
     };
     let read = |path: &str| match files::read(Path::new(path), LARGEST) {
         Ok(text) => Ok(text),
-        // An image without names: numbers will do.
+        // Images may lack these files; numbers need none.
         Err(why) if files::is_absent(&why) => Ok(Vec::new()),
         Err(why) => Err(Error::file("read", path, why)),
     };

@@ -1,4 +1,4 @@
-//! `doorkey check`: what each reference resolves to, and every fault.
+//! `doorkey check`: shows the result of each reference, and every fault.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ use crate::stores::Depth;
 /// Prints a table, or JSON.
 ///
 /// # Errors
-/// Everything that would keep `run` from launching.
+/// The reasons that would keep `run` from launching.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
     let depth = match options.flag(&own_flags::NAMES) {

@@ -1,5 +1,5 @@
-//! The subcommands, by their options and arguments; and clap's tree of them, which help, completions
-//! and the manual page come from.
+//! The subcommands with their options and arguments; and clap's tree of them, for help, completions
+//! and the manual page.
 
 use std::ffi::OsString;
 
@@ -10,16 +10,16 @@ use super::{help, own_flags as own};
 use crate::core::option::{Arity, Opt, Takes};
 use crate::stores;
 
-/// A subcommand that does something.
+/// A subcommand that has an action of its own.
 pub struct Leaf {
-    /// Its words: `secret set`.
+    /// The subcommand's words: `secret set`.
     pub words: &'static [&'static str],
     about: &'static str,
-    /// Its arguments, in their order.
+    /// The arguments, in their order.
     pub arguments: &'static [Opt],
-    /// What it shares with others.
+    /// The options that it shares with others.
     groups: &'static [Group],
-    /// What it has for itself, listed before those that all have.
+    /// The subcommand's own options, listed before the shared ones.
     own: &'static [Opt],
     usage: Option<&'static str>,
     after_help: Option<&'static str>,
@@ -50,7 +50,7 @@ const RECIPIENT_CHANGE: Leaf = Leaf {
     ..NOTHING
 };
 
-/// Every subcommand that does something.
+/// The subcommands that have an action of their own.
 pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["run"],
@@ -211,7 +211,7 @@ const GROUPS: [(&str, &str); 3] = [
 ];
 
 impl Leaf {
-    /// The subcommand that these arguments begin with.
+    /// Finds the subcommand that these arguments begin with.
     pub fn of(arguments: &[OsString]) -> Option<&'static Leaf> {
         LEAVES.iter().find(|leaf| {
             arguments.len() >= leaf.words.len()
@@ -223,14 +223,14 @@ impl Leaf {
         })
     }
 
-    /// Every option that it has.
+    /// Lists all options of the subcommand.
     pub fn options(&self) -> impl Iterator<Item = &'static Opt> {
         let shared = self.groups.iter().flat_map(Group::headed);
         let shared = shared.map(|(_, option)| option);
         shared.chain(self.own)
     }
 
-    /// The subcommand as clap has it.
+    /// Makes clap's form of the subcommand.
     pub fn command(&self) -> Command {
         let name = self.words[self.words.len() - 1];
         let mut command = Command::new(name)
@@ -270,7 +270,7 @@ impl Leaf {
     }
 }
 
-/// A list in lines that fit beside the options, of at most so many bytes.
+/// Wraps a list into lines that fit beside the options, of at most `WIDTH` bytes.
 fn wrapped(list: &str) -> String {
     const WIDTH: usize = 50;
     let (mut lines, mut line) = (String::new(), 0);
@@ -332,7 +332,7 @@ pub fn tree() -> Command {
     grown(root, &[])
 }
 
-/// A command with all that begins with these words below it.
+/// Adds to a command all subcommands that begin with these words.
 fn grown(command: Command, words: &[&str]) -> Command {
     let mut command = command
         .subcommand_required(true)

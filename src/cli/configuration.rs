@@ -1,4 +1,5 @@
-//! `doorkey.toml`: the one that is named, or that is found and may be obeyed.
+//! `doorkey.toml`: finds and reads it. The user names the file, or it is found in or above the
+//! start folder; a found one must be trusted.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +17,15 @@ use crate::stores::{self, OfMain, Origin};
 use crate::sys::files;
 use crate::sys::trust::Trust;
 
-/// `doorkey.toml` is not larger than this, in bytes.
+/// The largest size of `doorkey.toml`, in bytes.
 const LARGEST_CONFIG: usize = 64 * 1024;
 
 impl Options {
-    /// The store and the scopes: options and variables first, then `doorkey.toml`.
+    /// Reads the store and the scopes: from options and variables first, then from `doorkey.toml`.
     ///
     /// # Errors
     /// A usage error, or a configuration file that can't be read.
-    pub fn place(&self) -> Result<Place, Error> {
+    pub fn place(&self) -> Result<StorePlace, Error> {
         let (config, file) = self.config()?;
         let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let name = |one: &One| match (self.name(one)?, config.get(one.id)) {
@@ -44,7 +45,7 @@ impl Options {
                 (store, Origin::Configured, base)
             }
         };
-        Ok(Place {
+        Ok(StorePlace {
             store,
             origin,
             base,
@@ -54,7 +55,7 @@ impl Options {
         })
     }
 
-    /// The configuration, and its file.
+    /// Reads the configuration; returns its file, too.
     fn config(&self) -> Result<(Config, Named), Error> {
         let parse = |path: Named, text: &[u8], named| {
             let config = config::parse(text, named, stores::configurable());
@@ -87,8 +88,8 @@ impl Options {
         Ok(Default::default())
     }
 
-    /// Whom files have to belong to that are read again beside a workload of another user; `None`
-    /// where there is no such workload.
+    /// Returns the owners that files may have if they are read again beside a workload of another
+    /// user. `None` if there is no such workload.
     pub fn distrust(&self) -> Result<Option<Trust>, Error> {
         if self.value(&flags::WATCH).is_none() && !self.comes_again {
             return Ok(None);
@@ -109,25 +110,25 @@ impl Options {
     }
 }
 
-/// Where secrets are looked for.
-pub struct Place {
+/// The place where secrets are looked for.
+pub struct StorePlace {
     /// The store, as `SCHEME:PLACE`.
     pub store: Option<String>,
-    /// Who has named it.
+    /// The origin of the store's name.
     pub origin: Origin,
     /// The folder that a relative place starts from.
     pub base: PathBuf,
     /// The scopes in force.
     pub scopes: Scopes,
-    /// What else `doorkey.toml` says.
+    /// The settings in `doorkey.toml`.
     pub config: Config,
-    /// Where that is.
+    /// The path of that file.
     pub file: Named,
 }
 
-impl Place {
-    /// What is said of the store alone. What the file says of its own store is nothing to one of
-    /// another kind.
+impl StorePlace {
+    /// Returns the settings of the store alone. Those that the file has for its own store don't
+    /// apply to a store of another kind.
     pub fn of_main(&self) -> OfMain {
         let its_own = self.config.get(flags::STORE.id);
         let is_other = |store: &str| its_own.is_some_and(|own| !stores::is_same_kind(own, store));
@@ -147,7 +148,7 @@ impl Place {
     }
 }
 
-/// A place in a file, as messages name it.
+/// Formats a place in a file for messages.
 fn in_file(path: &Named, line: usize, column: usize) -> String {
     format!("{path}:{line}:{column}")
 }

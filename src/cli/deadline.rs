@@ -1,4 +1,4 @@
-//! The time that a launch has, and what is said where it is over.
+//! The timeout of a launch, and the message when it is over.
 
 use std::time::Duration;
 
@@ -6,23 +6,24 @@ use super::logger;
 use crate::model::error::{Error, Os};
 use crate::sys::signals::{self, Deadline};
 
-/// What running out of time means for a launch.
+/// The consequence of a timeout for a launch.
 pub const NOTHING_EXECUTED: &str = "nothing was executed";
 
-/// Starts the clock for everything before the exec; when it runs out, the exit code is `code`, and
-/// `then` says what that means.
+/// Starts the timer for everything before the exec. When it runs out, doorkey exits with `code`,
+/// and its message says the consequence, `then`.
 ///
 /// # Errors
-/// There is no timer.
+/// The system gives no timer.
 pub fn start(timeout: Duration, code: u8, then: &str) -> Result<Deadline, Error> {
     let why = "the store, or a file that was named, did not answer";
     start_for(timeout, code, &format!("{then}: {why}"))
 }
 
-/// The same for what asks no store; `outcome` says why as well.
+/// Starts the timer for a subcommand that asks no store; `outcome` says the consequence and the
+/// reason.
 ///
 /// # Errors
-/// As above.
+/// Same as [`start`].
 pub fn start_for(timeout: Duration, code: u8, outcome: &str) -> Result<Deadline, Error> {
     let timeout_shown = humantime::format_duration(timeout);
     let message = format!("gave up after {timeout_shown} (--timeout); {outcome}");
@@ -31,7 +32,7 @@ pub fn start_for(timeout: Duration, code: u8, outcome: &str) -> Result<Deadline,
     deadline.map_err(|error| Error::file("start", "a timer", error))
 }
 
-/// What is to be done where files with values stay.
+/// Formats the advice about files with values that could not be removed.
 pub fn not_removed(why: Os) -> String {
     format!("a file with a value stays in the folder of --files, remove it: {why}")
 }

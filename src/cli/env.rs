@@ -13,7 +13,7 @@ use crate::stores::Depth;
 /// Prints one `NAME=value` a line.
 ///
 /// # Errors
-/// As `run`.
+/// Same as for `run`.
 pub fn env(options: &mut Options) -> Result<ExitCode, Error> {
     let _deadline = deadline::start(options.timeout()?, 1, NOTHING_EXECUTED)?;
     let sourced = pipeline::assemble(options, None)?;

@@ -1,5 +1,5 @@
-//! The table of options: help, completions and the manual come from it by clap, what was given is
-//! read by it in `parse`, and each option is asked for by its constant here.
+//! The table of options. Clap makes help, completions and the manual from it, and `parse` reads the
+//! command line by it. Code asks for an option by its constant here.
 
 use crate::core::option::{Flag, Many, One, Opt, Takes, many, number, one, switch, value};
 use crate::stores;
@@ -7,14 +7,14 @@ use crate::stores;
 /// Options that stand together in the help.
 #[derive(Clone, Copy)]
 pub struct Group {
-    /// What stands above them; nothing above those of the stores, which have headings of their own.
+    /// The heading above them; empty for the stores' options, which have their own headings.
     pub heading: &'static str,
     /// The options.
     pub options: &'static [Opt],
 }
 
 impl Group {
-    /// Each option, after what stands above it.
+    /// Lists each option with its heading.
     pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
         let own = self.options.iter().map(|option| (self.heading, option));
         let kinds = stores::kinds().iter().filter(|_| self.heading.is_empty());
@@ -51,7 +51,7 @@ const ONE_SCOPE: Group = Group {
     ],
 };
 
-/// What each kind of store has for itself, below a heading of its own.
+/// The options of each kind of store, below a heading of its own.
 const STORES: Group = Group {
     heading: "",
     options: &[],
@@ -66,7 +66,7 @@ pub const CONFIG: One = one(
 /// `--cwd`.
 pub const CWD: One = one("cwd", "DIR", "Look for doorkey.toml from here upwards");
 
-/// Where the configuration is.
+/// The place of the configuration.
 const CONFIGURATION: Group = Group {
     heading: "Store",
     options: &[CONFIG.0, CWD.0],
@@ -157,7 +157,7 @@ pub const CACHE_MAX_AGE: One = one(
     "Use none that are older [default: 24h]",
 );
 
-/// What is kept for a store that can't be reached.
+/// The cache for a store that can't be reached.
 const CACHED: Group = Group {
     heading: "OpenBao and Vault",
     options: &[CACHE.0, CACHE_RECIPIENT.0, CACHE_MAX_AGE.0],
@@ -169,6 +169,19 @@ pub const TIMEOUT: One = one(
     "DURATION",
     "Give up after this long [default: 30s]",
 );
+
+/// `--splay`.
+pub const SPLAY: One = one(
+    "splay",
+    "DURATION",
+    "Wait up to this long before a server is asked",
+);
+
+/// When a launch begins.
+const BEGINNING: Group = Group {
+    heading: OWN,
+    options: &[SPLAY.0],
+};
 
 const TIME: Group = Group {
     heading: OWN,
@@ -305,12 +318,12 @@ const LOGGING: Group = Group {
     ],
 };
 
-/// What stands above a subcommand's own options.
+/// The heading of a subcommand's own options.
 pub const OWN: &str = "Options";
 
-/// Of every subcommand that has to do with no store.
+/// Options of every subcommand that uses no store.
 pub const ANY: &[Group] = &[LOGGING];
-/// Of those that put an environment together.
+/// Options of the subcommands that assemble an environment.
 pub const SOURCES: &[Group] = &[
     IN_FORCE,
     STORES,
@@ -320,7 +333,7 @@ pub const SOURCES: &[Group] = &[
     TIME,
     LOGGING,
 ];
-/// Of the one that launches.
+/// Options of `run`.
 pub const LAUNCH: &[Group] = &[
     IN_FORCE,
     STORES,
@@ -329,14 +342,15 @@ pub const LAUNCH: &[Group] = &[
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,
+    BEGINNING,
     TIME,
     LOGGING,
 ];
-/// Of the one that fills a file in.
+/// Options of `render`.
 pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHED, TIME, LOGGING];
-/// Of the one that joins a workload.
+/// Options of `join`.
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
-/// Of those that work on one scope of a store.
+/// Options of the subcommands for one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING];
-/// Of those that work on a whole store.
+/// Options of the subcommands for a whole store.
 pub const WHOLE: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, TIME, LOGGING];

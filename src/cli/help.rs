@@ -1,8 +1,8 @@
-//! What stands below the options in a subcommand's help. A store in it stands as EXAMPLE_STORE.
+//! The text below the options in a subcommand's help. EXAMPLE_STORE in it stands for a store.
 
 use crate::stores;
 
-/// A text with a store in it.
+/// Puts a store into a text.
 pub fn shown(text: &str) -> String {
     text.replace("EXAMPLE_STORE", stores::EXAMPLE)
 }

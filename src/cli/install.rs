@@ -11,7 +11,7 @@ use crate::sys::{files, self_exe};
 /// Copies the running program to a path, or into a folder under its own name.
 ///
 /// # Errors
-/// Why it is not there.
+/// The reason why the copy could not be made.
 pub fn install(options: &Options) -> Result<ExitCode, Error> {
     let given = options.path(&own_flags::DEST).unwrap_or_default();
     let to = match files::is_folder(&given) {

@@ -1,4 +1,4 @@
-//! `doorkey join`: become a command beside a workload that runs.
+//! `doorkey join`: becomes a command beside a running workload.
 
 use std::process::ExitCode;
 
@@ -12,10 +12,10 @@ use crate::model::error::Error;
 use crate::sys::memory::Concealed;
 use crate::sys::process_attributes::Attributes;
 
-/// Runs the command. Comes back only with the reason why not.
+/// Runs the command. Returns only if that fails.
 ///
 /// # Errors
-/// Everything that keeps the command from starting.
+/// The reasons why the command can't start.
 pub fn join(options: &Options, concealed: Concealed) -> Result<ExitCode, Error> {
     let outcome = format!("{NOTHING_EXECUTED}: the workload could not be read");
     let deadline = deadline::start_for(options.timeout()?, 125, &outcome)?;

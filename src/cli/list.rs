@@ -1,4 +1,4 @@
-//! `doorkey secret get` and `list`: what is known of secrets.
+//! `doorkey secret get` and `list`: show facts about secrets.
 
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::{Target, name};
+use super::store_and_scope::{ScopeTarget, name};
 use super::table::{NOTHING, table};
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
@@ -19,17 +19,17 @@ use crate::stores::{Depth, Record};
 use crate::sys::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
-struct Item {
+struct ListRow {
     scope: Scope,
     name: Name,
     record: Option<Record>,
 }
 
-/// What can be shown of a secret.
+/// The fields that can be shown of a secret.
 const FIELDS: [&str; 6] = ["name", "scope", "size", "created", "modified", "recipients"];
 
-impl Item {
-    /// A field for programs.
+impl ListRow {
+    /// Returns a field for programs.
     fn json(&self, field: &str) -> Value {
         let record = self.record.as_ref();
         let time = |time: Option<SystemTime>| {
@@ -45,7 +45,7 @@ impl Item {
         }
     }
 
-    /// The same for people.
+    /// Returns a field for people.
     fn text(&self, field: &str) -> String {
         match self.json(field) {
             Value::Null => NOTHING.to_owned(),
@@ -59,24 +59,24 @@ impl Item {
         }
     }
 
-    /// Where a list goes on after this one.
+    /// Returns the text for `--after` with which a list goes on after this row.
     fn cursor(&self) -> String {
         format!("{}/{}", self.scope, self.name)
     }
 }
 
-/// Shows what is known of one secret, and its value with `--reveal`.
+/// Shows the facts about one secret, and its value with `--reveal`.
 ///
 /// # Errors
-/// Usage, or why it can't be read.
+/// A usage error, or the reason why the secret can't be read.
 pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, options.flag(&own_flags::REVEAL))?;
+    let target = ScopeTarget::open(options, options.flag(&own_flags::REVEAL))?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
     let record = record.ok_or_else(|| fail(StoreError::no_secret()))?;
-    let item = Item {
+    let item = ListRow {
         scope: scope.clone(),
         name: name.clone(),
         record: Some(record),
@@ -114,7 +114,7 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
 /// Lists secrets, without values.
 ///
 /// # Errors
-/// Usage, or why a scope can't be listed.
+/// A usage error, or the reason why a scope can't be listed.
 pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let fields = fields(options)?;
     let order = match options.text(&own_flags::ORDER_BY)?.unwrap_or("name") {
@@ -131,7 +131,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
             .filter(|limit| *limit > 0)
             .ok_or_else(|| options.usage(&own_flags::LIMIT, "must be a number above zero"))?,
     };
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scopes = match options.flag(&own_flags::ALL_SCOPES) {
         true => target
             .store
@@ -153,7 +153,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
                     );
                     None
                 });
-            items.push(Item {
+            items.push(ListRow {
                 scope: scope.clone(),
                 name,
                 record,
@@ -165,7 +165,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let start = match options.text(&own_flags::AFTER)? {
         None => 0,
         Some(after) => {
-            let is_it = |item: &Item| {
+            let is_it = |item: &ListRow| {
                 item.cursor() == after
                     || (!options.flag(&own_flags::ALL_SCOPES) && item.name.as_str() == after)
             };
@@ -176,9 +176,9 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     };
     let page = &items[start..items.len().min(start.saturating_add(limit))];
     let has_more = start + page.len() < items.len();
-    let next = page.last().filter(|_| has_more).map(Item::cursor);
+    let next = page.last().filter(|_| has_more).map(ListRow::cursor);
     if options.flag(&own_flags::JSON) {
-        let row = |item: &Item| -> serde_json::Map<String, Value> {
+        let row = |item: &ListRow| -> serde_json::Map<String, Value> {
             fields
                 .iter()
                 .map(|field| ((*field).to_owned(), item.json(field)))
@@ -214,9 +214,9 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
     })
 }
 
-/// Sorts by a field; where that is equal, by scope and name.
-fn sort(items: &mut [Item], order: &str, descending: bool) {
-    let time = |item: &Item| {
+/// Sorts by a field; equal rows by name and scope.
+fn sort(items: &mut [ListRow], order: &str, descending: bool) {
+    let time = |item: &ListRow| {
         let record = item.record.as_ref()?;
         if order == "created" {
             record.created

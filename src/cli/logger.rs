@@ -1,4 +1,4 @@
-//! What goes to stderr: one line each, as text or JSON.
+//! Lines on stderr, as text or JSON.
 
 use std::ffi::{CStr, OsString};
 use std::fmt::{self, Write};
@@ -16,7 +16,7 @@ use crate::model::escape::Shown;
 use crate::model::log::{self, DEBUG, Level, LevelFilter, TARGET};
 use crate::sys::{duration, stdio};
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `doorkey: error: …`; of informative lines only `doorkey: …`.
@@ -27,7 +27,7 @@ pub enum Format {
 
 static FORMAT: OnceLock<Format> = OnceLock::new();
 
-/// The last level that is let through, in the order of [`LEVELS`].
+/// The last level that is logged, in the order of [`LEVELS`].
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
 const LEVELS: [(Level, &str); 5] = [
@@ -38,18 +38,18 @@ const LEVELS: [(Level, &str); 5] = [
     (Level::TRACE, "trace"),
 ];
 
-/// The format that was chosen.
+/// Returns the chosen format.
 fn format() -> Format {
     FORMAT.get().copied().unwrap_or(Format::Text)
 }
 
-/// Where a level stands among them.
+/// Returns a level's place in [`LEVELS`].
 fn rank(level: Level) -> u8 {
     let found = LEVELS.iter().position(|(one, _)| *one == level);
     found.unwrap_or_default() as u8
 }
 
-/// Lets lines of `level` and above through, in `format`. The first call counts.
+/// Starts the log: lines of `level` and above, in `format`. Only the first call counts.
 pub fn start(level: Level, format: Format) {
     if FORMAT.set(format).is_ok() {
         set_level(level);
@@ -57,22 +57,22 @@ pub fn start(level: Level, format: Format) {
     }
 }
 
-/// Lets lines of `level` and above through from now on. Gives the level before.
+/// Logs lines of `level` and above from now on. Returns the level before.
 pub fn set_level(level: Level) -> Level {
     LEVELS[usize::from(LEVEL.swap(rank(level), Relaxed))].0
 }
 
-/// Whether lines of a level are let through.
+/// True if lines of a level are logged.
 pub fn shows(level: Level) -> bool {
     rank(level) <= LEVEL.load(Relaxed)
 }
 
-/// An error's line as it would be logged, for when nothing can be logged any more.
+/// Formats an error's line, for use when nothing can be logged any more.
 pub fn error(kind: &'static str, message: &str) -> Vec<u8> {
     alone(format(), Level::ERROR, log::Event::Fault, kind, message)
 }
 
-/// A line as it would be logged, for where nothing is logged.
+/// Formats a line, for use where nothing is logged.
 pub fn alone(
     format: Format,
     level: Level,
@@ -87,7 +87,7 @@ pub fn alone(
     line(format, level, &fields, message)
 }
 
-/// A line. Names of files and stores come from outside: none can make it two lines.
+/// Formats a line. Names of files and stores come from outside, and can't break it into two.
 fn line(format: Format, level: Level, fields: &str, message: &str) -> Vec<u8> {
     let word = LEVELS[usize::from(rank(level))].1;
     let mut line = match format {
@@ -104,34 +104,34 @@ fn line(format: Format, level: Level, fields: &str, message: &str) -> Vec<u8> {
     line.into_bytes()
 }
 
-/// Adds a member to an object of JSON that is written.
+/// Adds a member to the text of a JSON object.
 fn member(json: &mut String, name: &str, value: impl Serialize) {
     let value = serde_json::to_string(&value).unwrap_or_default();
-    // Text takes whatever is written to it.
+    // Writing to a text can't fail.
     let _ = write!(json, ",\"{name}\":{value}");
 }
 
-/// The phases that have begun, by their number from 1; they are few, and never taken out.
-static PHASES: Mutex<Vec<Phase>> = Mutex::new(Vec::new());
+/// The phases that have begun, by their number from 1. They are few, and never removed.
+static PHASES: Mutex<Vec<TimedPhase>> = Mutex::new(Vec::new());
 
-/// The phase that the process is in; 0 for none.
+/// The number of the current phase; 0 for none.
 static NOW: AtomicU64 = AtomicU64::new(0);
 
-struct Phase {
+struct TimedPhase {
     name: &'static str,
     began: Instant,
-    /// The one around it.
+    /// The number of the phase around it.
     outer: u64,
 }
 
-/// Does something with a phase.
-fn with_phase<T>(id: u64, then: impl FnOnce(&Phase) -> T) -> Option<T> {
+/// Calls a function with a phase.
+fn with_phase<T>(id: u64, then: impl FnOnce(&TimedPhase) -> T) -> Option<T> {
     let phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
     let at = usize::try_from(id).ok()?.checked_sub(1)?;
     phases.get(at).map(then)
 }
 
-/// The level of what is doorkey's own.
+/// Returns the level of one of doorkey's own lines; `None` for lines of libraries.
 fn level(metadata: &Metadata<'_>) -> Option<Level> {
     match metadata.target() {
         DEBUG => Some(Level::DEBUG),
@@ -140,13 +140,13 @@ fn level(metadata: &Metadata<'_>) -> Option<Level> {
     }
 }
 
-/// Writes to stderr what is doorkey's.
+/// Writes doorkey's own lines to stderr.
 struct Stderr;
 
 impl Subscriber for Stderr {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         match level(metadata) {
-            // What is let through changes.
+            // The logged level can change.
             Some(_) => Interest::sometimes(),
             None => Interest::never(),
         }
@@ -154,7 +154,7 @@ impl Subscriber for Stderr {
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         level(metadata).is_some_and(|level| match metadata.is_span() {
-            // A phase is a field of every line that JSON has.
+            // In JSON, every line has its phase as a field.
             true => format() == Format::Json,
             false => shows(level),
         })
@@ -166,7 +166,7 @@ impl Subscriber for Stderr {
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
         let mut phases = PHASES.lock().unwrap_or_else(PoisonError::into_inner);
-        phases.push(Phase {
+        phases.push(TimedPhase {
             name: span.metadata().name(),
             began: Instant::now(),
             outer: NOW.load(Relaxed),
@@ -226,7 +226,7 @@ impl Seen {
 
 impl Visit for Seen {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // Less than a thousandth of a millisecond is nothing.
+        // Digits below a thousandth of a millisecond are dropped.
         self.add(field.name(), (value * 1e3).round() / 1e3);
     }
 
@@ -246,7 +246,7 @@ impl Visit for Seen {
     }
 }
 
-/// The log's format where the arguments can't be parsed: JSON if they seem to say so.
+/// Guesses the log's format if the arguments can't be parsed: JSON if they seem to ask for it.
 pub fn likely_format(arguments: &[OsString], environment: &[&'static CStr]) -> Format {
     let says_json = arguments
         .iter()

@@ -1,4 +1,4 @@
-//! What clap makes of the table: help, completions, the manual page.
+//! Texts that clap makes from the table: help, completions, the manual page.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use super::{logger, own_flags};
 use crate::model::error::Error;
 use crate::model::log::Level;
 
-/// What is no subcommand that does something: help, the version, or a usage error.
+/// Handles arguments that begin with no subcommand: help, the version, or a usage error.
 pub fn tree(arguments: &[OsString]) -> Result<ExitCode, Error> {
     logger::start(Level::INFO, logger::Format::Text);
     let program = OsString::from("doorkey");
@@ -25,8 +25,8 @@ pub fn tree(arguments: &[OsString]) -> Result<ExitCode, Error> {
     }
 }
 
-/// Prints help that was asked for; puts a usage error into one line without any of the text that
-/// was given, which may be a value.
+/// Prints help on request. A usage error becomes one line that holds no text of the arguments, as
+/// that may be a value.
 fn help_or_usage(error: &clap::Error) -> Result<ExitCode, Error> {
     let what = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return print_help(error),
@@ -46,7 +46,7 @@ fn help_or_usage(error: &clap::Error) -> Result<ExitCode, Error> {
     Err(Error::Usage(format!("{what}; see doorkey --help")))
 }
 
-/// What can't be understood.
+/// Returns the argument that clap refuses.
 fn invalid(error: &clap::Error) -> Option<&str> {
     match error.get(ContextKind::InvalidArg)? {
         ContextValue::String(text) => Some(text),
@@ -62,7 +62,7 @@ fn print_help(help: &clap::Error) -> Result<ExitCode, Error> {
 /// Prints a subcommand's help.
 ///
 /// # Errors
-/// It can't be written.
+/// A failure to write.
 pub fn help(leaf: &Leaf) -> Result<ExitCode, Error> {
     let help = leaf.command().no_binary_name(true);
     match help.try_get_matches_from(["--help"]) {
@@ -74,7 +74,7 @@ pub fn help(leaf: &Leaf) -> Result<ExitCode, Error> {
 /// Prints the completions for a shell.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 pub fn completions(options: &Options) -> Result<ExitCode, Error> {
     use clap_complete::{Shell, generate};
     let shell = options.text(&own_flags::SHELL)?.unwrap_or_default();
@@ -89,7 +89,7 @@ pub fn completions(options: &Options) -> Result<ExitCode, Error> {
 /// Prints the manual page: the program, then each subcommand with its options.
 ///
 /// # Errors
-/// It can't be written.
+/// A failure to write.
 pub fn manual() -> Result<ExitCode, Error> {
     let mut page = Vec::new();
     let mut write = || {

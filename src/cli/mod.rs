@@ -1,4 +1,4 @@
-//! The command line: the only place that prints.
+//! The command line, the only layer that prints.
 
 mod account;
 mod check;
@@ -45,7 +45,7 @@ use crate::sys::environ::{self, Inherited};
 use crate::sys::memory::Concealed;
 use crate::sys::{exec, memory, self_exe, startup, stdio};
 
-/// The program. Arguments and environment are read here, once.
+/// Runs the program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         // The panic's own message may quote anything.
@@ -85,8 +85,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads a subcommand's arguments and does what they say; where a supervisor is asked for, in a
-/// second process.
+/// Reads a subcommand's arguments and runs it; in a second process if a supervisor is asked for.
 fn start(
     leaf: &'static Leaf,
     arguments: Vec<OsString>,
@@ -106,7 +105,7 @@ fn start(
     }
 }
 
-/// Prints help where it is asked for, or says why a command line can't be understood.
+/// Prints help on request, or the reason why a command line can't be understood.
 fn refuse(leaf: &Leaf, refusal: Refusal) -> Result<ExitCode, Error> {
     let arguments: Vec<_> = environ::arguments().collect();
     let format = logger::likely_format(&arguments, &environ::read().0);
@@ -120,7 +119,7 @@ fn refuse(leaf: &Leaf, refusal: Refusal) -> Result<ExitCode, Error> {
     }
 }
 
-/// Where each subcommand is.
+/// Calls the function of a subcommand.
 fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
     let mut options = split.options;
     let subcommand = options.leaf.words;

@@ -1,5 +1,5 @@
-//! What the user said: options, then `DOORKEY_…` variables. Each is asked for by its constant in
-//! the table, so that none is misspelt, and none is asked for as what it is not.
+//! The user's options, or else their `DOORKEY_…` variables. Code asks for each by its constant in
+//! the table, so that its name and its type can't be wrong.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -23,7 +23,7 @@ use crate::stores;
 use crate::sys::environ::{Inherited, c_string};
 use crate::sys::{duration, terminal};
 
-/// How long a launch may take where nobody says so.
+/// The timeout of a launch without `--timeout`.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The options of one subcommand, and the environment beside them.
@@ -31,39 +31,39 @@ pub struct Options {
     /// The subcommand.
     pub leaf: &'static Leaf,
     said: Vec<Said>,
-    /// The variables that are doorkey's by their names.
+    /// The variables whose names begin as doorkey's.
     variables: Vec<&'static CStr>,
-    /// What was inherited. Who takes it has it.
+    /// The inherited environment. The code that takes it becomes its owner.
     pub inherited: Inherited,
-    /// When this process began with it.
+    /// The time at which this process began its work.
     pub began: Instant,
-    /// The user's folders, where the environment says an absolute path.
+    /// The user's folders, if the environment gives absolute paths.
     home: Option<&'static Path>,
     config_home: Option<&'static Path>,
     no_color: bool,
-    /// The user who has called sudo.
+    /// The user who called sudo.
     pub sudo: Option<u32>,
-    /// Whether another process like this one was there before, and has read the same.
+    /// True if another process like this one ran before, and read the same sources.
     pub comes_again: bool,
-    /// Credential or file that is needed and can't be read again, as a message names it.
+    /// A credential or file that is needed and can't be read again, as a message names it.
     pub unread: Option<String>,
 }
 
-/// What is said of the log.
+/// The settings of the log.
 #[derive(Clone, Copy)]
 pub struct Logging {
-    /// The last level that is let through.
+    /// The last level that is logged.
     pub level: Level,
-    /// How a line looks.
+    /// The format of a line.
     pub format: Format,
 }
 
 impl Options {
-    /// Reads the arguments after the subcommand, with the environment's variables where an option
-    /// is not given.
+    /// Reads the arguments after the subcommand. The environment's variables stand in for options
+    /// that are not given.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// A [`Refusal`].
     pub fn parse(
         leaf: &'static Leaf,
         arguments: impl IntoIterator<Item = OsString>,
@@ -88,10 +88,10 @@ impl Options {
         })
     }
 
-    /// What is said of the log.
+    /// The settings of the log.
     ///
     /// # Errors
-    /// Usage.
+    /// A usage error.
     pub fn logging(&self) -> Result<Logging, Error> {
         let level = match self.text(&flags::LOG_LEVEL)?.unwrap_or("info") {
             "trace" => Level::TRACE,
@@ -116,10 +116,11 @@ impl Options {
         Ok(Logging { level, format })
     }
 
-    /// Refuses a flag's variable that says neither yes nor no: what was meant may be the safer one.
+    /// Refuses a flag's variable that says neither yes nor no, since the user may have meant the
+    /// safer one.
     ///
     /// # Errors
-    /// The first of them.
+    /// A usage error about the first such variable.
     pub fn judge_flags(&self) -> Result<(), Error> {
         let is_odd = |said: &&Said| {
             let value = said.value.as_bytes();
@@ -137,7 +138,7 @@ impl Options {
         }
     }
 
-    /// Warns of variables that look like doorkey's, stand for nothing, and aren't passed on.
+    /// Warns of variables that look like doorkey's, but stand for no option, and aren't passed on.
     pub fn warn_of_unknown(&self) {
         if self.variables.is_empty() {
             return;
@@ -154,7 +155,7 @@ impl Options {
             if stands || !entry.contains(&b'=') || kept.contains(name) {
                 continue;
             }
-            // What all begin with makes none like another.
+            // The common prefix must not make names similar.
             let own = Shown(&name[PREFIX.len()..]).to_string();
             let mut known: Vec<_> = all().map(variable).collect();
             known.extend(stores::ours().map(str::to_owned));
@@ -164,17 +165,17 @@ impl Options {
         }
     }
 
-    /// Whether what is printed may have colours: on a terminal, unless NO_COLOR is set.
+    /// True if the output may have colours: on a terminal, unless NO_COLOR is set.
     pub fn is_colourful(&self) -> bool {
         terminal::is_shown() && !self.no_color
     }
 
-    /// The user's home.
+    /// Returns the user's home folder.
     pub fn home(&self) -> Option<PathBuf> {
         self.home.map(Path::to_owned)
     }
 
-    /// The user's configuration folder.
+    /// Returns the user's configuration folder.
     pub fn config_home(&self) -> Option<PathBuf> {
         let own = self.config_home.map(Path::to_owned);
         own.or_else(|| Some(self.home?.join(".config")))
@@ -185,28 +186,28 @@ impl Options {
         self.said.iter().filter(move |said| said.option.id == id)
     }
 
-    /// Whether an option is given, or its variable is set.
+    /// True if an option is given, or its variable is set.
     pub fn has(&self, option: &Opt) -> bool {
         self.said(option).next().is_some()
     }
 
-    /// What any option was given with first; nothing for a flag.
+    /// Returns the first value of an option; an empty text for a flag on the command line.
     pub fn raw(&self, option: &Opt) -> Option<&OsStr> {
         self.said(option).next().map(|said| said.value.as_ref())
     }
 
-    /// Whether a flag is given.
+    /// True if a flag is given.
     pub fn flag(&self, flag: &Flag) -> bool {
         self.has(flag)
     }
 
-    /// An option's value.
+    /// Returns an option's value.
     pub fn value(&self, one: &One) -> Option<&OsStr> {
         self.raw(one)
     }
 
-    /// All values of a repeatable option or argument. In a variable they stand on lines of their
-    /// own or, names and files, between commas.
+    /// Returns all values of a repeatable option or argument. A variable holds them on separate
+    /// lines; values other than those of `--env` may have commas between.
     pub fn values(&self, many: &Many) -> Vec<&OsStr> {
         let values = self.said(many).map(|said| said.value.as_ref());
         if self.is_given(many) {
@@ -221,7 +222,7 @@ impl Options {
             .collect()
     }
 
-    /// What an option, or the variable that stands for it, is called.
+    /// Returns the name of an option, or of the variable that stands for it.
     pub fn setting(&self, option: &Opt) -> String {
         match option.takes {
             Takes::Argument(name, _) => name.to_owned(),
@@ -230,14 +231,14 @@ impl Options {
         }
     }
 
-    /// The path that an option or argument holds.
+    /// Returns the path that an option or argument holds.
     pub fn path(&self, one: &One) -> Option<Named> {
         let path = self.value(one)?;
         Some(Named::new(self.setting(one), path))
     }
 
-    /// All paths of a repeatable one. One that can't be shown has none shown: together they may be
-    /// the lines of a key.
+    /// Returns all paths of a repeatable option. If one can't be shown, none is shown: together
+    /// they may be the lines of a key.
     pub fn paths(&self, many: &Many) -> Vec<Named> {
         let values = self.values(many);
         let paths = values
@@ -250,16 +251,16 @@ impl Options {
         }
     }
 
-    /// The command, and its arguments.
+    /// Returns the command and its arguments.
     pub fn command(&self) -> Vec<CString> {
         let words = self.values(&own_flags::COMMAND).into_iter();
         words.map(|word| c_string(word.to_owned())).collect()
     }
 
-    /// An option's value as text.
+    /// Returns an option's value as text.
     ///
     /// # Errors
-    /// A usage error where it is not UTF-8.
+    /// A usage error if the value is not UTF-8.
     pub fn text(&self, one: &One) -> Result<Option<&str>, Error> {
         self.value(one)
             .map(|value| {
@@ -270,12 +271,12 @@ impl Options {
             .transpose()
     }
 
-    /// Whether an option stands on the command line itself.
+    /// True if an option stands on the command line itself.
     pub fn is_given(&self, option: &Opt) -> bool {
         self.said(option).any(|said| said.by_argument)
     }
 
-    /// A usage error about an option, under the name by which it was given.
+    /// Makes a usage error about an option, under the name by which it was given.
     pub fn usage(&self, option: &Opt, what: &str) -> Error {
         Error::Usage(format!("{} {what}", self.setting(option)))
     }
@@ -283,7 +284,7 @@ impl Options {
     /// Refuses an option on the command line that does nothing without another.
     ///
     /// # Errors
-    /// Usage.
+    /// A usage error.
     pub fn needs(&self, option: &Opt, other: &One) -> Result<(), Error> {
         match self.is_given(option) && self.value(other).is_none() {
             true => Err(self.usage(option, &format!("needs --{}", other.id))),
@@ -291,10 +292,10 @@ impl Options {
         }
     }
 
-    /// An option's value as an id.
+    /// Returns an option's value as an id.
     ///
     /// # Errors
-    /// Usage.
+    /// A usage error.
     pub fn name(&self, one: &One) -> Result<Option<Name>, Error> {
         let Some(value) = self.value(one) else {
             return Ok(None);
@@ -303,10 +304,10 @@ impl Options {
         name.map(Some).ok_or_else(|| self.usage(one, NOT_AN_ID))
     }
 
-    /// How long a launch may take.
+    /// Returns the timeout of a launch.
     ///
     /// # Errors
-    /// A usage error where it is no duration.
+    /// A usage error if the value is no duration above zero.
     pub fn timeout(&self) -> Result<Duration, Error> {
         let Some(text) = self.text(&flags::TIMEOUT)? else {
             return Ok(USUAL_TIMEOUT);
@@ -319,13 +320,13 @@ impl Options {
     }
 }
 
-/// What stands for no option: what this project's own tests are built and run with.
+/// The name of a variable without an option, with which this project's own tests are built and run.
 const UNDER_TEST: &str = "under-test";
 
-/// What is wrong with a name that is none.
+/// The reason for refusing a text that is no id.
 pub const NOT_AN_ID: &str = "must be an id: letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
 
-/// The absolute path that a variable holds.
+/// Returns the absolute path that a variable holds.
 fn folder(environment: &[&'static CStr], name: &[u8]) -> Option<&'static Path> {
     let value = lookup(environment, name)?;
     value

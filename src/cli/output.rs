@@ -1,4 +1,4 @@
-//! What the user asked for, on standard output.
+//! Output for the user, on standard output.
 
 use std::process::ExitCode;
 
@@ -8,7 +8,7 @@ use crate::sys::stdio;
 /// Prints JSON.
 ///
 /// # Errors
-/// It can't be written.
+/// A failure to write.
 pub fn print_json(value: &serde_json::Value) -> Result<ExitCode, Error> {
     print(format!("{value:#}\n").as_bytes())
 }
@@ -16,13 +16,13 @@ pub fn print_json(value: &serde_json::Value) -> Result<ExitCode, Error> {
 /// Prints a text.
 ///
 /// # Errors
-/// It can't be written.
+/// A failure to write.
 pub fn print(text: &[u8]) -> Result<ExitCode, Error> {
     stdio::print(text).map_err(unprintable)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Standard output could not be written.
+/// Makes the error for standard output that could not be written.
 pub fn unprintable(error: std::io::Error) -> Error {
     Error::file("write", "standard output", error)
 }

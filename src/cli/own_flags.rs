@@ -1,9 +1,9 @@
-//! The table, further: arguments, and the options that single subcommands have for themselves.
+//! The second part of the table: arguments, and the options of single subcommands.
 
 use super::flags::{CLUSTER, PROJECT, SPEC, TEAM};
 use crate::core::option::{Arity, Flag, Many, One, Opt, argument, arguments, one, switch, value};
 
-/// The command that becomes of doorkey.
+/// The command that doorkey becomes.
 pub const COMMAND: Many = arguments(
     "command",
     "COMMAND",
@@ -12,7 +12,7 @@ pub const COMMAND: Many = arguments(
 );
 /// The name of a secret.
 pub const NAME: One = argument("name", "NAME", Arity::One, "The secret's name");
-/// A value, which is no argument: arguments are for all to see.
+/// A value as an argument, which is refused: other users can see arguments.
 pub const VALUE: One = argument("value", "VALUE", Arity::Hidden, "");
 /// Public keys.
 pub const RECIPIENTS: Many = arguments("recipient", "RECIPIENT", Arity::Some, "Public keys: age1…");
@@ -44,14 +44,14 @@ pub const DIR: One = argument(
     Arity::Optional,
     "The store's folder [default: secrets]",
 );
-/// Where the program is copied to.
+/// The path that the program is copied to.
 pub const DEST: One = argument(
     "dest",
     "DEST",
     Arity::One,
     "A path, or an existing folder to put it in as doorkey",
 );
-/// Whom completions are for.
+/// The shell that completions are for.
 pub const SHELL: One = argument(
     "shell",
     "SHELL",

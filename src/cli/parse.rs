@@ -1,6 +1,6 @@
 //! Reads the words of a command line by the table, once, before the process is forked. Nothing is
-//! printed, read from a file or judged beyond its form here; clap, built from the same table, has
-//! the help, and tests hold both to the same answers.
+//! printed, read from a file, or judged beyond its form. Clap, built from the same table, gives the
+//! help; tests compare the answers of both.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, OsStr, OsString};
@@ -11,24 +11,24 @@ use lexopt::{Arg, Parser};
 use super::command_line::Leaf;
 use crate::core::option::{Arity, Opt, Takes};
 
-/// What an option or argument was given with.
+/// An option or argument with its value.
 pub struct Said {
     /// The option or argument, as the subcommand has it.
     pub option: &'static Opt,
-    /// The value; empty for a flag. That of a variable stays where it stands: a supervisor
-    /// overwrites it there.
+    /// The value; empty for a flag on the command line. A variable's value is borrowed from the
+    /// environment, where a supervisor overwrites it.
     pub value: Cow<'static, OsStr>,
-    /// Whether it stands on the command line; else in a variable.
+    /// True if it stands on the command line, not in a variable.
     pub by_argument: bool,
 }
 
-/// Why a command line is not one to go by.
+/// The reason why a command line is not followed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Help is asked for.
+    /// A request for help.
     Help,
-    /// It can't be understood: why. Only names of options are in it, as anything else may be a
-    /// value.
+    /// A usage error, with its reason. Only names of options are in the text, as anything else may
+    /// be a value.
     Usage(String),
 }
 
@@ -37,7 +37,7 @@ impl Refusal {
         Err(Refusal::Usage(what))
     }
 
-    /// What looks like an option, or an argument, that there is none of.
+    /// Refuses an unknown option, or an argument too many.
     fn unknown<T>(text: &str) -> Result<T, Refusal> {
         match option_in(text) {
             Some(option) => Refusal::usage(format!("there is no option {option}")),
@@ -45,7 +45,7 @@ impl Refusal {
         }
     }
 
-    /// An option whose value is missing, or that has one and takes none.
+    /// Refuses an option without its value, or with a value that it does not take.
     fn misvalued<T>(option: &Opt) -> Result<T, Refusal> {
         let shown = option.shown();
         match option_in(&shown) {
@@ -57,7 +57,7 @@ impl Refusal {
     }
 }
 
-/// The name of an option at the beginning of a text, if there is one.
+/// Returns the name of an option at the beginning of a text, if there is one.
 pub fn option_in(text: &str) -> Option<&str> {
     let option = text.split(['=', ' ']).next().unwrap_or_default();
     let name = option.trim_start_matches('-');
@@ -66,10 +66,10 @@ pub fn option_in(text: &str) -> Option<&str> {
 }
 
 /// Reads a subcommand's arguments, after its words, and the variables that stand for its options.
-/// An empty variable counts as none: that is what compose makes of an unset one.
+/// An empty variable counts as none, since compose makes an unset variable empty.
 ///
 /// # Errors
-/// [`Refusal`].
+/// A [`Refusal`].
 pub fn parse(
     leaf: &'static Leaf,
     arguments: impl IntoIterator<Item = OsString>,
@@ -118,14 +118,14 @@ struct Words {
     leaf: &'static Leaf,
     parser: Parser,
     said: Vec<Said>,
-    /// The option whose value is not there. An unknown option after it is the worse fault.
+    /// The option whose value is missing. An unknown option after it is the worse fault.
     valueless: Option<&'static Opt>,
     /// The place of the next argument that is no option.
     place: usize,
 }
 
 impl Words {
-    /// Takes the next word in, with its value; false where there is none.
+    /// Reads the next word with its value; false if there is none.
     fn step(&mut self) -> Result<bool, Refusal> {
         let leaf = self.leaf;
         match self.parser.next() {
@@ -147,7 +147,7 @@ impl Words {
                 };
                 self.option(option)?;
             }
-            // What stands behind a flag's letter is taken for a letter.
+            // lexopt refuses a value behind a flag's letter; clap reads it as more letters.
             Err(_) => return Refusal::unknown("-="),
         }
         Ok(true)
@@ -214,7 +214,7 @@ impl Words {
     }
 }
 
-/// Refuses options that can't stand together, and arguments that are missing.
+/// Refuses conflicting options, and missing arguments.
 fn judge(leaf: &Leaf, said: &[Said]) -> Result<(), Refusal> {
     let clash = |one: &Opt, other: &Opt| one.conflicts.contains(&other.id);
     for one in said {
@@ -249,7 +249,7 @@ impl Opt {
         )
     }
 
-    /// What a usage error calls it.
+    /// Returns the name for a usage error.
     fn shown(&self) -> String {
         match self.takes {
             Takes::Argument(name, Arity::Some | Arity::Rest) => format!("<{name}>..."),
@@ -259,7 +259,7 @@ impl Opt {
     }
 }
 
-/// Whether a word that begins like an option is a number below zero, with or without a fraction
+/// True if a word that begins like an option is a number below zero, with or without a fraction
 /// and an exponent.
 fn is_negative(word: &[u8]) -> bool {
     let Some((b'-', number)) = word.split_first() else {
@@ -277,22 +277,22 @@ fn is_negative(word: &[u8]) -> bool {
     exponent.is_none_or(|at| at + 1 < number.len())
 }
 
-/// What the variables that are doorkey's begin with.
+/// The beginning of doorkey's variables.
 pub const PREFIX: &[u8] = b"DOORKEY_";
 
-/// The variable that stands for an option.
+/// Returns the name of the variable that stands for an option.
 pub fn variable(option: &Opt) -> String {
     format!("DOORKEY_{}", option.id.to_uppercase().replace('-', "_"))
 }
 
-/// The value of an option's variable among doorkey's own: [`variable`] without the memory that it
-/// takes.
+/// Returns the value of an option's variable among doorkey's own. Unlike [`variable`], it allocates
+/// no memory.
 pub fn of_option(variables: &[&'static CStr], option: &Opt) -> Option<&'static [u8]> {
     let mut variables = variables.iter();
     variables.find_map(|entry| value_for(entry.to_bytes(), option.id))
 }
 
-/// The value of an entry that is the variable of an option.
+/// Returns the value of an entry if it is the variable of an option.
 pub fn value_for<'e>(entry: &'e [u8], id: &str) -> Option<&'e [u8]> {
     let of_variable = |byte: u8| match byte {
         b'-' => b'_',
@@ -306,12 +306,12 @@ pub fn value_for<'e>(entry: &'e [u8], id: &str) -> Option<&'e [u8]> {
         .then_some(value)
 }
 
-/// Whether a flag's variable says no.
+/// True if a flag's variable says no.
 pub fn is_no(value: &[u8]) -> bool {
     is_one_of(&["0", "false", "no", "off", "n", "f"], value)
 }
 
-/// Whether a flag's variable says yes.
+/// True if a flag's variable says yes.
 pub fn is_yes(value: &[u8]) -> bool {
     is_one_of(&["1", "true", "yes", "on", "y", "t"], value)
 }

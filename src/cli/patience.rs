@@ -1,4 +1,4 @@
-//! What a supervisor says by itself, where the process that would say it hangs.
+//! Messages of a supervisor itself, for use while the process that would write them hangs.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::engine::supervise::{Notice, Patience};
 use crate::model::log::{Event, Level};
 use crate::sys::stdio;
 
-/// How a line begins about what is lent and was not renewed, fetched anew or given back.
+/// The beginning of a line about a lease that was not renewed, replaced or given back.
 const NOT_KEPT: &str = "what is lent is not renewed, or given back: ";
 
-/// How a supervisor waits, and says what it has to say.
+/// Makes the timeout of a supervisor, and the function that writes its messages.
 pub fn patience(timeout: Duration, logging: Logging) -> Patience {
     let (format, least) = (logging.format, logging.level.min(Level::WARN));
     let say = move |notice| {
@@ -68,9 +68,10 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
     }
 }
 
-/// How a line begins about secrets that were not fetched again, and are after so long.
+/// Formats the beginning of a line about secrets that were not fetched again, with the time until
+/// the next attempt.
 pub fn not_fetched(next: Duration) -> String {
-    // The jitter is the supervisor's.
+    // The supervisor adds a jitter to this time.
     let next = humantime::format_duration(Duration::from_millis(next.as_millis() as u64));
     format!("secrets not fetched again, next try in about {next}: ")
 }

@@ -1,17 +1,18 @@
-//! A launch, step by step, each of what the one before has made:
+//! A launch, step by step. Each step takes the result of the one before:
 //!
-//! parse → configure → split → assemble → locate → fetch → fill → seal → deliver → exec
+//! parse → configure → split → assemble → locate → (wait) → fetch → fill → seal → deliver → exec
 //!
-//! `run` goes all the way. `check`, `env` and `render` end at what is filled in, the refresh of
-//! `--watch` at what is delivered; `join` takes a workload's environment, and goes on with the exec.
+//! `run` takes all steps. `check`, `env` and `render` end after the filling, the refresh of
+//! `--watch` after the delivery. `join` takes a workload's environment, and goes on with the exec.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsString};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::command_line::Leaf;
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::deadline::not_removed;
 use super::options::{Logging, Options};
 use super::parse::Refusal;
@@ -28,7 +29,7 @@ use crate::engine::launch;
 use crate::engine::open_stores::Stores;
 use crate::engine::render::Template;
 use crate::engine::secret_files::Deliveries;
-use crate::engine::supervise::{self, Asked, Supervised};
+use crate::engine::supervise::{self, Supervised, Wanted};
 use crate::model::error::Error;
 use crate::model::log::{self, Phase};
 use crate::stores::{self, Depth};
@@ -36,12 +37,12 @@ use crate::sys::environ::Inherited;
 use crate::sys::memory::Concealed;
 use crate::sys::process_attributes::Attributes;
 use crate::sys::signals::Deadline;
-use crate::sys::{self_exe, startup};
+use crate::sys::{duration, random, self_exe, startup};
 
-/// Reads what the user said.
+/// Reads the arguments, and the variables that stand for options.
 ///
 /// # Errors
-/// Help is asked for, or it can't be understood.
+/// A request for help, or a usage error.
 pub fn parse(
     leaf: &'static Leaf,
     arguments: impl IntoIterator<Item = OsString>,
@@ -50,18 +51,18 @@ pub fn parse(
     Options::parse(leaf, arguments, inherited)
 }
 
-/// What is known before the process is forked.
+/// The settings that are known before the process is forked.
 pub struct Configured {
     options: Options,
     logging: Logging,
-    /// What is said of a launch, if it is one.
+    /// The settings of a launch, if it is one.
     launching: Option<Launching>,
 }
 
-/// Judges what can be judged before the process is forked. No file is read.
+/// Checks the settings that can be checked before the process is forked. No file is read.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 pub fn configure(options: Options) -> Result<Configured, Error> {
     let logging = options.logging().inspect_err(|_| startup::unblock())?;
     options.judge_flags().inspect_err(|_| {
@@ -81,7 +82,7 @@ pub fn configure(options: Options) -> Result<Configured, Error> {
     })
 }
 
-/// Starts the log, and says what is to be said first.
+/// Starts the log, and writes the first lines.
 fn begin(options: &Options, logging: Logging) {
     logger::start(logging.level, logging.format);
     options.warn_of_unknown();
@@ -90,22 +91,21 @@ fn begin(options: &Options, logging: Logging) {
     }
 }
 
-/// What each process that comes back from the fork has.
+/// The state of each process that returns from the fork.
 pub struct Split {
-    /// What the user said.
+    /// The options.
     pub options: Options,
-    /// What of a launch, if it is one.
+    /// The settings of a launch, if it is one.
     pub launching: Option<Launching>,
-    /// The line to the supervisor, if there is one.
+    /// The connection to the supervisor, if there is one.
     pub supervised: Option<Supervised>,
 }
 
-/// Makes two processes where a supervisor is wanted. Each that comes back is to become the workload
-/// or, where something is known of that, to fetch its secrets again. Lines can be logged from here
-/// on.
+/// Forks a child process if a supervisor is wanted. Each process that returns becomes the workload;
+/// or, if a workload is known already, fetches its secrets again. Lines can be logged after this.
 ///
 /// # Errors
-/// There is no second process to be had.
+/// A failure to make a second process.
 pub fn split(configured: Configured) -> Result<Split, Error> {
     let Configured {
         mut options,
@@ -113,7 +113,7 @@ pub fn split(configured: Configured) -> Result<Split, Error> {
         launching,
     } = configured;
     let value = |name: &str| lookup(&options.inherited.0, name.as_bytes());
-    let asked = Asked {
+    let asked = Wanted {
         masks: options.flag(&flags::MASK),
         watches: options.has(&flags::WATCH),
         lends: stores::may_be_lent(value),
@@ -142,26 +142,26 @@ pub fn split(configured: Configured) -> Result<Split, Error> {
     })
 }
 
-/// What is put together, and where the secrets in it are looked for.
+/// The environment as assembled, and the place where its secrets are looked for.
 pub struct Sourced {
-    place: Place,
+    place: StorePlace,
     assembled: Assembled<'static>,
-    /// The words that references to single places begin with.
+    /// The words with which references to single places begin.
     words: BTreeSet<&'static str>,
 }
 
 impl Sourced {
-    /// The variables that hold credentials.
+    /// Returns the variables that hold credentials.
     pub fn credentials(&self) -> Vec<&'static str> {
         stores::credentials(self.place.store.as_deref(), &self.words)
     }
 }
 
-/// Puts the environment together from its sources; of a template, which no environment is for, its
-/// references and those of the sources.
+/// Assembles the environment from its sources. For a template, which needs no environment, it
+/// collects the references of the template and the sources.
 ///
 /// # Errors
-/// Usage, or the configuration can't be read. What else is wrong is said with the rest.
+/// A usage error, or a configuration that can't be read. Other faults are reported later, together.
 pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Sourced, Error> {
     let _phase = log::begin(Phase::Assemble);
     let place = options.place()?;
@@ -177,10 +177,59 @@ pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Source
     })
 }
 
-/// Opens the stores that are needed, with credentials that are taken out of the environment.
+/// Draws how long a launch waits before it asks a server; that is nothing where it asks none, or is
+/// not the first of its supervisor. Its time counts from then on.
 ///
 /// # Errors
-/// Usage. What can't be opened is said with the rest.
+/// The configuration says no duration.
+pub fn splay(
+    options: &mut Options,
+    sourced: &Sourced,
+    said: Option<Duration>,
+    supervised: Option<&Supervised>,
+) -> Result<Duration, Error> {
+    let configured = || sourced.place.config.get(flags::SPLAY.id);
+    let splay = match said {
+        None => process_options::splay(configured())
+            .map_err(|what| Error::Usage(format!("splay in doorkey.toml {what}")))?,
+        said => said,
+    };
+    let scoped = options.flag(&flags::ALL) || sourced.assembled.has_scoped();
+    let location = sourced.place.store.as_deref().filter(|_| scoped);
+    let is_first = supervised.is_none_or(|by| by.first);
+    let splay = splay.filter(|_| is_first && stores::are_remote(location, &sourced.words));
+    let pause = splay.map_or(Duration::ZERO, random::up_to);
+    options.began += pause;
+    Ok(pause)
+}
+
+/// Waits, and has the launch's time and the supervisor wait as well.
+///
+/// # Errors
+/// The supervisor is gone, or the timer.
+pub fn wait(
+    pause: Duration,
+    deadline: &Deadline,
+    supervised: Option<&mut Supervised>,
+) -> Result<(), Error> {
+    if pause.is_zero() {
+        return Ok(());
+    }
+    deadline
+        .extend(pause)
+        .map_err(|why| Error::file("set", "the timer", why))?;
+    if let Some(supervised) = supervised {
+        supervised.pause(pause)?;
+    }
+    log::debug!("a server is asked in {} (--splay)", duration::shown(pause));
+    thread::sleep(pause);
+    Ok(())
+}
+
+/// Opens the stores that are needed. Their credentials are taken out of the environment.
+///
+/// # Errors
+/// A usage error. Faults of opening a store are reported later, together.
 pub fn locate(
     options: &mut Options,
     sourced: Sourced,
@@ -214,10 +263,10 @@ pub fn locate(
     })
 }
 
-/// Opens the stores of a launch for another errand than to fetch its values.
+/// Opens the stores of a launch for a purpose other than fetching its values.
 ///
 /// # Errors
-/// Usage, or a store that can't be opened.
+/// A usage error, or a store that can't be opened.
 pub fn open(options: &mut Options) -> Result<Stores, Error> {
     let Sourced {
         place,
@@ -233,7 +282,7 @@ pub fn open(options: &mut Options) -> Result<Stores, Error> {
     }
 }
 
-/// Asks the stores for all of it.
+/// Fetches all values from the stores.
 pub fn fetch(located: Located<'static>) -> Fetched<'static> {
     fetch::fetch(located)
 }
@@ -243,19 +292,20 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     fill::fill(fetched)
 }
 
-/// The environment's block for the exec, if the kernel takes it together with these arguments.
+/// Makes the environment's block for the exec, if the kernel takes it together with these
+/// arguments.
 ///
 /// # Errors
-/// It does not.
+/// An environment that is too large for the kernel.
 pub fn seal<'e>(environment: Environment<'e>, command: &[CString]) -> Result<Block<'e>, Error> {
     launch::seal(environment, command)
 }
 
-/// Writes what goes into files. The supervisor, where there is one, is told before, and removes
-/// them; else what is given does if there is no exec.
+/// Writes the values that go into files. The supervisor, if there is one, is told before, and
+/// removes them later. Otherwise the returned value removes them if the exec fails.
 ///
 /// # Errors
-/// Why one of them is not there.
+/// The reason why a file is missing.
 pub fn deliver(
     deliveries: Deliveries,
     mut supervised: Option<&mut Supervised>,
@@ -281,10 +331,10 @@ pub fn deliver(
     }
 }
 
-/// Puts new files in the place of a running workload's; those in memory can't be changed.
+/// Replaces the files of a running workload; those in memory can't be changed.
 ///
 /// # Errors
-/// The reason why one of them is not there.
+/// The reason why a file is missing.
 pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), Error> {
     let Some(folder) = deliveries.open(supervised.delivered.take())? else {
         return Ok(());
@@ -294,22 +344,22 @@ pub fn swap(deliveries: Deliveries, supervised: &mut Supervised) -> Result<(), E
     deliveries.write(Some(&folder))
 }
 
-/// What becomes the workload.
+/// The parts that become the workload.
 pub struct Launch<'e> {
     /// The command, and its arguments.
     pub command: Vec<CString>,
-    /// Its environment.
+    /// The environment of the command.
     pub environment: Block<'e>,
-    /// What its process is given.
+    /// The attributes of its process.
     pub attributes: Attributes,
     /// Removes its files if there is no exec.
     pub removal: Option<Removal>,
-    /// The line to the supervisor, which has to last until the exec: by its end the supervisor
-    /// knows that the workload has begun.
+    /// The connection to the supervisor, which must last until the exec. Its end tells the
+    /// supervisor that the workload has begun.
     pub supervised: Option<Supervised>,
 }
 
-/// Becomes the workload. Comes back only with the reason why that failed.
+/// Becomes the workload. Returns only the reason why that failed.
 pub fn exec(launch: Launch<'_>, concealed: Concealed, deadline: Deadline) -> Error {
     let Launch {
         command,

@@ -1,4 +1,4 @@
-//! What `run` is told about the workload's process, and about supervising it.
+//! Options of `run` about the workload's process, and about its supervision.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,40 +10,47 @@ use super::{flags, logger, own_flags};
 use crate::core::option::Opt;
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
-use crate::engine::supervise::{OnChange, Settings, Supervised, Watching};
+use crate::engine::supervise::{OnChange, Supervised, Supervision, Watching};
 use crate::model::error::Error;
 use crate::model::log::{self, Level};
 use crate::sys::process_attributes::Attributes;
 use crate::sys::{duration, environ, process};
 
-/// The shortest time between two fetches.
+/// The shortest interval between two fetches.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// What the options say of a launch, before the process is forked.
+/// The longest time that a launch can be told to wait.
+const LONGEST_SPLAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The options of a launch, read before the process is forked.
 #[derive(Clone, Copy)]
 pub struct Launching {
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Duration,
-    /// How to supervise.
-    pub settings: Settings,
+    /// Longest pause before a server is asked; a launch waits a random part of it.
+    pub splay: Option<Duration>,
+    /// The settings of the supervision.
+    pub settings: Supervision,
     /// The action on a change.
     pub on_change: OnChange,
     /// True if a loss stops the command.
     pub stop_on_loss: bool,
-    /// What has so many bytes or more is masked.
+    /// The length in bytes from which a value is masked.
     pub window: usize,
 }
 
-/// Reads what the options say of a launch.
+/// Reads the options of a launch.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 pub fn launching(options: &Options) -> Result<Launching, Error> {
     let timeout = options.timeout()?;
     let settings = settings(options)?;
     let (on_change, stop_on_loss) = changes(options)?;
     Ok(Launching {
         timeout,
+        splay: splay(options.text(&flags::SPLAY)?)
+            .map_err(|what| options.usage(&flags::SPLAY, what))?,
         settings,
         on_change,
         stop_on_loss,
@@ -51,14 +58,14 @@ pub fn launching(options: &Options) -> Result<Launching, Error> {
     })
 }
 
-/// Everything about the workload's process that is known before anything is fetched. The
-/// supervisor, where there is one, is told its part.
+/// Prepares the attributes of the workload's process that are known before anything is fetched. The
+/// supervisor, if there is one, is told its part.
 ///
 /// # Errors
-/// Usage, or what this process may not do.
+/// A usage error, or an action that this process is not permitted.
 pub fn prepare(
     options: &mut Options,
-    settings: &Settings,
+    settings: &Supervision,
     supervised: Option<&mut Supervised>,
 ) -> Result<Attributes, Error> {
     let mut attributes = attributes(options, settings, supervised.as_deref())?;
@@ -69,7 +76,7 @@ pub fn prepare(
     }
     if let Some(supervised) = supervised {
         supervised.settle(settings);
-        // The rest of it counts from the exec on.
+        // The other settings apply from the exec on.
         if settings.parent_death != 0 || settings.watching.is_some() {
             supervised.tell()?;
         }
@@ -100,7 +107,7 @@ pub fn prepare(
     Ok(attributes)
 }
 
-/// What says something about the command's process, and its supervision.
+/// The options about the command's process, and its supervision.
 const OPTIONS: [Opt; 18] = [
     flags::INIT.0,
     flags::MASK.0,
@@ -130,7 +137,7 @@ fn is_shell(command: &&OsStr) -> bool {
 
 fn attributes(
     options: &Options,
-    settings: &Settings,
+    settings: &Supervision,
     supervised: Option<&Supervised>,
 ) -> Result<Attributes, Error> {
     let nice = options.text(&flags::NICE)?.map(|text| {
@@ -144,7 +151,7 @@ fn attributes(
         rlimit::parse(&text.to_string_lossy()).map_err(|why| options.usage(&flags::RLIMIT, why))
     };
     let signal = settings.parent_death;
-    // Without one, that of the launch itself must not stay.
+    // Without a signal for the workload, that of the launch itself must not stay.
     let parent = supervised.map_or_else(process::parent, |supervised| supervised.parent);
     let parent_death = (signal != 0 || supervised.is_some()).then_some((signal.into(), parent));
     let attributes = Attributes {
@@ -174,13 +181,13 @@ fn attributes(
     }
 }
 
-fn settings(options: &Options) -> Result<Settings, Error> {
+fn settings(options: &Options) -> Result<Supervision, Error> {
     let mut map = Map::default();
     for rule in options.values(&flags::SIGNAL_MAP) {
         map.add(&rule.to_string_lossy())
             .map_err(|why| options.usage(&flags::SIGNAL_MAP, why))?;
     }
-    let settings = Settings {
+    let settings = Supervision {
         map,
         group: options.flag(&flags::SIGNAL_GROUP),
         grace: grace(options)?,
@@ -203,7 +210,7 @@ fn settings(options: &Options) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Whether and how secrets are fetched again.
+/// Reads the interval and the actions of `--watch`; `None` without it.
 fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     let Some(every) = options.text(&flags::WATCH)? else {
         return Ok(None);
@@ -234,10 +241,10 @@ fn watching(options: &Options) -> Result<Option<Watching>, Error> {
     }))
 }
 
-/// Reads the action on a change, and whether a loss stops the command.
+/// Reads the action on a change, and the one on a loss: true if it stops the command.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = options.text(&flags::ON_CHANGE)?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
@@ -258,6 +265,17 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
         _ => return Err(options.usage(&flags::ON_LOSS, "must be warn or stop")),
     };
     Ok((on_change, stop_on_loss))
+}
+
+/// Reads the time of which a launch waits a random part.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn splay(text: Option<&str>) -> Result<Option<Duration>, &'static str> {
+    let parse = |text| duration::parse(text).filter(|time| *time <= LONGEST_SPLAY);
+    let splay =
+        text.map(|text| parse(text).ok_or("must be a duration, such as 10s, of a day at most"));
+    splay.transpose()
 }
 
 fn grace(options: &Options) -> Result<Option<Duration>, Error> {
@@ -282,13 +300,13 @@ fn parent_death(options: &Options) -> Result<Signal, Error> {
     })
 }
 
-/// How many bytes are looked for at least.
+/// The default of `--mask-min`, in bytes.
 const USUAL: usize = 8;
 
-/// The window: what has so many bytes or more is masked.
+/// Reads the window: the length in bytes from which a value is masked.
 ///
 /// # Errors
-/// Usage.
+/// A usage error.
 fn window(options: &Options) -> Result<usize, Error> {
     let Some(text) = options.text(&flags::MASK_MIN)? else {
         return Ok(USUAL);

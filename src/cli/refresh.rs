@@ -1,4 +1,4 @@
-//! Fetching the secrets of a running workload again, for `run --watch`.
+//! Fetches the secrets of a running workload again, for `run --watch`.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -20,11 +20,11 @@ use crate::model::escape::Shown;
 use crate::model::log::{self, Event, Label, Level};
 use crate::stores::Depth;
 
-/// Fetches everything once more, compares it with what the workload has, says what is to be said,
-/// and tells the supervisor.
+/// Fetches all secrets again, and compares them with the workload's. Logs the result, and tells the
+/// supervisor.
 ///
 /// # Errors
-/// The supervisor is gone, or the options can't be used any more.
+/// A supervisor that is gone, or options that can't be used any more.
 pub fn refresh(
     options: &mut Options,
     launching: Launching,
@@ -39,7 +39,7 @@ pub fn refresh(
     let Some(watching) = launching.settings.watching else {
         return Ok(ExitCode::FAILURE);
     };
-    // The launch has said already what else there is to warn of.
+    // The launch has given all other warnings already.
     let level = match logger::shows(Level::DEBUG) {
         true => Level::DEBUG,
         false => logger::set_level(Level::ERROR),
@@ -65,7 +65,7 @@ pub fn refresh(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything, once more.
+/// Fetches all secrets again.
 fn fetch(
     options: &mut Options,
     depth: Depth,
@@ -78,7 +78,7 @@ fn fetch(
     let lent = Lent::of(&fetched);
     let filling = pipeline::fill(&fetched);
     let digests = told::digests(&filling, &lent, key);
-    // Only a workload that goes on may show them.
+    // Only a workload that keeps running can print them.
     let goes_on = matches!(watching.on_change, OnChange::Signal(_));
     let masks = options.flag(&flags::MASK) && goes_on;
     let sought = masks.then(|| Sought::of(&fetched, &filling));
@@ -92,13 +92,13 @@ fn fetch(
     })
 }
 
-/// What came of it.
+/// The result of another fetch.
 struct Again {
     digests: Digests,
     deliveries: Deliveries,
-    /// What is to be looked for in the command's output, where that is masked.
+    /// The values to mask in the command's output, if it is masked.
     sought: Option<Sought>,
-    /// True if some of it is lent, and was not read.
+    /// True if some of the values are on lease, and were not read.
     is_lent: bool,
 }
 
@@ -119,10 +119,10 @@ fn compared(
     let then = match watching.on_change {
         OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
         OnChange::Restart => "the command is launched anew".to_owned(),
-        // All files are written, and what is lent is not there.
+        // All files have to be written, but the leased values were not read.
         OnChange::Signal(_) if fetched.is_lent => return Ok(Outcome::Anew),
         OnChange::Signal(signal) => {
-            // They are looked for before the workload can have them.
+            // The supervisor must mask them before the workload can have them.
             if let Some(sought) = fetched.sought {
                 let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
@@ -137,7 +137,7 @@ fn compared(
     Ok(Outcome::Changed(fetched.digests))
 }
 
-/// The variables that are filled in otherwise now, or that only one of both has.
+/// Lists the variables whose values differ now, or that only one of both has.
 fn changed(before: &Digests, now: &Digests) -> Vec<String> {
     let mut names: Vec<&[u8]> = Vec::new();
     for (these, those) in [(now, before), (before, now)] {
@@ -156,7 +156,7 @@ fn failed(error: &Error, known: &Known, watching: &Watching) -> Outcome {
     Outcome::Failed
 }
 
-/// What is gone is said once, not at each interval.
+/// Reports a loss once, not at each interval.
 fn lost(error: &Error, known: &Known, watching: &Watching, key: &[u8; 32]) -> Outcome {
     let lines = error.lines();
     let digest = keyed(key, lines.iter().map(String::as_bytes));

@@ -1,4 +1,4 @@
-//! `doorkey render`: a file with its references filled in, for programs that read one.
+//! `doorkey render`: fills in the references of a file, for programs that read one.
 
 use std::process::ExitCode;
 
@@ -12,16 +12,17 @@ use crate::engine::render::Template;
 use crate::model::error::Error;
 use crate::model::named::Named;
 use crate::stores::Depth;
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 
-/// A template is not larger than this, in bytes.
+/// The largest size of a template, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Fills a file in, and writes it whole or not at all.
 ///
 /// # Errors
-/// Everything in it, and in the spec, that can't be resolved; what can't be read or written.
+/// The references in it, and in the spec, that can't be resolved; or a file that can't be read or
+/// written.
 pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
     let kind = kind(options)?;
     let _deadline = deadline::start(options.timeout()?, 1, "nothing was written")?;
@@ -58,11 +59,11 @@ pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
     }
 }
 
-/// What kind of file is written.
-fn kind(options: &Options) -> Result<Kind, Error> {
+/// Returns the kind of file to write.
+fn kind(options: &Options) -> Result<FileKind, Error> {
     let owner = account(options, &own_flags::OWNER)?;
-    let kind = Kind {
-        mode: mode(options, &own_flags::MODE)?.or(Kind::LASTING.mode),
+    let kind = FileKind {
+        mode: mode(options, &own_flags::MODE)?.or(FileKind::LASTING.mode),
         owner: owner.map(|(account, _)| account.owner()),
         lasting: true,
     };
@@ -74,7 +75,7 @@ fn kind(options: &Options) -> Result<Kind, Error> {
     }
 }
 
-/// A file that is named; none where a standard stream is meant.
+/// Returns a named file; `None` for a standard stream.
 fn path(options: &Options, one: &One) -> Option<Named> {
     options.path(one).filter(|path| path.as_os_str() != "-")
 }

@@ -1,4 +1,4 @@
-//! `doorkey run`: resolve everything, then become the command.
+//! `doorkey run`: resolves all references, then becomes the command.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,10 +19,10 @@ use crate::stores::Depth;
 use crate::sys::duration;
 use crate::sys::memory::Concealed;
 
-/// Runs the command. Comes back only with the reason why not.
+/// Runs the command. Returns only if that fails.
 ///
 /// # Errors
-/// Everything that keeps the workload from starting.
+/// The reasons why the workload can't start.
 pub fn run(
     mut options: Options,
     launching: Launching,
@@ -38,7 +38,11 @@ pub fn run(
     let resolving = Instant::now();
     let sourced = pipeline::assemble(&options, None)?;
     let assembled = resolving.elapsed();
+    let pause = pipeline::splay(&mut options, &sourced, launching.splay, supervised.as_ref())?;
     let located = pipeline::locate(&mut options, sourced, Depth::Values)?;
+    pipeline::wait(pause, &deadline, supervised.as_mut())?;
+    // The wait is nobody's delay.
+    let (began, resolving) = (began + pause, resolving + pause);
     let fetched = pipeline::fetch(located);
     let used = Used {
         stores: fetched.stores(),
@@ -90,18 +94,18 @@ pub fn run(
     Err(pipeline::exec(launch, concealed, deadline))
 }
 
-/// What a launch had to do with.
+/// The stores of a launch, and the times that its steps took.
 struct Used {
     /// The stores that were asked.
     stores: Vec<String>,
-    /// How long it took to read options and environment.
+    /// The time for reading options and environment.
     environment: Duration,
-    /// How long the stores took to answer.
+    /// The time until the stores had answered.
     answers: Duration,
 }
 
-/// One line: how many references, from which scopes and store, in what time. Without references
-/// there is nothing to tell, and doorkey stays silent.
+/// Logs one line: the number of references, their scopes and store, and the time. Without
+/// references, nothing is logged at info.
 fn say(summary: &Summary, used: &Used, began: Instant) {
     if used.stores.is_empty() {
         return log::debug!("no references");

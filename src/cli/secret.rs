@@ -1,4 +1,4 @@
-//! `doorkey secret`: putting secrets into a store, and taking them out.
+//! `doorkey secret`: stores secrets in a store, and removes them.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::{Target, confirm, name, unreadable};
+use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
 use crate::core::dotenv;
 use crate::model::error::{Error, Os, StoreError};
 use crate::model::log::{self, Label};
@@ -18,24 +18,25 @@ use crate::model::secret::Secret;
 use crate::stores::How;
 use crate::sys::{files, terminal};
 
-/// The largest value, in bytes (what AWS Secrets Manager takes, so that stores stay exchangeable).
+/// The largest value, in bytes. AWS Secrets Manager has this limit, and so stores stay
+/// exchangeable.
 const LARGEST: usize = 65_536;
 const TOO_LARGE: &str = "a value is at most 65536 bytes";
 
-/// The longest name that is created, in bytes; it begins with a letter and has only letters,
-/// digits and `_` in it, so that every store takes it and every shell can use it.
+/// The longest name that is created, in bytes. A new name begins with a letter and has only
+/// letters, digits and `_`, so that every store and every shell can use it.
 const LONGEST_NAME: usize = 128;
 const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
 const OTHERWISE: &str = "pipe the value, or use --value-file";
 
-/// A file of many secrets is not larger than this, in bytes.
+/// The largest file of many secrets, in bytes.
 const LARGEST_IMPORT: usize = 64 * 1024 * 1024;
 
 /// Stores one value.
 ///
 /// # Errors
-/// Usage, or why it is not stored.
+/// A usage error, or the reason why the value is not stored.
 pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
     if options.value(&own_flags::VALUE).is_some() {
         return Err(Error::Usage(
@@ -45,10 +46,10 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
         ));
     }
     let name = name(options)?;
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
-    // What is there already may have any name: another program may have put it there. The store is
-    // asked for such a name alone, so that nobody has to log in before the value is typed.
+    // An existing secret may have any name: another program may have made it. Only for such a name
+    // is the store asked first, so that nobody must log in before typing the value.
     if !is_creatable(name.as_str()) {
         let is_new = match how {
             How::Create => true,
@@ -76,10 +77,10 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
 /// Removes a secret.
 ///
 /// # Errors
-/// Usage, or why it is not removed.
+/// A usage error, or the reason why the secret is not removed.
 pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     let name = name(options)?;
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     if !target.has(&scope, &name).map_err(fail)? {
@@ -92,13 +93,13 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     report(options, &target, &scope, &name, "removed")
 }
 
-/// Stores everything that a dotenv file assigns, all or nothing.
+/// Stores all assignments of a dotenv file, or none.
 ///
 /// # Errors
-/// Usage, every fault in the file, or why nothing is stored.
+/// A usage error, every fault in the file, or the reason why nothing is stored.
 pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
-    // What is not needed is gone before a pipe is waited for.
-    let target = Target::open(options, false)?;
+    // Opening the store first removes unneeded credentials before a pipe is waited for.
+    let target = ScopeTarget::open(options, false)?;
     let values = read_import(options.path(&own_flags::IMPORTED).unwrap_or_default())?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
@@ -153,10 +154,10 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what was done: one line on stderr, or JSON.
+/// Reports the change: one line on stderr, or JSON.
 fn report(
     options: &Options,
-    target: &Target,
+    target: &ScopeTarget,
     scope: &Scope,
     name: &Name,
     done: &str,
@@ -180,9 +181,9 @@ fn is_creatable(name: &str) -> bool {
         && name.len() <= LONGEST_NAME
 }
 
-/// The value: from `--value-file`, from a person who types it twice, or from standard input.
+/// Reads the value: from `--value-file`, from a person who types it twice, or from standard input.
 fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
-    // A byte more than fits, and a newline that is dropped.
+    // Room for one byte too many, and for a newline that is dropped.
     let limit = LARGEST + 2;
     if let Some(path) = options.path(&own_flags::VALUE_FILE) {
         let bytes = files::read(&path, limit).map_err(|error| too_large_or(error.into(), path))?;
@@ -248,7 +249,7 @@ fn wrong_size(value: &Secret) -> Option<&'static str> {
     }
 }
 
-/// The assignments of a file, the last of each name, or everything that is wrong with them.
+/// Reads the assignments of a file, the last of each name; or returns all faults in them.
 fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
     let text = match file.to_str() {
         Some("-") => files::read_stdin(LARGEST_IMPORT),
@@ -266,7 +267,7 @@ fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
     for mut assignment in assignments {
         let value = Secret::new(assignment.value.take().unwrap_or_default());
         let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
-        // What stands where a name should be may be a piece of a value that was not quoted.
+        // A text in place of a name may be a piece of an unquoted value.
         let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
         if name.is_none() {
             refuse(RULE);

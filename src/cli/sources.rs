@@ -1,9 +1,9 @@
-//! Where an environment comes from, and where files are delivered.
+//! The sources of an environment, and the folder for delivered files.
 
 use std::os::unix::ffi::OsStrExt;
 
 use super::account::account;
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::flags;
 use super::options::Options;
 use crate::engine::assemble::Sources;
@@ -12,11 +12,11 @@ use crate::model::error::Error;
 use crate::stores;
 
 impl Options {
-    /// Where the environment comes from.
+    /// Reads the sources of the environment.
     ///
     /// # Errors
     /// A usage error.
-    pub fn sources(&self, place: &Place) -> Result<Sources, Error> {
+    pub fn sources(&self, place: &StorePlace) -> Result<Sources, Error> {
         let bytes = |many| {
             self.values(many)
                 .into_iter()
@@ -49,8 +49,8 @@ impl Options {
         })
     }
 
-    /// The words that have more values be references.
-    fn references(&self, place: &Place) -> Result<Vec<&'static str>, Error> {
+    /// Reads the words that make more values references.
+    fn references(&self, place: &StorePlace) -> Result<Vec<&'static str>, Error> {
         let said = self.text(&flags::REFERENCES)?;
         let list = said.or_else(|| place.config.get("references"));
         let known = stores::references();
@@ -67,7 +67,7 @@ impl Options {
     }
 }
 
-/// Where files are delivered.
+/// Reads the settings of delivered files.
 ///
 /// # Errors
 /// A usage error.

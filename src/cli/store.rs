@@ -1,4 +1,4 @@
-//! `doorkey store`: making a store, verifying it, and who can read it.
+//! `doorkey store`: makes a store, verifies it, and manages its recipients.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
-use super::store_and_scope::Target;
+use super::store_and_scope::ScopeTarget;
 use crate::core::config::Config;
 use crate::core::scope::Scopes;
 use crate::model::error::Error;
@@ -19,17 +19,17 @@ use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
 use crate::stores::{self, Changed, Checked, Origin, Recipients};
 
-/// Makes an embedded store and, where the user has none, a key.
+/// Makes an embedded store, and a key if the user has none.
 ///
 /// # Errors
-/// Why it is not made.
+/// The reason why the store is not made.
 pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
     let dir = options
         .path(&own_flags::DIR)
         .unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
-    let place = Place {
+    let place = StorePlace {
         store: Some(store),
         origin: Origin::Said,
         base: PathBuf::new(),
@@ -63,9 +63,9 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
 /// Verifies a whole store.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// The faults of the store.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
-    let target = Target::open(options, true)?;
+    let target = ScopeTarget::open(options, true)?;
     let checked = recipients(&target)?
         .check(options.flag(&own_flags::FIX))
         .map_err(|trouble| target.error(None, trouble))?;
@@ -98,7 +98,7 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     ))
 }
 
-/// Says what is not wrong, but should be known.
+/// Warns of facts that are not faults, but should be known.
 fn warn(checked: &Checked) {
     if let Some((file, line)) = &checked.attributes {
         let file = Named::from(file);
@@ -119,12 +119,12 @@ fn warn(checked: &Checked) {
     }
 }
 
-/// Shows who can read the store, or a scope.
+/// Shows the recipients who can read the store, or a scope.
 ///
 /// # Errors
-/// Usage, or that the list can't be read.
+/// A usage error, or a list that can't be read.
 pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
-    let target = Target::open(options, false)?;
+    let target = ScopeTarget::open(options, false)?;
     let scope = target.named_scope(options);
     let listed = recipients(&target)?.list(scope.as_ref());
     let listed =
@@ -147,21 +147,21 @@ pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
 /// Lets others read the store, or a scope.
 ///
 /// # Errors
-/// Usage, or why nothing, or not all, is changed.
+/// A usage error, or the reason why nothing, or not all, is changed.
 pub fn add_recipients(options: &mut Options) -> Result<ExitCode, Error> {
     change(options, true)
 }
 
-/// Lets some read the store, or a scope, no more.
+/// Removes recipients, who can then no longer read the store, or a scope.
 ///
 /// # Errors
-/// As `add_recipients`.
+/// Same as for [`add_recipients`].
 pub fn remove_recipients(options: &mut Options) -> Result<ExitCode, Error> {
     change(options, false)
 }
 
 fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
-    let target = Target::open(options, true)?;
+    let target = ScopeTarget::open(options, true)?;
     let lists = recipients(&target)?;
     let named = options.values(&own_flags::RECIPIENTS).into_iter();
     let named: Vec<String> = named
@@ -184,7 +184,7 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
         };
         match lists.change(place.as_ref(), add, remove) {
             Ok(changed) => done.push((place, changed)),
-            // Where the store's list does not name it, another may, or none.
+            // If the store's own list does not name the recipient, another list may, or none.
             Err(trouble) if trouble.is_no_recipient() && place.is_none() => {
                 let nowhere = lists.naming(&named, true).err();
                 errors.push(fail(None, nowhere.unwrap_or(trouble)));
@@ -218,11 +218,11 @@ fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
     }
 }
 
-/// The lists that were changed, or that name somebody.
+/// Lists that were changed, or that name a recipient.
 type Lists<T> = [(Option<Scope>, T)];
 
 fn print_changes(
-    target: &Target,
+    target: &ScopeTarget,
     scope: Option<&Scope>,
     done: &Lists<Changed>,
     still: &Lists<Vec<String>>,
@@ -248,7 +248,12 @@ fn print_changes(
     }))
 }
 
-fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>>, adding: bool) {
+fn say_changes(
+    target: &ScopeTarget,
+    done: &Lists<Changed>,
+    still: &Lists<Vec<String>>,
+    adding: bool,
+) {
     let label = target.store.label();
     for (scope, changed) in done {
         let what = match scope {
@@ -275,7 +280,7 @@ fn say_changes(target: &Target, done: &Lists<Changed>, still: &Lists<Vec<String>
     }
 }
 
-/// The scopes with lists that were left, but those about which there is more to say.
+/// Returns the scopes whose lists were left unchanged, without those in `done` or `still`.
 fn left<'a>(
     done: &'a Lists<Changed>,
     still: &'a Lists<Vec<String>>,
@@ -298,7 +303,7 @@ fn paths(secrets: &[(Scope, Name)]) -> Vec<String> {
         .collect()
 }
 
-fn recipients(target: &Target) -> Result<&dyn Recipients, Error> {
+fn recipients(target: &ScopeTarget) -> Result<&dyn Recipients, Error> {
     target
         .store
         .recipients()

@@ -1,4 +1,4 @@
-//! What stores are opened with, and what is kept of what they say.
+//! The access that stores are opened with, and the cache of their values.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::flags;
 use super::options::Options;
 use crate::core::environment::lookup;
@@ -17,16 +17,17 @@ use crate::model::named::Named;
 use crate::stores::{self, Access, Origin, Setting, StoreOption};
 use crate::sys::files;
 
-/// How long before its deadline a launch stops asking.
+/// The time before its deadline at which a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
 
 impl Options {
-    /// What stores need to be opened, those at single places with these `words` included. Their
-    /// credentials are taken out of the environment, but what is `kept` stays there, too. Those
-    /// that nothing here needs, as values are only read where it `reads`, are overwritten at once.
+    /// Collects the settings and credentials that stores need to be opened, also those of single
+    /// places with these `words`. Credentials are taken out of the environment, but those in `kept`
+    /// stay there, too. Credentials that are not needed are overwritten at once; `reads` is true if
+    /// values are read.
     pub fn access(
         &mut self,
-        place: &Place,
+        place: &StorePlace,
         words: &BTreeSet<&'static str>,
         kept: &[Vec<u8>],
         reads: bool,
@@ -64,7 +65,8 @@ impl Options {
         let variables = names.into_iter().filter_map(variable).collect();
         let mut credentials = self.inherited.take(&credentials, keeps);
         let again = self.value(&flags::WATCH).is_some() || self.comes_again;
-        // With --watch they are judged first: what is here would be here at each fetch.
+        // With --watch, all credentials are kept and checked first: they would be here at each
+        // fetch.
         if !again {
             let caches =
                 self.value(&flags::CACHE).is_some() || place.config.get(flags::CACHE.id).is_some();
@@ -80,7 +82,7 @@ impl Options {
             home: self.home(),
             scopes: vec![],
             again,
-            // Before the timer, so that what was tried can still be said.
+            // The deadline lies before the timer's end, so that the attempts can still be reported.
             deadline: self
                 .timeout()
                 .ok()
@@ -89,11 +91,11 @@ impl Options {
         }
     }
 
-    /// Where the last values are kept, if anywhere.
+    /// Reads the settings of the cache for the last values, if there is one.
     ///
     /// # Errors
     /// A usage error.
-    pub fn cache(&self, place: &Place, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
+    pub fn cache(&self, place: &StorePlace, access: &Arc<Access>) -> Result<Option<Cache>, Error> {
         let text = |one: &One| match self.text(one) {
             Ok(said) => Ok(said.or_else(|| place.config.get(one.id))),
             Err(error) => Err(error),
@@ -125,8 +127,8 @@ impl Options {
     }
 }
 
-/// Names a credential or file that is needed and can't be read again by a process that was started
-/// as this one was: a credential in a variable, `spent`, or a pipe.
+/// Names a needed credential or file that a process started like this one can't read again: a
+/// credential in a variable, `spent`, or a pipe.
 pub fn unread(options: &Options, spent: Vec<&str>, access: &Access) -> Option<String> {
     if let Some(name) = spent.first() {
         let instead = stores::instead(name);

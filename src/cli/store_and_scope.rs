@@ -1,10 +1,10 @@
-//! Which store and which scope a subcommand works on, and asking the person at the terminal.
+//! The store and the scope of a subcommand, and questions to the person at the terminal.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use super::configuration::Place;
+use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
 use crate::core::suggest::nearest;
@@ -13,32 +13,32 @@ use crate::model::name::{Name, Scope};
 use crate::stores::{self, Answer, Depth, Found, Store, Writer};
 use crate::sys::terminal;
 
-/// An open store, and where in it to work.
-pub struct Target {
+/// An open store, and the place in it to work on.
+pub struct ScopeTarget {
     /// The store.
     pub store: Box<dyn Store>,
-    place: Place,
+    place: StorePlace,
 }
 
-impl Target {
-    /// Opens the store that the options name; `reads` says whether values are read, for which alone
-    /// some need a key.
+impl ScopeTarget {
+    /// Opens the store that the options name; `reads` is true if values are read. Some stores need
+    /// a key for that alone.
     ///
     /// # Errors
-    /// Usage, or why it can't be opened.
+    /// A usage error, or the reason why the store can't be opened.
     pub fn open(options: &mut Options, reads: bool) -> Result<Self, Error> {
         let place = options.place()?;
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
-        Ok(Target { store, place })
+        Ok(ScopeTarget { store, place })
     }
 
-    /// The scope: what the command line says, else the project that is in force, else what the
-    /// person at the terminal chooses.
+    /// Returns the scope of the command line, else the project in force, else the choice of the
+    /// person at the terminal.
     ///
     /// # Errors
-    /// A usage error where nobody says.
+    /// A usage error if there is none.
     pub fn scope(&self, options: &Options) -> Result<Scope, Error> {
         if let Some(scope) = self.named_scope(options) {
             return Ok(scope);
@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// The scope that the command line itself names, or a variable that says `team`.
+    /// Returns the scope that the command line itself names, or the team if a variable says `team`.
     pub fn named_scope(&self, options: &Options) -> Option<Scope> {
         let scopes = self.place.scopes.clone();
         if options.is_given(&flags::CLUSTER) {
@@ -88,14 +88,15 @@ impl Target {
         chosen.map(|scope| (*scope).clone()).ok_or_else(no_scope)
     }
 
-    /// A failure of the store, of a secret or scope in it where one is named.
+    /// Makes the error of a store, or of a named secret or scope in it.
     pub fn error(&self, what: Option<String>, trouble: StoreError) -> Error {
         let label = self.store.label();
         let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
         Error::Store { store, trouble }
     }
 
-    /// A failure about one secret; of one that is not there, with the name that was meant.
+    /// Makes the error about one secret. If the secret is missing, the error has a hint with the
+    /// most similar name.
     pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
         let trouble = match trouble.is_no_secret() {
             true => {
@@ -110,10 +111,10 @@ impl Target {
         self.error(Some(format!("{name} in {scope}")), trouble)
     }
 
-    /// What is there for one name; `None` where there is nothing.
+    /// Finds the secret of one name; `None` if there is none.
     ///
     /// # Errors
-    /// As for all names at once; beside it, why this one could not be looked for.
+    /// A failure of the whole store; inside the result, a failure of this name alone.
     pub fn find(
         &self,
         scope: &Scope,
@@ -129,27 +130,27 @@ impl Target {
         })
     }
 
-    /// Whether a scope has a name.
+    /// True if a scope has a name.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why the store can't tell.
     pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
         Ok(self.find(scope, name, Depth::Names)??.is_some())
     }
 
-    /// The names in a scope, sorted.
+    /// Lists the names in a scope, sorted.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why the names can't be listed.
     pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let mut names = self.store.names(std::slice::from_ref(scope))?;
         names.pop().unwrap_or(Ok(vec![]))
     }
 
-    /// The store as one that can be written to.
+    /// Returns the store for writing.
     ///
     /// # Errors
-    /// That there is none.
+    /// A store that can't be written to.
     pub fn writer(&self) -> Result<&dyn Writer, StoreError> {
         self.store.writer().ok_or_else(stores::read_only)
     }
@@ -159,7 +160,7 @@ fn no_scope() -> Error {
     Error::Usage("which scope? give --project ID, --cluster ID or --team".to_owned())
 }
 
-/// The name that a subcommand is about, which need not be one that doorkey would create.
+/// Returns the name that a subcommand is about. It may be one that doorkey itself would not create.
 ///
 /// # Errors
 /// A usage error.
@@ -174,10 +175,10 @@ pub fn name(options: &Options) -> Result<Name, Error> {
     })
 }
 
-/// Asks whether to go on: at a terminal the person, elsewhere `--yes` has to have said so.
+/// Asks for a confirmation: at a terminal from the person, elsewhere by `--yes`.
 ///
 /// # Errors
-/// A usage error where nobody can be asked; [`Error::Declined`].
+/// A usage error if nobody can be asked; [`Error::Declined`].
 pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
     if options.flag(&own_flags::YES) {
         return Ok(());
@@ -194,7 +195,7 @@ pub fn confirm(options: &Options, what: &str) -> Result<(), Error> {
     }
 }
 
-/// Standard input could not be read.
+/// Makes the error for standard input that could not be read.
 pub fn unreadable(error: io::Error) -> Error {
     Error::file("read", "standard input", error)
 }

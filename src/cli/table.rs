@@ -1,11 +1,11 @@
-//! Rows for people and for programs.
+//! Tables for people and for programs.
 
 use crate::sys::terminal;
 
-/// What stands in a table where there is nothing.
+/// The text of an empty cell.
 pub const NOTHING: &str = "-";
 
-/// Rows under a head, the columns as wide as they need.
+/// Formats rows under a head; the columns are as wide as they need.
 pub fn aligned(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
     let head = head.iter().map(|cell| (*cell).to_owned()).collect();
     let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
@@ -28,7 +28,8 @@ pub fn aligned(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// On a terminal a table; elsewhere a line a row, with tabs between the cells and no head.
+/// Formats a table on a terminal; elsewhere one line a row, with tabs between the cells and no
+/// head.
 pub fn table(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
     if terminal::is_shown() {
         return aligned(head, rows, bold);

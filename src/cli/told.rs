@@ -1,38 +1,38 @@
-//! What the supervisor is told of secrets: for `--watch` the digests of what the command gets, for
-//! `--mask` what to look for in its output.
+//! Messages to the supervisor about secrets: digests of the command's values for `--watch`, and
+//! values to mask in its output for `--mask`.
 
 use std::collections::BTreeSet;
 
 use crate::core::mask::patterns::{Needles, too_short};
 use crate::engine::fetch::Fetched;
-use crate::engine::fill::{Filling, Variable};
+use crate::engine::fill::{FilledVariable, Filling};
 use crate::engine::leases::Lent;
 use crate::engine::substitute::Piece;
 use crate::engine::supervise::{Digests, Supervised, digest};
 use crate::model::log::{self, Label};
 use crate::model::secret::Secret;
 
-/// The keyed digest of each variable's value, but for the parts of it that are lent.
+/// Makes the keyed digest of each variable's value, without the leased parts.
 pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
     let variables = filling.variables.iter();
     let variables = variables.filter(|one| !lent.wholes.contains(one.name));
-    let digest = |one: &Variable<'_>| digest(key, &one.filled, &lent.labels);
+    let digest = |one: &FilledVariable<'_>| digest(key, &one.filled, &lent.labels);
     variables
         .map(|one| (one.name.to_vec(), digest(one)))
         .collect()
 }
 
-/// What is to be looked for, each value after what stands for it.
+/// Values to mask, each after the label that stands for it.
 #[derive(Default)]
 pub struct Sought(Vec<(String, Secret)>);
 
 impl Sought {
-    /// Adds a value. Where it is there already, the label that it has stays.
+    /// Adds a value. Its first label stays if it is there already.
     fn add(&mut self, label: &str, value: &[u8]) {
         self.0.push((label.to_owned(), Secret::new(value.to_vec())));
     }
 
-    /// Every value that was read, and what each variable is filled in with.
+    /// Collects every value that was read, and those that each variable is filled in with.
     pub fn of(fetched: &Fetched<'_>, filling: &Filling<'_>) -> Self {
         let mut sought = Sought::default();
         let read = fetched.answers.values();
@@ -44,8 +44,8 @@ impl Sought {
         sought
     }
 
-    /// What the supervisor is to be told, where so many bytes or more are masked; says what is too
-    /// short for it.
+    /// Makes the message to the supervisor, which masks values of `window` bytes or more. Warns of
+    /// values that are shorter.
     pub fn needles(self, window: usize, supervised: &Supervised) -> Vec<u8> {
         let mut known = BTreeSet::new();
         let once: Vec<_> = self

@@ -1,5 +1,5 @@
-//! What is done about what is lent to a running workload: it is renewed, fetched anew when it can't
-//! be any more, and given back at the end. And what is said about it at the launch.
+//! Upkeep of the leases of a running workload: renews them, fetches new ones when they can't be
+//! renewed, and gives them back at the end. The line about leases at the launch is here, too.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -12,19 +12,21 @@ use super::{flags, logger, pipeline};
 use crate::core::signal;
 use crate::engine::leases::{self, Lent};
 use crate::engine::open_stores::Stores;
-use crate::engine::supervise::{self, Held, Known, OnChange, Outcome, Supervised, Task, Upkeep};
+use crate::engine::supervise::{
+    self, HeldLease, Known, OnChange, Outcome, Supervised, Task, Upkeep,
+};
 use crate::model::error::Error;
 use crate::model::log::{self, Event, Label, Level};
 use crate::model::named::ShownPath;
 use crate::stores::{Depth, Lender, Renewal, Renewals};
 
-/// The policies that renewing needs beside the server's default one.
+/// The policy that renewing needs beside the server's default one.
 const BY_ACCESSOR: &str = "path \"auth/token/renew-accessor\" { capabilities = [\"update\"] }";
 
-/// What a supervisor is told of what is lent; `again` is whether all that is needed for more can be
-/// read again.
-pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Lent {
-    supervise::Lent {
+/// Makes the message to a supervisor about leases. `again` is true if everything needed for new
+/// ones can be read again.
+pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Loans {
+    supervise::Loans {
         held: lent.held(),
         upkeep: Upkeep {
             renews: again && !lent.is_once(),
@@ -34,7 +36,8 @@ pub fn told(launching: &Launching, lent: &Lent, again: bool) -> supervise::Lent 
     }
 }
 
-/// One line where something is lent: what, for how long, and what is done about it.
+/// Logs one line about leases, if there are any: the variables, the time, and the plan for
+/// renewing.
 pub fn say(lent: &Lent, keeps: Option<bool>, unread: Option<&str>) {
     let Some((time, by_token)) = lent.shortest() else {
         return;
@@ -72,10 +75,10 @@ pub fn say(lent: &Lent, keeps: Option<bool>, unread: Option<&str>) {
     );
 }
 
-/// Does what the supervisor has forked this process for, and tells it what has come of that.
+/// Does the task for which the supervisor forked this process, and reports the outcome.
 ///
 /// # Errors
-/// The supervisor is gone.
+/// A supervisor that is gone.
 pub fn keep(
     options: &mut Options,
     launching: &Launching,
@@ -97,7 +100,7 @@ pub fn keep(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does something without what a launch has said already.
+/// Calls a function without logging what the launch has logged already.
 fn quietly<T>(then: impl FnOnce() -> T) -> T {
     let level = match logger::shows(Level::DEBUG) {
         true => Level::DEBUG,
@@ -108,10 +111,10 @@ fn quietly<T>(then: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Does something with each store that has lent something, and with the places of that.
+/// Calls a function for each store with leases, with the places of those leases in the list.
 fn each_lender(
     stores: &Stores,
-    held: &[Held],
+    held: &[HeldLease],
     mut then: impl FnMut(&dyn Lender, &[usize]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let schemes: BTreeSet<&str> = held.iter().map(|held| held.scheme.as_str()).collect();
@@ -134,8 +137,8 @@ fn failed(scheme: &str) -> impl Fn(crate::model::error::StoreError) -> Error {
     }
 }
 
-/// The time until the first of them ends.
-fn left(held: &[Held]) -> Duration {
+/// Returns the time until the first lease ends.
+fn left(held: &[HeldLease]) -> Duration {
     let ends = held.iter().map(|held| {
         let token = held.token_left.unwrap_or(held.left);
         token.min(held.left)
@@ -143,7 +146,7 @@ fn left(held: &[Held]) -> Duration {
     ends.min().unwrap_or_default()
 }
 
-fn renew(options: &mut Options, held: &[Held]) -> Outcome {
+fn renew(options: &mut Options, held: &[HeldLease]) -> Outcome {
     let mut renewals = vec![(Renewal::Denied, None); held.len()];
     let renewed = quietly(|| {
         let stores = pipeline::open(options)?;
@@ -196,7 +199,7 @@ fn renew(options: &mut Options, held: &[Held]) -> Outcome {
     Outcome::Renewed(renewals)
 }
 
-/// Fetches anew, for a workload that goes on; else makes sure that a launch can.
+/// Fetches new leases for a workload that keeps running; otherwise checks that a launch could.
 fn replace(
     options: &mut Options,
     launching: &Launching,
@@ -237,7 +240,7 @@ fn try_replace(
     let is_new = matches!(on_change, OnChange::Signal(_));
     let depth = match is_new {
         true => Depth::Fresh,
-        // The launch fetches it; here it only shows whether it will be able to.
+        // The launch fetches the new lease; this only shows that it will be able to.
         false => Depth::Watch(known.lent.clone().leak()),
     };
     let (digests, deliveries, sought, lent) = quietly(|| {
@@ -265,14 +268,14 @@ fn try_replace(
         let needles = sought.needles(launching.window, supervised);
         supervised.arm_now(&needles)?;
     }
-    // What there is from here on is to be given back.
+    // The supervisor must give back these new leases.
     supervised.lend(&told(launching, &lent, true));
     pipeline::swap(deliveries, supervised)?;
     log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
     Ok(Outcome::Changed(digests))
 }
 
-fn give_back(options: &mut Options, held: &[Held]) -> Outcome {
+fn give_back(options: &mut Options, held: &[HeldLease]) -> Outcome {
     if held.is_empty() {
         return Outcome::GivenBack;
     }
@@ -289,7 +292,7 @@ fn give_back(options: &mut Options, held: &[Held]) -> Outcome {
             Ok(())
         })
     });
-    let latest = |held: &mut dyn Iterator<Item = &Held>| {
+    let latest = |held: &mut dyn Iterator<Item = &HeldLease>| {
         let ends = held.map(|held| held.left.min(held.token_left.unwrap_or(held.left)));
         leases::shown(ends.max().unwrap_or_default())
     };

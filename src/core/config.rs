@@ -10,7 +10,7 @@ use crate::model::error::Malformed;
 /// Options that the file can set. Command line options and variables win over the file. None of
 /// these runs a program or says where a credential goes: `store` chooses among documents of the
 /// server that the user has named, and among folders.
-const OWN: [(&str, InFile); 7] = [
+const OWN: [(&str, InFile); 8] = [
     ("store", InFile::Always),
     ("project", InFile::Always),
     ("cluster", InFile::Always),
@@ -19,6 +19,7 @@ const OWN: [(&str, InFile); 7] = [
     ("cache", InFile::Named),
     ("cache-recipient", InFile::Named),
     ("cache-max-age", InFile::Always),
+    ("splay", InFile::Always),
 ];
 
 /// Key that names the store where `store` is a table.

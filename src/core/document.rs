@@ -100,12 +100,12 @@ pub(super) struct Yaml<'t> {
 struct Node<'t> {
     /// Start of the node in the text, in characters from 0.
     index: usize,
-    kind: Kind<'t>,
+    kind: NodeKind<'t>,
     /// Child nodes. In a mapping keys and values alternate.
     children: Vec<usize>,
 }
 
-enum Kind<'t> {
+enum NodeKind<'t> {
     Scalar(Cow<'t, str>),
     List,
     Mapping,
@@ -129,16 +129,21 @@ impl<'t> Yaml<'t> {
             let index = span.start.index();
             match event {
                 Event::Scalar(text, style, anchor, _) => {
-                    yaml.add(&parents, index, Kind::Scalar(meant(text, style)), anchor);
+                    yaml.add(
+                        &parents,
+                        index,
+                        NodeKind::Scalar(meant(text, style)),
+                        anchor,
+                    );
                 }
                 Event::Alias(anchor) => {
-                    yaml.add(&parents, index, Kind::Alias(anchor), 0);
+                    yaml.add(&parents, index, NodeKind::Alias(anchor), 0);
                 }
                 Event::SequenceStart(anchor, _) => {
-                    parents.push(yaml.add(&parents, index, Kind::List, anchor));
+                    parents.push(yaml.add(&parents, index, NodeKind::List, anchor));
                 }
                 Event::MappingStart(anchor, _) => {
-                    parents.push(yaml.add(&parents, index, Kind::Mapping, anchor));
+                    parents.push(yaml.add(&parents, index, NodeKind::Mapping, anchor));
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     parents.pop();
@@ -150,14 +155,14 @@ impl<'t> Yaml<'t> {
             }
         }
         if yaml.nodes.is_empty() {
-            yaml.add(&[], 0, Kind::Scalar(Cow::Borrowed("")), 0);
+            yaml.add(&[], 0, NodeKind::Scalar(Cow::Borrowed("")), 0);
         }
         Ok(yaml)
     }
 
     /// Adds a node to the last of its parents, and returns its number. The parser gives a node
     /// without an anchor 0 for it, which no alias has.
-    fn add(&mut self, parents: &[usize], index: usize, kind: Kind<'t>, anchor: usize) -> usize {
+    fn add(&mut self, parents: &[usize], index: usize, kind: NodeKind<'t>, anchor: usize) -> usize {
         let node = self.nodes.len();
         if let Some(&parent) = parents.last() {
             self.nodes[parent].children.push(node);
@@ -192,13 +197,13 @@ impl Tree for Yaml<'_> {
     fn view(&self, node: usize) -> Result<View<'_, usize>, Malformed> {
         let Node { kind, children, .. } = &self.nodes[node];
         Ok(match kind {
-            Kind::Scalar(text) => View::Scalar(Cow::Borrowed(text)),
-            Kind::List => View::List(children.clone()),
-            Kind::Mapping => {
+            NodeKind::Scalar(text) => View::Scalar(Cow::Borrowed(text)),
+            NodeKind::List => View::List(children.clone()),
+            NodeKind::Mapping => {
                 let pairs = children.chunks_exact(2).map(|pair| (pair[0], pair[1]));
                 View::Mapping(pairs.collect())
             }
-            Kind::Alias(anchor) => match self.anchored.get(anchor) {
+            NodeKind::Alias(anchor) => match self.anchored.get(anchor) {
                 Some(&node) => return self.view(node),
                 None => return Err(self.fault(node, NOT_YAML)),
             },

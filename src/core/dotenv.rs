@@ -46,7 +46,7 @@ impl fmt::Debug for Assignment {
 /// The first place where the text is no dotenv file; for a quote that is never closed, the quote.
 pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
     let text = unmarked(text);
-    let mut reader = Reader { text, offset: 0 };
+    let mut reader = DotenvReader { text, offset: 0 };
     let mut assignments = Vec::new();
     while reader.finds_statement() {
         assignments.push(reader.assignment()?);
@@ -64,12 +64,12 @@ fn unmarked(text: &[u8]) -> &[u8] {
 }
 
 /// Reads a dotenv file from front to back.
-struct Reader<'t> {
+struct DotenvReader<'t> {
     text: &'t [u8],
     offset: usize,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> DotenvReader<'t> {
     /// Skips white space and comments. Returns false at the end of the text.
     fn finds_statement(&mut self) -> bool {
         loop {

@@ -16,16 +16,16 @@ const ALWAYS: [&[u8]; 5] = [b"PATH", b"HOME", b"TERM", b"TZ", b"LANG"];
 pub type Block<'a> = Vec<Cow<'a, CStr>>;
 
 /// One entry: as inherited, or `NAME=value` as assigned.
-enum Entry<'a> {
+enum EnvEntry<'a> {
     Inherited(&'a CStr),
     Assigned(Vec<u8>),
 }
 
-impl Entry<'_> {
+impl EnvEntry<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
-            Entry::Inherited(entry) => entry.to_bytes(),
-            Entry::Assigned(entry) => entry,
+            EnvEntry::Inherited(entry) => entry.to_bytes(),
+            EnvEntry::Assigned(entry) => entry,
         }
     }
 }
@@ -33,7 +33,7 @@ impl Entry<'_> {
 /// The environment of a workload while it is put together.
 #[derive(Default)]
 pub struct Environment<'a> {
-    entries: Vec<Entry<'a>>,
+    entries: Vec<EnvEntry<'a>>,
     /// Index of each name's entry.
     places: BTreeMap<Cow<'a, [u8]>, usize>,
 }
@@ -121,7 +121,7 @@ impl<'a> Environment<'a> {
                 None => !inheriting.clear,
             };
             if passes {
-                entries.push(Entry::Inherited(entry));
+                entries.push(EnvEntry::Inherited(entry));
             }
         }
         Environment { entries, places }
@@ -129,7 +129,7 @@ impl<'a> Environment<'a> {
 
     /// Assigns a value in the name's place, or at the end. Returns the entry's index.
     pub fn assign(&mut self, name: &[u8], value: &[u8]) -> usize {
-        let entry = Entry::Assigned(joined(name, value));
+        let entry = EnvEntry::Assigned(joined(name, value));
         match self.position(name) {
             Some(at) => {
                 self.entries[at] = entry;
@@ -149,7 +149,7 @@ impl<'a> Environment<'a> {
         self.keep_those(|_, entry| split(entry.bytes()).is_none_or(|(name, _)| passes(name)));
     }
 
-    fn keep_those(&mut self, mut stays: impl FnMut(usize, &mut Entry<'a>) -> bool) {
+    fn keep_those(&mut self, mut stays: impl FnMut(usize, &mut EnvEntry<'a>) -> bool) {
         // Where each is then, where it still is.
         let mut new = Vec::with_capacity(self.entries.len());
         let mut next = 0;
@@ -183,7 +183,7 @@ impl<'a> Environment<'a> {
 
     /// Iterates over all entries in order.
     pub fn entries(&self) -> impl Iterator<Item = &[u8]> {
-        self.entries.iter().map(Entry::bytes)
+        self.entries.iter().map(EnvEntry::bytes)
     }
 
     /// Replaces the values at these indices, which ascend. `None` removes the variable.
@@ -194,7 +194,7 @@ impl<'a> Environment<'a> {
                 None => true,
                 Some((_, None)) => false,
                 Some((_, Some(filled))) => {
-                    *entry = Entry::Assigned(filled);
+                    *entry = EnvEntry::Assigned(filled);
                     true
                 }
             },
@@ -204,8 +204,8 @@ impl<'a> Environment<'a> {
     /// Makes the block for the exec. The caller has checked every entry with [`refusal`].
     pub fn seal(self) -> Block<'a> {
         let seal = |entry| match entry {
-            Entry::Inherited(entry) => Cow::Borrowed(entry),
-            Entry::Assigned(entry) => Cow::Owned(CString::new(entry).unwrap_or_default()),
+            EnvEntry::Inherited(entry) => Cow::Borrowed(entry),
+            EnvEntry::Assigned(entry) => Cow::Owned(CString::new(entry).unwrap_or_default()),
         };
         self.entries.into_iter().map(seal).collect()
     }

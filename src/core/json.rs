@@ -27,7 +27,7 @@ pub struct Levels {
     /// Where the value is that the text is; `None` before it was looked for.
     whole: Option<Result<Span, MemberFault>>,
     /// What is on a level, by the place at which that begins.
-    read: BTreeMap<usize, Level>,
+    read: BTreeMap<usize, JsonLevel>,
 }
 
 /// A place in a text: its first byte, and the first that is beyond.
@@ -41,7 +41,7 @@ impl fmt::Debug for Levels {
 }
 
 /// What is on a level.
-enum Level {
+enum JsonLevel {
     Scalar,
     List(Vec<Span>),
     /// By key; of a repeated key the last value.
@@ -69,7 +69,7 @@ pub fn member<'t>(
     let mut value = (*levels.whole.get_or_insert_with(whole))?;
     let mut path = Some(path);
     while let Some(remaining) = path {
-        let level = || Level::read(text, value);
+        let level = || JsonLevel::read(text, value);
         let level = levels.read.entry(value.0).or_insert_with(level);
         (value, path) = level.step(remaining).ok_or(MemberFault::Missing)?;
     }
@@ -90,21 +90,21 @@ fn source(text: &[u8], (start, end): Span) -> Option<&str> {
     std::str::from_utf8(text.get(start..end)?).ok()
 }
 
-impl Level {
+impl JsonLevel {
     fn read(text: &[u8], value: Span) -> Self {
         let value = source(text, value).and_then(|source| serde_json::from_str(source).ok());
         match value.and_then(view) {
             Some(View::List(elements)) => {
-                Level::List(elements.iter().map(|element| span(text, element)).collect())
+                JsonLevel::List(elements.iter().map(|element| span(text, element)).collect())
             }
             Some(View::Mapping(members)) => {
                 // A key that UTF-8 can't hold is nobody's.
                 let known = |(key, value): (&RawValue, &RawValue)| {
                     Some((content(key.get())?.into(), span(text, value)))
                 };
-                Level::Mapping(members.into_iter().filter_map(known).collect())
+                JsonLevel::Mapping(members.into_iter().filter_map(known).collect())
             }
-            Some(View::Scalar(_)) | None => Level::Scalar,
+            Some(View::Scalar(_)) | None => JsonLevel::Scalar,
         }
     }
 
@@ -115,9 +115,9 @@ impl Level {
             None => (path, None),
         };
         match self {
-            Level::Scalar => None,
-            Level::List(elements) => Some((*elements.get(index(segment)?)?, rest)),
-            Level::Mapping(members) => {
+            JsonLevel::Scalar => None,
+            JsonLevel::List(elements) => Some((*elements.get(index(segment)?)?, rest)),
+            JsonLevel::Mapping(members) => {
                 let whole = members.get(path).map(|&value| (value, None));
                 let first = || members.get(segment).map(|&value| (value, rest));
                 whole.or_else(|| rest.and_then(|_| first()))
@@ -131,7 +131,7 @@ impl Level {
 /// # Errors
 /// [`MemberFault::NotJson`] for a text that is no JSON object or has a key that UTF-8 can't hold.
 pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
-    let Members(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
+    let ObjectMembers(members) = serde_json::from_slice(text).map_err(|_| MemberFault::NotJson)?;
     let owned = |(key, value): (&RawValue, _)| Some((content(key.get())?.into_owned(), value));
     let members: Option<_> = members.into_iter().map(owned).collect();
     members.ok_or(MemberFault::NotJson)
@@ -198,7 +198,7 @@ pub(super) fn view(value: &RawValue) -> Option<View<'_, &RawValue>> {
         b'[' => serde_json::from_str(source).ok().map(View::List),
         b'{' => serde_json::from_str(source)
             .ok()
-            .map(|Members(members)| View::Mapping(members)),
+            .map(|ObjectMembers(members)| View::Mapping(members)),
         _ => content(source).map(View::Scalar),
     }
 }
@@ -216,9 +216,9 @@ fn content(source: &str) -> Option<Cow<'_, str>> {
 }
 
 /// An object that keeps its members' order and sources, which no map would.
-struct Members<'t>(Vec<(&'t RawValue, &'t RawValue)>);
+struct ObjectMembers<'t>(Vec<(&'t RawValue, &'t RawValue)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for ObjectMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(MembersVisitor)
     }
@@ -227,7 +227,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 struct MembersVisitor;
 
 impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+    type Value = ObjectMembers<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -238,7 +238,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
         while let Some(member) = map.next_entry()? {
             members.push(member);
         }
-        Ok(Members(members))
+        Ok(ObjectMembers(members))
     }
 }
 

@@ -35,7 +35,7 @@ pub enum Arity {
 }
 
 impl Arity {
-    /// Whether one has to be there.
+    /// True if one has to be there.
     pub const fn is_required(self) -> bool {
         matches!(self, Arity::One | Arity::Some | Arity::Rest)
     }

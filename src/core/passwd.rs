@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn users_and_groups() {
-        type Found<'a> = (u32, u32, &'a [u32], Option<&'a [u8]>);
+        type Expected<'a> = (u32, u32, &'a [u32], Option<&'a [u8]>);
         let web: Option<&[u8]> = Some(b"/srv/web");
-        let table: &[(&str, Result<Found<'_>, Unknown>)] = &[
+        let table: &[(&str, Result<Expected<'_>, Unknown>)] = &[
             ("web", Ok((1000, 1001, &[29, 40], web))),
             ("1000", Ok((1000, 1001, &[29, 40], web))),
             ("web:log", Ok((1000, 40, &[], web))),

@@ -1,4 +1,4 @@
-//! Variables that nobody assigned: those that are added under the names of secrets themselves.
+//! Variables that nobody assigned: those added under the names of secrets themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +31,8 @@ pub fn names(assembled: &mut Assembled<'_>, names: BTreeSet<Name>) {
     add(assembled, "--all", names.into_iter().map(target));
 }
 
-/// Adds the members of the documents that a variable lists under their own names; of two that are
-/// called the same the later one. What is wrong with a document is among the errors then.
+/// Adds the members of the documents that a variable lists under their own names. The later one of
+/// two with the same name wins. Faults of a document are added to the errors.
 pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers) {
     for (variable, references) in std::mem::take(&mut assembled.documents) {
         let mut members = BTreeMap::new();
@@ -66,11 +66,11 @@ pub fn documents(assembled: &mut Assembled<'_>, answers: &mut Answers) {
     }
 }
 
-/// A member's name, its own place, its value, and what that is lent by.
+/// The name of a member, its own place, its value, and the lease of the value.
 type Member = (String, (Direct, Secret, Option<Lease>));
 
-/// A document's members, each with its own place; none where it is missing and may be, or was not
-/// asked for.
+/// Lists a document's members, each with its own place. None where the document is missing and may
+/// be, or was not asked for.
 fn found(reference: &Reference, answers: &Answers) -> Result<Vec<Member>, Cause> {
     substitute::said(reference, answers)?;
     let found = answers.to(reference).and_then(Answered::found);
@@ -93,9 +93,9 @@ fn is_variable(name: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0'])
 }
 
-/// Adds variables that refer to these targets, where nothing else assigns them; but none of
-/// doorkey's or the store's own, and none by which a program would run what a secret says, unless
-/// they are kept. `by` is what asks for them.
+/// Adds variables that refer to these targets, where nothing else assigns them. Doorkey's own and
+/// the store's own are left out unless they are kept. So are those by which a program would run
+/// what a secret says. `by` is the source that asks for them.
 fn add(assembled: &mut Assembled<'_>, by: &str, targets: impl Iterator<Item = (Vec<u8>, Target)>) {
     let (mut own, mut executing) = (Vec::new(), Vec::new());
     let kept: BTreeSet<_> = assembled.kept.iter().cloned().collect();

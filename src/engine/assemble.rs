@@ -16,13 +16,13 @@ use crate::stores;
 use crate::sys::files;
 use crate::sys::trust::Trust;
 
-/// An environment file is not larger than this, in bytes.
+/// The limit of an environment file's size, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-/// Where an environment comes from; later sources win.
+/// The sources of an environment; later sources win.
 #[derive(Default)]
 pub struct Sources {
-    /// Whether nothing is inherited but a handful of names.
+    /// True if nothing is inherited but a handful of names.
     pub clear: bool,
     /// Names that are passed on although they are doorkey's, or although all is cleared.
     pub keep: Vec<Vec<u8>>,
@@ -36,23 +36,23 @@ pub struct Sources {
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
-    /// The words that have more values be references.
+    /// The words that make more values references.
     pub references: Vec<&'static str>,
-    /// Whom its files have to belong to, where they are read again beside others.
+    /// The owners that files have to have, where they are read again beside others.
     pub distrust: Option<Trust>,
-    /// Where files are delivered.
+    /// The settings of delivery in files.
     pub files: Files,
 }
 
-/// An environment with what its values refer to.
+/// An environment with the references of its values.
 pub struct Assembled<'a> {
     /// The environment as its sources give it.
     pub environment: Environment<'a>,
-    /// The variables that have a reference or an escape: place, name and what the value says.
+    /// The variables that have a reference or an escape: place, name and parsed value.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// The text to fill in beside the environment: each part, and where it begins.
+    /// The text to fill in beside the environment: each part, with the offset of its beginning.
     pub template: Vec<(usize, Part)>,
-    /// The words that its references to single places begin with.
+    /// The words with which references to single places begin.
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
     pub kept: Vec<Vec<u8>>,
@@ -60,16 +60,16 @@ pub struct Assembled<'a> {
     own: Vec<&'static str>,
     /// The documents whose members are added, by the variable that lists them.
     pub documents: Vec<(Vec<u8>, Vec<Reference>)>,
-    /// Names that an option gives and no variable has, so far.
+    /// The names that an option gives and no variable has, so far.
     pub unnamed: Vec<(&'static str, Vec<u8>)>,
-    /// Where files are delivered.
+    /// The settings of delivery in files.
     pub files: Files,
-    /// Everything that is wrong so far.
+    /// The errors so far.
     pub errors: Vec<Error>,
 }
 
 impl Assembled<'_> {
-    /// Every reference whose value is filled in.
+    /// Lists every reference whose value is filled in.
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let values = self.values.iter();
         let values = values.flat_map(|(_, _, value)| references(value));
@@ -79,13 +79,13 @@ impl Assembled<'_> {
         }))
     }
 
-    /// Whether anything is looked for in scopes.
+    /// True if anything is looked for in scopes.
     pub fn has_scoped(&self) -> bool {
         let is_scoped = |reference: &Reference| matches!(reference.target, Target::Scoped(_));
         self.references().any(is_scoped)
     }
 
-    /// Whether a variable is one that no workload of this launch gets.
+    /// True if a variable is one that no workload of this launch gets.
     pub fn is_own(&self, name: &[u8]) -> bool {
         is_own(&self.own, name)
     }
@@ -98,7 +98,7 @@ fn is_own(own: &[&str], name: &[u8]) -> bool {
     })
 }
 
-/// Reads every source, and every value for references.
+/// Reads every source, and parses every value for references.
 pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> {
     let mut errors = Vec::new();
     let inheriting = Inheriting {
@@ -190,8 +190,8 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     }
 }
 
-/// Warns of values that `secret-init` would take for references, where it looks as if they were
-/// meant for it: others are beside them.
+/// Warns of values that `secret-init` would take for references, where others are beside them: the
+/// environment looks as if it was meant for `secret-init`.
 fn warn_of_likely(
     environment: &Environment<'_>,
     is_literal: &impl Fn(&[u8]) -> bool,
@@ -216,8 +216,8 @@ fn set(names: &[Vec<u8>]) -> BTreeSet<&[u8]> {
     names.iter().map(Vec::as_slice).collect()
 }
 
-/// The words of single places that are referred to, and the variables that are passed on although
-/// they are a store's own.
+/// Lists the words of single places that are referred to, and the variables that are passed on
+/// although they are a store's own.
 fn used(
     meant: &[(Vec<u8>, Result<Value, Malformed>)],
     documents: &[(Vec<u8>, Vec<Reference>)],
@@ -249,7 +249,7 @@ fn used(
     (words, kept)
 }
 
-/// The documents whose members are added, by the variable that lists them: any source of the
+/// Lists the documents whose members are added, by the variable that lists them. Any source of the
 /// environment can set one.
 fn listed<'v>(
     value: &impl Fn(&[u8]) -> Option<&'v [u8]>,
@@ -277,7 +277,7 @@ fn listed<'v>(
     all
 }
 
-/// Reads a file of variables; where that fails, the error is kept and there are none.
+/// Reads a file of variables. A failure is added to the errors, and there are no variables then.
 fn read<T>(
     path: &Named,
     distrust: Option<&Trust>,

@@ -16,33 +16,33 @@ use crate::model::name::{Level, Name, Scope};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::{self, Access, Answer, Found};
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 
-/// A cache is not larger than this, in bytes.
+/// The limit of a cache's size, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
 
 /// A file of the last values, sealed for a recipient.
 pub struct Cache {
     /// The file.
     pub file: Named,
-    /// Who can open it.
+    /// The recipient who can open it.
     pub recipient: String,
-    /// Older values don't count.
+    /// The age beyond which values don't count.
     pub longest: Duration,
-    /// The key to open it with.
+    /// The access with the key to open it.
     pub access: Arc<Access>,
 }
 
-/// What is in the file.
+/// The contents of the file.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    /// What the values answer: the stores, the scopes, the references.
+struct CachedValue {
+    /// The stores, scopes and references that the values answer.
     bound: String,
-    /// When they were read, in seconds since 1970.
+    /// The time at which the values were read, in seconds since 1970.
     time: u64,
     scoped: Vec<KeptName>,
-    /// In the order of the questions.
+    /// The answers for single places, in the order of the questions.
     direct: Vec<KeptPlace>,
 }
 
@@ -50,9 +50,9 @@ struct Kept {
 struct KeptName {
     level: Option<String>,
     name: String,
-    /// Where it was found.
+    /// The scope in which the name was found.
     scope: Option<String>,
-    /// Its value in base64.
+    /// The name's value in base64.
     value: Option<String>,
 }
 
@@ -64,7 +64,7 @@ enum KeptPlace {
     Nothing,
 }
 
-/// What the values of a launch are bound to.
+/// Describes the stores, scopes and questions that the values of a launch are bound to.
 pub fn bound(
     stores: &[String],
     scopes: &Scopes,
@@ -91,11 +91,11 @@ pub fn bound(
 }
 
 impl Cache {
-    /// Keeps the answers to what was asked, if there is a value for each question. That this fails is no reason
-    /// not to launch.
+    /// Keeps the answers to the questions asked, if there is a value for each question. A failure
+    /// is no reason not to launch.
     pub fn keep(&self, bound: String, answers: &Answers, asked: &BTreeSet<Question>) {
         if answers.all.values().any(Answered::is_leased) {
-            // What is lent may be over when it is needed, and is nobody else's.
+            // A lent value may be over when it is needed, and is nobody else's.
             let why = "some of the values are lent";
             return log::warning!(Cache; "the cache {} is not written: {why}", self.file);
         }
@@ -109,7 +109,7 @@ impl Cache {
                 sealed.map_err(|trouble| trouble.to_string())
             })
             .and_then(|sealed| {
-                let written = draft::write(&self.file, &sealed, &Kind::PRIVATE);
+                let written = draft::write(&self.file, &sealed, &FileKind::PRIVATE);
                 written.map_err(|error| Os::from(error).to_string())
             });
         if let Err(why) = written {
@@ -120,7 +120,7 @@ impl Cache {
     /// Takes the answers from the file, as `why` keeps them from being had otherwise.
     ///
     /// # Errors
-    /// Why the file is of no use.
+    /// The reason why the file is of no use.
     pub fn use_instead(
         &self,
         why: &StoreError,
@@ -136,7 +136,7 @@ impl Cache {
             .map_err(|error| Error::file("read", self.file.clone(), error))?;
         let text = stores::unseal(&sealed, &self.access)
             .map_err(|trouble| useless(&trouble.to_string()))?;
-        let kept: Kept =
+        let kept: CachedValue =
             serde_json::from_slice(text.expose()).map_err(|_| useless("it is damaged"))?;
         if kept.bound != bound {
             return Err(useless(
@@ -174,8 +174,8 @@ impl Cache {
     }
 }
 
-/// The answers as they are kept; `None` where one of them is a fault.
-fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<Kept> {
+/// Returns the answers as they are kept; `None` where one of them is a fault.
+fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<CachedValue> {
     let mut all = answers.all.values();
     if all.any(|answered| answered.trouble().is_some()) {
         return None;
@@ -221,7 +221,7 @@ fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .ok()?;
-    Some(Kept {
+    Some(CachedValue {
         bound,
         time: now.as_secs(),
         scoped,
@@ -229,8 +229,8 @@ fn kept(bound: String, answers: &Answers, asked: &BTreeSet<Question>) -> Option<
     })
 }
 
-/// Puts what was kept in the place of answers.
-fn restore(kept: Kept, answers: &mut Answers, questions: &BTreeSet<Question>) -> Option<()> {
+/// Puts the answers that were kept in the place of those from the stores.
+fn restore(kept: CachedValue, answers: &mut Answers, questions: &BTreeSet<Question>) -> Option<()> {
     let value = |text: &str| BASE64_STANDARD.decode(text).ok().map(Secret::new);
     let found = |text: &str| {
         let value = Some(value(text)?);

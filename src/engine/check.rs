@@ -10,23 +10,24 @@ use crate::model::error::{Cause, Error};
 use crate::model::name::Scope;
 use crate::model::reference::Reference;
 
-/// What there is to say of one reference. No value is in it, nor a hash of one.
+/// The facts about one reference. No value is in it, nor a hash of one.
 pub struct Row {
     /// The variable.
     pub variable: Vec<u8>,
-    /// The reference, without what may be secret in it; nothing for a malformed one.
+    /// The reference, without parts that may be secret; nothing for a malformed one.
     pub reference: Option<String>,
     /// The scope that has it.
     pub scope: Option<Scope>,
     /// The wider scopes that have the name too.
     pub shadows: Vec<Scope>,
-    /// Bytes that the reference gives, where values were read.
+    /// The number of bytes that the reference gives, where values were read.
     pub size: Option<usize>,
-    /// One word: `ok`, `leased`, `default`, `absent`, or what is wrong.
+    /// The status in one word: `ok`, `leased`, `default`, `absent`, or the fault.
     pub status: &'static str,
 }
 
-/// A row for each reference, in the environment's order; `shadows` are the wider scopes of each.
+/// Makes a row for each reference, in the environment's order; `shadows` are the wider scopes of
+/// each.
 pub fn check(
     fetched: &Fetched<'_>,
     filling: &Filling<'_>,
@@ -48,7 +49,7 @@ pub fn check(
             reference: Some(reference.to_string()),
             ..row(variable.name, reference, &part.gives, fetched, shadows)
         }));
-        // What is wrong with the whole value is said of each reference in it.
+        // A fault of the whole value is said of each reference in it.
         if let Some(cause) = &variable.refused {
             for row in &mut rows[first..] {
                 row.status = status(cause);
@@ -106,7 +107,7 @@ impl Row {
     }
 }
 
-/// A fault in one word.
+/// Returns a fault in one word.
 fn status(cause: &Cause) -> &'static str {
     match cause {
         Cause::Malformed(_) | Cause::NoVariable => "malformed",

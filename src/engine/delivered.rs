@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, Os};
 use crate::model::named::Named;
-use crate::sys::atomic_dir::{DeliveryFolder, Identity, Terms};
+use crate::sys::atomic_dir::{DeliveryFolder, FolderTerms, Identity};
 
-/// What is in a folder from the moment that writing begins, and has to be removed at the end:
-/// names, and nothing of what the files hold.
+/// Files in a folder, from the moment that writing begins, that have to be removed at the end. Only
+/// their names are kept, and nothing of what the files hold.
 pub struct Delivered {
     path: Named,
     folder: Identity,
-    /// None where it could not be opened, which is tried again at the end.
+    /// The open folder. None where it could not be opened, which is tried again at the end.
     handle: Option<DeliveryFolder>,
     names: Vec<OsString>,
 }
 
 impl Delivered {
-    /// Opens the folder of these files: the one that was opened before, where there is one.
+    /// Opens the folder of these files. A folder that was opened before is opened again.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
+    /// The reason why nothing can be delivered there.
     pub fn open(
         path: Named,
-        terms: &Terms,
+        terms: &FolderTerms,
         names: Vec<OsString>,
         before: Option<Self>,
     ) -> Result<Self, Error> {
@@ -43,7 +43,7 @@ impl Delivered {
                     before.add(names);
                     return Ok(before);
                 }
-                // Somebody has removed it.
+                // The folder was removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(_) if !terms.is_for_others() => {}
                 Err(_) => {
@@ -76,8 +76,7 @@ impl Delivered {
 
     /// Puts files of these names into the folder, each for its owner alone to read.
     ///
-    /// # Errors
-    /// What keeps one from being written.
+    /// The reason why a file was not written.
     pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> Result<(), Error> {
         let put = self.handle.as_ref().map(|handle| handle.put(files, owner));
         let put = put.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
@@ -87,7 +86,7 @@ impl Delivered {
     /// Removes the files, as far as they are there.
     ///
     /// # Errors
-    /// Why one of them stays.
+    /// The reason why one of them stays.
     pub fn remove(&self) -> Result<(), Os> {
         let opened;
         let handle = match &self.handle {
@@ -101,8 +100,8 @@ impl Delivered {
         handle.map_or(Ok(()), |handle| handle.remove(names).map_err(Os::from))
     }
 
-    /// Has their removal stand by. Where we become another user meanwhile a thread does it, as who
-    /// we are now: the user is each thread's own. An exec ends it.
+    /// Prepares the files' removal. Where we become another user meanwhile, a thread does it, as
+    /// the user that we are now: each thread has its own. An exec ends the thread.
     pub fn stand_by(self, becomes_another: bool) -> Removal {
         if !becomes_another {
             let delivered = Arc::new(self);
@@ -124,7 +123,7 @@ impl Delivered {
         }
     }
 
-    /// What another process has to know to remove the files.
+    /// Returns the facts that another process has to know to remove the files.
     pub fn told(&self) -> Told {
         let names = self.names.iter().map(|name| name.as_bytes().to_vec());
         Told {
@@ -134,7 +133,7 @@ impl Delivered {
         }
     }
 
-    /// Keeps what another process says that it delivers, beside what it has delivered before.
+    /// Keeps the files that another process says that it delivers, beside those delivered before.
     pub fn keep(before: &mut Option<Self>, told: Told) {
         let folder = Identity(told.folder);
         let names = told.names.into_iter().map(OsString::from_vec).collect();
@@ -153,7 +152,7 @@ impl Delivered {
     }
 }
 
-/// A folder, as which it is known to the system, and the names of the files in it.
+/// A folder, its identity for the system, and the names of the files in it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     folder: [u64; 2],
@@ -166,7 +165,7 @@ type Removed = Result<(), Os>;
 /// Files whose removal stands by.
 pub struct Removal {
     delivered: Arc<Delivered>,
-    /// None where none is needed, or to be had.
+    /// The thread that removes the files. None where none is needed, or to be had.
     thread: Option<(Sender<()>, JoinHandle<Removed>)>,
 }
 
@@ -174,7 +173,7 @@ impl Removal {
     /// Removes the files.
     ///
     /// # Errors
-    /// Why one of them stays.
+    /// The reason why one of them stays.
     pub fn remove(self) -> Result<(), Os> {
         match self.thread {
             None => self.delivered.remove(),

@@ -1,4 +1,4 @@
-//! Asks the stores for everything that an environment refers to, and a cache where they can't be
+//! Fetches all that an environment refers to from the stores, or from a cache where they can't be
 //! reached.
 
 use std::collections::BTreeSet;
@@ -19,23 +19,23 @@ use crate::model::name::Name;
 use crate::model::reference::{Part, Value};
 use crate::stores::{Depth, Store};
 
-/// An environment that is put together, the open stores, and how they are asked.
+/// An environment that is put together, the open stores, and the way to ask them.
 pub struct Located<'e> {
-    /// The environment, and what it refers to.
+    /// The environment, and its references.
     pub assembled: Assembled<'e>,
     /// The stores.
     pub stores: Stores,
     /// The scopes in force.
     pub scopes: Scopes,
-    /// Whether every secret in force is referred to.
+    /// True if every secret in force is referred to.
     pub all: bool,
-    /// What is read.
+    /// The depth to which the stores are read.
     pub depth: Depth,
-    /// Where the last values are kept.
+    /// The cache that keeps the last values.
     pub cache: Option<Cache>,
 }
 
-/// An environment, what its values refer to, and the answers.
+/// An environment, its references, and the answers.
 pub struct Fetched<'e> {
     /// The environment as its sources give it.
     pub environment: Environment<'e>,
@@ -43,16 +43,16 @@ pub struct Fetched<'e> {
     pub values: Vec<(usize, Vec<u8>, Value)>,
     /// The text to fill in beside them.
     pub template: Vec<(usize, Part)>,
-    /// Where files are delivered.
+    /// The settings of delivery in files.
     pub files: Files,
-    /// What the stores said.
+    /// The answers of the stores.
     pub answers: Answers,
-    /// Everything that is wrong so far.
+    /// The errors so far.
     pub errors: Vec<Error>,
 }
 
 impl Fetched<'_> {
-    /// The stores that were asked, as messages name them.
+    /// Lists the stores that were asked, as messages name them.
     pub fn stores(&self) -> Vec<String> {
         let stores = self.answers.stores.all();
         stores.map(|store| store.label().to_owned()).collect()
@@ -62,7 +62,7 @@ impl Fetched<'_> {
 /// Adds every secret in force under its own name.
 ///
 /// # Errors
-/// What keeps all of them from being listed.
+/// The error that keeps all of them from being listed.
 fn add_all(
     assembled: &mut Assembled<'_>,
     store: &dyn Store,
@@ -136,7 +136,7 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
     fetched(assembled, answers)
 }
 
-/// Everything that an environment refers to.
+/// Lists the questions of all references of an environment.
 fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
     let documents = assembled.documents.iter();
     let documents = documents.flat_map(|(_, documents)| documents);
@@ -146,8 +146,7 @@ fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
 
 /// Asks one store all that is for it.
 ///
-/// # Errors
-/// The errors that keep everything from being answered.
+/// The error that keeps everything from being answered.
 fn ask(
     assembled: &mut Assembled<'_>,
     store: &dyn Store,
@@ -165,7 +164,7 @@ fn ask(
         Question::Direct(place) => stores.of(place).is_some_and(|of| is_same(of, store)),
     });
     match answers.ask(store, &questions, depth) {
-        // What is missing can still be said beside a key that is.
+        // A missing value can still be reported beside a missing key of the store.
         Err(trouble) if trouble.is_of_key() => {
             assembled.errors.push(Error::Store {
                 store: store.label().to_owned(),
@@ -177,7 +176,8 @@ fn ask(
     }
 }
 
-/// Keeps what the stores have said for when they can't be reached; where one said no, nothing.
+/// Keeps the stores' answers for when the stores can't be reached. Removes the cache where one
+/// denied something.
 fn keep(
     cache: &Cache,
     bound: String,
@@ -188,7 +188,7 @@ fn keep(
     if answers.has_denial() {
         return cache.forget();
     }
-    // What a launch fails with is not worth keeping, nor losing what one had before.
+    // The answers of a launch that fails are not worth keeping, nor losing older ones.
     let has_value = |reference| substitute::piece(reference, answers).is_ok();
     let is_whole = assembled.references().all(has_value);
     if assembled.errors.is_empty() && is_whole {
@@ -208,7 +208,7 @@ fn fetched(assembled: Assembled<'_>, answers: Answers) -> Fetched<'_> {
     }
 }
 
-/// The names of a cache that answers a launch with all secrets.
+/// Lists the names of a cache that answers a launch with all secrets.
 fn cached_names(answers: &Answers) -> BTreeSet<Name> {
     let names = answers.all.keys().filter_map(|question| match question {
         Question::Scoped(_, name) => Some(name.clone()),

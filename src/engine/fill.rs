@@ -13,29 +13,29 @@ use crate::model::name::Scope;
 /// An environment's values filled in, beside it.
 pub struct Filling<'f> {
     /// The variables, in the order in which they are filled in.
-    pub variables: Vec<Variable<'f>>,
-    /// The text's parts, each with where it begins.
+    pub variables: Vec<FilledVariable<'f>>,
+    /// The text's parts, each with the offset of its beginning.
     pub template: Vec<(usize, FilledPart<'f>)>,
-    /// What goes into files.
+    /// The values that go into files.
     deliveries: Deliveries,
     phase: InPhase,
 }
 
 /// A variable with its value.
-pub struct Variable<'f> {
-    /// Its place in the environment.
+pub struct FilledVariable<'f> {
+    /// The variable's place in the environment.
     pub place: usize,
-    /// Its name.
+    /// The variable's name.
     pub name: &'f [u8],
-    /// Its value.
+    /// The variable's value.
     pub filled: Filled<'f>,
-    /// `NAME=VALUE`; none where it is removed, or has no value.
+    /// The entry `NAME=VALUE`; none where the variable is removed, or has no value.
     entry: Option<Vec<u8>>,
-    /// Why it can't have this value.
+    /// The reason why the variable can't have this value.
     pub refused: Option<Cause>,
 }
 
-/// What fills an environment in.
+/// The entries that fill an environment in.
 pub struct Entries {
     entries: Vec<(usize, Option<Vec<u8>>)>,
     deliveries: Deliveries,
@@ -44,17 +44,17 @@ pub struct Entries {
     phase: InPhase,
 }
 
-/// An environment for the workload, what goes into files beside it, and what of.
+/// An environment for the workload, the files beside it, and a summary of their sources.
 pub struct Ready<'e> {
     /// The environment.
     pub environment: Environment<'e>,
     /// The files; none of them is written yet.
     pub deliveries: Deliveries,
-    /// What of.
+    /// The number of references and secrets in it, by source.
     pub summary: Summary,
 }
 
-/// How many references were filled in, and from where.
+/// The number of references that were filled in, and of values by source.
 pub struct Summary {
     /// References in all variables.
     pub references: usize,
@@ -78,7 +78,7 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
         let has_value = filled.faults().next().is_none() && !filled.is_removed();
         let entry = has_value.then(|| filled.entry(name));
         let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
-        variables.push(Variable {
+        variables.push(FilledVariable {
             place: *place,
             name,
             refused: value.and_then(|value| refusal(name, value)),
@@ -95,12 +95,12 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
 }
 
 impl Filling<'_> {
-    /// What fills the environment in, without what it was taken from.
+    /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
         let (mut references, mut errors) = (0, Vec::new());
         for variable in self.variables {
-            let Variable { name, filled, .. } = variable;
+            let FilledVariable { name, filled, .. } = variable;
             references += filled.references().count();
             errors.extend(filled.faults().map(|(reference, cause)| {
                 Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
@@ -123,7 +123,7 @@ impl<'e> Fetched<'e> {
     /// Puts the entries into their places. The stores are closed, and their values and keys wiped.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// The errors of all that is wrong.
     pub fn complete(mut self, entries: Entries) -> Result<Ready<'e>, Error> {
         let _phase = entries.phase;
         self.errors.extend(entries.errors);

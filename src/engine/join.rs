@@ -1,5 +1,6 @@
-//! `join`: a command beside a workload that runs, with its environment. What may be seen of it is
-//! the kernel's to say (`ptrace(2)`, "ptrace access mode checking"); nothing here gets around that.
+//! `join`: a command beside a running workload, with its environment. The kernel decides what may
+//! be seen of the workload (`ptrace(2)`, "ptrace access mode checking"); nothing here gets around
+//! that.
 
 use std::ffi::CStr;
 use std::io;
@@ -12,17 +13,17 @@ use crate::model::secret::Secret;
 use crate::sys::proc;
 use crate::sys::process_attributes::Attributes;
 
-/// A workload, with what it was started with.
+/// A workload, with the environment that it was started with.
 pub struct Joined {
     process: i32,
     environment: Secret,
 }
 
-/// Finds the workload, from PID 1 where no process is named, takes its user, and with that its
+/// Finds the workload, from PID 1 where no process is named. Takes its user, and with that its
 /// environment and its memory files.
 ///
 /// # Errors
-/// Why it can't be joined.
+/// The reason why the workload can't be joined.
 pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     let is_ours = proc::is_ours().map_err(|why| Error::file("read", "/proc/self", why))?;
     if !is_ours {
@@ -30,7 +31,7 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
     }
     let (process, found) = find(named.unwrap_or(1))?;
     log::debug!("the workload is process {process}");
-    // Nobody may look into it until then, and it can't be told by its file.
+    // A process before its exec may not be looked into, and can't be told by its file.
     let is_below_supervisor = || {
         let above = known(found.parent)?;
         Ok::<_, Error>(above.is_some_and(|above| above.workload() == Some(process)))
@@ -65,10 +66,10 @@ pub fn join(named: Option<i32>) -> Result<Joined, Error> {
 }
 
 impl Joined {
-    /// The workload's environment, with this process's own entry of TERM.
+    /// Returns the workload's environment, with this process's own entry of TERM.
     ///
     /// # Errors
-    /// The workload has written over it.
+    /// The workload has overwritten its environment.
     pub fn environment<'a>(&'a self, term: Option<&'a CStr>) -> Result<Block<'a>, Error> {
         let entries = entries(self.environment.expose());
         let entries = entries.ok_or(JoinError::Overwritten(self.process))?;
@@ -86,8 +87,8 @@ impl Joined {
     }
 }
 
-/// The workload of a process: its own, of a supervisor the one that its name says, of an init of
-/// somebody else's its only child's.
+/// Finds the workload of a process: usually the process itself. For a supervisor it is the process
+/// in its name. For another init it is the workload of its only child.
 fn find(mut process: i32) -> Result<(i32, Stat), Error> {
     loop {
         let found = stat(process)?;
@@ -115,8 +116,8 @@ fn find(mut process: i32) -> Result<(i32, Stat), Error> {
     }
 }
 
-/// The workload that a supervisor has in its name. Between them there can be one more process of
-/// doorkey's, of the same name.
+/// Finds the workload that a supervisor has in its name. One more process of doorkey's, of the same
+/// name, can be between them.
 fn below(supervisor: i32, its: &Stat, workload: i32) -> Result<(i32, Stat), Error> {
     let lost = JoinError::Lost {
         supervisor,
@@ -139,7 +140,7 @@ fn stat(process: i32) -> Result<Stat, Error> {
     known(process)?.ok_or_else(|| JoinError::Absent(process).into())
 }
 
-/// A process, unless there is none, or it has ended.
+/// Reads a process, unless there is none, or it has ended.
 fn known(process: i32) -> Result<Option<Stat>, Error> {
     match proc::stat(process) {
         Ok(stat) => Ok(Some(stat).filter(|stat| !stat.has_ended)),
@@ -148,8 +149,8 @@ fn known(process: i32) -> Result<Option<Stat>, Error> {
     }
 }
 
-/// Becomes the workload's user, where this process may: with other rights the kernel would keep
-/// the workload from it. Gives that user, as `UID:GID`.
+/// Becomes the workload's user, where this process may: with other rights the kernel would keep the
+/// workload from it. Returns that user, as `UID:GID`.
 fn take_account(process: i32) -> Result<String, Error> {
     let account = proc::account(process);
     let account = account.map_err(|why| unreadable(process, "status", "", why))?;
@@ -168,7 +169,7 @@ fn take_account(process: i32) -> Result<String, Error> {
     Ok(name)
 }
 
-/// Has what the environment names as /proc/self/fd/N, under the same numbers.
+/// Opens the files that the environment names as /proc/self/fd/N, under the same numbers.
 fn take_files(process: i32, account: &str) -> Result<(), Error> {
     let files = proc::memory_files(process);
     for number in files.map_err(|why| unreadable(process, "fd", account, why))? {

@@ -10,10 +10,11 @@ use crate::sys::memory::{self, Concealed};
 use crate::sys::process_attributes::Attributes;
 use crate::sys::signals::Deadline;
 
-/// What the kernel reads of a script to find its interpreter, in bytes.
+/// The number of bytes of a script that the kernel reads to find its interpreter.
 const SCRIPT_LINE: usize = 256;
 
-/// The environment's block for the exec, if the kernel takes it together with these arguments.
+/// Makes the environment's block for the exec, if the kernel takes it together with these
+/// arguments.
 ///
 /// # Errors
 /// [`Error::TooLargeTogether`].
@@ -51,7 +52,7 @@ pub fn seal<'e>(environment: Environment<'e>, arguments: &[CString]) -> Result<B
     })
 }
 
-/// Becomes the workload. Comes back only with the reason why that failed.
+/// Becomes the workload. Returns only with the reason why that failed.
 pub fn launch(
     arguments: &[CString],
     environment: &[Cow<'_, CStr>],
@@ -70,7 +71,7 @@ pub fn launch(
     )
 }
 
-/// The PATH that the workload gets.
+/// Returns the PATH that the workload gets.
 fn path<'a>(environment: &'a [Cow<'_, CStr>]) -> Option<&'a [u8]> {
     environment
         .iter()

@@ -1,31 +1,31 @@
-//! What of a launch is lent: by a lease each document, which ends by itself or with a token.
+//! Leases of a launch: each document is lent by one, which ends by itself or with a token.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::fetch::Fetched;
 use super::lookup::{Answered, Answers, Question};
-use super::supervise::Held;
+use super::supervise::HeldLease;
 use crate::model::error::Error;
 use crate::model::escape::Shown;
 use crate::model::reference::references;
 use crate::stores::Lease;
 
-/// The leases of a launch, and what of it is theirs.
+/// The leases of a launch, and the variables and references that have them.
 #[derive(Default)]
 pub struct Lent {
-    /// The variables, by their names as they are shown.
+    /// The variables with lent values, by their names as they are shown.
     pub variables: Vec<String>,
-    /// Of them those in which nothing else is a secret.
+    /// The names of those variables in which nothing else is a secret.
     pub wholes: BTreeSet<Vec<u8>>,
-    /// What stands for the references, where their values aren't shown.
+    /// The labels that stand for the references, where their values aren't shown.
     pub labels: BTreeSet<String>,
     /// The leases, each once, with the scheme of the store and the path of the document.
     pub leases: Vec<(&'static str, String, Lease)>,
 }
 
 impl Lent {
-    /// Looks for them in what was fetched.
+    /// Looks for leases in what was fetched.
     pub fn of(fetched: &Fetched<'_>) -> Self {
         let mut lent = Lent::default();
         let answers = &fetched.answers;
@@ -59,10 +59,9 @@ impl Lent {
         lent
     }
 
-    /// Makes sure that the stores would lend what was not read.
+    /// Makes sure that the stores would lend the values that were not read.
     ///
-    /// # Errors
-    /// Why one of them would not.
+    /// The reason why one of the stores would not.
     pub fn would_be(answers: &Answers) -> Result<(), Error> {
         let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for (question, answered) in &answers.all {
@@ -85,17 +84,17 @@ impl Lent {
         Ok(())
     }
 
-    /// Whether nothing is.
+    /// True if there is no lease.
     pub fn is_empty(&self) -> bool {
         self.leases.is_empty()
     }
 
-    /// The leases as a supervisor is told of them.
-    pub fn held(&self) -> Vec<Held> {
+    /// Returns the leases as a supervisor is told of them.
+    pub fn held(&self) -> Vec<HeldLease> {
         let now = Instant::now();
         let held = |(scheme, path, lease): &(&'static str, String, Lease)| {
             let holder = lease.holder.as_deref().cloned().unwrap_or_default();
-            Held {
+            HeldLease {
                 scheme: (*scheme).to_owned(),
                 path: path.clone(),
                 id: lease.id.clone(),
@@ -111,7 +110,7 @@ impl Lent {
         self.leases.iter().map(held).collect()
     }
 
-    /// Whether what a lease hangs on was got by something that can be used once.
+    /// True if the token of a lease was got by a credential that can be used once.
     pub fn is_once(&self) -> bool {
         let holders = self
             .leases
@@ -120,7 +119,7 @@ impl Lent {
         holders.into_iter().any(|holder| holder.is_once)
     }
 
-    /// How long the shortest lives from now on, and whether it is the token that ends it.
+    /// Returns the time that the shortest lease lasts from now on, and true if its token ends it.
     pub fn shortest(&self) -> Option<(Duration, bool)> {
         let ends = self.leases.iter().map(|(_, _, lease)| {
             let holder = lease.holder.as_ref().and_then(|holder| holder.end);
@@ -134,7 +133,7 @@ impl Lent {
     }
 }
 
-/// A time as messages have it: whole seconds from ten on.
+/// Formats a time as messages have it: whole seconds from ten on.
 pub fn shown(time: Duration) -> String {
     let time = match time < Duration::from_secs(10) {
         true => Duration::from_millis((time.as_millis() as u64).div_ceil(100) * 100),

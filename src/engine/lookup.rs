@@ -1,4 +1,5 @@
-//! The answers of the stores: each name is asked once, in the scopes in force, each single place once.
+//! The answers of the stores. Each name is asked once, in the scopes in force; each single place
+//! once.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,7 @@ impl From<&Reference> for Question {
     }
 }
 
-/// The name or place, shown instead of the value.
+/// Shows the name or place instead of the value.
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,7 +52,7 @@ impl fmt::Display for Question {
 
 /// The outcome of a question.
 pub enum Answered {
-    /// There is no scope of the level that it was asked of.
+    /// The level that was asked has no scope in force.
     NotInForce(Level),
     /// The store's answer, and the scopes of its locations; no scope for a single place.
     Asked(Vec<Scope>, Answer),
@@ -63,7 +64,7 @@ impl Answered {
         self.found().is_some_and(|found| found.lease.is_some())
     }
 
-    /// The value or document, where one was found.
+    /// Returns the value or document, where one was found.
     pub fn found(&self) -> Option<&Found> {
         match self {
             Answered::Asked(_, Answer::Found(_, found)) => Some(found),
@@ -71,7 +72,7 @@ impl Answered {
         }
     }
 
-    /// The failure, where the store could not answer.
+    /// Returns the failure, where the store could not answer.
     pub fn trouble(&self) -> Option<&StoreError> {
         match self {
             Answered::Asked(_, Answer::Failed(_, trouble)) => Some(trouble),
@@ -79,7 +80,7 @@ impl Answered {
         }
     }
 
-    /// The scope that has it, or that failed.
+    /// Returns the scope that has the value, or that failed.
     pub fn scope(&self) -> Option<&Scope> {
         match self {
             Answered::Asked(scopes, Answer::Found(at, _) | Answer::Failed(at, _)) => {
@@ -90,21 +91,21 @@ impl Answered {
     }
 }
 
-/// The answers to everything that was asked. What could not be asked has none: why is among the
-/// errors already.
+/// The answers to everything that was asked. A question that could not be asked has none: the
+/// reason is among the errors already.
 pub struct Answers {
     /// The stores.
     pub stores: Rc<Stores>,
     /// The scopes in force.
     pub scopes: Scopes,
-    /// By what was asked.
+    /// The answers by question.
     pub all: BTreeMap<Question, Answered>,
     existing: OnceCell<Vec<(Name, Scope)>>,
     hints: Hints,
 }
 
 impl Answers {
-    /// No answers, yet.
+    /// Creates an empty set of answers.
     pub fn none(stores: Stores, scopes: Scopes) -> Self {
         Answers {
             stores: Rc::new(stores),
@@ -115,10 +116,9 @@ impl Answers {
         }
     }
 
-    /// Asks a store, all at once.
+    /// Asks a store all questions at once.
     ///
-    /// # Errors
-    /// The errors that keep everything from being answered.
+    /// The error that keeps everything from being answered.
     pub fn ask(
         &mut self,
         store: &dyn Store,
@@ -155,12 +155,12 @@ impl Answers {
         Ok(())
     }
 
-    /// The answer to a reference.
+    /// Returns the answer to a reference.
     pub fn to(&self, reference: &Reference) -> Option<&Answered> {
         self.all.get(&Question::from(reference))
     }
 
-    /// The store that a question is to, as messages name it.
+    /// Returns the store that a question is to, as messages name it.
     pub fn label(&self, target: &Target) -> String {
         let store = self.store(target);
         store
@@ -168,7 +168,7 @@ impl Answers {
             .unwrap_or_default()
     }
 
-    /// Whether what is missing is left out.
+    /// True if the store leaves out missing values.
     pub fn leaves_out(&self, target: &Target) -> bool {
         let store = self.store(target);
         store.is_some_and(Store::leaves_out_missing)
@@ -181,13 +181,14 @@ impl Answers {
         }
     }
 
-    /// Whether a store has said no to anything.
+    /// True if a store has denied anything.
     pub fn has_denial(&self) -> bool {
         let troubles = self.all.values().filter_map(Answered::trouble);
         troubles.into_iter().any(StoreError::is_denial)
     }
 
-    /// Every value that was read: what stands for it where it isn't shown, its scope, itself.
+    /// Lists every value that was read: the label that stands for it where it isn't shown, its
+    /// scope, and the value.
     pub fn values(&self) -> impl Iterator<Item = (String, Option<&Scope>, &Secret)> {
         self.all.iter().filter_map(|(question, answered)| {
             let value = answered.found()?.value.as_ref()?;
@@ -195,7 +196,7 @@ impl Answers {
         })
     }
 
-    /// The wider scopes that have a name too, which the one that was found hides.
+    /// Lists the wider scopes that have a name too, which the scope that was found hides.
     pub fn shadows(&self) -> BTreeMap<Question, Vec<Scope>> {
         let mut shadows: BTreeMap<Question, Vec<Scope>> = BTreeMap::new();
         let Some(store) = self.stores.main.as_deref() else {
@@ -216,7 +217,7 @@ impl Answers {
         }
         let answers = match locations.is_empty() {
             true => vec![],
-            // What was found is there, whatever this comes to.
+            // The value that was found is there, whatever this gives.
             false => store.fetch(&locations, Depth::Names).unwrap_or_default(),
         };
         for ((question, scope), answer) in wider.into_iter().zip(answers) {
@@ -228,7 +229,7 @@ impl Answers {
         shadows
     }
 
-    /// Why a name that is nowhere is a fault, with the existing name that is most like it.
+    /// Returns the cause that a name is missing, with the existing name that is most like it.
     pub fn missing(&self, scoped: &Scoped) -> Cause {
         let store = self.stores.main.as_deref();
         let existing = self.existing.get_or_init(|| {
@@ -256,7 +257,7 @@ impl Answers {
     }
 }
 
-/// Where a name would be, narrowest scope first.
+/// Lists the locations where a name would be, narrowest scope first.
 fn located(store: &dyn Store, scopes: &[Scope], name: &Name) -> Result<Vec<Location>, StoreError> {
     scopes
         .iter()

@@ -1,5 +1,4 @@
-//! What doorkey does: put the environment together, resolve it, launch, supervise,
-//! join.
+//! The work of doorkey: put the environment together, resolve it, launch, supervise, join.
 
 pub mod added;
 pub mod assemble;

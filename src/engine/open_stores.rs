@@ -1,4 +1,4 @@
-//! The stores of a launch: the one that its scopes are in, and those of single places.
+//! The stores of a launch: the main one, which has the scopes, and those of single places.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use crate::stores::{self, Access, Store};
 /// The open stores.
 #[derive(Default)]
 pub struct Stores {
-    /// The one that the scopes are in, if it was needed and could be opened.
+    /// The main store, which has the scopes, if it was needed and could be opened.
     pub main: Option<Box<dyn Store>>,
-    /// Those of single places, each with the words that references to it begin with.
+    /// The stores of single places, each with the words that references to it begin with.
     others: Vec<(&'static [&'static str], Box<dyn Store>)>,
     /// The words that references to places in the main store begin with.
     schemes_of_main: &'static [&'static str],
 }
 
 impl Stores {
-    /// Opens what a launch needs: the store at `location` if names are looked for in scopes, and
-    /// one for each kind of single place. What can't be opened is among the errors then.
+    /// Opens the stores that a launch needs. These are the store at `location` if names are looked
+    /// for in scopes, and one for each kind of single place. A store that can't be opened is among
+    /// the errors then.
     pub fn open(
         location: Option<&str>,
         scoped: bool,
@@ -58,12 +59,12 @@ impl Stores {
         stores
     }
 
-    /// The store that a single place is in.
+    /// Returns the store that a single place is in.
     pub fn of(&self, place: &Direct) -> Option<&dyn Store> {
         self.of_scheme(place.scheme)
     }
 
-    /// The store that references to begin with a scheme.
+    /// Returns the store to which references with a scheme are.
     pub fn of_scheme(&self, scheme: &str) -> Option<&dyn Store> {
         if self.schemes_of_main.contains(&scheme) {
             return self.main.as_deref();
@@ -73,20 +74,20 @@ impl Stores {
         other.map(|(_, store)| store.as_ref())
     }
 
-    /// Whether a store is the one that the scopes are in.
+    /// True if a store is the main one, which has the scopes.
     pub fn is_main(&self, store: &dyn Store) -> bool {
         let main = self.main.as_deref();
         main.is_some_and(|main| is_same(main, store))
     }
 
-    /// All that are open, the main one first.
+    /// Lists all open stores, the main one first.
     pub fn all(&self) -> impl Iterator<Item = &dyn Store> {
         let others = self.others.iter().map(|(_, store)| store.as_ref());
         self.main.as_deref().into_iter().chain(others)
     }
 }
 
-/// Whether both are one.
+/// True if both are the same store.
 pub fn is_same(one: &dyn Store, other: &dyn Store) -> bool {
     std::ptr::addr_eq(one, other)
 }

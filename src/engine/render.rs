@@ -1,5 +1,5 @@
-//! Fills in a text file: its bytes with a value wherever a reference stands inside, and nothing
-//! else of it read.
+//! Fills in a text file: each reference inside is replaced by its value, and nothing else of the
+//! text is read.
 
 use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
@@ -15,14 +15,15 @@ use crate::stores;
 
 /// A text with references inside.
 pub struct Template {
-    /// What faults call it.
+    /// The name of the text in faults.
     pub path: Named,
     /// The text.
     pub text: Vec<u8>,
 }
 
 impl Template {
-    /// What has to be resolved: the references in it, last, and those of the sources' variables.
+    /// Assembles all that has to be resolved: the references of the sources' variables, and those
+    /// in the text, last.
     pub fn assemble(&self, sources: &Sources) -> Assembled<'static> {
         let mut assembled = assemble(&[], sources);
         let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(&sources.references));
@@ -50,7 +51,7 @@ impl Template {
         assembled
     }
 
-    /// The text filled in, and everything that is wrong with it.
+    /// Returns the text filled in, and the errors in it.
     pub fn filled(&self, filling: &Filling<'_>) -> (Secret, Vec<Error>) {
         let (mut out, mut errors) = (Vec::new(), Vec::new());
         let lines = LazyCell::new(|| Lines::of(&self.text));

@@ -11,31 +11,31 @@ use crate::model::name::Name;
 use crate::model::named::Named;
 use crate::model::reference::{Delivery, Reference, Value, references};
 use crate::model::secret::Secret;
-use crate::sys::atomic_dir::{self, Terms};
+use crate::sys::atomic_dir::{self, FolderTerms};
 use crate::sys::memfd;
 
-/// Where files are delivered, and to whom.
+/// The settings of delivery in files: the folder, and the owner.
 #[derive(Clone, Default)]
 pub struct Files {
-    /// A folder's absolute path; without one they are in memory.
+    /// A folder's absolute path; without one, files are in memory.
     pub folder: Option<Named>,
-    /// Whether that folder may be on a disk.
+    /// True if that folder may be on a disk.
     pub allow_disk: bool,
-    /// Whose they are, user and group, where they are not our own.
+    /// The owner of the files, user and group, where that is not ourselves.
     pub owner: Option<(u32, u32)>,
 }
 
 impl Files {
-    fn terms(&self) -> Terms {
-        Terms {
+    fn terms(&self) -> FolderTerms {
+        FolderTerms {
             owner: self.owner,
             allow_disk: self.allow_disk,
         }
     }
 }
 
-/// What keeps the references in these variables from being delivered in files. Nothing where none
-/// of them is.
+/// Lists the errors that keep the references in these variables from being delivered in files. None
+/// where no reference is.
 pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
     let Some(path) = &to.folder else {
         return Vec::new();
@@ -59,14 +59,14 @@ pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
             errors.push(Fault::of(variable, Some(reference.clone()), cause).into());
         }
     }
-    // What is not needed is not looked at.
+    // A folder that is not needed is not looked at.
     if any {
         errors.extend(atomic_dir::look(path, &to.terms()).err());
     }
     errors
 }
 
-/// What a file in a folder is called: as the reference says, or as the variable.
+/// Returns the name of a file in a folder: as the reference says, or as the variable.
 fn file_name(variable: &[u8], reference: &Reference) -> Option<Name> {
     match &reference.delivery {
         Delivery::File(Some(name)) => Some(name.clone()),
@@ -74,24 +74,25 @@ fn file_name(variable: &[u8], reference: &Reference) -> Option<Name> {
     }
 }
 
-/// Values on their way into files: none is there before [`Deliveries::write`].
+/// Values on their way into files: no file is there before [`Deliveries::write`].
 pub struct Deliveries {
     to: Files,
     files: Vec<ToWrite>,
-    /// Where each is among them: in a folder by its name, in memory by what is in it.
+    /// The place of each value in `files`: by the file's name in a folder, by the reference's
+    /// source in memory.
     places: BTreeMap<Vec<u8>, usize>,
 }
 
 struct ToWrite {
     reference: Reference,
     path: PathBuf,
-    /// The descriptor of one in memory.
+    /// The descriptor of a file in memory.
     number: i32,
     value: Secret,
 }
 
 impl Deliveries {
-    /// Nothing, yet.
+    /// Creates an empty set of deliveries.
     pub fn new(to: Files) -> Self {
         Deliveries {
             to,
@@ -100,8 +101,8 @@ impl Deliveries {
         }
     }
 
-    /// Adds the value that a reference in a variable gives; the path that stands in its place. The
-    /// same one again is in the same file.
+    /// Adds the value that a reference in a variable gives. Returns the path that stands in its
+    /// place. A value that was added before is in the same file.
     pub fn add(&mut self, variable: &[u8], reference: &Reference, value: &[u8]) -> Vec<u8> {
         // A variable that gives no name is a fault by now.
         let name = file_name(variable, reference);
@@ -134,16 +135,16 @@ impl Deliveries {
         self.files[at].path.as_os_str().as_bytes().to_vec()
     }
 
-    /// The paths that the workload gets.
+    /// Lists the paths that the workload gets.
     pub fn paths(&self) -> Vec<PathBuf> {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
-    /// Opens the folder that files are delivered in, if any are: the one that was opened before,
-    /// where there is one.
+    /// Opens the folder that files are delivered in, if any are. A folder that was opened before is
+    /// opened again.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
+    /// The reason why nothing can be delivered there.
     pub fn open(&self, before: Option<Delivered>) -> Result<Option<Delivered>, Error> {
         let Some(path) = self.to.folder.as_ref().filter(|_| !self.files.is_empty()) else {
             return Ok(None);
@@ -152,12 +153,12 @@ impl Deliveries {
         Delivered::open(path.clone(), &self.to.terms(), names.collect(), before).map(Some)
     }
 
-    /// Writes every file. Those in a folder are all written before the first is put into its
-    /// place; what was there is replaced.
+    /// Writes every file. Files in a folder are all written before the first is put into its place;
+    /// older ones are replaced.
     ///
     /// # Errors
-    /// What keeps one from being written. Files in a folder may be in their place then, new ones
-    /// beside older ones; none is half written.
+    /// The reason why a file was not written. Files in a folder may be in their place then, new
+    /// ones beside older ones; none is half written.
     pub fn write(self, folder: Option<&Delivered>) -> Result<(), Error> {
         let owner = self.to.owner;
         match folder {

@@ -5,8 +5,8 @@ use super::fill::Filling;
 use super::substitute::Piece;
 use crate::core::mask::{Hidden, placeholder};
 
-/// One `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
-/// and wherever else its value appears; of the variables in `credentials` no value is shown.
+/// Shows one `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
+/// and wherever else its value appears. No value of the variables in `credentials` is shown.
 pub fn show(fetched: &Fetched<'_>, filling: &Filling<'_>, credentials: &[&str]) -> Vec<u8> {
     let values: Vec<(String, &[u8])> = fetched
         .answers

@@ -15,16 +15,17 @@ use crate::stores::Answer;
 pub enum Piece<'a> {
     /// Bytes that are no secret.
     Text(&'a [u8]),
-    /// What a reference gave, and what stands for it where it isn't shown.
+    /// A reference's value, and the label that stands for it where it isn't shown.
     Secret(String, Cow<'a, [u8]>),
-    /// What was not read, as something would be made for it; what stands for it.
+    /// A value that was not read, as the store would make one for that; the label that stands for
+    /// it.
     Lent(String),
-    /// The path of the file that what a reference gave is delivered in, and that.
+    /// A reference's value that is delivered in a file: the file's path, the label, and the value.
     File(Vec<u8>, String, Cow<'a, [u8]>),
 }
 
 impl Piece<'_> {
-    /// The bytes that the workload gets.
+    /// Returns the bytes that the workload gets.
     pub fn bytes(&self) -> &[u8] {
         match self {
             Piece::Text(text) => text,
@@ -34,7 +35,7 @@ impl Piece<'_> {
         }
     }
 
-    /// The secret in it, after what stands for it where it isn't shown.
+    /// Returns the secret in the piece, after the label that stands for it where it isn't shown.
     pub fn secret(&self) -> Option<(&str, &[u8])> {
         match self {
             Piece::Text(_) | Piece::Lent(_) => None,
@@ -47,42 +48,42 @@ impl Piece<'_> {
 pub struct FilledPart<'a> {
     /// The reference; none for text.
     pub reference: Option<&'a Reference>,
-    /// What it gives: nothing where it may be absent and is, or was not asked for.
+    /// The piece that the part gives: none where it may be absent and is, or was not asked for.
     pub gives: Result<Option<Piece<'a>>, Cause>,
 }
 
 /// A value that is filled in, each reference once.
 pub struct Filled<'a> {
     parts: Vec<FilledPart<'a>>,
-    /// Whether it is one reference, without which the variable is removed.
+    /// True if the value is one reference, without which the variable is removed.
     is_whole: bool,
 }
 
 impl<'a> Filled<'a> {
-    /// The parts with a reference.
+    /// Lists the parts with a reference.
     pub fn references(&self) -> impl Iterator<Item = (&'a Reference, &FilledPart<'a>)> {
         let parts = self.parts.iter();
         parts.filter_map(|part| Some((part.reference?, part)))
     }
 
-    /// What the value is made of.
+    /// Lists the pieces that the value is made of.
     pub fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
         let parts = self.parts.iter();
         parts.filter_map(|part| part.gives.as_ref().ok()?.as_ref())
     }
 
-    /// Whether the variable is to be removed.
+    /// True if the variable is to be removed.
     pub fn is_removed(&self) -> bool {
         self.is_whole && self.pieces().next().is_none()
     }
 
-    /// Each reference in it that has no value, with the cause.
+    /// Lists each reference in the value that has no value itself, with the cause.
     pub fn faults(&self) -> impl Iterator<Item = (&'a Reference, &Cause)> {
         let references = self.references();
         references.filter_map(|(reference, part)| Some((reference, part.gives.as_ref().err()?)))
     }
 
-    /// `NAME=` and the pieces, in one buffer that is never moved, with room for its end.
+    /// Joins `NAME=` and the pieces, in one buffer that is never moved, with room for its end.
     pub fn entry(&self, name: &[u8]) -> Vec<u8> {
         let length: usize = self.pieces().map(|piece| piece.bytes().len()).sum();
         let mut entry = Vec::with_capacity(name.len() + length + 2);
@@ -95,7 +96,7 @@ impl<'a> Filled<'a> {
     }
 }
 
-/// Fills in the value of a variable. What goes into files is added to `deliveries`.
+/// Fills in the value of a variable. Values for files are added to `deliveries`.
 pub fn fill<'a>(
     variable: &[u8],
     value: &'a Value,
@@ -140,7 +141,7 @@ impl<'a> FilledPart<'a> {
     }
 }
 
-/// What a reference in a variable gives: where it is to be in a file, that file's path.
+/// Gives the piece for a reference in a variable: the file's path, where it is to be in a file.
 fn given<'a>(
     variable: &[u8],
     reference: &'a Reference,
@@ -156,10 +157,9 @@ fn given<'a>(
     }
 }
 
-/// What one reference gives, said where it is left out.
+/// Gives the piece for one reference, and warns where it is left out.
 ///
-/// # Errors
-/// As [`piece`].
+/// The errors of [`piece`].
 pub fn said<'a>(
     reference: &'a Reference,
     answers: &'a Answers,
@@ -175,8 +175,8 @@ pub fn said<'a>(
     Ok(piece)
 }
 
-/// What one reference gives; `None` where it may be absent, is, and has no text in its place, and
-/// where it was not asked for.
+/// Gives the piece for one reference. `None` where it was not asked for. `None` also where it may
+/// be absent, is, and has no text in its place.
 pub fn piece<'a>(
     reference: &'a Reference,
     answers: &'a Answers,
@@ -190,7 +190,7 @@ pub fn piece<'a>(
     match answer {
         Answer::Found(at, found) => {
             let Some(value) = &found.value else {
-                // Where only names were asked for there is nothing to fill in.
+                // No value is there to fill in where only names were asked for.
                 let lease = found.lease.as_ref();
                 return Ok(lease.map(|_| Piece::Lent(reference.label())));
             };
@@ -233,13 +233,13 @@ pub fn piece<'a>(
     }
 }
 
-/// What stands in for something that is missing; `None` where nothing may.
+/// Returns the text in the place of a missing value; `None` where the reference has none.
 fn fallback(reference: &Reference) -> Option<Option<Piece<'_>>> {
     let text = reference.fallback.as_deref()?;
     Some((!text.is_empty()).then_some(Piece::Text(text)))
 }
 
-/// A value with the reference's filters applied.
+/// Applies the reference's filters to a value.
 fn filtered<'a>(
     reference: &Reference,
     mut value: Cow<'a, [u8]>,

@@ -1,5 +1,5 @@
-//! What can go wrong. Errors are facts; their wording is in `Display`, one line each, without a
-//! value, a token or any text that could be one.
+//! Errors: facts, worded in `Display`, one line each. No line holds a value, a token or any text
+//! that could be one.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,8 @@ use super::named::{Named, is_path};
 use super::reference::Reference;
 pub use super::store_error::StoreError;
 
-/// Where and why a text is not what it should be: never the text itself, which may be a secret.
+/// A fault in a text: its place and the reason. The text itself is never in it, since it may be a
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{line}:{column}: {reason}")]
 pub struct Malformed {
@@ -26,7 +27,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// The fault at an offset of a text, in bytes from 0.
+    /// Makes the fault at an offset of a text, in bytes from 0.
     pub fn at(text: &[u8], offset: usize, reason: &'static str) -> Self {
         let before = &text[..offset.min(text.len())];
         let newlines = before.iter().filter(|&&byte| byte == b'\n').count();
@@ -42,17 +43,17 @@ impl Malformed {
     }
 }
 
-/// Where the lines of a text begin, for many faults in it.
+/// The offsets at which a text's lines begin, for finding many faults in it.
 pub struct Lines(Vec<usize>);
 
 impl Lines {
-    /// Those of this text.
+    /// Finds the lines of a text.
     pub fn of(text: &[u8]) -> Self {
         let ends = text.iter().enumerate().filter(|&(_, &byte)| byte == b'\n');
         Lines([0].into_iter().chain(ends.map(|(at, _)| at + 1)).collect())
     }
 
-    /// As [`Malformed::at`].
+    /// Makes the fault at an offset, as [`Malformed::at`] does.
     pub fn fault(&self, offset: usize, reason: &'static str) -> Malformed {
         let line = self.0.partition_point(|&start| start <= offset);
         Malformed {
@@ -68,7 +69,7 @@ impl Lines {
 #[error("{}", os(*.0))]
 pub struct Os(pub i32);
 
-/// "Input/output error", for the few errors that the system gave no number.
+/// The number of "Input/output error", for the few errors that the system gave no number.
 const EIO: i32 = 5;
 
 impl From<io::Error> for Os {
@@ -77,20 +78,20 @@ impl From<io::Error> for Os {
     }
 }
 
-/// What the system calls an error, in lower case.
+/// Returns the system's text for an error, in lower case.
 fn os(number: i32) -> String {
     let text = io::Error::from_raw_os_error(number).to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     text.to_lowercase()
 }
 
-/// Everything that stops doorkey.
+/// The errors that stop doorkey.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The command line, or a variable that stands for a part of it, is not right.
     #[error("{0}")]
     Usage(String),
-    /// Several faults, all of which are said.
+    /// Several faults, each with its own message.
     #[error("{} faults", .0.len())]
     All(Vec<Error>),
     /// A variable can't be given its value.
@@ -99,11 +100,11 @@ pub enum Error {
     /// A file can't be read or written.
     #[error("{}", path.cannot(doing, *why))]
     File {
-        /// What was tried: `read`, `write`.
+        /// The attempted action: `read`, `write`.
         doing: &'static str,
         /// The file.
         path: Named,
-        /// What the system said.
+        /// The system's error.
         #[source]
         why: Os,
     },
@@ -112,55 +113,55 @@ pub enum Error {
     Text {
         /// The file.
         path: Named,
-        /// Where, and why.
+        /// The place in the text, and the reason.
         #[source]
         at: Malformed,
     },
-    /// The person who was asked said no.
+    /// A "no" from the person who was asked to confirm.
     #[error("nothing is changed")]
     Declined,
-    /// A store was looked at, and something is wrong in it.
+    /// A fault at a place in a store or a configuration file.
     #[error("{place}: {what}")]
     Found {
-        /// Where.
+        /// The place of the fault.
         place: String,
-        /// What.
+        /// The fault.
         what: String,
     },
-    /// There are references, but no store was named; the forms of what would be one.
+    /// References without a store; holds the forms in which a store is named.
     #[error("no store is named: give --store {0}, DOORKEY_STORE, or store = in doorkey.toml")]
     NoStore(String),
-    /// The store as a whole can't be used.
+    /// A store that can't be used as a whole.
     #[error("{store}: {trouble}")]
     Store {
-        /// The store, as it was named.
+        /// The store, as the user named it.
         store: String,
-        /// Why.
+        /// The reason.
         #[source]
         trouble: StoreError,
     },
-    /// A file in memory can't be handed over; which, and why.
+    /// A file in memory that can't be handed over to the command.
     #[error(
         "{what}: can't be handed over as a file in memory: {why}; --files DIR has it in a folder"
     )]
     NoMemoryFile {
-        /// What is in it, or its path.
+        /// The file's content in words, or its path.
         what: String,
-        /// Why not.
+        /// The reason.
         why: String,
     },
-    /// The workload can't be joined.
+    /// A workload that can't be joined.
     #[error(transparent)]
     Unjoinable(#[from] JoinError),
-    /// The command is in no folder of the workload's PATH, or is a path to nothing.
+    /// A command that is in no folder of the workload's PATH, or is a path to nothing.
     #[error("{}: command not found", program(.0))]
     NotFound(Vec<u8>),
-    /// The command is there, but can't be executed.
+    /// A command that exists, but can't be executed.
     #[error("{}: can't be executed: {why}", program(command))]
     NotExecutable {
-        /// The command, as it was given.
+        /// The command, as the user gave it.
         command: Vec<u8>,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// Arguments and environment together are more than the kernel takes.
@@ -170,30 +171,30 @@ pub enum Error {
         name = Shown(longest)
     )]
     TooLargeTogether {
-        /// Bytes of all strings and pointers.
+        /// The bytes of all strings and pointers.
         total: usize,
-        /// What the kernel takes, in bytes.
+        /// The kernel's limit, in bytes.
         limit: usize,
         /// The variable with the longest string.
         longest: Vec<u8>,
     },
 }
 
-/// Why a variable can't be given its value.
+/// The reason why a variable can't be given its value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}: {}{}", Shown(variable), Before(reference.as_ref()), InVariable(variable, cause))]
 pub struct Fault {
     /// The variable's name.
     pub variable: Vec<u8>,
-    /// The reference, where there is a well-formed one.
+    /// The reference, if it is well formed.
     pub reference: Option<Reference>,
-    /// What is wrong.
+    /// The cause.
     #[source]
     pub cause: Cause,
 }
 
 impl Fault {
-    /// A fault of a variable, and of the reference where there is a well-formed one.
+    /// Makes the fault of a variable, with its reference if that is well formed.
     pub fn of(variable: &[u8], reference: Option<Reference>, cause: Cause) -> Self {
         Fault {
             variable: variable.to_vec(),
@@ -203,71 +204,72 @@ impl Fault {
     }
 }
 
-/// What is wrong with a variable.
+/// The cause of a variable's fault.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Cause {
-    /// It starts as a reference and is none.
+    /// A value that starts as a reference and is none.
     #[error("column {}: {}", .0.column, .0.reason)]
     Malformed(#[source] Malformed),
-    /// No scope that was looked in has the name.
+    /// A name that is in none of the searched scopes.
     #[error("not found in {} of {store}; {}", joined(searched), meant(nearest.as_ref()))]
     Missing {
-        /// Where it was looked for.
+        /// The searched scopes.
         searched: Vec<Scope>,
-        /// In which store.
+        /// The store.
         store: String,
-        /// The existing name that is most like it.
+        /// The existing name that is most like the missing one, and its scope.
         nearest: Option<(Name, Scope)>,
     },
-    /// The reference asks for a scope that this launch has none of.
+    /// A reference to a scope of a kind of which none is in force.
     #[error("no {0} is in force; give --{0} ID or DOORKEY_{upper}", upper = .0.as_str().to_uppercase())]
     NotInForce(Level),
-    /// There is no such document, or it has no such key.
+    /// A missing document, or a document without the key.
     #[error(
         "there is no such {} in {store}; create it, or allow its absence with '?'",
         if *document { "key" } else { "document" }
     )]
     Absent {
-        /// In which store.
+        /// The store.
         store: String,
-        /// Whether the document is there.
+        /// True if the document exists, and only the key is missing.
         document: bool,
     },
     /// A member of the document has a name that no variable can have.
     #[error("a member's name can't be a variable's: it is empty, or has = or NUL in it")]
     NoVariable,
-    /// What was asked for it could not answer.
+    /// A store, or one scope of it, that could not answer.
     #[error("{}{store}: {trouble}", Of(scope.as_ref()))]
     Failed {
         /// The scope; `None` for a single place of the store, which the reference names.
         scope: Option<Scope>,
         /// The store.
         store: String,
-        /// Why.
+        /// The reason.
         #[source]
         trouble: Box<StoreError>,
     },
-    /// A member was asked for, but the secret is not JSON; where it comes from.
+    /// A reference to a member of a secret that is not JSON; holds the secret's place.
     #[error("a member is asked for, but the secret in {0} is not JSON")]
     NotJson(String),
-    /// The secret is JSON without that member; where it comes from.
+    /// A secret that is JSON without the member; holds the secret's place.
     #[error("the secret in {0} has no such member")]
     NoMember(String),
-    /// `base64decode` met something else; where it comes from.
+    /// A value for `base64decode` that is not base64; holds the value's place.
     #[error("base64decode: the value from {0} is not base64")]
     NotBase64(String),
-    /// The value contains a NUL byte.
+    /// A value with a NUL byte in it.
     #[error("the value contains a NUL byte, which an environment can't hold")]
     Nul,
-    /// The variable's name can't be a file's.
+    /// A variable whose name can't be a file's name.
     #[error("the variable's name can't be a file's; give another with |file:NAME")]
     NoFileName,
-    /// Another value is to be delivered in a file of this name.
+    /// Two values that are to be delivered in files of one name.
     #[error(
         "another value is to be in the file {0}; give one of them another name with |file:NAME"
     )]
     SameFile(Name),
-    /// `NAME=value` is longer than the kernel takes; its length in bytes, the ending NUL included.
+    /// A `NAME=value` that is longer than the kernel takes; holds its length in bytes, with the
+    /// ending NUL.
     #[error("NAME=value takes {0} bytes, the kernel takes at most 131072; deliver it in a file")]
     TooLong(usize),
 }
@@ -279,8 +281,9 @@ impl From<Fault> for Error {
 }
 
 impl Error {
-    /// The exit code for it. Who launches keeps 125 for all that is doorkey's own, since any other code
-    /// could be the workload's (the convention of `env`, `timeout` and `docker run`).
+    /// Returns the exit code for the error. A launch exits with 125 for all errors of doorkey
+    /// itself, since any other code could be the workload's. The convention is that of `env`,
+    /// `timeout` and `docker run`.
     pub fn exit_code(&self, launching: bool) -> u8 {
         match self {
             Error::NotFound(_) => 127,
@@ -291,8 +294,8 @@ impl Error {
         }
     }
 
-    /// Whether a secret is gone, or denied, and nothing else is wrong: fetching it again would not
-    /// help.
+    /// True if a secret is gone or denied, and nothing else is wrong. Another fetch would not help
+    /// then.
     pub fn is_loss(&self) -> bool {
         match self {
             Error::All(errors) => errors.iter().all(Error::is_loss),
@@ -306,13 +309,13 @@ impl Error {
         }
     }
 
-    /// A file that can't be read or written.
+    /// Makes the error of a file that can't be read or written.
     pub fn file(doing: &'static str, path: impl Into<Named>, why: impl Into<Os>) -> Self {
         let (path, why) = (path.into(), why.into());
         Error::File { doing, path, why }
     }
 
-    /// One error of several; the one itself where there is only one.
+    /// Makes one error of several; a single error stays as it is.
     pub fn all(mut errors: Vec<Error>) -> Self {
         if errors.len() == 1 {
             errors.remove(0)
@@ -321,7 +324,7 @@ impl Error {
         }
     }
 
-    /// Each error by itself.
+    /// Lists the errors one by one.
     pub fn each(&self) -> Vec<&Error> {
         match self {
             Error::All(errors) => errors.iter().flat_map(Error::each).collect(),
@@ -329,13 +332,14 @@ impl Error {
         }
     }
 
-    /// The lines to say, each one error.
+    /// Lists the lines to print, one for each error.
     pub fn lines(&self) -> Vec<String> {
         self.each().iter().map(ToString::to_string).collect()
     }
 }
 
-/// A command as it is shown: `PASSWORD=value server` is what a shell takes, but no path.
+/// Formats a command for a message. A command that does not look like a path, such as
+/// `PASSWORD=value server`, is not shown.
 fn program(command: &[u8]) -> String {
     match is_path(command) || command.is_empty() {
         true => Shown(command).to_string(),
@@ -343,7 +347,7 @@ fn program(command: &[u8]) -> String {
     }
 }
 
-/// A reference before what is wrong with it.
+/// A reference, shown in front of its fault.
 struct Before<'a>(Option<&'a Reference>);
 
 impl fmt::Display for Before<'_> {
@@ -353,7 +357,7 @@ impl fmt::Display for Before<'_> {
     }
 }
 
-/// A scope before its store.
+/// A scope, shown in front of its store.
 struct Of<'a>(Option<&'a Scope>);
 
 impl fmt::Display for Of<'_> {
@@ -362,7 +366,7 @@ impl fmt::Display for Of<'_> {
     }
 }
 
-/// What is wrong with a variable, with the advice that takes its name.
+/// A variable's fault, shown with the advice that needs the variable's name.
 struct InVariable<'a>(&'a [u8], &'a Cause);
 
 impl fmt::Display for InVariable<'_> {
@@ -380,13 +384,13 @@ impl fmt::Display for InVariable<'_> {
     }
 }
 
-/// Scopes, with a comma between.
+/// Joins scopes with commas.
 fn joined(scopes: &[Scope]) -> String {
     let scopes: Vec<_> = scopes.iter().map(Scope::to_string).collect();
     scopes.join(", ")
 }
 
-/// What helps where a name is nowhere.
+/// Returns advice for a missing name.
 fn meant(nearest: Option<&(Name, Scope)>) -> String {
     match nearest {
         Some((name, scope)) => format!("did you mean {name} ({scope})?"),

@@ -1,9 +1,9 @@
-//! Names from outside, made fit for one line of a log.
+//! Names from outside, in a form fit for one line of a log.
 
 use std::fmt;
 
-/// Shows bytes that are a name (of a variable, a file, a command) on one line: what is not
-/// printable or not UTF-8 is escaped, so that a name can't forge a line of the log.
+/// Shows a name (of a variable, a file, a command) on one line. Bytes that are not printable or not
+/// UTF-8 are escaped, so that a name can't forge a line of the log.
 pub struct Shown<'a>(pub &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
@@ -22,7 +22,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Whether a character would break the line, or the order of what is on it.
+/// True if a character would break the line, or change the order of the text on it.
 fn is_unfit(c: char) -> bool {
     let breaks_order = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || breaks_order || matches!(c, '\u{2028}' | '\u{2029}')

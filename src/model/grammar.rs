@@ -8,39 +8,38 @@
 //! FILE      = "file" [":" NAME]
 //! ```
 //!
-//! The schemes are those of the stores, which say what a location in them can be. Some stores know
-//! whole values that are references without a scheme, where the user asks for that.
-//! `secret::TEXT` is the literal `secret:TEXT`, `$${secret:` the literal `${secret:`; so with the
-//! schemes.
-//! Parsing only validates: nothing is looked up here, and no fault carries any of the text.
+//! The schemes are those of the stores, which check their own locations. Some stores know whole
+//! values that are references without a scheme; the user has to ask for that. `secret::TEXT` is the
+//! literal `secret:TEXT`, `$${secret:` the literal `${secret:`; the schemes have the same escapes.
+//! Parsing only validates: nothing is looked up here, and no fault holds any of the text.
 
 use super::error::Malformed;
 use super::location::{Form, Location, Scheme};
 use super::name::{self, Level, Name};
 use super::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 
-/// What a reference to a name in the scopes begins with.
+/// The word that begins a reference to a name in the scopes.
 const SECRET: &str = "secret";
 
-/// What stands before a reference to a single place where the closest tool of this kind writes to
-/// it: nothing that doorkey does, nor anything that a workload could use as it stands.
+/// The sign in front of a reference that writes, in the closest tool of this kind. Neither doorkey
+/// nor a workload could use such a value.
 const WRITING: &[u8] = b">>";
 
 const NO_WRITING: &str = "references that write are not supported";
 
-/// Whether a text begins with a reference that writes.
+/// True if a text begins with a reference that writes.
 fn writes(text: &[u8], schemes: &[Scheme]) -> bool {
     let rest = text.strip_prefix(WRITING);
     let word = rest.and_then(|rest| word_before_colon(rest, schemes));
     matches!(word, Some(Word::Scheme(_)))
 }
 
-/// What a reference begins with.
+/// The word that a reference begins with.
 #[derive(Clone, Copy)]
 enum Word<'s> {
-    /// That of the scopes.
+    /// The word for the scopes.
     Secret,
-    /// That of a store's single places.
+    /// The word for a store's single places.
     Scheme(&'s Scheme),
 }
 
@@ -53,11 +52,10 @@ impl Word<'_> {
     }
 }
 
-/// Reads a variable's value, in which references to single places begin with these schemes.
+/// Reads a variable's value. References to single places begin with these schemes.
 ///
 /// # Errors
-/// The first place where something that starts as a reference is none; the column counts bytes
-/// from 1, the line is always 1.
+/// The first place of a malformed reference; the column counts bytes from 1, the line is always 1.
 pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
     if writes(value, schemes) {
         return Err(Malformed::at(value, 0, NO_WRITING));
@@ -79,12 +77,12 @@ pub fn parse(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
     cursor.reference(word).map(Value::Whole)
 }
 
-/// Reads a list of documents as the closest tool of this kind has it, `PATH[#VERSION]` with commas
-/// between; a `?` at the end of one allows its absence. A scheme and its colon in front of a path
-/// say nothing more: the references are to the first one.
+/// Reads a list of documents in the form of the closest tool of this kind: `PATH[#VERSION]` with
+/// commas between. A `?` at the end of one allows its absence. A scheme and its colon in front of a
+/// path have no effect: all references are to the first scheme.
 ///
 /// # Errors
-/// As [`parse`].
+/// Same as [`parse`].
 pub fn documents(list: &[u8], schemes: &[Scheme]) -> Result<Vec<Reference>, Malformed> {
     let mut documents = Vec::new();
     let Some(scheme) = schemes.first() else {
@@ -119,7 +117,7 @@ pub fn documents(list: &[u8], schemes: &[Scheme]) -> Result<Vec<Reference>, Malf
     Ok(documents)
 }
 
-/// The word that a text begins a reference with.
+/// Finds the word with which a text begins a reference.
 fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>> {
     let begins = |word: &Word<'_>| {
         let rest = text.strip_prefix(word.text().as_bytes());
@@ -129,7 +127,7 @@ fn word_before_colon<'s>(text: &[u8], schemes: &'s [Scheme]) -> Option<Word<'s>>
     std::iter::once(Word::Secret).chain(schemes).find(begins)
 }
 
-/// The scheme whose reference a whole value is as it stands.
+/// Finds the scheme for a whole value that is a reference without a scheme.
 fn bare<'s>(value: &[u8], schemes: &'s [Scheme]) -> Option<&'s Scheme> {
     let text = str::from_utf8(value).ok()?;
     let mut schemes = schemes.iter();
@@ -152,8 +150,8 @@ fn parse_mixed(value: &[u8], schemes: &[Scheme]) -> Result<Value, Malformed> {
 /// Parts of a text, each with the offset where it begins.
 type Parts = Vec<(usize, Part)>;
 
-/// Reads text that may hold `${secret:…}` anywhere: its parts, none where it has no reference and
-/// no escape; and each place that is wrong, with the reason.
+/// Reads a text that may hold `${secret:…}` anywhere. Returns its parts, or none if it has no
+/// reference and no escape; and the place of each fault, with the reason.
 pub fn parse_inside(
     value: &[u8],
     schemes: &[Scheme],
@@ -218,7 +216,7 @@ pub fn parse_inside(
     (Some(parts), faults)
 }
 
-/// A fault of a variable's value, which is one line.
+/// Makes the fault of a variable's value, which is one line.
 fn malformed(at: usize, reason: &'static str) -> Malformed {
     Malformed {
         line: 1,
@@ -227,7 +225,7 @@ fn malformed(at: usize, reason: &'static str) -> Malformed {
     }
 }
 
-/// What can be wrong with a stretch of text.
+/// The reasons for which a stretch of text is refused.
 struct Faults {
     missing: &'static str,
     bytes: &'static str,
@@ -312,7 +310,7 @@ impl<'a> Cursor<'a> {
             .map_err(|(part, reason)| fault(written.offset(part), reason))
     }
 
-    /// Text up to one of these bytes, printable and not empty.
+    /// Takes the text up to one of these bytes; it must be printable and not empty.
     fn stretch(&mut self, ends: &[u8], faults: &Faults) -> Result<&'a str, Malformed> {
         let start = self.at;
         let length = self.rest().iter().take_while(|byte| !ends.contains(byte));
@@ -368,7 +366,7 @@ impl<'a> Cursor<'a> {
         Ok(text.to_owned())
     }
 
-    /// A filter; `None` for the delivery, which stands like one.
+    /// Takes a filter; `None` for the delivery, which is written like one.
     fn filter(&mut self) -> Result<Option<Filter>, Malformed> {
         let start = self.at;
         let length = self
@@ -421,7 +419,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The bytes from here that could be a name.
+    /// Takes the next bytes that could be a name.
     fn word(&mut self) -> &'a [u8] {
         let word = &self.rest()[..name::prefix(self.rest())];
         self.at += word.len();

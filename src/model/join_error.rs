@@ -1,21 +1,22 @@
-//! Why a workload can't be joined.
+//! Reasons why a workload can't be joined.
 
 use thiserror::Error;
 
 use super::escape::Shown;
 
-/// Why a workload can't be joined. Processes are called by their numbers.
+/// The reason why a workload can't be joined. Processes are named by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JoinError {
-    /// /proc is missing, or another namespace's.
+    /// A missing /proc, or one of another namespace.
     #[error(
         "there is no /proc that shows this process, so the workload can't be looked for; mount one"
     )]
     NoProc,
-    /// There is no such process, or it has ended.
+    /// A process that does not exist, or has ended.
     #[error("process {0}: there is none, or it has ended")]
     Absent(i32),
-    /// It is an init of somebody else's, and it can't be told which process the workload is.
+    /// An init that is not doorkey, with no child process or several, so that the workload can't be
+    /// told.
     #[error(
         "process {process} is {}, with {children} children: it can't be told which of them is the \
          workload; name it with --pid",
@@ -24,12 +25,12 @@ pub enum JoinError {
     Unclear {
         /// The init.
         process: i32,
-        /// Its name.
+        /// The init's name.
         name: Vec<u8>,
-        /// How many children it has.
+        /// The number of its children.
         children: usize,
     },
-    /// The process that a supervisor names is not below it.
+    /// A supervisor whose workload is not below it.
     #[error(
         "process {supervisor} is doorkey, but its workload {workload} is not below it in this \
          /proc, or has ended; name it with --pid"
@@ -37,34 +38,34 @@ pub enum JoinError {
     Lost {
         /// The supervisor.
         supervisor: i32,
-        /// The process that it names.
+        /// The workload that it names.
         workload: i32,
     },
-    /// It is doorkey still, which fetches the secrets.
+    /// A process that is still doorkey, and is fetching the secrets.
     #[error(
         "process {0}: the workload has not started yet, doorkey is still fetching its secrets; \
          try again"
     )]
     NotBegun(i32),
-    /// The kernel does not let this process look into it.
+    /// A process that the kernel does not let this one look into.
     #[error(
         "process {process}: the kernel's ptrace check keeps its environment from this process; \
          join as its own user {account} and with its capabilities (docker exec --user {account}), \
          or with CAP_SYS_PTRACE"
     )]
     Denied {
-        /// It.
+        /// The process.
         process: i32,
-        /// Whom it runs as: `UID:GID`.
+        /// The account that it runs as: `UID:GID`.
         account: String,
     },
-    /// It has written over its environment.
+    /// A process that has written over its environment.
     #[error(
         "process {0}: it has written over its environment, as programs do that change their \
          title; name one of the workload that has not, with --pid"
     )]
     Overwritten(i32),
-    /// It has become another program, or another process, while it was looked at.
+    /// A process that ended, or became another program, while doorkey looked at it.
     #[error("process {0}: it has ended or become another program meanwhile; try again")]
     Changed(i32),
 }

@@ -3,7 +3,7 @@
 use super::error::{Cause, Error};
 
 impl Error {
-    /// Its kind, in a word that stays.
+    /// Returns the kind of the error, in a fixed word.
     pub fn kind(&self) -> &'static str {
         match self {
             Error::Usage(_) | Error::NoStore(_) => "usage",

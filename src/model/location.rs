@@ -1,16 +1,16 @@
-//! Where a value is in a store, and the text of a direct reference that says so.
+//! Locations of values in a store, and the text of a direct reference to one.
 
 use std::fmt;
 
 use super::name::Name;
 
-/// Where a value is in a store. A store makes one of a scope and a name; a direct reference is the
-/// text of one, `PATH[#KEY[#VERSION]]`.
+/// The location of a value in a store. A store makes one of a scope and a name. A direct reference
+/// is the text of one, `PATH[#KEY[#VERSION]]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The path of a value, or of a document of several.
+    /// The path of a value, or of a document that holds several.
     pub path: String,
-    /// The key in the document; `None` where what is at the path is the value.
+    /// The key in the document; `None` if the path leads to the value itself.
     pub key: Option<String>,
     /// The version, as the store counts them; `None` for the newest.
     pub version: Option<String>,
@@ -18,19 +18,19 @@ pub struct Location {
 
 /// A part of a location's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// What stands before the first `#`.
+pub enum LocationPart {
+    /// The text before the first `#`.
     Path,
-    /// What stands after it.
+    /// The text after the first `#`.
     Key,
-    /// What stands after the second one.
+    /// The text after the second `#`.
     Version,
 }
 
 /// The part of a location that a kind of store can't take, and why.
-pub type Misfit = (Part, &'static str);
+pub type Misfit = (LocationPart, &'static str);
 
-/// What a text asks for.
+/// The kind of thing that a text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A value, `PATH[#KEY[#VERSION]]`.
@@ -39,18 +39,20 @@ pub enum Form {
     Document,
 }
 
-/// Takes a location as it is written: the one that is meant, or why it can't be one.
+/// Checks a location as it is written: returns the location that is meant, or the reason why it is
+/// none.
 pub type Judge = fn(Location, Form) -> Result<Location, Misfit>;
 
-/// What stands before the colon of a direct reference, and what its kind of store makes of the
-/// rest.
+/// The word before the colon of a direct reference, and the check of the rest by its kind of store.
 #[derive(Clone, Copy)]
 pub struct Scheme {
     /// The word before the colon.
     pub word: &'static str,
-    /// Takes a location as it is written: the one that is meant, or why it can't be one.
+    /// Checks a location as it is written: returns the location that is meant, or the reason why it
+    /// is none.
     pub judge: Judge,
-    /// Whether a whole value is a reference without the word and the colon; `None` where none is.
+    /// True if a whole value is a reference without the word and the colon; `None` if there is no
+    /// such form.
     pub bare: Option<fn(&str) -> bool>,
 }
 
@@ -59,7 +61,7 @@ const MISSING_VERSION: &str = "a version is missing";
 const UNFIT: &str = "a character that can't stand in a reference";
 
 impl Location {
-    /// The newest version of a member, by its name, in the document at a path.
+    /// Makes the location of a member's newest version, by its name, in the document at a path.
     pub fn member(path: String, name: &Name) -> Self {
         Location {
             path,
@@ -68,10 +70,10 @@ impl Location {
         }
     }
 
-    /// Splits a text of one form or the other at its `#`.
+    /// Splits a text of either form at its `#`.
     ///
     /// # Errors
-    /// The offset, in bytes, where it is no location, and why.
+    /// The offset of the fault, in bytes, and the reason.
     pub fn parse_as(form: Form, text: &str) -> Result<Self, (usize, &'static str)> {
         match form {
             Form::Value => Location::parse(text),
@@ -82,7 +84,7 @@ impl Location {
     /// Splits a text at its `#`.
     ///
     /// # Errors
-    /// The offset, in bytes, where it is no location, and why.
+    /// The offset of the fault, in bytes, and the reason.
     pub fn parse(text: &str) -> Result<Self, (usize, &'static str)> {
         const MISSING: [&str; 3] = ["a path is missing", MISSING_KEY, MISSING_VERSION];
         let mut parts = [None; 3];
@@ -111,19 +113,20 @@ impl Location {
             _ => (at, reason),
         })?;
         if location.version.is_some() {
-            return Err((location.offset(Part::Version) - 1, UNFIT));
+            return Err((location.offset(LocationPart::Version) - 1, UNFIT));
         }
         location.version = location.key.take();
         Ok(location)
     }
 
-    /// Where a part begins in the text of it, or would begin with its `#`; in bytes.
-    pub fn offset(&self, part: Part) -> usize {
+    /// Returns the offset of a part in the location's text, in bytes. A missing part would begin
+    /// there with its `#`.
+    pub fn offset(&self, part: LocationPart) -> usize {
         let after = |part: &Option<String>| part.as_ref().map_or(0, |text| text.len() + 1);
         match part {
-            Part::Path => 0,
-            Part::Key => self.path.len() + usize::from(self.key.is_some()),
-            Part::Version => {
+            LocationPart::Path => 0,
+            LocationPart::Key => self.path.len() + usize::from(self.key.is_some()),
+            LocationPart::Version => {
                 self.path.len() + after(&self.key) + usize::from(self.version.is_some())
             }
         }

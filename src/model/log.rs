@@ -1,5 +1,5 @@
-//! Lines of the log: a level, a message, and what JSON has beside it. Everything that is logged
-//! goes through here, so that a field holds nothing but what is printable by design.
+//! Lines of the log: a level, a message, and the fields that JSON has beside it. All lines are made
+//! here, so that a field holds only text that is printable by design.
 
 use core::time::Duration;
 use std::fmt;
@@ -13,14 +13,15 @@ use super::escape::Shown;
 use super::name::{Name, Scope};
 use super::reference::{Direct, Reference};
 
-/// Who doorkey's own lines are from; those of libraries could quote anything.
+/// The target of doorkey's own lines. Lines of libraries could quote anything.
 pub const TARGET: &str = "doorkey";
 
-/// Who its own lines at debug are from, which are at info for `tracing`: it is built without
-/// anything below, since h2's lines at debug, refused as they are, would be 60 KB of the binary.
+/// The target of doorkey's own lines at debug, which are at info for `tracing`. That crate is built
+/// without the levels below info, since h2's refused debug lines would add 60 KB to the binary.
 pub const DEBUG: &str = "doorkey::debug";
 
-/// What may stand in a field: it is a name, whatever it holds. Neither text nor a secret is.
+/// A type that may stand in a field, since it holds a name. Plain text and secrets are not such
+/// types.
 ///
 /// ```no_run
 /// # use doorkey::model::{log::Fields, escape::Shown};
@@ -44,7 +45,7 @@ impl Printable for Reference {}
 impl Printable for Direct {}
 impl Printable for Shown<'_> {}
 
-/// What a store, or a secret, is called.
+/// The name of a store or a secret.
 pub struct Label<'a>(pub &'a str);
 
 impl fmt::Display for Label<'_> {
@@ -55,7 +56,7 @@ impl fmt::Display for Label<'_> {
 
 impl Printable for Label<'_> {}
 
-/// The words of enumerations that others may rely on, as a table.
+/// Defines an enumeration with a fixed word for each variant, which others may rely on.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $one:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -63,10 +64,10 @@ macro_rules! words {
         pub enum $name { $($(#[$about])* $one,)* }
 
         impl $name {
-            /// All of them.
+            /// All variants.
             pub const ALL: &'static [Self] = &[$(Self::$one),*];
 
-            /// Its word.
+            /// Returns the variant's word.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$one => $word,)* }
             }
@@ -75,27 +76,27 @@ macro_rules! words {
 }
 
 words! {
-    /// What a line is about, in a word that stays.
+    /// The event that a line is about, in a fixed word.
     Event {
-        /// Something in a store is not wrong, but should be looked at.
+        /// Advice about something in a store that is not wrong, but should be looked at.
         Advice = "advice",
         /// A cache of values was used, written in vain or removed.
         Cache = "cache",
         /// Watched secrets have changed.
         Changed = "changed",
-        /// Something was done to a store.
+        /// A change was made to a store.
         Done = "done",
-        /// Something is wrong.
+        /// A fault was found.
         Fault = "fault",
         /// Documents were fetched.
         Fetched = "fetched",
         /// A secret was found.
         Found = "found",
-        /// What was given has no effect.
+        /// An option or variable has no effect.
         Ignored = "ignored",
-        /// Others can read along, or be the server.
+        /// A connection that others can read, or whose server others can pretend to be.
         Insecure = "insecure",
-        /// What is lent, and for how long.
+        /// A fact about leases, such as their time.
         Leased = "leased",
         /// A missing secret was left out.
         LeftOut = "left_out",
@@ -105,7 +106,7 @@ words! {
         Lost = "lost",
         /// Values are too short for being masked.
         MaskedShort = "masked_short",
-        /// A token lives on.
+        /// A token could not be revoked.
         NotRevoked = "not_revoked",
         /// A phase of the launch is over.
         Phase = "phase",
@@ -129,42 +130,42 @@ words! {
 words! {
     /// A part of a launch.
     Phase {
-        /// The environment is put together.
+        /// Assembles the environment.
         Assemble = "assemble",
-        /// We find out who we are to a server.
+        /// A login to a server.
         Login = "login",
-        /// The stores are asked.
+        /// Fetches from the stores.
         Fetch = "fetch",
-        /// The values are filled in.
+        /// Fills in the values.
         Fill = "fill",
-        /// What is left until the command takes over.
+        /// Prepares the rest, until the command takes over.
         Exec = "exec",
     }
 }
 
-/// What stands beside a message.
+/// The fields beside a message.
 #[derive(Clone, Copy)]
 pub struct Fields<'a> {
-    /// What it is about.
+    /// The event.
     pub event: Option<Event>,
-    /// The variable's name; of several with commas between.
+    /// The variable's name, or several names with commas between.
     pub variable: Option<&'a dyn Printable>,
-    /// The reference's name; of several with commas between.
+    /// The reference's name, or several names with commas between.
     pub reference: Option<&'a dyn Printable>,
     /// The scope.
     pub scope: Option<&'a dyn Printable>,
     /// The store.
     pub store: Option<&'a dyn Printable>,
-    /// Which try it was, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: Option<u32>,
-    /// How long it took.
+    /// The time that it took.
     pub elapsed: Option<Duration>,
-    /// What kind of fault it is, as [`Error::kind`] has it.
+    /// The kind of fault, as [`Error::kind`] names it.
     pub kind: Option<&'static str>,
 }
 
 impl Fields<'_> {
-    /// Nothing.
+    /// No fields.
     pub const NONE: Self = Fields {
         event: None,
         variable: None,
@@ -177,16 +178,16 @@ impl Fields<'_> {
     };
 }
 
-/// What this launch is called where it asks servers, once it does.
+/// The id of this launch, once it asks a server.
 static LAUNCH: OnceLock<String> = OnceLock::new();
 
-/// What this launch is called: in the log's fields from here on, and in its requests. The first
-/// name that is made stays.
+/// Returns the id of this launch, for the log's fields and its requests. The first id that is made
+/// stays.
 pub fn launch_id(make: impl FnOnce() -> String) -> &'static str {
     LAUNCH.get_or_init(make)
 }
 
-/// Says a line.
+/// Writes a line.
 pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
     macro_rules! at {
         ($level:ident, $target:ident) => {
@@ -214,7 +215,7 @@ pub fn say(level: Level, fields: &Fields<'_>, message: fmt::Arguments<'_>) {
     }
 }
 
-/// Says what is wrong, a line for each fault, which begins with `before`.
+/// Writes a line for each fault, which begins with `before`.
 pub fn say_faults(level: Level, event: Event, before: &str, error: &Error) {
     for error in error.each() {
         let (variable, label);
@@ -249,10 +250,10 @@ pub fn say_faults(level: Level, event: Event, before: &str, error: &Error) {
     }
 }
 
-/// A phase of the launch, until it is dropped.
+/// A phase of the launch, which ends when this is dropped.
 pub type InPhase = EnteredSpan;
 
-/// Begins a phase of the launch, which ends when what is given is dropped.
+/// Begins a phase of the launch, which ends when the returned value is dropped.
 pub fn begin(phase: Phase) -> InPhase {
     macro_rules! span {
         ($name:literal) => {
@@ -269,7 +270,7 @@ pub fn begin(phase: Phase) -> InPhase {
     span.entered()
 }
 
-/// A line: `EVENT, FIELD = VALUE…; MESSAGE`, or a message alone.
+/// Writes a line: `EVENT, FIELD = VALUE…; MESSAGE`, or a message alone.
 macro_rules! line {
     ($level:ident, $event:ident $(, $field:ident = $value:expr)*; $($message:tt)+) => {
         $crate::model::log::say(

@@ -1,4 +1,4 @@
-//! The words that everything else is said in: names and scopes, references, secrets, errors.
+//! Types that all other layers use: names and scopes, references, secrets, errors.
 
 pub mod error;
 pub mod escape;

@@ -2,23 +2,23 @@
 
 use std::fmt;
 
-/// The longest name of a secret or scope, in bytes (a DNS subdomain's length, which is what
-/// mounted secrets are held to).
+/// The longest name of a secret or scope, in bytes. A DNS subdomain has this limit, and so have the
+/// names of mounted secrets.
 pub const LONGEST: usize = 253;
 
-/// The name of a secret, or the id of a project or cluster:
-/// `[A-Za-z0-9_][A-Za-z0-9._-]*`, at most [`LONGEST`] bytes. It can therefore be no path.
+/// The name of a secret, or the id of a project or cluster: `[A-Za-z0-9_][A-Za-z0-9._-]*`, at most
+/// [`LONGEST`] bytes. Such a name can't be a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 impl Name {
-    /// The name that `text` is, if it is one.
+    /// Makes a name of `text`, if it is one.
     pub fn new(text: &[u8]) -> Option<Self> {
         let whole = prefix(text) == text.len() && !text.is_empty() && text.len() <= LONGEST;
         whole.then(|| Name(String::from_utf8_lossy(text).into_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -30,7 +30,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// How many bytes at the front of `text` could be a name, its length aside.
+/// Counts the bytes at the front of `text` that could be a name, whatever its length.
 pub fn prefix(text: &[u8]) -> usize {
     let fits = |(at, byte): (usize, &u8)| {
         byte.is_ascii_alphanumeric() || *byte == b'_' || (at > 0 && matches!(byte, b'.' | b'-'))
@@ -41,17 +41,17 @@ pub fn prefix(text: &[u8]) -> usize {
         .count()
 }
 
-/// Whether a text is a path in a server's interface that leads nowhere else: its steps are not
-/// empty, not `.` and not `..`, and nothing in it is a control character.
+/// True if a text is a path in a server's interface that leads nowhere else. No step is empty, `.`
+/// or `..`, and no character is a control character.
 pub fn is_path(text: &str) -> bool {
     let is_step = |step: &str| !matches!(step, "" | "." | "..");
     text.split('/').all(is_step) && !text.contains(char::is_control)
 }
 
-/// What is wrong with a path that is none.
+/// The reason for refusing such a path.
 pub const NO_PATH: &str = "a path has no empty steps, no '.' and no '..'";
 
-/// One of the three kinds of scope, narrowest first: that is the order of precedence.
+/// One of the three kinds of scope, narrowest first, in the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// One project of a team.
@@ -63,7 +63,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// The level that a reference names before its slash.
+    /// Returns the level for the word before a reference's slash.
     pub fn new(word: &[u8]) -> Option<Self> {
         match word {
             b"project" => Some(Level::Project),
@@ -73,7 +73,7 @@ impl Level {
         }
     }
 
-    /// The word for it, in references, folders and options.
+    /// Returns the level's word in references, folders and options.
     pub fn as_str(self) -> &'static str {
         match self {
             Level::Project => "project",
@@ -89,7 +89,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// A place that secrets live in. It is shown, and stored, as `team`, `cluster/ID`, `project/ID`.
+/// A scope of secrets. It is shown and stored as `team`, `cluster/ID`, `project/ID`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// One project.
@@ -101,7 +101,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The scope that is shown so.
+    /// Reads a scope in the form in which it is shown.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once('/') {
             None => (text == "team").then_some(Scope::Team),
@@ -116,7 +116,7 @@ impl Scope {
         }
     }
 
-    /// The kind of scope that it is.
+    /// Returns the scope's kind.
     pub fn level(&self) -> Level {
         match self {
             Scope::Project(_) => Level::Project,

@@ -1,5 +1,5 @@
-//! Paths and addresses that settings hold, made fit to be shown: a key or a token stands easily
-//! where a path belongs (`X` for `X_FILE`), and is not printed then.
+//! Paths and addresses in settings, in a form fit to be shown. A key or a token easily stands in
+//! place of a path (`X` for `X_FILE`), and is not printed then.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use super::error::Os;
 use super::escape::Shown;
 
-/// What stands for a text that is not shown and has no setting.
+/// The text in place of one that is not shown and has no setting.
 const HIDDEN: &str = "[not shown]";
 
-/// A longer text is not taken for a path, in bytes.
+/// The longest text that is taken for a path, in bytes.
 const LONGEST: usize = 255;
 
-/// What keys and tokens begin with: age's, OpenBao's and Vault's, JSON web tokens, PEM.
+/// The beginnings of keys and tokens: age's, OpenBao's and Vault's, JSON web tokens, PEM.
 const BEGINNINGS: [&[u8]; 7] = [
     b"age-secret-key-",
     b"age-plugin-",
@@ -26,8 +26,8 @@ const BEGINNINGS: [&[u8]; 7] = [
     b"-----begin",
 ];
 
-/// The same of those that count only before this many more letters, digits, `_` and `-`: older
-/// tokens of Vault, and those of clouds and forges.
+/// The beginnings of tokens that count only with [`MORE`] letters, digits, `_` or `-` after them:
+/// older tokens of Vault, and those of clouds and forges.
 const LONG_BEGINNINGS: [&[u8]; 15] = [
     b"s.",
     b"b.",
@@ -47,7 +47,7 @@ const LONG_BEGINNINGS: [&[u8]; 15] = [
 ];
 const MORE: usize = 16;
 
-/// A path, and the setting that says it.
+/// A path, and the setting that holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
     setting: Option<String>,
@@ -56,7 +56,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// The path that a setting (`--spec`, `DOORKEY_SPEC`, `an argument`) holds.
+    /// Makes the path that a setting holds (`--spec`, `DOORKEY_SPEC`, `an argument`).
     pub fn new(setting: impl Into<String>, path: impl Into<PathBuf>) -> Self {
         Named {
             setting: Some(setting.into()),
@@ -65,7 +65,7 @@ impl Named {
         }
     }
 
-    /// Another path that the same setting leads to.
+    /// Makes another path, to which the same setting leads.
     pub fn with(&self, path: impl Into<PathBuf>) -> Self {
         Named {
             setting: self.setting.clone(),
@@ -74,18 +74,18 @@ impl Named {
         }
     }
 
-    /// The same, never shown.
+    /// Hides the path in every message.
     pub fn hidden(self) -> Self {
         let is_hidden = true;
         Named { is_hidden, ..self }
     }
 
-    /// The setting's name.
+    /// Returns the setting's name.
     pub fn setting(&self) -> &str {
         self.setting.as_deref().unwrap_or_default()
     }
 
-    /// What can't be done with it, and why.
+    /// Formats the failed action and the reason.
     pub fn cannot(&self, doing: &str, why: impl Into<Os>) -> String {
         let why = why.into();
         match &self.setting {
@@ -97,7 +97,7 @@ impl Named {
         }
     }
 
-    /// Whether messages show the path itself.
+    /// True if messages show the path itself.
     pub fn is_shown(&self) -> bool {
         if self.is_hidden {
             return false;
@@ -138,7 +138,7 @@ impl AsRef<Path> for Named {
     }
 }
 
-/// A path that no setting says by itself.
+/// Makes a path without a setting.
 impl<T: Into<PathBuf>> From<T> for Named {
     fn from(path: T) -> Self {
         Named {
@@ -149,7 +149,7 @@ impl<T: Into<PathBuf>> From<T> for Named {
     }
 }
 
-/// Shows a path or an address where it looks like one.
+/// Shows a path or an address if it looks like one.
 pub struct ShownPath<'a>(pub &'a str);
 
 impl fmt::Display for ShownPath<'_> {
@@ -161,8 +161,7 @@ impl fmt::Display for ShownPath<'_> {
     }
 }
 
-/// Shows a line that another program has said, each word of it where it does not look like a key, a
-/// token or a password.
+/// Shows a line of another program. A word that looks like a key, a token or a password is hidden.
 pub struct ShownLine<'a>(pub &'a [u8]);
 
 impl fmt::Display for ShownLine<'_> {
@@ -182,7 +181,7 @@ impl fmt::Display for ShownLine<'_> {
     }
 }
 
-/// A store's location as messages name it: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE&OPTION=VALUE`.
+/// Formats a store's location for messages: `WORD:PLACE`, `WORD:PLACE?OPTION=VALUE&OPTION=VALUE`.
 pub fn location(text: &str) -> String {
     let (word, rest) = text.split_once(':').unwrap_or(("", text));
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
@@ -193,8 +192,8 @@ pub fn location(text: &str) -> String {
     }
 }
 
-/// Whether a text looks like a path or an address: short, on one line, no assignment, and no
-/// step of it like a key, a token or a password.
+/// True if a text looks like a path or an address: it is short, on one line, without an assignment.
+/// None of its steps looks like a key, a token or a password.
 pub fn is_path(text: &[u8]) -> bool {
     let is_odd = |&byte: &u8| byte.is_ascii_control() || byte == b'=';
     let is_address = text.windows(3).any(|three| three == b"://");
@@ -224,21 +223,21 @@ fn begins_like_secret(step: &[u8]) -> bool {
             .any(|one| rest_after(one).is_some_and(is_long))
 }
 
-/// Whether a step is made like a password rather than like a name: long, of digits and letters of
-/// both kinds, and without an ending.
+/// True if a step looks like a password rather than a name: long, with digits and letters of both
+/// cases, and without an ending.
 fn is_random(step: &[u8], longest: usize) -> bool {
     let has = |is_it: fn(&u8) -> bool| step.iter().any(is_it);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
     step.len() >= longest && is_mixed && has(u8::is_ascii_uppercase) && !has_ending(step)
 }
 
-/// Whether a text is nothing but a long hexadecimal number, with or without dashes.
+/// True if a text is only a long hexadecimal number, with or without dashes.
 fn is_number(text: &[u8]) -> bool {
     let is_of_number = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
     text.len() >= 24 && text.iter().all(is_of_number) && text.iter().any(u8::is_ascii_digit)
 }
 
-/// Whether a file's name ends in a point and a few small letters.
+/// True if a file's name ends in a point and a few small letters.
 fn has_ending(name: &[u8]) -> bool {
     let point = name.iter().rposition(|&byte| byte == b'.');
     point.filter(|&at| at > 0).is_some_and(|at| {

@@ -1,4 +1,4 @@
-//! References to secrets: what a variable's value says. [`super::grammar`] reads them.
+//! References to secrets, in the values of variables. [`super::grammar`] reads them.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use super::name::{Level, Name};
 
 pub use super::grammar::{documents, parse, parse_inside};
 
-/// What a variable's value says, before any secret is known.
+/// A variable's value as read, before any secret is known.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Value {
-    /// No reference and no escape: the bytes are passed on as they are.
+    /// A value without references and escapes: its bytes are passed on as they are.
     Plain,
-    /// The whole value is one reference.
+    /// A value that is one reference.
     Whole(Reference),
     /// Text with references (or escapes) inside.
     Mixed(Vec<Part>),
 }
 
-/// A stretch of a mixed value.
+/// A part of a mixed value.
 #[derive(PartialEq, Eq)]
 pub enum Part {
     /// Bytes to be passed on, escapes undone.
@@ -27,7 +27,7 @@ pub enum Part {
     Reference(Reference),
 }
 
-/// The references in a value.
+/// Lists the references in a value.
 pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
     let (whole, parts): (_, &[Part]) = match value {
         Value::Plain => (None, &[]),
@@ -41,20 +41,20 @@ pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
     whole.into_iter().chain(inside)
 }
 
-/// Where a value comes from and what is done to it.
+/// A reference to a value: its source, its filters, its delivery and its fallback.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reference {
-    /// Where it comes from.
+    /// The source of the value.
     pub target: Target,
-    /// What is done to the value, in this order.
+    /// The filters for the value, in their order.
     pub filters: Vec<Filter>,
-    /// How the value is delivered.
+    /// The form in which the value is delivered.
     pub delivery: Delivery,
-    /// What stands in where it does not exist; `None` where that is a fault.
+    /// The text in place of a missing value; `None` if its absence is a fault.
     pub fallback: Option<Vec<u8>>,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     /// A name in the scopes.
@@ -66,7 +66,7 @@ pub enum Target {
 /// A name in the scopes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Scoped {
-    /// The one scope to look in; `None` for every scope in force, narrowest first.
+    /// The kind of the one scope to search; `None` for every scope in force, narrowest first.
     pub level: Option<Level>,
     /// The name of the secret.
     pub name: Name,
@@ -74,16 +74,16 @@ pub struct Scoped {
     pub member: Option<String>,
 }
 
-/// A single place of a store, whatever the scopes.
+/// A single place of a store, independent of the scopes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Direct {
     /// The word before the colon.
     pub scheme: &'static str,
-    /// Where it is, as its kind of store has it.
+    /// The place, in the form that its kind of store uses.
     pub location: Location,
 }
 
-/// A change made to a value on its way.
+/// A change to a value on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// Percent-encodes all but RFC 3986's unreserved characters.
@@ -96,14 +96,14 @@ pub enum Filter {
     Trim,
 }
 
-/// How a value comes to the workload.
+/// The form in which a value is delivered to the workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Delivery {
-    /// As it is.
+    /// The value itself.
     #[default]
     Plain,
-    /// In a file, whose path stands in its place; what the file is called in a folder, where that
-    /// is not what the variable is called.
+    /// A file, whose path stands in place of the value. It holds the file's name in a folder, if
+    /// that is not the variable's name.
     File(Option<Name>),
 }
 
@@ -115,7 +115,7 @@ impl Filter {
         ("trim", Filter::Trim),
     ];
 
-    /// The filter that a word in a reference stands for.
+    /// Returns the filter for a word in a reference.
     pub(super) fn new(word: &[u8]) -> Option<Self> {
         Self::ALL
             .iter()
@@ -123,7 +123,7 @@ impl Filter {
             .map(|(_, filter)| *filter)
     }
 
-    /// The word for it in a reference.
+    /// Returns the filter's word in a reference.
     pub fn as_str(self) -> &'static str {
         Self::ALL
             .iter()
@@ -133,7 +133,7 @@ impl Filter {
 }
 
 impl From<Target> for Reference {
-    /// A reference to this alone: nothing is done to the value, and it has to be there.
+    /// Makes a reference without filters and without a fallback.
     fn from(target: Target) -> Self {
         Reference {
             target,
@@ -145,8 +145,8 @@ impl From<Target> for Reference {
 }
 
 impl Reference {
-    /// The reference in full, as it would stand in a value; it parses back.
-    /// The fallback's text is in it, so it is not for printing: `Display` is.
+    /// Returns the reference in full, as it would stand in a value; it parses back. The fallback's
+    /// text is in it, so it must not be printed: `Display` is for that.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.source();
         if let Delivery::File(name) = &self.delivery {
@@ -163,7 +163,7 @@ impl Reference {
         out
     }
 
-    /// The part of it that says where its value comes from and what is done to it.
+    /// Returns the part of the reference that names the value's source and its filters.
     pub fn source(&self) -> Vec<u8> {
         let mut out = self.to_string().into_bytes();
         if let Target::Scoped(Scoped {
@@ -181,17 +181,17 @@ impl Reference {
         out
     }
 
-    /// Whether it gives the same value as another, where neither is missing.
+    /// True if it gives the same value as another reference, if neither value is missing.
     pub fn gives_what(&self, other: &Reference) -> bool {
         self.target == other.target && self.filters == other.filters
     }
 
-    /// Whether its value is delivered in a file.
+    /// True if the value is delivered in a file.
     pub fn is_file(&self) -> bool {
         self.delivery != Delivery::Plain
     }
 
-    /// The name that stands for its value where that is not shown.
+    /// Returns the name that stands for the value where the value is not shown.
     pub fn label(&self) -> String {
         match &self.target {
             Target::Scoped(scoped) => scoped.name.to_string(),
@@ -200,7 +200,7 @@ impl Reference {
     }
 }
 
-/// What names it, as faults and tables show a reference: scope and name, or path and key.
+/// Shows the reference as faults and tables name it: scope and name, or path and key.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {
@@ -228,7 +228,7 @@ impl fmt::Debug for Direct {
     }
 }
 
-/// The same as `Display`: the member and the fallback's text are nobody's to print.
+/// Shows the same text as `Display`: the member and the fallback's text must not be printed.
 impl fmt::Debug for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -4,8 +4,8 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretSlice};
 
-/// A secret's bytes. It has no `Display`, its `Debug` shows nothing of it, it can't be cloned,
-/// and it overwrites itself when dropped.
+/// The bytes of a secret. The type has no `Display` and no `Clone`, and its `Debug` shows nothing
+/// of them. The bytes are overwritten when dropped.
 pub struct Secret(SecretSlice<u8>);
 
 impl Secret {
@@ -14,17 +14,17 @@ impl Secret {
         Secret(SecretSlice::from(bytes))
     }
 
-    /// The bytes themselves. Whoever calls this must copy them only to where they are going.
+    /// Returns the bytes themselves. The caller must copy them only to their destination.
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()
     }
 
-    /// The length in bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.expose().len()
     }
 
-    /// Whether there is nothing in it.
+    /// True if the secret is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

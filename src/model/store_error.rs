@@ -1,4 +1,4 @@
-//! Why a store could not answer, in what all stores have in common.
+//! Reasons why a store could not answer, in terms that all stores share.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,46 +8,46 @@ use thiserror::Error;
 use super::error::Os;
 use super::named::Named;
 
-/// Why a store, or one scope of it, could not answer: a kind, the text that the store gives, and
-/// what to do next.
+/// The reason why a store, or one scope of it, could not answer. It has a kind, the store's text,
+/// and a hint for the next step.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}{}{hint}", if hint.is_empty() { "" } else { "; " })]
 pub struct StoreError {
-    kind: Kind,
+    kind: FaultKind,
     about: About,
     what: String,
     hint: Cow<'static, str>,
     source: Option<Os>,
 }
 
-/// Kinds of errors. What follows from an error depends on its kind, never on its text.
+/// Kinds of errors. The consequences of an error depend on its kind, never on its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// There is no right to one thing; others may be readable.
+pub enum FaultKind {
+    /// No right to one thing; others may be readable.
     Denied,
-    /// The store does not know us at all, so that nothing is readable.
+    /// A login that the store does not accept, so that nothing is readable.
     NotAdmitted,
-    /// There was no answer in time; another attempt could go well.
+    /// No answer in time; another attempt could succeed.
     Unreachable,
-    /// The system did not let it be read.
+    /// A refusal of the system to read.
     Unreadable,
-    /// The system did not let it be written.
+    /// A refusal of the system to write.
     Unwritable,
-    /// It is not what it should be.
+    /// Corrupt content.
     Corrupt,
-    /// It may be sound, and doorkey does not take it.
+    /// Content that may be sound, but that doorkey does not take.
     Refused,
-    /// There is nothing there.
+    /// A missing thing.
     Absent,
-    /// It was there and is deleted, or a launch can't do without it.
+    /// A deleted thing, or one that a launch can't do without.
     Gone,
-    /// It is deleted for good.
+    /// A thing that is deleted for good.
     Destroyed,
-    /// It is there already.
+    /// A thing that exists already.
     Taken,
-    /// This kind of store can't do it.
+    /// A change that this kind of store can't make.
     ReadOnly,
-    /// It is larger than what doorkey reads.
+    /// A thing that is larger than doorkey's limit.
     TooLarge,
     /// A setting or a credential is missing, or can't be used.
     Setting,
@@ -55,7 +55,7 @@ pub enum Kind {
     Unusable,
 }
 
-/// The thing that an error is about, where that makes a difference.
+/// The subject of an error, if that makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum About {
     Anything,
@@ -65,8 +65,8 @@ enum About {
 }
 
 impl StoreError {
-    /// An error of a kind, with its whole text but for the hint.
-    pub fn of(kind: Kind, what: impl fmt::Display) -> Self {
+    /// Makes an error of a kind, with its whole text but for the hint.
+    pub fn of(kind: FaultKind, what: impl fmt::Display) -> Self {
         StoreError {
             kind,
             about: About::Anything,
@@ -76,116 +76,125 @@ impl StoreError {
         }
     }
 
-    /// No right to one thing: `denied: WHAT`.
+    /// Makes the error for one thing to which there is no right: `denied: WHAT`.
     pub fn denied(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Denied, format_args!("denied: {what}"))
+        Self::of(FaultKind::Denied, format_args!("denied: {what}"))
     }
 
-    /// A credential that the store does not take: `not admitted by METHOD: WHY`.
+    /// Makes the error for a credential that the store does not accept: `not admitted by METHOD:
+    /// WHY`.
     pub fn not_admitted(method: impl fmt::Display, why: impl fmt::Display) -> Self {
         let what = format_args!("not admitted by {method}: {why}");
-        Self::of(Kind::NotAdmitted, what)
+        Self::of(FaultKind::NotAdmitted, what)
     }
 
-    /// No answer in time.
+    /// Makes the error for no answer in time.
     pub fn unreachable(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Unreachable, what)
+        Self::of(FaultKind::Unreachable, what)
     }
 
-    /// A refusal of the system's to read, which is the source: `unreadable: WHY`.
+    /// Makes the error for a refusal of the system to read, which is its source: `unreadable: WHY`.
     pub fn unreadable(why: impl Into<Os>) -> Self {
         let why = why.into();
-        let error = Self::of(Kind::Unreadable, format_args!("unreadable: {why}"));
+        let error = Self::of(FaultKind::Unreadable, format_args!("unreadable: {why}"));
         error.because_of(why)
     }
 
-    /// A refusal of the system's to write, which is the source: `can't be written: WHY`.
+    /// Makes the error for a refusal of the system to write, which is its source: `can't be
+    /// written: WHY`.
     pub fn unwritable(why: impl Into<Os>) -> Self {
         let why = why.into();
-        let error = Self::of(Kind::Unwritable, format_args!("can't be written: {why}"));
+        let error = Self::of(
+            FaultKind::Unwritable,
+            format_args!("can't be written: {why}"),
+        );
         error.because_of(why)
     }
 
-    /// Something that is not what it should be: `corrupt: WHAT`.
+    /// Makes the error for corrupt content: `corrupt: WHAT`.
     pub fn corrupt(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Corrupt, format_args!("corrupt: {what}"))
+        Self::of(FaultKind::Corrupt, format_args!("corrupt: {what}"))
     }
 
-    /// Something that doorkey does not take: `refused: WHAT`.
+    /// Makes the error for content that doorkey does not take: `refused: WHAT`.
     pub fn refused(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Refused, format_args!("refused: {what}"))
+        Self::of(FaultKind::Refused, format_args!("refused: {what}"))
     }
 
-    /// Nothing where something should be; a secret is [`StoreError::no_secret`].
+    /// Makes the error for a missing thing. [`StoreError::no_secret`] is the one for a secret.
     pub fn absent(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Absent, what)
+        Self::of(FaultKind::Absent, what)
     }
 
-    /// No secret of that name.
+    /// Makes the error for a missing secret.
     pub fn no_secret() -> Self {
         Self::absent("there is no such secret").about(About::Secret)
     }
 
-    /// Something that was there and is deleted, or that a launch can't do without.
+    /// Makes the error for a deleted thing, or one that a launch can't do without.
     pub fn gone(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Gone, what)
+        Self::of(FaultKind::Gone, what)
     }
 
-    /// Something that is deleted for good.
+    /// Makes the error for a thing that is deleted for good.
     pub fn destroyed(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Destroyed, what)
+        Self::of(FaultKind::Destroyed, what)
     }
 
-    /// A secret of that name that is there already.
+    /// Makes the error for a secret that exists already.
     pub fn taken() -> Self {
-        Self::of(Kind::Taken, "it exists already").hint("to change it, use update or set")
+        Self::of(FaultKind::Taken, "it exists already").hint("to change it, use update or set")
     }
 
-    /// Something that this kind of store can't do.
+    /// Makes the error for a change that this kind of store can't make.
     pub fn read_only(what: impl fmt::Display) -> Self {
-        Self::of(Kind::ReadOnly, what)
+        Self::of(FaultKind::ReadOnly, what)
     }
 
-    /// Something that is larger than a number of bytes.
+    /// Makes the error for a thing that is larger than a number of bytes.
     pub fn too_large(limit: usize) -> Self {
-        Self::of(Kind::TooLarge, format_args!("larger than {limit} bytes"))
+        Self::of(
+            FaultKind::TooLarge,
+            format_args!("larger than {limit} bytes"),
+        )
     }
 
-    /// A setting or a credential that is missing, or can't be used.
+    /// Makes the error for a setting or a credential that is missing, or can't be used.
     pub fn setting(what: impl fmt::Display) -> Self {
-        Self::of(Kind::Setting, what)
+        Self::of(FaultKind::Setting, what)
     }
 
-    /// A path that a setting says, with what the system does not let us do there, which is the
-    /// source: `can't read PATH: WHY`.
+    /// Makes the error for a setting's path that the system does not let us use. The system's error
+    /// is its source: `can't read PATH: WHY`.
     pub fn file(doing: &str, path: &Named, why: impl Into<Os>) -> Self {
         let why = why.into();
         Self::setting(path.cannot(doing, why)).because_of(why)
     }
 
-    /// An answer that can't be used, and would be the same the next time: `WHERE: WHY`.
+    /// Makes the error for an answer that can't be used, and would be the same the next time:
+    /// `WHERE: WHY`.
     pub fn unusable(place: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self::of(Kind::Unusable, format_args!("{place}: {why}"))
+        Self::of(FaultKind::Unusable, format_args!("{place}: {why}"))
     }
 
-    /// The same, with what to do next.
+    /// Adds a hint for the next step.
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    /// The same, with the system's error as its source.
+    /// Adds the system's error as the source.
     pub fn because_of(mut self, source: impl Into<Os>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The same, about the key that the store is read with.
+    /// Marks the error as one about the key that the store is read with.
     pub fn of_key(self) -> Self {
         self.about(About::Key)
     }
 
-    /// The same, about a recipient.
+    /// Marks the error as one about a recipient.
     pub fn of_recipient(self) -> Self {
         self.about(About::Recipient)
     }
@@ -195,72 +204,73 @@ impl StoreError {
         self
     }
 
-    /// Whether another attempt, later, could go well: the store did not say no.
+    /// True if a later attempt could succeed: the store did not refuse.
     pub fn is_unreached(&self) -> bool {
-        self.kind == Kind::Unreachable
+        self.kind == FaultKind::Unreachable
     }
 
-    /// Whether the store as such said no, not a file that our key does not open.
+    /// True if the store itself refused. A file that our key does not open is no such refusal.
     pub fn is_denial(&self) -> bool {
-        matches!(self.kind, Kind::Denied | Kind::NotAdmitted) && self.about != About::Key
+        matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted) && self.about != About::Key
     }
 
-    /// Whether everything else would fail as well, so that it is said once.
+    /// True if everything else would fail as well. Such an error is printed once.
     pub fn is_of_all(&self) -> bool {
-        self.kind == Kind::NotAdmitted
+        self.kind == FaultKind::NotAdmitted
     }
 
-    /// Whether it was there and is deleted.
+    /// True if the thing was deleted.
     pub fn is_gone(&self) -> bool {
-        matches!(self.kind, Kind::Gone | Kind::Destroyed)
+        matches!(self.kind, FaultKind::Gone | FaultKind::Destroyed)
     }
 
-    /// Whether what was there is gone, or not for us any more.
+    /// True if the thing is deleted, or no longer readable for us.
     pub fn is_loss(&self) -> bool {
-        self.is_gone() || matches!(self.kind, Kind::Denied | Kind::NotAdmitted)
+        self.is_gone() || matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted)
     }
 
-    /// Whether a secret of that name is not there.
+    /// True if the secret does not exist.
     pub fn is_no_secret(&self) -> bool {
-        self.kind == Kind::Absent && self.about == About::Secret
+        self.kind == FaultKind::Absent && self.about == About::Secret
     }
 
-    /// Whether a recipient is in no such list.
+    /// True if the recipient is not in the list.
     pub fn is_no_recipient(&self) -> bool {
-        self.kind == Kind::Absent && self.about == About::Recipient
+        self.kind == FaultKind::Absent && self.about == About::Recipient
     }
 
-    /// Whether the key alone is at fault, so that what is in the store can still be listed.
+    /// True if the key alone is at fault, so that the store's content can still be listed.
     pub fn is_of_key(&self) -> bool {
-        self.kind == Kind::Setting && self.about == About::Key
+        self.kind == FaultKind::Setting && self.about == About::Key
     }
 
-    /// Its kind, in a word that stays (`kind` in the log).
+    /// Returns the kind in a fixed word (`kind` in the log).
     pub fn kind(&self) -> &'static str {
         match self.kind {
-            Kind::Denied | Kind::NotAdmitted => "denied",
-            Kind::Unreachable => "unreachable",
-            Kind::Unreadable => "unreadable",
-            Kind::Unwritable => "unwritable",
-            Kind::Corrupt | Kind::Refused => "corrupt",
-            Kind::Absent | Kind::Gone | Kind::Destroyed => "absent",
-            Kind::Taken => "taken",
-            Kind::ReadOnly => "read_only",
-            Kind::TooLarge => "too_large",
-            Kind::Setting => "setting",
-            Kind::Unusable => "unusable",
+            FaultKind::Denied | FaultKind::NotAdmitted => "denied",
+            FaultKind::Unreachable => "unreachable",
+            FaultKind::Unreadable => "unreadable",
+            FaultKind::Unwritable => "unwritable",
+            FaultKind::Corrupt | FaultKind::Refused => "corrupt",
+            FaultKind::Absent | FaultKind::Gone | FaultKind::Destroyed => "absent",
+            FaultKind::Taken => "taken",
+            FaultKind::ReadOnly => "read_only",
+            FaultKind::TooLarge => "too_large",
+            FaultKind::Setting => "setting",
+            FaultKind::Unusable => "unusable",
         }
     }
 
-    /// What a reference is whose value can't be had for it, in a word (`doorkey check`).
+    /// Returns the status of a reference whose value this error withholds, in a word (`doorkey
+    /// check`).
     pub fn status(&self) -> &'static str {
         match self.kind {
-            Kind::Denied | Kind::NotAdmitted => "denied",
-            Kind::Unreachable => "unreachable",
-            Kind::Corrupt | Kind::Unusable => "corrupt",
-            Kind::Refused => "refused",
-            Kind::Gone => "deleted",
-            Kind::Destroyed => "destroyed",
+            FaultKind::Denied | FaultKind::NotAdmitted => "denied",
+            FaultKind::Unreachable => "unreachable",
+            FaultKind::Corrupt | FaultKind::Unusable => "corrupt",
+            FaultKind::Refused => "refused",
+            FaultKind::Gone => "deleted",
+            FaultKind::Destroyed => "destroyed",
             _ => "unreadable",
         }
     }

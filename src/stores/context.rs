@@ -1,4 +1,4 @@
-//! What a store is opened with: settings, credentials, variables, the deadline. Nothing here is of
+//! Inputs to open a store: settings, credentials, variables, the deadline. Nothing here belongs to
 //! one kind of store.
 
 use std::ffi::OsString;
@@ -16,14 +16,14 @@ use crate::model::secret::Secret;
 /// An open store, or why it can't be opened.
 pub type Opened = Result<Box<dyn Store>, StoreError>;
 
-/// What all stores of a launch are opened with.
+/// Inputs that all stores of a launch share.
 #[derive(Default)]
 pub struct Access {
     /// The folder that a relative place starts from.
     pub base: PathBuf,
     /// The credentials that were taken out of the environment.
     pub credentials: Vec<(&'static str, Secret)>,
-    /// What options and the configuration file say, by the ids of the kinds' options.
+    /// Settings from options and the configuration file, by the ids of the kinds' options.
     pub settings: Vec<Setting>,
     /// The other variables that the kinds of stores read.
     pub variables: Vec<(&'static str, Vec<u8>)>,
@@ -31,28 +31,28 @@ pub struct Access {
     pub home: Option<PathBuf>,
     /// The user's configuration folder.
     pub config_home: Option<PathBuf>,
-    /// Whether all of it is needed again later, in another process.
+    /// True if another process needs all of this again later.
     pub again: bool,
     /// The scopes in force, narrowest first; none where a command works on scopes that it names.
     pub scopes: Vec<Scope>,
-    /// When everything has to be over.
+    /// The deadline of the launch.
     pub deadline: Option<Instant>,
-    /// What is said of the main store alone.
+    /// Settings of the main store alone.
     pub of_main: OfMain,
 }
 
-/// What is said of the store that the scopes are in.
+/// Settings of the store that the scopes are in.
 #[derive(Default)]
 pub struct OfMain {
-    /// Who has named it.
+    /// The source of the store's name.
     pub origin: Origin,
-    /// What `[store]` of the configuration file says: where, the key, its value.
+    /// Entries of `[store]` in the configuration file: position, key, value.
     pub table: Vec<(String, String, String)>,
-    /// Whether the user has named the file.
+    /// True if the user has named the configuration file.
     pub named: bool,
 }
 
-/// Who has said something.
+/// The source of a setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// The user, by an option or a variable.
@@ -67,11 +67,11 @@ pub enum Origin {
 pub struct Setting {
     /// The option's id.
     pub id: &'static str,
-    /// What it is called where it is said.
+    /// The name of the setting at its source.
     pub name: String,
-    /// Its value; of a flag nothing.
+    /// The value; empty for a flag.
     pub value: OsString,
-    /// Who has said it.
+    /// The source of the setting.
     pub origin: Origin,
 }
 
@@ -106,19 +106,20 @@ fn named(setting: &Setting) -> Option<Named> {
     (!setting.value.is_empty()).then_some(path)
 }
 
-/// What one store is opened with: what all are, and the settings that are its own.
+/// Inputs to open one store: the shared ones, and its own settings.
 pub struct Context {
     access: Arc<Access>,
     /// The store's name.
     pub location: String,
-    /// The same as messages have it, shown or not.
+    /// The store's name as messages show it, or a text that hides it.
     pub label: String,
-    /// What stands behind its place, and what the configuration file says of it alone.
+    /// Settings behind the place in the store's name, and those of the configuration file for this
+    /// store alone.
     own: Vec<Setting>,
 }
 
 impl Context {
-    /// Adds what is said of one store alone.
+    /// Adds the settings of one store alone.
     pub fn new(access: &Arc<Access>, location: String, own: Vec<Setting>) -> Self {
         Context {
             access: Arc::clone(access),
@@ -128,24 +129,25 @@ impl Context {
         }
     }
 
-    /// What an option says, or its variable, or what stands behind the place that the user gave.
+    /// The value of an option, of its variable, or of a setting behind the place that the user
+    /// gave.
     pub fn said(&self, id: &str) -> Option<&str> {
         self.find(id, Origin::Said)?.value.to_str()
     }
 
-    /// What the configuration file says.
+    /// The value in the configuration file.
     pub fn configured(&self, id: &str) -> Option<&str> {
         self.find(id, Origin::Configured)?.value.to_str()
     }
 
-    /// The path that an option says, or what stands behind the place that the user gave.
+    /// The path in an option, or in a setting behind the place that the user gave.
     pub fn path(&self, id: &str) -> Option<Named> {
         self.find(id, Origin::Said).and_then(named)
     }
 
     fn find(&self, id: &str, origin: Origin) -> Option<&Setting> {
-        // An option on the command line is for this launch, what a place is given with for many;
-        // of a file what it says of the store counts before what it says of all.
+        // A command-line option is for this launch, a setting behind a place for many. In a file, a
+        // setting of the store wins over a setting of all stores.
         let own = || find(&self.own, id, origin);
         let common = || find(&self.access.settings, id, origin);
         match origin {

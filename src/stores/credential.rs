@@ -8,10 +8,10 @@ use crate::sys::files::{self, KeyFile};
 /// A file with a credential is not larger than this, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// A credential: itself, or else what is in a file.
+/// Gives a credential: the value itself, or else the content of a file.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn value_or_file(
     value: Option<&Secret>,
     file: Option<&Named>,
@@ -22,26 +22,26 @@ pub fn value_or_file(
     file.map(read).transpose()
 }
 
-/// A credential's file, without white space at both ends.
+/// Reads a credential's file, without white space at both ends.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub fn read(path: &Named) -> Result<Secret, StoreError> {
     open(path).map(|file| trimmed(&file))
 }
 
-/// A credential's file, if nobody else can put another in its place.
+/// Opens a credential's file, if nobody else can put another in its place.
 ///
 /// # Errors
-/// Why it can't be read, or that others can write it.
+/// The reason why it can't be read, or that others can write it.
 pub fn open(path: &Named) -> Result<KeyFile, StoreError> {
     open_up_to(path, LARGEST)
 }
 
-/// The same of a file of another size, in bytes, at most.
+/// Opens a credential's file of at most `largest` bytes.
 ///
 /// # Errors
-/// As [`open`].
+/// The errors of [`open`].
 pub fn open_up_to(path: &Named, largest: usize) -> Result<KeyFile, StoreError> {
     let file = files::read_key(path, largest);
     let file = file.map_err(|error| StoreError::file("read", path, error))?;
@@ -54,7 +54,7 @@ pub fn open_up_to(path: &Named, largest: usize) -> Result<KeyFile, StoreError> {
     }
 }
 
-/// What it holds, without white space at both ends.
+/// Gives the content of the file, without white space at both ends.
 pub fn trimmed(file: &KeyFile) -> Secret {
     Secret::new(file.contents.expose().trim_ascii().to_vec())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::folder::Tree;
+use super::folder::StoreFolder;
 use super::{
     Answer, Context, Depth, Here, Location, Names, Opened, Record, Store, StoreOption, search,
 };
@@ -11,7 +11,7 @@ use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 
-/// Its options.
+/// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
     flag(
         "trim-newline",
@@ -22,16 +22,16 @@ pub const OPTIONS: &[StoreOption] = &[StoreOption::flag(
 
 struct Dir {
     label: String,
-    tree: Tree,
+    tree: StoreFolder,
     trim_newline: bool,
 }
 
 /// Opens `dir:PLACE`.
 ///
 /// # Errors
-/// An error of no store where there is no such folder.
+/// An error of no store if there is no such folder.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
-    let tree = Tree::open(&context.base.join(place), "")?.flat_without_scopes();
+    let tree = StoreFolder::open(&context.base.join(place), "")?.flat_without_scopes();
     Ok(Box::new(Dir {
         label: context.label.clone(),
         tree,

@@ -1,4 +1,5 @@
-//! What stores share whose scopes are documents: one JSON object each, its members the secrets.
+//! Shared code of the stores that keep one JSON document for each scope. The members are the
+//! secrets.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,17 +15,17 @@ use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 
-/// What a store keeps under one name.
+/// A document: the content that a store keeps under one name.
 pub struct Document {
-    /// All of it.
+    /// The whole content.
     pub content: Secret,
-    /// When it was written, where that is kept.
+    /// The time of writing, if the store keeps it.
     pub written: Option<SystemTime>,
     members: OnceCell<Option<Members>>,
 }
 
 impl Document {
-    /// What was read.
+    /// Makes a document of content that was read.
     pub fn new(content: Secret, written: Option<SystemTime>) -> Self {
         let members = OnceCell::new();
         Document {
@@ -34,7 +35,7 @@ impl Document {
         }
     }
 
-    /// The members; `None` where it is no JSON object in UTF-8.
+    /// The members; `None` if the content is no JSON object in UTF-8.
     pub fn members(&self) -> Option<&Members> {
         let read = || Members::read(self.content.expose());
         self.members.get_or_init(read).as_ref()
@@ -48,14 +49,14 @@ impl Document {
 
 /// The members of a JSON object.
 pub struct Members {
-    /// Their names and values, each as a program gets it, in their order.
+    /// Names and values in their order. Each value is as a child process gets it.
     pub all: Vec<(String, Secret)>,
-    /// Their places, by their names.
+    /// Indices into `all`, sorted by name.
     by_name: Vec<usize>,
 }
 
 impl Members {
-    /// Reads them; `None` where the text is no JSON object in UTF-8.
+    /// Reads the members; `None` if the text is no JSON object in UTF-8.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut all = Vec::new();
         for (name, value) in json::members(text).ok()? {
@@ -66,7 +67,7 @@ impl Members {
         Some(Members { all, by_name })
     }
 
-    /// A value; of a name that is repeated the last one's.
+    /// The value of a name; if the name is repeated, the last value.
     pub fn get(&self, name: &str) -> Option<&Secret> {
         let known = |&at: &usize| self.all[at].0.as_str();
         let after = self.by_name.partition_point(|at| known(at) <= name);
@@ -78,69 +79,69 @@ impl Members {
 /// A document's path, and its version; `None` for the newest.
 pub type Place = (String, Option<String>);
 
-/// What reading a document came to; `None` where it is not there.
+/// The result of reading a document; `None` if it does not exist.
 pub type Reading<D> = Result<Option<D>, StoreError>;
 
-/// What a launch knows of a store's documents.
-pub struct Known<D> {
-    /// Those of scopes: what messages call them, by the paths of locations in them.
+/// Documents of a store that are known to a launch.
+pub struct KnownDocuments<D> {
+    /// Documents of scopes: their names in messages, by the paths of locations in them.
     pub scopes: BTreeMap<String, String>,
-    /// Those that were read.
+    /// Documents that were read.
     pub places: BTreeMap<Place, Reading<D>>,
 }
 
-impl<D> Default for Known<D> {
+impl<D> Default for KnownDocuments<D> {
     fn default() -> Self {
-        Known {
+        KnownDocuments {
             scopes: BTreeMap::new(),
             places: BTreeMap::new(),
         }
     }
 }
 
-/// What a store of documents supplies. `D` is a document; [`Document`] is one of plain JSON, for
-/// which [`answers`], [`names`] and [`record`] do the rest.
+/// Supplies the documents of a store. `D` is a document. For [`Document`], of plain JSON,
+/// [`answers`], [`names`] and [`record`] do the rest.
 pub trait Documents<D> {
     /// The scopes in force.
     fn in_force(&self) -> &[Scope];
 
-    /// A scope's document: the path of locations in it, and what messages call it. Nothing is
+    /// Gives the path of locations in a scope's document, and its name in messages. Nothing is
     /// asked.
     ///
     /// # Errors
-    /// What keeps it from being anywhere.
+    /// The reason why the scope has no document.
     fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError>;
 
-    /// Where what is known is kept.
-    fn kept(&self) -> &Mutex<Known<D>>;
+    /// The memory for documents that are known.
+    fn kept(&self) -> &Mutex<KnownDocuments<D>>;
 
     /// Reads documents, all in one round, and gives them in the same order.
     ///
     /// # Errors
-    /// What keeps all of them from being read.
+    /// The fault that keeps all documents from being read.
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<D>>, StoreError>;
 }
 
-/// What is known of a store's documents.
-pub fn known<D>(store: &dyn Documents<D>) -> MutexGuard<'_, Known<D>> {
+/// Locks and gives the known documents of a store.
+pub fn known<D>(store: &dyn Documents<D>) -> MutexGuard<'_, KnownDocuments<D>> {
     store.kept().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The path of locations in a scope's document, which is known to be one from then on.
+/// Gives the path of locations in a scope's document. The path is noted as a scope's document.
 ///
 /// # Errors
-/// As [`Documents::document_of`].
+/// The errors of [`Documents::document_of`].
 pub fn path_in<D>(store: &dyn Documents<D>, scope: &Scope) -> Result<String, StoreError> {
     let (path, document) = store.document_of(scope)?;
     known(store).scopes.insert(path.clone(), document);
     Ok(path)
 }
 
-/// Reads documents unless they have been, all at once and each once; with that of one scope those
-/// of all in force.
+/// Reads documents that were not read yet, all at once, and each once. With one scope's document,
+/// those of all scopes in force are read.
 ///
 /// # Errors
-/// What keeps all of them from being read.
+/// The fault that keeps all documents from being read.
 pub fn fetch<D>(store: &dyn Documents<D>, mut places: Vec<Place>) -> Result<(), StoreError> {
     let is_of_scope =
         |(path, version): &Place| version.is_none() && known(store).scopes.contains_key(path);
@@ -165,11 +166,11 @@ pub fn fetch<D>(store: &dyn Documents<D>, mut places: Vec<Place>) -> Result<(), 
     Ok(())
 }
 
-/// Refuses a store in which no scope in force has a document: its name is likely to be wrong, which
-/// must not look like "no secrets".
+/// Refuses a store in which no scope in force has a document. The store's name is likely to be
+/// wrong, and that must not look like "no secrets".
 ///
 /// # Errors
-/// That there is none.
+/// An error that no document exists.
 pub fn check<D>(store: &dyn Documents<D>) -> Result<(), StoreError> {
     if known(store).scopes.is_empty() {
         return Ok(());
@@ -191,10 +192,10 @@ pub fn check<D>(store: &dyn Documents<D>) -> Result<(), StoreError> {
     }
 }
 
-/// Does something with a scope's document, which is fetched unless it has been.
+/// Calls `then` with a scope's document, which is fetched first if necessary.
 ///
 /// # Errors
-/// Why it can't be read.
+/// The reason why it can't be read.
 pub fn with<D, T>(
     store: &dyn Documents<D>,
     scope: &Scope,
@@ -212,7 +213,7 @@ pub fn with<D, T>(
 /// Answers questions about documents of plain JSON, and about single ones of any content.
 ///
 /// # Errors
-/// What keeps every question from being answered.
+/// The fault that keeps every question from being answered.
 pub fn answers(
     store: &dyn Documents<Document>,
     questions: &[Vec<Location>],
@@ -228,8 +229,12 @@ pub fn answers(
     Ok(questions.map(|question| search(question, look)).collect())
 }
 
-/// What is at a location, when its document has been fetched.
-fn look(known: &Known<Document>, location: &Location, depth: Depth) -> Result<Here, StoreError> {
+/// Looks up a location, after its document was fetched.
+fn look(
+    known: &KnownDocuments<Document>,
+    location: &Location,
+    depth: Depth,
+) -> Result<Here, StoreError> {
     let place = (location.path.clone(), location.version.clone());
     let document = match known.places.get(&place) {
         Some(Ok(Some(document))) => document,
@@ -252,10 +257,10 @@ fn look(known: &Known<Document>, location: &Location, depth: Depth) -> Result<He
     }))
 }
 
-/// The names in documents of scopes.
+/// Lists the names in the documents of scopes.
 ///
 /// # Errors
-/// What keeps all of them from being listed.
+/// The fault that keeps all names from being listed.
 pub fn names(store: &dyn Documents<Document>, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
     let mut places = Vec::with_capacity(scopes.len());
     for scope in scopes {
@@ -275,10 +280,10 @@ pub fn names(store: &dyn Documents<Document>, scopes: &[Scope]) -> Result<Vec<Na
     Ok(scopes.iter().map(names).collect())
 }
 
-/// What is known of a secret in a scope's document.
+/// Tells what is known of a secret in a scope's document.
 ///
 /// # Errors
-/// Why that can't be said.
+/// The reason why that can't be said.
 pub fn record(
     store: &dyn Documents<Document>,
     scope: &Scope,
@@ -295,7 +300,7 @@ pub fn record(
     })
 }
 
-/// As [`with`], of a document that has to be a JSON object.
+/// Does as [`with`], for a document that must be a JSON object.
 fn with_object<T>(
     store: &dyn Documents<Document>,
     scope: &Scope,
@@ -308,7 +313,7 @@ fn with_object<T>(
     })?
 }
 
-/// That a document is not what members can be had from.
+/// The error that a document is no JSON object, so that it has no members.
 pub fn no_object(path: &str) -> StoreError {
     StoreError::unusable(ShownPath(path), "it is no JSON object in UTF-8")
 }
@@ -325,11 +330,11 @@ pub fn scope_of(text: &str) -> Option<Scope> {
     }
 }
 
-/// A member's name, and its new value; `None` where it is removed.
-pub type Change<'a> = (&'a str, Option<&'a str>);
+/// A member's name, and its new value; `None` removes it.
+pub type DocumentChange<'a> = (&'a str, Option<&'a str>);
 
-/// A document's object, or a new one, with the changes made; what is not changed keeps its source.
-pub fn merged(source: Option<&[u8]>, changes: &[Change<'_>]) -> Vec<u8> {
+/// Changes members of a document's object, or of a new one. Other members keep their source text.
+pub fn merged(source: Option<&[u8]>, changes: &[DocumentChange<'_>]) -> Vec<u8> {
     let source = source.unwrap_or(b"{}");
     let mut members: Vec<(String, Box<RawValue>)> = json::members(source)
         .unwrap_or_default()

@@ -35,24 +35,24 @@ struct Exec {
     label: String,
     file: PathBuf,
     deadline: Option<Instant>,
-    known: Mutex<Known>,
+    known: Mutex<Memo>,
 }
 
-/// What was asked so far, and answered.
+/// Questions that were asked so far, and their answers.
 #[derive(Default)]
-struct Known {
+struct Memo {
     /// The scopes and the names of each time.
     asked: Vec<(Vec<String>, BTreeSet<String>)>,
-    /// The scopes that are not for us.
+    /// The scopes that are denied.
     denied: BTreeSet<String>,
-    /// By scope and name.
+    /// Values by scope and name.
     values: BTreeMap<(String, String), Secret>,
 }
 
 /// Opens `exec:PROGRAM`. Nothing is run yet.
 ///
 /// # Errors
-/// That no program is named, or only by a file that merely lies in a folder.
+/// An error that no program is named, or that only a file that was found in a folder names it.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let of_main = &context.of_main;
     if of_main.origin == Origin::Configured && !of_main.named {
@@ -73,9 +73,9 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }))
 }
 
-/// What the program answers.
+/// The answer of the program.
 #[derive(Deserialize)]
-struct Given<'a> {
+struct Reply<'a> {
     version: u32,
     #[serde(borrow, default)]
     values: BTreeMap<Cow<'a, str>, &'a RawValue>,
@@ -84,7 +84,7 @@ struct Given<'a> {
 }
 
 impl Exec {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Memo> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,7 +170,7 @@ type Values = BTreeMap<(String, String), Secret>;
 /// Reads an answer: the values, and the scopes that are denied.
 fn given(text: &[u8]) -> Result<(Values, BTreeSet<String>), &'static str> {
     let no_answer = "its answer is not the JSON that is expected of it";
-    let given: Given<'_> = serde_json::from_slice(text).map_err(|_| no_answer)?;
+    let given: Reply<'_> = serde_json::from_slice(text).map_err(|_| no_answer)?;
     if given.version != VERSION {
         return Err("its answer has another version than 1");
     }
@@ -185,7 +185,7 @@ fn given(text: &[u8]) -> Result<(Values, BTreeSet<String>), &'static str> {
     Ok((values, given.denied))
 }
 
-/// A value: text, or `{"base64": …}`.
+/// Reads a value: text, or `{"base64": …}`.
 fn bytes(value: &RawValue) -> Option<Secret> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]

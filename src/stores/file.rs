@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Answer, Context, Depth, Here, Location, Opened, Store, Use, remote, search};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{self, Name, Scope};
 use crate::model::secret::Secret;
 use crate::sys::files;
@@ -14,26 +14,26 @@ use crate::sys::files;
 /// The folder that paths start from, whether they begin with a slash or not; else the root.
 const FOLDER: &str = "FILE_MOUNT_PATH";
 
-/// What the variables are to the store.
+/// Environment variables, by the use that the store makes of them.
 pub const VARIABLES: &[(Use, &[&str])] = &[(Use::Kept, &[FOLDER])];
 
 /// A file is not larger than this, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-struct Files {
+struct FileStore {
     folder: PathBuf,
 }
 
-/// Opens the place of all files.
+/// Opens the store of all files, which has no place in its name.
 ///
 /// # Errors
-/// That files are no store for scopes.
+/// An error that files are no store for scopes.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     if !place.is_empty() {
         return Err(no_scopes());
     }
     let folder = remote::text(context, FOLDER).unwrap_or("/");
-    Ok(Box::new(Files {
+    Ok(Box::new(FileStore {
         folder: folder.into(),
     }))
 }
@@ -42,23 +42,23 @@ fn no_scopes() -> StoreError {
     StoreError::setting("there are no scopes in single files")
 }
 
-/// Takes the path of a file.
+/// Checks the location in a reference: the path of a file.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why the location is none.
 pub fn judge(mut location: Location, _: Form) -> Result<Location, Misfit> {
     let path = location.path.trim_start_matches('/');
     if !name::is_path(path) {
-        return Err((Part::Path, name::NO_PATH));
+        return Err((LocationPart::Path, name::NO_PATH));
     }
     if location.key.is_some() {
-        return Err((Part::Key, "a file has no keys"));
+        return Err((LocationPart::Key, "a file has no keys"));
     }
     location.path = path.to_owned();
     Ok(location)
 }
 
-impl Files {
+impl FileStore {
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         let path = self.folder.join(&location.path);
         if depth == Depth::Names {
@@ -72,7 +72,7 @@ impl Files {
     }
 }
 
-impl Store for Files {
+impl Store for FileStore {
     fn label(&self) -> &str {
         "file:"
     }

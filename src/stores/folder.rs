@@ -1,4 +1,5 @@
-//! What the two stores that are folders share: where a secret lies, and what a failure means.
+//! Shared code of the two stores that are folders: the paths of secrets, and the meaning of
+//! failures.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,35 +9,35 @@ use crate::model::error::StoreError;
 use crate::model::location::Location;
 use crate::model::name::{Level, Name, Scope};
 use crate::sys::files;
-use crate::sys::rooted_dir::{FileRecord, Folder, Held};
+use crate::sys::rooted_dir::{FileRecord, Folder, FolderLock};
 
-/// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it;
-/// more may be asked for as the base64 or JSON around what is needed.
+/// The largest file that is read as a secret, in bytes. The environment takes 128 KiB of it. More
+/// may be needed as base64 or JSON around the value.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// What helps where a file is not what it should be.
+/// The hint for a file that is damaged.
 pub const AGAIN: &str = "restore it or set it again";
 
 /// A folder of secrets, one file each: `team/NAME`, `cluster/ID/NAME`, `project/ID/NAME`, with
 /// a suffix.
-pub struct Tree {
+pub struct StoreFolder {
     folder: Folder,
     suffix: &'static str,
-    /// Whether every name is the team's and lies directly in the folder.
+    /// True if every name is the team's and lies directly in the folder.
     flat: bool,
 }
 
-impl Tree {
+impl StoreFolder {
     /// Opens the folder at `place`.
     ///
     /// # Errors
-    /// That there is no store where it does not exist.
+    /// An error that there is no store if the folder does not exist.
     pub fn open(place: &Path, suffix: &'static str) -> Result<Self, StoreError> {
         let folder = Folder::open(place).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => no_store(),
             _ => StoreError::unreadable(error),
         })?;
-        Ok(Tree {
+        Ok(StoreFolder {
             folder,
             suffix,
             flat: false,
@@ -49,14 +50,14 @@ impl Tree {
         self
     }
 
-    /// Whether there is a folder of any kind of scope.
+    /// True if there is a folder of any kind of scope.
     pub fn has_scopes(&self) -> bool {
         [Level::Team, Level::Cluster, Level::Project]
             .iter()
             .any(|level| self.folder.has_folder(Path::new(level.as_str())))
     }
 
-    /// Where a secret's file is.
+    /// Gives the location of a secret's file.
     pub fn locate(&self, scope: &Scope, name: &Name) -> Location {
         let path = match (self.flat, scope) {
             (true, Scope::Team) => self.file(name),
@@ -69,10 +70,10 @@ impl Tree {
         }
     }
 
-    /// The bytes of a secret's file; `None` where there is none.
+    /// Reads a secret's file; `None` if there is none.
     ///
     /// # Errors
-    /// Why it can't be read.
+    /// The reason why it can't be read.
     pub fn read(&self, location: &Location) -> Result<Option<Vec<u8>>, StoreError> {
         match self.inside(location) {
             Some(path) => self.read_file(path, LARGEST),
@@ -80,10 +81,10 @@ impl Tree {
         }
     }
 
-    /// The bytes of any file in the store; `None` where there is none.
+    /// Reads any file in the store; `None` if there is none.
     ///
     /// # Errors
-    /// Why it can't be read.
+    /// The reason why it can't be read.
     pub fn read_file(&self, inside: &Path, limit: usize) -> Result<Option<Vec<u8>>, StoreError> {
         match self.folder.read(inside, limit) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -92,26 +93,26 @@ impl Tree {
         }
     }
 
-    /// Whether a secret has a file.
+    /// True if a secret has a file.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn has(&self, location: &Location) -> Result<bool, StoreError> {
         let path = self.inside(location);
         path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
     }
 
-    /// A location's path; `None` where the folder is flat, and it would be in a scope's.
+    /// Gives a location's path; `None` if the folder is flat and the path is in a scope's folder.
     fn inside<'l>(&self, location: &'l Location) -> Option<&'l Path> {
         let path = Path::new(&location.path);
         (!self.flat || path.parent() == Some(Path::new(""))).then_some(path)
     }
 
-    /// The names that have a file in a scope, sorted. Files with other names, and folders,
+    /// Lists the names that have a file in a scope, sorted. Files with other names, and folders,
     /// are passed over.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why they can't be listed.
     pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
         let Some(folder) = self.folder_of(scope) else {
             return Ok(Vec::new());
@@ -122,7 +123,8 @@ impl Tree {
             let Some(name) = stem.and_then(Name::new) else {
                 continue;
             };
-            // Folders and the like are no secrets; what can't be told stays, to be said when read.
+            // Folders and the like are no secrets. A name that can't be checked stays: reading it
+            // gives the error.
             match self.folder.has(&folder.join(&file)) {
                 Ok(false) => {}
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
@@ -133,10 +135,10 @@ impl Tree {
         Ok(names)
     }
 
-    /// What the file system knows of a secret's file; `None` where there is none.
+    /// Tells what the file system knows of a secret's file; `None` if there is none.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, StoreError> {
         match self.inside(&self.locate(scope, name)) {
             Some(path) => self.folder.record(path).map_err(trouble),
@@ -147,7 +149,7 @@ impl Tree {
     /// The scopes that have a folder, sorted.
     ///
     /// # Errors
-    /// Why they can't be listed.
+    /// The reason why they can't be listed.
     pub fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         let team = self.flat || self.folder.has_folder(Path::new("team"));
         let mut scopes = Vec::from_iter(team.then_some(Scope::Team));
@@ -168,27 +170,27 @@ impl Tree {
         Ok(scopes)
     }
 
-    /// What lies in a folder of the store, sorted.
+    /// Lists the entries of a folder of the store, sorted.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, StoreError> {
         self.folder.list(inside).map_err(trouble)
     }
 
-    /// Takes a share of a folder of the store for writing.
+    /// Takes a shared lock on a folder of the store, for writing.
     ///
     /// # Errors
-    /// Why it can't be written.
-    pub fn share(&self, inside: &Path) -> Result<Held, StoreError> {
+    /// The reason why it can't be written.
+    pub fn share(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.share(inside).map_err(unwritten)
     }
 
-    /// Takes a folder of the store for oneself.
+    /// Takes an exclusive lock on a folder of the store.
     ///
     /// # Errors
-    /// Why it can't be written.
-    pub fn own(&self, inside: &Path) -> Result<Held, StoreError> {
+    /// The reason why it can't be written.
+    pub fn own(&self, inside: &Path) -> Result<FolderLock, StoreError> {
         self.folder.own(inside).map_err(unwritten)
     }
 
@@ -206,18 +208,19 @@ impl Tree {
     }
 }
 
-/// Where a scope lies in the store. An id is a [`Name`], so it is one step and leads nowhere else.
+/// The folder of a scope in the store. An id is a [`Name`], so it is one step and leads nowhere
+/// else.
 pub fn scope_folder(scope: &Scope) -> PathBuf {
     PathBuf::from(scope.to_string())
 }
 
-/// That there is no store at a place.
+/// The error that there is no store at a place.
 pub fn no_store() -> StoreError {
     StoreError::absent("there is no store there")
         .hint("check the name, or make one with doorkey store init")
 }
 
-/// That a file is not what it should be.
+/// The error that a file is damaged.
 pub fn corrupt(why: &str) -> StoreError {
     StoreError::corrupt(why).hint(AGAIN)
 }
@@ -226,7 +229,7 @@ fn outside() -> StoreError {
     StoreError::refused("it leads out of the store")
 }
 
-/// What a failure of the file system means to a person.
+/// Translates a failure of the file system into a store's error.
 fn trouble(error: io::Error) -> StoreError {
     match error.raw_os_error() {
         Some(libc::EXDEV | libc::ELOOP) => outside(),
@@ -236,7 +239,7 @@ fn trouble(error: io::Error) -> StoreError {
     }
 }
 
-/// The same for writing.
+/// Translates a failure to write in the same way.
 pub fn unwritten(error: io::Error) -> StoreError {
     match error.raw_os_error() {
         Some(libc::EEXIST) => StoreError::taken(),

@@ -1,4 +1,4 @@
-//! What a row of the table of stores says.
+//! The type of a row in the table of stores.
 
 use std::sync::Arc;
 
@@ -10,26 +10,29 @@ use crate::model::location::{Judge, Location};
 /// A kind of store.
 #[derive(Clone, Copy)]
 pub struct Kind {
-    /// What stands before the colon: of a store's name, and of references to single places in it.
+    /// Schemes: the words before the colon, in a store's name and in references to single places.
     pub schemes: &'static [&'static str],
-    /// The form of what stands after it; empty where there are single places alone, and no store.
+    /// The form of the text after the colon; empty if the kind has single places only, and no
+    /// store.
     pub place: &'static str,
-    /// What stands above its options in the help.
+    /// The heading above the options in the help.
     pub heading: &'static str,
-    /// Its options.
+    /// The options of the kind.
     pub options: &'static [StoreOption],
-    /// Whether they can stand behind its place, as `?KEY=VALUE&KEY=VALUE`; else a `?` is part of
+    /// True if options can follow the place, as `?KEY=VALUE&KEY=VALUE`. If false, a `?` is part of
     /// the place.
     pub splits: bool,
-    /// The variables that it has to do with, beside those that stand for options.
+    /// Environment variables of the kind, apart from those that stand for options.
     pub variables: &'static [(Use, &'static [&'static str])],
-    /// Whether what a secret's variable holds may stay in memory: it is no secret.
+    /// True if the value of a secret's variable may stay in memory, as it is no secret.
     pub stays: fn(&str, &[u8]) -> bool,
-    /// What references to single places in it can be; `None` where there are none.
+    /// Single places that references can name; `None` if there are none.
     pub direct: Option<Places>,
-    /// The variables by which a server is named that may lend what it gives.
+    /// True if the store asks a server that other launches ask as well.
+    pub is_remote: bool,
+    /// Environment variables that name a server which may lend values.
     pub lends: &'static [&'static str],
-    /// Whether each of its schemes is of a store of its own, by what is set.
+    /// True if the settings make each scheme stand for a separate store.
     pub apart: fn(&Access) -> bool,
     /// Opens the store at a place. Nothing is asked.
     pub open: fn(&str, &Arc<Context>) -> Opened,
@@ -37,12 +40,12 @@ pub struct Kind {
 
 /// An option of a kind of store.
 pub struct StoreOption {
-    /// Its id, its value, and what it is.
+    /// The id, the value and the description.
     pub option: Opt,
-    /// Whether a configuration file can say it.
+    /// The configuration files that can set the option.
     pub file: InFile,
-    /// Whether the command line has it, too, and with it a variable, and the top of the
-    /// configuration file. New ones stand behind the place, and in `[store]`.
+    /// True if the command line has the option, and with it a variable and the top of the
+    /// configuration file. New options only follow the place, or stand in `[store]`.
     pub flag: bool,
 }
 
@@ -53,29 +56,30 @@ impl StoreOption {
         StoreOption { option, file, flag }
     }
 
-    /// One that the command line has as well.
+    /// An option that the command line has as well.
     pub const fn flag(option: Opt, file: InFile) -> Self {
         let flag = true;
         StoreOption { option, file, flag }
     }
 }
 
-/// What a variable is to a store. One can be several things.
+/// The use that a store makes of an environment variable. One can have several uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// A secret: overwritten where it stands as soon as it is read, and no workload gets it.
+    /// A secret: overwritten in place as soon as it is read, and never passed to the workload.
     Secret,
-    /// Of the secrets one that serves to read values, and nothing else.
+    /// A secret that serves to read values, and nothing else.
     Reading,
-    /// About the store, and nothing else: read, and no workload gets it. A `*` at its end stands
-    /// for all that begin so.
+    /// A setting of the store alone: read, and never passed to the workload. A `*` at the end
+    /// stands for all names that begin so.
     Own,
-    /// Read, and the workload keeps it: it is everybody's, or how the workload says who it is.
+    /// A variable that is read, and that the workload keeps. It belongs to everybody, or gives the
+    /// workload its identity.
     Kept,
     /// A list of variables that the workload keeps although they are the store's own.
     Passing,
-    /// A list of documents whose members are added to the environment: of the names of one row the
-    /// first that is set counts.
+    /// A list of documents whose members are added to the environment. The first name of a row that
+    /// is set counts.
     Listing,
     /// The path of a file with a credential, which can be read again.
     File,
@@ -84,12 +88,13 @@ pub enum Use {
 /// The single places of a kind of store.
 #[derive(Clone, Copy)]
 pub struct Places {
-    /// Takes a location as a reference says it: the one that is meant, or why it can't be one.
+    /// Checks the location in a reference. Gives the location that is meant, or the reason why it
+    /// is none.
     pub judge: Judge,
-    /// Whether what is there is our own credential, which a variable of the store's is to hold
-    /// for the workload then.
+    /// True if the place is doorkey's own credential. The workload then gets it in an environment
+    /// variable of the store.
     pub hands_over: fn(&Location) -> bool,
-    /// What is a reference only where the user says so, as applications have such values, too.
+    /// References that count only if the user asks for them, as applications have such values too.
     pub asked: Option<Asked>,
 }
 
@@ -98,12 +103,12 @@ pub struct Places {
 pub struct Asked {
     /// The word.
     pub word: &'static str,
-    /// Whether a value without the scheme and its colon is a reference, as it stands; `None` where
-    /// the word is for those with the scheme.
+    /// True if a value without the scheme and its colon is a reference as it stands. `None` if the
+    /// word is for references with the scheme.
     pub bare: Option<fn(&str) -> bool>,
 }
 
-/// What a row has where it says nothing else.
+/// The defaults of a row.
 pub const NOTHING: Kind = Kind {
     schemes: &[],
     place: "DIR",
@@ -113,13 +118,14 @@ pub const NOTHING: Kind = Kind {
     variables: &[],
     stays: |_, _| false,
     direct: None,
+    is_remote: false,
     lends: &[],
     apart: |_| false,
     open: dir::open,
 };
 
 impl Kind {
-    /// The schemes that stand for the same store as one of them.
+    /// Lists the schemes that stand for the same store as a given one.
     pub fn same(&self, scheme: &str, access: &Access) -> &'static [&'static str] {
         let at = self.schemes.iter().position(|known| *known == scheme);
         match at {
@@ -128,14 +134,14 @@ impl Kind {
         }
     }
 
-    /// Its variables of some uses.
+    /// Lists the environment variables that have one of these uses.
     pub fn variables(&self, uses: &[Use]) -> impl Iterator<Item = &'static str> {
         let lists = self.variables.iter();
         let lists = lists.filter(move |(of, _)| uses.contains(of));
         lists.flat_map(|(_, names)| names.iter().copied())
     }
 
-    /// What can be given, and read again, in the place of a secret's variable.
+    /// Names what can replace a secret's variable and can be read again.
     pub fn instead(&self, name: &str) -> String {
         let file = format!("{name}_FILE");
         let mut options = self.options.iter().map(|option| option.option.id);
@@ -154,14 +160,14 @@ impl Kind {
         }
     }
 
-    /// Whether it has credentials that are doorkey's own, whatever the store.
+    /// True if the kind has credentials that are doorkey's own, whatever the store.
     pub fn is_ours(&self) -> bool {
         let mut secrets = self.variables(&[Use::Secret]);
         secrets.any(is_ours)
     }
 }
 
-/// Whether a variable is doorkey's own by its name.
+/// True if a variable is doorkey's own by its name.
 pub fn is_ours(name: &str) -> bool {
     name.starts_with("DOORKEY_")
 }

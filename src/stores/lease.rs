@@ -1,4 +1,4 @@
-//! What stores lend: leases, the tokens that they hang on, and how both are kept.
+//! Leases of stores, the tokens that leases depend on, and their renewal and return.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::error::StoreError;
 
-/// What a value is lent by.
+/// The lease of a value.
 #[derive(Clone, Debug)]
 pub struct Lease {
-    /// Its name at the store; empty where the value was not read.
+    /// The lease's id at the store; empty if the value was not read.
     pub id: String,
-    /// Whether it can be made longer.
+    /// True if the lease can be renewed.
     pub renewable: bool,
-    /// How long it lasts from when it was read.
+    /// The duration of the lease, from the time of reading.
     pub lasts: Duration,
-    /// When it ends by itself.
+    /// The time when the lease expires.
     pub end: Instant,
-    /// What it hangs on.
+    /// The token that the lease ends with.
     pub holder: Option<Arc<Holder>>,
 }
 
 impl Lease {
-    /// One of something that was not read.
+    /// Makes the lease of a value that was not read.
     pub fn unmade() -> Self {
         Lease {
             id: String::new(),
@@ -36,67 +36,68 @@ impl Lease {
     }
 }
 
-/// A store that lends: what it has lent is kept, and given back, by whoever logs in anew.
+/// A store that lends values. A later session can keep the leases, or give them back.
 pub trait Lender {
-    /// Has leases, each with how long it is to last, go on, and the tokens with these accessors.
+    /// Renews leases, each with its wanted duration, and the tokens with these accessors.
     ///
     /// # Errors
-    /// What keeps all of them from being renewed.
+    /// The fault that keeps all of them from being renewed.
     fn renew(
         &self,
         leases: &[(String, Duration)],
         accessors: &[String],
     ) -> Result<Renewals, StoreError>;
 
-    /// Makes sure that what is at these paths would be lent now; nothing is made for that.
+    /// Checks that the store would lend the values at these paths now. No lease is made for that.
     ///
     /// # Errors
-    /// Why it would not.
+    /// The reason why the store would not lend them.
     fn would_lend(&self, paths: &BTreeSet<String>) -> Result<(), StoreError>;
 
-    /// Gives leases back by their ids, and where that is not allowed by the tokens with these
-    /// accessors. Gives the places of those that live on.
+    /// Gives leases back by their ids, or, if that is not allowed, revokes the tokens with these
+    /// accessors. Returns the indices of the leases that are still alive.
     ///
     /// # Errors
-    /// What keeps all of them from being given back.
+    /// The fault that keeps all of them from being given back.
     fn give_back(&self, leases: &[(String, String)]) -> Result<Vec<usize>, StoreError>;
 }
 
-/// How long leases and tokens last from now on, in the order in which they were asked for.
+/// Durations of leases and tokens from now on, in the order in which they were asked for.
 #[derive(Debug, Default)]
 pub struct Renewals {
-    /// Leases.
+    /// Results for the leases.
     pub leases: Vec<Renewal>,
-    /// Tokens.
+    /// Results for the tokens.
     pub tokens: Vec<Renewal>,
 }
 
-/// What renewing something has come to.
+/// The result of a renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Renewal {
-    /// It lasts so long from now on.
+    /// The new duration, from now on.
     Lasts(Duration),
-    /// That is not allowed.
+    /// The renewal is not allowed.
     Denied,
-    /// It is there no more.
+    /// The lease or the token no longer exists.
     Gone,
 }
 
 /// A token that leases end with.
 #[derive(Clone, Debug, Default)]
 pub struct Holder {
-    /// By what it can be named without being shown; empty where it can't.
+    /// The accessor, which names the token without showing it; empty if there is none.
     pub accessor: String,
-    /// When it ends; `None` where that is never, or not known.
+    /// The time when the token expires; `None` if that is never, or not known.
     pub end: Option<Instant>,
-    /// How long it lasted when it was got.
+    /// The duration of the token when it was received.
     pub lasts: Duration,
-    /// Whether it can be made longer.
+    /// True if the token can be renewed.
     pub renewable: bool,
-    /// Whether nobody keeps it, so that it can't be made longer, nor what hangs on it.
+    /// True if the server does not keep the token. Neither the token nor its leases can be renewed
+    /// then.
     pub is_batch: bool,
-    /// Whether it came from outside.
+    /// True if the token was given from outside, not by a login.
     pub is_given: bool,
-    /// Whether it was got by something that can be used once.
+    /// True if the token was received for a credential that can be used only once.
     pub is_once: bool,
 }

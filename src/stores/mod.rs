@@ -1,19 +1,21 @@
-//! The stores: where secrets are kept, and how they are asked for.
+//! The stores: they keep secrets, and answer questions about them.
 //!
-//! # How a store is asked
-//! Everything that can be asked for has a [`Location`]: a path, a key in the document there, a
-//! version. A name in a scope becomes one by [`Store::locate`], which asks nothing; a direct
-//! reference is the text of one. All that a launch asks comes in one [`Store::fetch`], as questions:
-//! each a list of locations, narrowest scope first. The first that has a value answers; one that
-//! fails ends the question, since a wider scope must not answer in its place.
+//! # Questions to a store
+//! Every secret or document has a [`Location`]: a path, a key in the document there, a version.
+//! [`Store::locate`] gives the location of a name in a scope, and asks nothing. A direct reference
+//! is the text of a location.
 //!
-//! # How to add one
-//! A file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a page:
-//! `docs/src/add-a-store.md` leads there.
+//! A launch asks all its questions in one [`Store::fetch`]. Each question is a list of locations,
+//! narrowest scope first. The first that has a value answers. One that fails ends the question,
+//! since a wider scope must not answer in its place.
 //!
-//! Grammar, help, configuration file, what is stripped and what is overwritten, and the texts that
-//! list stores follow from the row. No other file has to say a word about it, which
-//! `tests/house/layers.rs` holds.
+//! # Steps to add a store
+//! A store needs a file here, its `mod` line below, its row of [`KINDS`] in `registry.rs`, and a
+//! page: `docs/src/add-a-store.md` lists the steps.
+//!
+//! The row supplies the grammar, the help, the configuration file, and the texts that list stores.
+//! It also supplies the variables to strip and to overwrite. No other file may mention the store,
+//! which `tests/house/layers.rs` checks.
 
 mod age;
 mod aws;
@@ -56,104 +58,105 @@ pub use registry::{
     ours, references, schemes, schemes_of, unnamed, use_table,
 };
 pub use variables::{
-    credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables, passed,
-    read_variables, spent,
+    are_remote, credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables,
+    passed, read_variables, spent,
 };
 
-/// What every store can do: say where a name in a scope would be, and answer questions about such
-/// places. What wins over what is not its business.
+/// Finds the location of a name in a scope, and answers questions about locations. Which scope or
+/// source wins is decided elsewhere.
 pub trait Store: Sync {
     /// The store as messages name it.
     fn label(&self) -> &str;
 
-    /// What its values come from, so that nobody takes another's for them.
+    /// Names the source of the values, so that nobody takes another source's values for them.
     fn identity(&self) -> String {
         self.label().to_owned()
     }
 
-    /// Where a name in a scope is, if it is there. Nothing is asked.
+    /// Gives the location that a name in a scope would have. Nothing is asked.
     ///
     /// # Errors
-    /// What of the store, or of the scope, keeps it from being anywhere.
+    /// The fault of the store, or of the scope, that leaves the name without a location.
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError>;
 
-    /// Answers questions, each by its locations in their order: [`search`] does that. All of a
-    /// launch come at once, so that the store can share the work, or ask in one round; a document
-    /// that several are about is read once.
+    /// Answers questions, each by its locations in their order: [`search`] does that. All questions
+    /// of a launch come at once, so that the store can share the work, or ask in one round. A
+    /// document that several questions are about is read once.
     ///
     /// # Errors
-    /// What keeps every question from being answered. To be said once, it is no [`Answer::Failed`].
+    /// The fault that keeps every question from being answered. It is told once, so it is no
+    /// [`Answer::Failed`].
     fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError>;
 
-    /// Whether what is missing at single places is left out, as the user's variables have it.
+    /// True if missing single places are left out, as the user's variables ask.
     fn leaves_out_missing(&self) -> bool {
         false
     }
 
-    /// The names in each of these scopes, sorted. Like all that follows it needs no key.
+    /// Lists the names in each of these scopes, sorted. This and all that follows needs no key.
     ///
     /// # Errors
-    /// What keeps all of them from being listed; in the list, what keeps one.
+    /// The fault that keeps all scopes from being listed. A fault of one scope is in the list.
     fn names(&self, _scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
         Err(unlisted())
     }
 
-    /// What the store knows of a secret; `None` where the scope does not have it.
+    /// Tells what the store knows of a secret; `None` if the scope does not have it.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     fn record(&self, _scope: &Scope, _name: &Name) -> Result<Option<Record>, StoreError> {
         Err(unlisted())
     }
 
-    /// Every scope that there is, sorted.
+    /// Lists every scope that exists, sorted.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         Err(unlisted())
     }
 
-    /// The store as one that lends, if it does.
+    /// The store as a lender, if it is one.
     fn lender(&self) -> Option<&dyn Lender> {
         None
     }
 
-    /// The store as one that can be written to, if doorkey can.
+    /// The store as a writer, if doorkey can write to it.
     fn writer(&self) -> Option<&dyn Writer> {
         None
     }
 
-    /// The store as one that keeps lists of who can read it, if it does.
+    /// The store as a keeper of lists of recipients, if it is one.
     fn recipients(&self) -> Option<&dyn Recipients> {
         None
     }
 }
 
-/// A store that answers questions only.
+/// The error of a store that answers questions only.
 fn unlisted() -> StoreError {
     StoreError::setting("this kind of store does not say what it holds")
 }
 
-/// That doorkey can't write to a kind of store.
+/// The error that doorkey can't write to a kind of store.
 pub fn read_only() -> StoreError {
     StoreError::read_only("doorkey only reads this kind of store")
 }
 
-/// That a store which holds text can't hold a value.
+/// The error that a store which holds text can't hold a value.
 pub fn not_text() -> StoreError {
     let what = "the value is not UTF-8, which this store can't hold";
-    StoreError::of(store_error::Kind::Unusable, what)
+    StoreError::of(store_error::FaultKind::Unusable, what)
         .hint("store it as base64, and read it with |base64decode")
 }
 
-/// That others changed something at the same time, again and again.
+/// The error that others changed something at the same time, again and again.
 pub fn contended() -> StoreError {
     let what = "others change it at the same time";
-    StoreError::of(store_error::Kind::Unusable, what).hint("nothing is changed, try again")
+    StoreError::of(store_error::FaultKind::Unusable, what).hint("nothing is changed, try again")
 }
 
-/// That a kind of store keeps no lists of who can read it.
+/// The error that a kind of store keeps no lists of recipients.
 pub fn no_lists() -> StoreError {
     StoreError::read_only("this kind of store has no recipients")
 }
@@ -161,30 +164,30 @@ pub fn no_lists() -> StoreError {
 /// The names in a scope, or why they can't be listed.
 pub type Names = Result<Vec<Name>, StoreError>;
 
-/// How much is asked of a store.
+/// The extent of a question to a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Whether each name is there: no value, so that no key is needed.
+    /// The existence of each name. No value is read, so no key is needed.
     Names,
     /// The values.
     Values,
-    /// The values, but for those that would be made for whoever reads them: of these only that
-    /// they would be.
+    /// The values. A value that the store would make for its reader is not read: only a check that
+    /// it would be made.
     Look,
-    /// The values, and no kept ones in their place.
+    /// The values, read now: none that the store has kept.
     Fresh,
-    /// The same without reading what is lent at these paths.
+    /// The values as for `Fresh`, without reading what is lent at these paths.
     Watch(&'static [String]),
 }
 
-/// What a store says to a question.
+/// The answer of a store to a question.
 #[derive(Debug)]
 pub enum Answer {
     /// The question's location of this index has it; those before don't.
     Found(usize, Found),
-    /// None of the locations has it.
+    /// No location of the question has a value.
     Missing {
-        /// Whether there is a document without the key.
+        /// True if there is a document without the key.
         document: bool,
     },
     /// The location of this index could not answer; those before don't have it. A later one must
@@ -192,20 +195,20 @@ pub enum Answer {
     Failed(usize, StoreError),
 }
 
-/// What was found.
+/// A value or a document that was found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The value; `None` where only names were asked for, and of a whole document.
     pub value: Option<Secret>,
-    /// What is known of the value where it is JSON, and members of it are looked for.
+    /// Parsed levels of a JSON value, kept for lookups of its members.
     pub levels: RefCell<Levels>,
-    /// Of a whole document its members, in their order.
+    /// The members of a whole document, in their order.
     pub members: Vec<(String, Secret)>,
-    /// What it is lent by; `None` for what is good until it is changed.
+    /// The lease of the value; `None` if the value is good until it is changed.
     pub lease: Option<Lease>,
 }
 
-/// What is at one location.
+/// The content of one location.
 #[derive(Debug)]
 pub enum Here {
     /// The value.
@@ -227,7 +230,7 @@ impl Here {
         })
     }
 
-    /// That there is a value, or not.
+    /// A found value without its content, or nothing.
     pub fn exists(exists: bool) -> Self {
         match exists {
             true => Here::Found(Found::default()),
@@ -256,58 +259,60 @@ pub fn search(
 
 /// A store that can be written to.
 pub trait Writer {
-    /// Stores values in a scope, lastingly: all of them or, where the store can't, none.
+    /// Stores values in a scope, lastingly. If one can't be stored, none is, unless the store
+    /// writes each value by itself.
     ///
     /// # Errors
-    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is stored.
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` asks; or the reason why
+    /// nothing is stored.
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError>;
 
     /// Removes a secret, lastingly.
     ///
     /// # Errors
-    /// [`StoreError::no_secret`]; why it is not removed.
+    /// [`StoreError::no_secret`], or the reason why the secret is not removed.
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError>;
 }
 
-/// What is expected of a name that is written.
+/// The condition on a name that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It must be new. Of several writers at once exactly one succeeds.
+    /// The name must be new. Exactly one of several writers at once succeeds.
     Create,
-    /// It may be there or not.
+    /// The name may exist or not.
     Set,
-    /// It must be there.
+    /// The name must exist.
     Update,
 }
 
-/// What a store knows of a secret, without its value.
+/// Facts that a store knows about a secret, without its value.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// The value's length in bytes.
     pub size: usize,
-    /// When it was made, by the store's own record.
+    /// The time of creation, by the store's own record.
     pub created: Option<SystemTime>,
-    /// When it was last changed, by the store's own record.
+    /// The time of the last change, by the store's own record.
     pub modified: Option<SystemTime>,
-    /// Who can read it, where the store knows.
+    /// The recipients who can read the secret, if the store knows them.
     pub recipients: Option<Vec<String>>,
 }
 
-/// A store that is encrypted for lists of recipients: one of its own, and those that scopes have
-/// of theirs in its place. A `scope` of `None` means the store's own list.
+/// A store that is encrypted for lists of recipients. The store has one list; a scope can have its
+/// own list instead. A `scope` of `None` means the store's list.
 pub trait Recipients {
-    /// Who can read a scope.
+    /// Lists the recipients who can read a scope.
     ///
     /// # Errors
-    /// Where a list can't be read.
+    /// The reason why a list can't be read.
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError>;
 
-    /// Changes a list, and encrypts everything that it is for anew, whatever the files say of their
-    /// recipients. The list is written first: interrupted at any moment, nothing is lost, and the
-    /// same change made again finishes.
+    /// Changes a list, and encrypts all its secrets anew, whatever recipients the files name. The
+    /// list is written first. An interruption loses nothing, and the same change made again
+    /// finishes.
     ///
     /// # Errors
-    /// Why nothing was changed, or not all.
+    /// The reason why nothing was changed, or not all.
     fn change(
         &self,
         scope: Option<&Scope>,
@@ -315,53 +320,53 @@ pub trait Recipients {
         remove: &[String],
     ) -> Result<Changed, StoreError>;
 
-    /// Every list that names some of these, and which it names. A list that can't be read is
-    /// taken to name them all. With `removed` those count that say who was removed, and each one
-    /// must be in some list.
+    /// Finds every list that names some of these recipients, and which ones. A list that can't be
+    /// read is taken to name all. With `removed`, lists that note a removed recipient count too,
+    /// and each recipient must be in some list.
     ///
     /// # Errors
-    /// Where one is no recipient, or in no list.
+    /// The argument that is no recipient, or that is in no list.
     fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
 
-    /// Looks at everything in the store: each file opens and is what it says, its recipients are
-    /// those of its scope, and nothing else lies there. With `fix` a sound file that says not
-    /// which secret it is, is written anew and says so from then on.
+    /// Checks everything in the store. Each file must open and name its own secret. Its recipients
+    /// must be those of its scope, and nothing else may lie in the store. With `fix`, a sound file
+    /// that does not name its secret is written anew with the name.
     ///
     /// # Errors
-    /// Where there is no key to look with; where something can't be written.
+    /// A missing key, or a file that can't be written.
     fn check(&self, fix: bool) -> Result<Checked, StoreError>;
 }
 
-/// A list, the store's own where there is no scope, and those that it names.
+/// A list, given by its scope (`None` for the store's list), and the recipients that it names.
 pub type Naming = (Option<Scope>, Vec<String>);
 
-/// What a change of recipients came to.
+/// The result of a change of recipients.
 #[derive(Debug, Default)]
 pub struct Changed {
-    /// Who can read it now.
+    /// The recipients after the change.
     pub recipients: Vec<String>,
-    /// Whether the list was another before.
+    /// True if the list has changed.
     pub list: bool,
     /// The secrets that were encrypted anew.
     pub rewritten: Vec<(Scope, Name)>,
     /// Every secret that the list is for.
     pub covered: Vec<(Scope, Name)>,
-    /// The scopes that have a list of their own, and were left.
+    /// The scopes that have a list of their own, and were left unchanged.
     pub left: Vec<Scope>,
 }
 
-/// What looking at a store came to.
+/// The result of a check of a store.
 #[derive(Debug, Default)]
 pub struct Checked {
-    /// How many secrets there are.
+    /// The number of secrets.
     pub secrets: usize,
-    /// In how many scopes.
+    /// The number of scopes.
     pub scopes: usize,
-    /// What is wrong: where, and what.
+    /// Faults: the place, and the fault there.
     pub findings: Vec<(String, String)>,
-    /// The sound secrets whose files say not which secret they are.
+    /// The sound secrets whose files do not name their secret.
     pub unbound: Vec<(Scope, Name)>,
-    /// Those whose files say so since now.
+    /// The secrets whose files name their secret since this check.
     pub bound: Vec<(Scope, Name)>,
     /// The file that should tell git that the store's files are no text, and the line for it.
     pub attributes: Option<(PathBuf, &'static str)>,

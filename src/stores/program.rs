@@ -1,4 +1,5 @@
-//! Programs that stores ask: what keeps one from answering, and what it says on its standard error.
+//! Programs that stores ask: the faults that keep one from answering, and the text on its standard
+//! error.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -8,16 +9,16 @@ use crate::model::error::{Os, StoreError};
 use crate::model::log;
 use crate::model::named::{ShownLine, ShownPath};
 use crate::model::secret::Secret;
-use crate::sys::program::{End, Program};
+use crate::sys::program::{Program, ProgramEnd};
 
-/// Shorter words of an answer are nothing that a line is searched for, in bytes.
+/// The shortest word of an answer that lines are searched for, in bytes.
 const SHORTEST: usize = 6;
 
 /// A program's answer.
-pub struct Answer {
-    /// Its exit code.
+pub struct ProgramAnswer {
+    /// The program's exit code.
     pub code: u8,
-    /// What it has said.
+    /// The text on its standard output.
     pub output: Secret,
     name: String,
     errors: Secret,
@@ -26,8 +27,9 @@ pub struct Answer {
 /// Runs a program to its end.
 ///
 /// # Errors
-/// That others can write it; why it can't be started, or has not ended by itself in time.
-pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
+/// An error that others can write the program, that it can't be started, or that it did not end in
+/// time.
+pub fn run(program: &Program<'_>) -> Result<ProgramAnswer, StoreError> {
     let name = shown(program.file);
     check(program.file, &name)?;
     let began = Instant::now();
@@ -36,18 +38,18 @@ pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     })?;
     let unusable = |why: String| StoreError::unusable(&name, why);
     let fault = match outcome.end {
-        End::Code(code) => {
+        ProgramEnd::Code(code) => {
             let (output, errors) = (outcome.output, outcome.errors);
-            return Ok(Answer {
+            return Ok(ProgramAnswer {
                 code,
                 output,
                 name,
                 errors,
             });
         }
-        End::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
-        End::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
-        End::Late => {
+        ProgramEnd::Signal(signal) => unusable(format!("it was ended by signal {signal}")),
+        ProgramEnd::TooMuch(limit) => unusable(format!("its answer is larger than {limit} bytes")),
+        ProgramEnd::Late => {
             let took = began.elapsed().as_secs_f64();
             StoreError::unreachable(format_args!(
                 "{name}: no answer in {took:.1} s, so it was ended"
@@ -58,8 +60,7 @@ pub fn run(program: &Program<'_>) -> Result<Answer, StoreError> {
     Err(fault)
 }
 
-/// Refuses a program that others could put another in the place of. One that is found in `PATH` is
-/// the system's.
+/// Refuses a program that others could replace. A program that is found in `PATH` is the system's.
 fn check(file: &Path, name: &str) -> Result<(), StoreError> {
     let found = file
         .metadata()
@@ -80,9 +81,9 @@ pub fn shown(file: &Path) -> String {
     ShownPath(&file.to_string_lossy()).to_string()
 }
 
-impl Answer {
-    /// Says, at debug, what the program has said on its standard error, without what it has
-    /// answered: these values, and whatever stands in its answer.
+impl ProgramAnswer {
+    /// Logs, at debug, the program's standard error. The given values, and the words of its answer,
+    /// are left out.
     pub fn log<'v>(&self, values: impl Iterator<Item = &'v [u8]>) {
         if !self.errors.is_empty() {
             let values: Vec<_> = values.collect();

@@ -1,5 +1,5 @@
-//! The table of stores. What the command line, the configuration file, the grammar of references
-//! and the texts of faults know of any store is made from it.
+//! The table of stores. The command line, the configuration file, the grammar of references and the
+//! texts of faults take their facts about stores from it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -49,6 +49,7 @@ pub static KINDS: &[Kind] = &[
             hands_over: vault::is_login,
             asked: None,
         }),
+        is_remote: true,
         lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
@@ -83,6 +84,7 @@ pub static KINDS: &[Kind] = &[
             hands_over: |_| false,
             asked: None,
         }),
+        is_remote: true,
         open: k8s::open,
         ..NOTHING
     },
@@ -111,11 +113,11 @@ pub static KINDS: &[Kind] = &[
     },
 ];
 
-/// Another table, where there is one.
+/// Another table that replaces this one, if there is one.
 static INSTEAD: OnceLock<&[Kind]> = OnceLock::new();
 
-/// Has another table count, which a program with a store of its own makes of ours. The first one
-/// that is given stays.
+/// Makes another table count, which a program with a store of its own makes from this one. The
+/// first table that is given stays.
 pub fn use_table(kinds: &'static [Kind]) {
     INSTEAD.get_or_init(|| kinds);
 }
@@ -125,14 +127,14 @@ pub fn kinds() -> &'static [Kind] {
     INSTEAD.get().copied().unwrap_or(KINDS)
 }
 
-/// The variables that are doorkey's own, and stand for no option.
+/// The environment variables that are doorkey's own, and are no option's.
 pub fn ours() -> impl Iterator<Item = &'static str> {
     let rows = kinds().iter().flat_map(|kind| kind.variables);
     let names = rows.flat_map(|(_, names)| names.iter().copied());
     names.filter(|name| is_ours(name))
 }
 
-/// The kind of the store at `location`, and what stands after the colon.
+/// Gives the kind of the store at `location`, and the text after the colon.
 pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let (scheme, place) = location.split_once(':')?;
     let mut all = kinds().iter();
@@ -140,7 +142,7 @@ pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     Some((kind, place))
 }
 
-/// What references to single places begin with, those included that count only with these words.
+/// Lists the schemes of references to single places, also those that count only with these words.
 pub fn schemes(words: &[&str]) -> Vec<Scheme> {
     let mut schemes = Vec::new();
     for kind in kinds() {
@@ -158,7 +160,7 @@ pub fn schemes(words: &[&str]) -> Vec<Scheme> {
     schemes
 }
 
-/// The words that have more values be references, each once.
+/// Lists the words that make more values count as references, each once.
 pub fn references() -> Vec<&'static str> {
     let mut words: Vec<_> = all_asked().map(|(_, asked)| asked.word).collect();
     words.sort_unstable();
@@ -171,12 +173,12 @@ fn all_asked() -> impl Iterator<Item = (&'static Kind, Asked)> {
     kinds.filter_map(|kind| Some((kind, kind.direct.as_ref()?.asked?)))
 }
 
-/// What references of `secret-init` begin with: it takes each of them for one, whatever the
-/// application does with such values.
+/// Prefixes of `secret-init`'s references. That tool takes each such value for one, whatever the
+/// application does with it.
 const PEERS: [&str; 4] = ["vault:", "bao:", "gcp:secretmanager:", "azure:keyvault:"];
 
-/// Whether a value would be a reference to `secret-init`; the word that has it be one here, where it
-/// takes one.
+/// Tells if a value would be a reference to `secret-init`. The inner value is the word that makes
+/// it one here, if there is such a word.
 pub fn likely(value: &[u8]) -> Option<Option<&'static str>> {
     let text = str::from_utf8(value).ok()?;
     if PEERS.iter().any(|peer| text.starts_with(peer)) {
@@ -195,7 +197,7 @@ pub fn likely(value: &[u8]) -> Option<Option<&'static str>> {
     asked.next().map(|(_, asked)| Some(asked.word))
 }
 
-/// Whether a reference is to the store's own credential, which the workload is to have then.
+/// True if a reference is to the store's own credential, which the workload is then given.
 pub fn is_handed_over(place: &Direct) -> bool {
     let mut all = kinds().iter();
     let kind = all.find(|kind| kind.schemes.contains(&place.scheme));
@@ -203,7 +205,7 @@ pub fn is_handed_over(place: &Direct) -> bool {
     places.is_some_and(|places| (places.hands_over)(&place.location))
 }
 
-/// What the configuration file can say of stores at its top.
+/// Lists the options of stores that can stand at the top of the configuration file.
 pub fn configurable() -> impl Iterator<Item = (&'static str, InFile)> {
     let options = kinds().iter().flat_map(|kind| kind.options);
     let options = options.filter(|option| option.flag && option.file != InFile::Never);
@@ -219,7 +221,7 @@ pub fn forms() -> String {
     format!("{} or {last}", forms.join(", "))
 }
 
-/// That no store is named, and how to name one.
+/// The error that no store is named, with the forms of a name.
 pub fn unnamed() -> Error {
     Error::NoStore(forms())
 }
@@ -227,7 +229,7 @@ pub fn unnamed() -> Error {
 /// Opens the store that the scopes are in, which `location` names as `SCHEME:PLACE`.
 ///
 /// # Errors
-/// A usage error for an unknown scheme; whatever keeps the store from being opened.
+/// A usage error for an unknown scheme, or the fault that keeps the store from being opened.
 pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let Some((kind, after)) = kind(location) else {
         let form = |kind: &Kind| {
@@ -257,7 +259,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
 /// Opens the store of references to single places that begin with a scheme.
 ///
 /// # Errors
-/// Whatever keeps it from being opened.
+/// The fault that keeps the store from being opened.
 pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let store = format!("{scheme}:");
     let mut all = kinds().iter();
@@ -269,7 +271,7 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
 }
 
-/// Whether two names are of stores of the same kind.
+/// True if two names are of stores of the same kind.
 pub fn is_same_kind(one: &str, other: &str) -> bool {
     let schemes = |location| kind(location).map(|(kind, _)| kind.schemes);
     schemes(one) == schemes(other)

@@ -1,6 +1,6 @@
-//! What stores behind HTTP share: servers under one deadline, proxies and trust, a session that is
-//! begun when it is first needed, and rounds of requests that show who we are. A store supplies
-//! what differs ([`Service`]).
+//! Shared code of the stores behind HTTP. It has servers under one deadline, proxies and trust, a
+//! session that begins when first needed, and rounds of requests with the session's token or
+//! signature. A store supplies its own part ([`Service`]).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,10 +12,10 @@ use crate::model::log::{self, Phase};
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::sys::http::{
-    Address, Answer, Client, Hints, Proxy, Request, Server, Settings, Verdict, tls,
+    Address, Answer, Client, FaultHints, Proxy, Request, Server, Settings, Verdict, tls,
 };
 
-/// The variables that are read here, and belong to everybody.
+/// Environment variables that are read here, and belong to everybody.
 pub const VARIABLES: &[&str] = &[
     "HTTPS_PROXY",
     "https_proxy",
@@ -26,42 +26,42 @@ pub const VARIABLES: &[&str] = &[
     "SSL_CERT_FILE",
 ];
 
-/// Of those the ones that are paths of files.
+/// The variables of these that are paths of files.
 pub const FILES: &[&str] = &["SSL_CERT_FILE"];
 
-/// The longest that all tries take where there is no deadline.
+/// The longest time of all tries together, if there is no deadline.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The longest that one try takes where nothing else is said; and no more than a third of what
-/// there is, so that another address, or node, is asked as well.
+/// The longest time of one try, by default. A try also takes at most a third of the time that is
+/// left, so that another address, or node, is asked as well.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// What is left at the end for logging out.
+/// The time that is kept at the end for logging out.
 pub const LEAVING: Duration = Duration::from_millis(100);
 
-/// What differs from one store behind HTTP to the next.
+/// Supplies the parts that differ between stores behind HTTP.
 pub trait Service: Sized {
-    /// What tells its servers apart: a region, say; `()` where there is only one.
+    /// The key that tells its servers apart: a region, for example; `()` if there is only one.
     type Host: Ord + Clone;
-    /// Who we are, for one launch.
+    /// The identity for one launch.
     type Session;
 
-    /// How a server is reached.
+    /// Gives the settings of the connection to a server.
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
     fn settings(&self, host: &Self::Host) -> Result<Settings, StoreError>;
 
-    /// Finds out who we are, and asks whoever has to be asked for that.
+    /// Finds the identity, and asks other servers for it if necessary.
     ///
     /// # Errors
-    /// Why we are nobody.
+    /// The reason why there is no identity.
     fn log_in(&self, remote: &Remote<Self>) -> Result<Self::Session, StoreError>;
 
-    /// Has a request show who we are to a server.
+    /// Adds the token or the signature for a server to a request.
     ///
     /// # Errors
-    /// Why it can't.
+    /// The reason why the request can't be signed.
     fn sign(
         &self,
         session: &Self::Session,
@@ -73,20 +73,20 @@ pub trait Service: Sized {
     fn log_out(&self, _session: Self::Session, _remote: &Remote<Self>) {}
 }
 
-/// Something that is made once, or why it can't be.
-type Made<T> = Result<Arc<T>, StoreError>;
+/// A value that is made once, or the reason why it can't be made.
+type Connected<T> = Result<Arc<T>, StoreError>;
 
-/// The servers of a store, and our session; both are made when they are first needed.
+/// The servers of a store, and the session; each is made when first needed.
 pub struct Remote<S: Service> {
     service: S,
     deadline: Option<Instant>,
-    client: OnceLock<Made<Client>>,
-    servers: Mutex<BTreeMap<S::Host, Made<Server>>>,
+    client: OnceLock<Connected<Client>>,
+    servers: Mutex<BTreeMap<S::Host, Connected<Server>>>,
     session: Mutex<Option<S::Session>>,
 }
 
 impl<S: Service> Remote<S> {
-    /// Nothing is asked, or looked for, yet.
+    /// Makes one. Nothing is asked, or looked for, yet.
     pub fn new(service: S, access: &Access) -> Self {
         Remote {
             service,
@@ -102,10 +102,10 @@ impl<S: Service> Remote<S> {
         &self.service
     }
 
-    /// What all servers have in common, those included that only a login has to do with.
+    /// Gives the client that all servers share, also those that only a login needs.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn client(&self) -> Result<&Arc<Client>, StoreError> {
         let client = self.client.get_or_init(|| {
             let now = Instant::now();
@@ -116,11 +116,11 @@ impl<S: Service> Remote<S> {
         client.as_ref().map_err(StoreError::clone)
     }
 
-    /// A server, without our session.
+    /// Gives a server, without the session.
     ///
     /// # Errors
     /// Settings that are missing or can't be used.
-    pub fn server(&self, host: &S::Host) -> Made<Server> {
+    pub fn server(&self, host: &S::Host) -> Connected<Server> {
         let mut servers = lock(&self.servers);
         if let Some(server) = servers.get(host) {
             return server.clone();
@@ -133,10 +133,10 @@ impl<S: Service> Remote<S> {
         server
     }
 
-    /// Does something with the session, which is begun where there is none.
+    /// Calls `then` with the session, which is begun first if there is none.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub fn with_session<T>(
         &self,
         then: impl FnOnce(&mut S::Session) -> T,
@@ -152,10 +152,10 @@ impl<S: Service> Remote<S> {
         Ok(then(session))
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order.
+    /// Sends all requests at the same time, and gives the answers in the same order.
     ///
     /// # Errors
-    /// What keeps all of it from being asked.
+    /// The fault that keeps all requests from being sent.
     pub fn round(
         &self,
         requests: Vec<(S::Host, Request)>,
@@ -173,10 +173,10 @@ impl<S: Service> Remote<S> {
         Ok(self.client()?.round(signed.collect()))
     }
 
-    /// Asks one thing.
+    /// Sends one request, and gives its answer.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask(&self, host: &S::Host, request: Request) -> Result<Answer, StoreError> {
         let mut answers = self.round(vec![(host.clone(), request)])?;
         let none = || Err(StoreError::setting("nothing was asked"));
@@ -197,7 +197,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How a server is reached where its store says nothing else.
+/// Gives the default settings of the connection to a server.
 pub fn settings(access: &Access, address: Address) -> Settings {
     let left = access
         .deadline
@@ -206,20 +206,20 @@ pub fn settings(access: &Access, address: Address) -> Settings {
         attempt: ATTEMPT.min(left.unwrap_or(PATIENCE) / 3),
         tries: 0,
         proxy: proxy(access, &address),
-        tls: tls::Settings {
+        tls: tls::TlsSettings {
             system: path(access, "SSL_CERT_FILE").map(tls::Pem::File),
-            ..tls::Settings::default()
+            ..tls::TlsSettings::default()
         },
         headers: Vec::new(),
         verdict: Verdict::of_status,
-        hints: Hints::default(),
+        hints: FaultHints::default(),
         ends: "",
         leader: None,
         address,
     }
 }
 
-/// The value of a variable; none where it is empty or no text.
+/// Gives the value of a variable; `None` if it is empty or no text.
 pub fn text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
     let value = str::from_utf8(access.variable(name)?).ok()?;
     Some(value).filter(|value| !value.is_empty())
@@ -245,7 +245,7 @@ fn proxy(access: &Access, address: &Address) -> Option<Proxy> {
     })
 }
 
-/// The hosts of a list as `NO_PROXY` has it that are meant for a port: `HOST:PORT` is for that
+/// Picks the hosts for a port from a list as in `NO_PROXY`. An entry `HOST:PORT` is for that port
 /// alone.
 fn for_port(list: &str, port: Option<u16>) -> String {
     let meant = list.split(',').filter_map(|entry| {
@@ -260,11 +260,11 @@ fn for_port(list: &str, port: Option<u16>) -> String {
     meant.collect::<Vec<_>>().join(",")
 }
 
-/// Warns where others can read along or take the server's place; refuses it where TLS is
-/// `required`. `unverified` is the setting that has anybody believed.
+/// Warns if others can read along or take the server's place. Refuses a connection without TLS if
+/// that is `required`. `unverified` is the setting that makes any server trusted.
 ///
 /// # Errors
-/// What is refused.
+/// An error that the connection is refused.
 pub fn check_way(
     address: &Address,
     unverified: Option<&str>,

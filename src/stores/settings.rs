@@ -1,5 +1,5 @@
-//! What is said of one store alone: behind its place, as `?KEY=VALUE&KEY=VALUE`, and in `[store]`
-//! of the configuration file.
+//! Settings of one store alone: behind its place, as `?KEY=VALUE&KEY=VALUE`, and in `[store]` of
+//! the configuration file.
 
 use percent_encoding::percent_decode_str;
 
@@ -9,11 +9,11 @@ use crate::core::option::{InFile, Takes, named_only};
 use crate::core::suggest::nearest;
 use crate::model::error::{Error, StoreError};
 
-/// Splits what stands after a store's colon into its place, and the settings behind that.
+/// Splits the text after a store's colon into its place, and the settings behind that.
 ///
 /// # Errors
 /// A setting that the kind does not have, that can't be understood, or that the file which names
-/// the store may not say.
+/// the store may not set.
 pub fn behind<'p>(
     kind: &Kind,
     text: &'p str,
@@ -42,7 +42,7 @@ pub fn behind<'p>(
 /// The settings that the configuration file has in `[store]`.
 ///
 /// # Errors
-/// As for those behind a place, with where they are.
+/// The errors of [`behind`], with the position of the setting.
 pub fn in_table(kind: &Kind, access: &Access) -> Result<Vec<Setting>, Error> {
     let mut settings = Vec::new();
     for (place, key, value) in &access.of_main.table {
@@ -59,7 +59,7 @@ pub fn in_table(kind: &Kind, access: &Access) -> Result<Vec<Setting>, Error> {
     Ok(settings)
 }
 
-/// The kind's option of a name; where there is none, those that whoever has said it can say.
+/// Finds the kind's option of a name; the error lists those that the source of the setting can use.
 fn option<'k>(kind: &'k Kind, key: &str, origin: Origin) -> Result<&'k StoreOption, String> {
     let known = |option: &&StoreOption| option.option.id == key;
     kind.options.iter().find(known).ok_or_else(|| {
@@ -75,7 +75,7 @@ fn option<'k>(kind: &'k Kind, key: &str, origin: Origin) -> Result<&'k StoreOpti
     })
 }
 
-/// Whether a file may say what an option says.
+/// Refuses an option that a file may not set.
 fn may_say(option: &StoreOption, named: bool) -> Result<(), String> {
     let id = option.option.id;
     match option.file {
@@ -85,7 +85,7 @@ fn may_say(option: &StoreOption, named: bool) -> Result<(), String> {
     }
 }
 
-/// A setting; none for a flag that says no.
+/// Reads a setting; `None` for a flag that says no.
 fn setting(option: &StoreOption, value: &str, origin: Origin) -> Result<Option<Setting>, String> {
     let id = option.option.id;
     let value = match (option.option.takes, value) {

@@ -8,8 +8,8 @@ use super::registry::{kind, kinds};
 use crate::core::option::Takes;
 use crate::model::location::Scheme;
 
-/// The kinds that a launch has to do with: that of its store, and those of the schemes that its
-/// references to single places begin with.
+/// Lists the kinds that a launch uses: that of its store, and those of the schemes in its
+/// references to single places.
 fn used(location: Option<&str>, schemes: &BTreeSet<&str>) -> impl Iterator<Item = &'static Kind> {
     let chosen = location.and_then(kind).map(|(kind, _)| kind.schemes);
     kinds().iter().filter(move |kind| {
@@ -29,8 +29,8 @@ pub fn credentials(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'st
     names
 }
 
-/// Of those the ones that are used: to read values only where it `reads`, and those that are
-/// doorkey's own where a cache may have to be opened.
+/// Lists the credentials of these that are used. Those that only read values count only if the
+/// launch `reads`. Those that are doorkey's own count if a cache may have to be opened.
 pub fn needed(
     location: Option<&str>,
     schemes: &BTreeSet<&str>,
@@ -49,8 +49,8 @@ pub fn needed(
     needed.chain(ours).collect()
 }
 
-/// Of all those the ones that are set, so that a process which is to read them again would have to
-/// keep a secret.
+/// Lists the credentials that are set, so that a process which reads them again would have to keep
+/// a secret.
 pub fn spent(
     location: Option<&str>,
     schemes: &BTreeSet<&str>,
@@ -70,8 +70,8 @@ pub fn spent(
     names
 }
 
-/// Whether what a launch gets may be lent, by what is set, and be renewed by whoever comes again: no
-/// credential is in a variable.
+/// True if the settings allow that a launch's values are lent, and that a later process renews
+/// them. No credential may be in a variable then.
 pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
     let has = |name: &&str| value(name).is_some_and(|value| !value.is_empty());
     let lends = kinds().iter().any(|kind| kind.lends.iter().any(has));
@@ -85,18 +85,23 @@ pub fn may_be_lent<'v>(value: impl Fn(&str) -> Option<&'v [u8]>) -> bool {
     lends && !kinds().iter().any(is_spent)
 }
 
-/// What can be given, and read again, in the place of a secret's variable.
+/// True if a server is asked for a launch.
+pub fn are_remote(location: Option<&str>, schemes: &BTreeSet<&str>) -> bool {
+    used(location, schemes).any(|kind| kind.is_remote)
+}
+
+/// Names what can replace a secret's variable and can be read again.
 pub fn instead(name: &str) -> String {
     let is_its = |kind: &&Kind| kind.variables(&[Use::Secret]).any(|known| known == name);
     let kind = kinds().iter().find(is_its).unwrap_or(&NOTHING);
     kind.instead(name)
 }
 
-/// What the variables of `secret-init` begin with: it fetches from stores of many kinds.
+/// The prefix of `secret-init`'s variables. That tool fetches from stores of many kinds.
 const OF_PEER: &str = "SECRET_INIT_";
 
-/// All variables that no workload of such a launch gets; of those that end with `*`, all that begin
-/// so. What is the other tool's alone goes whichever the store is.
+/// Lists the variables that no workload of such a launch gets. A name that ends with `*` stands for
+/// all that begin so. Variables of the other tool alone are removed for every store.
 pub fn own_variables(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static str> {
     let own = |kind: &'static Kind| kind.variables(&[Use::Secret, Use::Own]);
     let mut names: Vec<_> = used(location, schemes).flat_map(own).collect();
@@ -113,8 +118,8 @@ pub fn passed(location: Option<&str>, schemes: &BTreeSet<&str>) -> Vec<&'static 
     lists.collect()
 }
 
-/// The variables that list documents whose members are added, in groups of which the first that is
-/// set counts; and what references to such documents begin with.
+/// Lists the variables that list documents whose members are added, in groups. The first of a group
+/// that is set counts. With each group come the schemes of references to such documents.
 pub fn listing() -> impl Iterator<Item = (&'static [&'static str], Vec<Scheme>)> {
     kinds().iter().flat_map(|kind| {
         let groups = kind.variables.iter();
@@ -153,7 +158,7 @@ pub fn flags(
     kinds.flat_map(|kind| kind.options.iter().filter(|option| option.flag))
 }
 
-/// Whether an option, or a variable, is the path of a file with a credential.
+/// True if an option, or a variable, is the path of a file with a credential.
 pub fn is_file(name: &str) -> bool {
     kinds().iter().any(|kind| {
         let mut options = kind.options.iter().map(|option| &option.option);

@@ -1,5 +1,5 @@
-//! A folder that values are delivered in: opened once, so that whatever its path leads to later,
-//! files are put there and removed there and nowhere else.
+//! Opens the folder that values are delivered in, once. Whatever its path leads to later, files are
+//! put there and removed there, and nowhere else.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata, Permissions};
@@ -14,29 +14,30 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::draft::{self, Kind};
+use super::draft::{self, FileKind};
 use super::files::{RAMFS_MAGIC, is_absent};
 use crate::model::error::Error;
 use crate::model::log;
 use crate::model::named::Named;
 
-/// What a folder's group and others may have where it is for another user: to list it, at most.
+/// The permissions that group and others must not have on a folder for another user. They may list
+/// it, at most.
 const WRITES: u32 = 0o022;
 
-/// As many links in one path as the kernel follows.
+/// The largest number of links in one path, as in the kernel.
 const LINKS: usize = 40;
 
-/// What is asked of a folder.
+/// The conditions that a folder must meet.
 #[derive(Clone, Copy)]
-pub struct Terms {
-    /// Whom the files are for: user and group; none where they are for our own.
+pub struct FolderTerms {
+    /// The user and group that the files are for; `None` for our own.
     pub owner: Option<(u32, u32)>,
-    /// Whether it may be on a disk.
+    /// True if it may be on a disk.
     pub allow_disk: bool,
 }
 
-impl Terms {
-    /// Whether the files are for another user than our own, who must not be able to lead us
+impl FolderTerms {
+    /// True if the files are for another user than our own, who must not be able to lead us
     /// elsewhere.
     pub fn is_for_others(&self) -> bool {
         self.strangers().is_some()
@@ -50,16 +51,15 @@ impl Terms {
 /// A folder that values are delivered in.
 pub struct DeliveryFolder(File);
 
-/// Which folder one is, whatever its path: its device and its inode.
+/// The identity of a folder, whatever its path: its device and its inode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity(pub [u64; 2]);
 
-/// Looks at a folder before there is anything to be delivered. One that is not there is looked for
-/// in the folder above.
+/// Checks a folder before a value is delivered. If it does not exist, the folder above is checked.
 ///
 /// # Errors
-/// Why nothing can be delivered there.
-pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
+/// The reason why nothing can be delivered there.
+pub fn look(path: &Named, terms: &FolderTerms) -> Result<(), Error> {
     let (above, name) = walk(path, terms)?;
     let opened = match open(&above, name, terms) {
         Err(error) if is_absent(&error) => above,
@@ -73,12 +73,12 @@ pub fn look(path: &Named, terms: &Terms) -> Result<(), Error> {
 }
 
 impl DeliveryFolder {
-    /// Opens a folder, and makes it where only it is missing: ours alone, or, where the files are
-    /// for another user, ours with that one's group, who can list it.
+    /// Opens a folder, and makes it if only it is missing. A new one is ours alone. If the files
+    /// are for another user, that user's group can list it.
     ///
     /// # Errors
-    /// Why nothing can be delivered there.
-    pub fn open(path: &Named, terms: &Terms) -> Result<Self, Error> {
+    /// The reason why nothing can be delivered there.
+    pub fn open(path: &Named, terms: &FolderTerms) -> Result<Self, Error> {
         let failed = |why| Error::file("write to", path.clone(), why);
         let (above, name) = walk(path, terms)?;
         let made = match mkdirat(&above, name, Mode::S_IRWXU) {
@@ -112,10 +112,10 @@ impl DeliveryFolder {
         Ok(DeliveryFolder(place))
     }
 
-    /// Opens a folder that was opened before.
+    /// Opens a folder again, and checks that it is still the same one.
     ///
     /// # Errors
-    /// What the system says; `ESTALE` where there is another one now.
+    /// The system's error; `ESTALE` where there is another one now.
     pub fn again(path: &Path, identity: Identity) -> io::Result<Self> {
         let folder = DeliveryFolder(open_any(path)?);
         match folder.identity()? == identity {
@@ -124,22 +124,22 @@ impl DeliveryFolder {
         }
     }
 
-    /// Which one it is.
+    /// Returns the folder's identity.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn identity(&self) -> io::Result<Identity> {
         let found = self.0.metadata()?;
         Ok(Identity([found.dev(), found.ino()]))
     }
 
-    /// Puts files of these names into it, each for its owner alone to read. None is in its place
-    /// before all are written.
+    /// Puts files of these names into the folder, each readable by its owner alone. No file is in
+    /// its place before all are written.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn put(&self, files: &[(&OsStr, &[u8])], owner: Option<(u32, u32)>) -> io::Result<()> {
-        let kind = Kind {
+        let kind = FileKind {
             mode: Some(0o400),
             owner,
             lasting: false,
@@ -147,11 +147,10 @@ impl DeliveryFolder {
         draft::replace(&self.0, files, &kind)
     }
 
-    /// Removes files of these names, and what a writer that was killed has left of them, as far as
-    /// they are there.
+    /// Removes files of these names, if they exist, and what a killed writer has left of them.
     ///
     /// # Errors
-    /// Why one of them stays; the others are removed.
+    /// The reason why a file stays; the others are removed.
     pub fn remove<'n>(&self, names: impl Iterator<Item = &'n OsStr>) -> io::Result<()> {
         let mut removed = Ok(());
         for name in names {
@@ -167,13 +166,13 @@ impl DeliveryFolder {
     }
 }
 
-/// Our own user, whose rights count.
+/// Returns our own user, whose rights count.
 fn ours() -> u32 {
     super::process::user()
 }
 
-/// Opens a folder: none that a link leads to, where the files are for another user.
-fn open(above: &File, name: &OsStr, terms: &Terms) -> io::Result<File> {
+/// Opens a folder. If the files are for another user, no link to one is followed.
+fn open(above: &File, name: &OsStr, terms: &FolderTerms) -> io::Result<File> {
     let follow = match terms.is_for_others() {
         true => OFlag::O_NOFOLLOW,
         false => OFlag::empty(),
@@ -185,12 +184,13 @@ fn open_any(path: &Path) -> io::Result<File> {
     Ok(fcntl::open(path, FOLDER, Mode::empty())?.into())
 }
 
-/// To be listed it need not be, and its descriptor keeps nobody from anything but unmounting it.
+/// The flags to open a folder with. It need not be readable, and its descriptor keeps nobody from
+/// anything but unmounting it.
 const FOLDER: OFlag = OFlag::O_PATH
     .union(OFlag::O_DIRECTORY)
     .union(OFlag::O_CLOEXEC);
 
-fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
+fn refused(path: &Named, terms: &FolderTerms, why: io::Error) -> Error {
     let is_link = || {
         let bare = path.components().as_path();
         bare.symlink_metadata()
@@ -205,7 +205,7 @@ fn refused(path: &Named, terms: &Terms, why: io::Error) -> Error {
     }
 }
 
-fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
+fn on_disk(path: &Named, place: &File, terms: &FolderTerms) -> Result<(), Error> {
     let kind = fstatfs(place).map(|found| found.filesystem_type());
     let kind: FsType =
         kind.map_err(|errno| Error::file("write to", path.clone(), io::Error::from(errno)))?;
@@ -216,13 +216,13 @@ fn on_disk(path: &Named, place: &File, terms: &Terms) -> Result<(), Error> {
     Err(found(path, what.to_owned()))
 }
 
-/// Opens the folder above, and says what the folder is called there: a `/` at the path's end would
-/// follow it where it is a link.
+/// Opens the folder above, and returns the folder's name there. A `/` at the path's end would
+/// follow it if it is a link.
 ///
-/// Where the files are for another user nobody else may decide where the path leads: links on its
-/// way have to be ours, or root's. Each step is taken from the one before, so that none is
-/// exchanged after it was looked at.
-fn walk<'p>(path: &'p Named, terms: &Terms) -> Result<(File, &'p OsStr), Error> {
+/// If the files are for another user, nobody else may decide where the path leads. Links on its way
+/// have to be ours, or root's. Each step is taken from the one before, so that none is exchanged
+/// after it was checked.
+fn walk<'p>(path: &'p Named, terms: &FolderTerms) -> Result<(File, &'p OsStr), Error> {
     let failed = |why| Error::file("write to", path.clone(), why);
     let bare = path.components().as_path();
     let (above, name) = match (bare.parent(), bare.file_name()) {
@@ -269,9 +269,10 @@ fn walk<'p>(path: &'p Named, terms: &Terms) -> Result<(File, &'p OsStr), Error> 
     Ok((at, name))
 }
 
-/// Whether others could exchange what is delivered in a folder, or have the next launch deliver
-/// elsewhere. What is to be said of one that is taken all the same: a mount is nobody's to move.
-fn judge(path: &Named, place: &File, terms: &Terms) -> Result<Option<&'static str>, Error> {
+/// Refuses a folder in which others could exchange what is delivered, or have the next launch
+/// deliver elsewhere. Returns a warning for a mount that others can write to: nobody can move a
+/// mount.
+fn judge(path: &Named, place: &File, terms: &FolderTerms) -> Result<Option<&'static str>, Error> {
     let Some((user, group)) = terms.strangers() else {
         return Ok(None);
     };
@@ -303,7 +304,7 @@ fn judge(path: &Named, place: &File, terms: &Terms) -> Result<Option<&'static st
     Ok(None)
 }
 
-/// Whether a folder is where something is mounted.
+/// True if a folder is a mount point.
 fn is_mount(place: &File, status: &Metadata) -> bool {
     let wanted = libc::STATX_BASIC_STATS;
     // SAFETY: the struct is plain data that the call fills in, the path an empty string.

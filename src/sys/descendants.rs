@@ -1,16 +1,15 @@
-//! All processes below this one.
+//! Ends all processes below this one.
 
 use std::io;
 
 use super::proc;
 use super::process::{self, To};
 
-/// How often those are looked for that were started while others were killed, or that could not be
-/// looked for.
+/// The number of searches for processes that were started meanwhile, or after a failed search.
 const ROUNDS: usize = 20;
 
-/// Asks every process below this one to end, however deep. What they start to do so is left to
-/// do it. Without /proc they can't be found.
+/// Sends TERM to every process below this one, however deep. Their children that are started to
+/// clean up are left to do so. Without /proc none can be found.
 pub fn terminate() {
     let found = (0..ROUNDS).find_map(|_| all().ok());
     for process in found.unwrap_or_default() {
@@ -35,7 +34,7 @@ pub fn kill() {
 }
 
 /// # Errors
-/// What the system says: that is not that there is none.
+/// The system's error, which does not mean that there are none.
 fn all() -> io::Result<Vec<i32>> {
     let own = process::own();
     if !proc::is_ours()? {

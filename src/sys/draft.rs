@@ -1,6 +1,8 @@
-//! Files that are put into their place whole or not at all. They are written without a name, so
-//! that nothing is left of one that is not finished; where the file system has no such files, under
-//! a temporary name, which every signal's way out removes, and the next writer after a kill.
+//! Puts files into their place whole or not at all. They are written without a name, so that an
+//! unfinished one leaves nothing behind.
+//!
+//! If the file system has no such files, they get a temporary name. Every signal's way out removes
+//! that, and the next writer does after a kill.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File, Permissions, TryLockError};
@@ -18,46 +20,46 @@ use nix::unistd::linkat;
 use super::leftovers::{self, Leftover};
 use super::signals;
 
-/// Whose a file is to be, who may do what with it, and how safe it has to be.
+/// The owner and mode of a file, and whether it must be on the disk.
 #[derive(Clone, Copy)]
-pub struct Kind {
-    /// Its mode; without one 644, less the umask.
+pub struct FileKind {
+    /// The mode; `None` is 644, less the umask.
     pub mode: Option<u32>,
-    /// Its user and group, where they are not this process's own.
+    /// The user and group, if they are not this process's own.
     pub owner: Option<(u32, u32)>,
-    /// Whether it has to be on the disk before it is in its place.
+    /// True if it has to be on the disk before it is in its place.
     pub lasting: bool,
 }
 
-impl Kind {
-    /// A file for its owner alone to read.
-    pub const PRIVATE: Kind = Kind {
+impl FileKind {
+    /// A file that only its owner can read.
+    pub const PRIVATE: FileKind = FileKind {
         mode: Some(0o600),
         owner: None,
         lasting: false,
     };
-    /// The same, safely on the disk.
-    pub const LASTING: Kind = Kind {
+    /// A file that only its owner can read, synced to the disk.
+    pub const LASTING: FileKind = FileKind {
         lasting: true,
         ..Self::PRIVATE
     };
 }
 
-/// What temporary files are called, to begin with. No secret is called so: names don't begin with
-/// a dot.
+/// The beginning of temporary files' names. No secret has such a name: names don't begin with a
+/// dot.
 pub const TEMPORARY: &str = ".tmp-";
 
-/// Kind much of a file's own name is in that of its temporary one, in bytes: a name may have 255.
+/// The part of a file's own name in that of its temporary one, in bytes: a name may have 255.
 const NAME_PART: usize = 200;
 
-/// Kind many may write the same file at the same moment.
+/// The largest number of writers of the same file at the same moment.
 const WRITERS: usize = 100;
 
-/// Of more files than these each gets its temporary name at once: a file without a name takes a
-/// descriptor, and of those a process has a thousand.
+/// The largest number of files that stay without a name until all are written. Each takes a
+/// descriptor, and a process has a thousand of those.
 const FEW: usize = 64;
 
-/// The temporary name that a file has while it is written, of so many writers.
+/// Returns the temporary name of a file while writer number `writer` writes it.
 pub fn temporary(name: &OsStr, writer: usize) -> OsString {
     let name = name.as_bytes();
     let mut temporary = OsString::from(TEMPORARY);
@@ -66,20 +68,20 @@ pub fn temporary(name: &OsStr, writer: usize) -> OsString {
     temporary
 }
 
-/// Writes a file in the place of another, or of none.
+/// Writes a file, in the place of another or of none.
 ///
 /// # Errors
-/// What the system says. What was there is as it was then.
-pub fn write(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
+/// The system's error. What was there is as it was then.
+pub fn write(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let (folder, name) = split(path)?;
     replace(&folder, &[(name, contents)], kind)
 }
 
-/// Writes a new file, with the folders above it, which are their owner's alone.
+/// Writes a new file, and makes the folders above it, for their owner alone.
 ///
 /// # Errors
-/// What the system says; `EEXIST` where there is one.
-pub fn write_new(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
+/// The system's error; `EEXIST` where there is one.
+pub fn write_new(path: &Path, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new()
             .recursive(true)
@@ -90,23 +92,23 @@ pub fn write_new(path: &Path, contents: &[u8], kind: &Kind) -> io::Result<()> {
     create(&folder, name, contents, kind)
 }
 
-/// Copies a file to the place of another, or of none.
+/// Copies a file, to the place of another or of none.
 ///
 /// # Errors
-/// As [`write`].
-pub fn copy(from: &mut File, to: &Path, kind: &Kind) -> io::Result<()> {
+/// The errors of [`write`].
+pub fn copy(from: &mut File, to: &Path, kind: &FileKind) -> io::Result<()> {
     let (folder, name) = split(to)?;
     let _held = signals::hold();
     Draft::write(&folder, name, *kind, |file| io::copy(from, file).map(drop))?.replace()?;
     sync(&folder, kind)
 }
 
-/// Writes files of a folder in the place of others, or of none. None is in its place before all
+/// Writes files of a folder, in the place of others or of none. No file is in its place before all
 /// are written.
 ///
 /// # Errors
-/// What the system says. Some may be in their place then.
-pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &Kind) -> io::Result<()> {
+/// The system's error. Some may be in their place then.
+pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     let mut drafts = Vec::with_capacity(files.len());
     for (name, contents) in files {
@@ -120,17 +122,17 @@ pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &Kind) -> io::Res
     sync(folder, kind)
 }
 
-/// Writes a file of a folder that is not there yet.
+/// Writes a file of a folder that does not exist yet.
 ///
 /// # Errors
-/// `EEXIST` where it is; else what the system says.
-pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &Kind) -> io::Result<()> {
+/// `EEXIST` if it exists; else the system's error.
+pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
     Draft::write(folder, name, *kind, |file| file.write_all(contents))?.create()?;
     sync(folder, kind)
 }
 
-/// The folder of a path, opened, and what is called so in it.
+/// Opens the folder of a path, and returns it with the name in it.
 fn split(path: &Path) -> io::Result<(File, &OsStr)> {
     let name = path.file_name().ok_or(Errno::EISDIR)?;
     let folder = path.parent().unwrap_or(path);
@@ -144,7 +146,7 @@ fn split(path: &Path) -> io::Result<(File, &OsStr)> {
     Ok((folder.into(), name))
 }
 
-fn sync(folder: &File, kind: &Kind) -> io::Result<()> {
+fn sync(folder: &File, kind: &FileKind) -> io::Result<()> {
     if !kind.lasting {
         return Ok(());
     }
@@ -152,14 +154,14 @@ fn sync(folder: &File, kind: &Kind) -> io::Result<()> {
     File::from(openat(folder, ".", flags, Mode::empty())?).sync_all()
 }
 
-/// A file that is written, and not in its place yet. Dropped before it is, it is gone.
+/// A file that is written, and not in its place yet. Dropped before that, it is removed.
 struct Draft<'f> {
     folder: &'f File,
     name: &'f OsStr,
-    kind: Kind,
-    /// Its temporary name, where it has one: given up before the lock is.
+    kind: FileKind,
+    /// The temporary name, if the file has one: dropped before the lock is.
     leftover: Option<Leftover>,
-    /// None where it has a name, and its descriptor was needed.
+    /// The file; `None` if it has a name, and its descriptor was needed.
     file: Option<File>,
 }
 
@@ -167,7 +169,7 @@ impl<'f> Draft<'f> {
     fn write(
         folder: &'f File,
         name: &'f OsStr,
-        kind: Kind,
+        kind: FileKind,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<Self> {
         let mut draft = Draft {
@@ -201,7 +203,7 @@ impl<'f> Draft<'f> {
         })
     }
 
-    /// A new file without a name, where there is such a thing, and a way to give it one.
+    /// Makes a file without a name, if the file system has such files, and /proc lets us name it.
     fn nameless(&self) -> Option<File> {
         let flags = OFlag::O_RDWR | OFlag::O_TMPFILE | OFlag::O_CLOEXEC;
         let file = File::from(openat(self.folder, ".", flags, self.first_mode()).ok()?);
@@ -209,7 +211,7 @@ impl<'f> Draft<'f> {
         Path::new(&link).symlink_metadata().is_ok().then_some(file)
     }
 
-    /// A new file with a temporary name.
+    /// Makes a file with a temporary name.
     fn named(&mut self) -> io::Result<File> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
         let flags = flags | OFlag::O_CLOEXEC;
@@ -231,7 +233,7 @@ impl<'f> Draft<'f> {
         Ok(file)
     }
 
-    /// Finds a temporary name that nobody has, and does what gives it to this file.
+    /// Finds a free temporary name, and calls `give`, which gives it to this file.
     fn under_a_name<T>(
         &self,
         file: Option<RawFd>,
@@ -252,8 +254,8 @@ impl<'f> Draft<'f> {
         Err(Errno::EEXIST.into())
     }
 
-    /// Gives the file its mode and its owner, and lets go of it where it is a program: what
-    /// somebody has open for writing can't be executed.
+    /// Gives the file its mode and its owner. A program is reopened for reading: a file that is
+    /// open for writing can't be executed.
     fn finish(&mut self, mut file: File) -> io::Result<()> {
         if let Some(mode) = self.kind.mode {
             // That of a new file has the umask taken off.
@@ -280,14 +282,14 @@ impl<'f> Draft<'f> {
         Ok(())
     }
 
-    /// Gives a file without a name this one.
+    /// Gives this name to a file without one.
     fn link<N: ?Sized + nix::NixPath>(&self, name: &N) -> Result<(), Errno> {
         let file = self.file.as_ref().ok_or(Errno::EBADF)?;
         let follow = AtFlags::AT_SYMLINK_FOLLOW;
         linkat(AT_FDCWD, &*own_link(file), self.folder, name, follow)
     }
 
-    /// Has it have a temporary name, as nothing ever replaces a file but another with a name.
+    /// Gives the file a temporary name, as only a file with a name can replace another.
     fn take_name(&mut self) -> io::Result<()> {
         if self.leftover.is_some() {
             return Ok(());
@@ -313,14 +315,14 @@ impl<'f> Draft<'f> {
         self.finish(named)
     }
 
-    /// Takes a name now, and no descriptor any more.
+    /// Gives the file a temporary name, and closes its descriptor.
     fn park(&mut self) -> io::Result<()> {
         self.take_name()?;
         self.file = None;
         Ok(())
     }
 
-    /// Puts it into its place.
+    /// Puts the file into its place.
     fn replace(mut self) -> io::Result<()> {
         if self.leftover.is_none() && self.link(self.name).is_ok() {
             return Ok(());
@@ -333,7 +335,7 @@ impl<'f> Draft<'f> {
         Ok(())
     }
 
-    /// Puts it into its place, where nothing is.
+    /// Puts the file into its place, if that is free.
     fn create(mut self) -> io::Result<()> {
         if self.leftover.is_none() {
             match self.link(self.name) {
@@ -351,7 +353,7 @@ impl<'f> Draft<'f> {
     }
 }
 
-/// Where a descriptor of ours is found as a file.
+/// Returns the path under which a descriptor of ours is found as a file.
 fn own_link(file: &impl AsRawFd) -> String {
     let number: RawFd = file.as_raw_fd();
     format!("/proc/self/fd/{number}")

@@ -1,4 +1,4 @@
-//! Durations as people write them, and as they are shown.
+//! Reads durations as people write them, and shows them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     seconds.or_else(|| humantime::parse_duration(text).ok())
 }
 
-/// A short time as logs have it: `3.1 ms`.
+/// Formats a short time as in logs: `3.1 ms`.
 pub fn shown(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

@@ -1,4 +1,4 @@
-//! The arguments and the environment that this process was started with.
+//! Reads the arguments and the environment that this process was started with.
 
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -15,7 +15,7 @@ unsafe extern "C" {
 #[derive(Default)]
 pub struct Inherited(pub Vec<&'static CStr>);
 
-/// The arguments after the program's name.
+/// Returns the arguments after the program's name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
@@ -36,7 +36,7 @@ pub fn read() -> Inherited {
     Inherited(environment)
 }
 
-/// The names of the variables that are doorkey's own, which another program that it asks does not
+/// Returns the names of doorkey's own environment variables, which a program that it asks does not
 /// get.
 pub fn own_names() -> Vec<OsString> {
     let names = std::env::vars_os().map(|(name, _)| name);
@@ -45,8 +45,8 @@ pub fn own_names() -> Vec<OsString> {
 }
 
 impl Inherited {
-    /// Overwrites the whole environment where it stands, which is what /proc shows of it, for a
-    /// process that needs none of it.
+    /// Overwrites the whole environment in place, as /proc shows it, in a process that needs none
+    /// of it.
     pub fn erase(self) {
         for entry in self.0 {
             // SAFETY: the process's own initial stack can be written to, and this was the one
@@ -55,7 +55,7 @@ impl Inherited {
         }
     }
 
-    /// Has the environment begin with another value of a name, as if it had been inherited.
+    /// Sets a variable, as if it had been inherited.
     pub fn assign(&mut self, name: &str, value: &[u8]) {
         self.0
             .retain(|entry| value_in(entry.to_bytes(), name.as_bytes()).is_none());
@@ -65,9 +65,9 @@ impl Inherited {
         self.0.push(Box::leak(entry));
     }
 
-    /// Moves the values of these variables out of the environment, overwriting them where they
-    /// stood, so that they are no longer in `/proc/PID/environ` either. A variable that `keeps`
-    /// names stays, for the workload.
+    /// Moves the values of these variables out of the environment, and overwrites them in place.
+    /// They are no longer in `/proc/PID/environ` either. A variable that `keeps` accepts stays, for
+    /// the workload.
     pub fn take(
         &mut self,
         names: &[&'static str],
@@ -101,7 +101,7 @@ impl Inherited {
     }
 }
 
-/// An argument as the kernel takes it. Arguments that came from the kernel hold no NUL byte.
+/// Returns an argument as a C string. Arguments that came from the kernel hold no NUL byte.
 pub fn c_string(argument: OsString) -> CString {
     CString::new(argument.into_vec()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The exec: this process becomes the workload.
+//! Runs the exec: this process becomes the workload.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
@@ -14,12 +14,12 @@ use super::signals::Deadline;
 use super::{leftovers, startup};
 use crate::model::error::{Error, Os};
 
-/// Where a command is looked for when the workload has no PATH, as the C library does.
+/// The search path if the workload has no PATH, as in the C library.
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/bin:/usr/bin";
 
-/// Becomes the command that the first argument names, found in `path` as `execvp` would, with
-/// exactly these arguments and this environment, and with the signals, mask and limits that
-/// doorkey was started with, but for what the attributes change. Comes back only when it fails.
+/// Becomes the command that the first argument names, found in `path` as `execvp` would. It gets
+/// exactly these arguments and this environment. It gets the signals, mask and limits that doorkey
+/// was started with, except as the attributes change them. Returns only on failure.
 pub fn replace(
     arguments: &[CString],
     path: Option<&[u8]>,
@@ -87,7 +87,7 @@ fn search(
     denied.unwrap_or_else(|| Error::NotFound(name.to_vec()))
 }
 
-/// The length of the longest file name that the search for a command may try, its end included.
+/// Returns the length of the longest file name that the search for a command may try, NUL included.
 pub fn longest_candidate(command: &CStr, path: Option<&[u8]>) -> usize {
     let name = command.count_bytes() + 1;
     if command.to_bytes().contains(&b'/') {
@@ -131,8 +131,8 @@ fn is_folder(file: &CStr) -> bool {
     as_path(file).is_dir()
 }
 
-/// What the kernel takes of arguments and environment together, in bytes: strings, their ends
-/// and a pointer for each. A quarter of the stack's limit, at least 128 KiB, at most 6 MiB
+/// Returns the kernel's limit of arguments and environment together, in bytes: strings, their NULs
+/// and a pointer for each. It is a quarter of the stack's limit, at least 128 KiB, at most 6 MiB
 /// (`bprm_stack_limits` in the kernel's `fs/exec.c`).
 pub fn room() -> usize {
     let stack = getrlimit(Resource::RLIMIT_STACK).map_or(8 << 20, |(soft, _)| soft);
@@ -141,7 +141,7 @@ pub fn room() -> usize {
         .clamp(128 << 10, 6 << 20)
 }
 
-/// Ends the process at once, with nothing run on the way.
+/// Ends the process at once; no exit handlers run.
 pub fn quit(code: u8) -> ! {
     leftovers::remove();
     // SAFETY: it takes no pointer and does not return.

@@ -1,18 +1,18 @@
-//! The descriptors that this process was handed, or has.
+//! Borrows, closes and moves file descriptors of this process.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::sys::resource::{Resource, getrlimit};
 
-/// A descriptor of this process by its number, for one call. Where the number is none's any more
-/// the call says so, as there is nobody whose descriptor it could be by mistake.
+/// Borrows a descriptor of this process by its number, for one call. If the number is no descriptor
+/// any more, the call says so: nobody else's could be used by mistake.
 pub(super) fn numbered<'d>(descriptor: RawFd) -> BorrowedFd<'d> {
     // SAFETY: the number is none of -1, and whoever has it keeps it open meanwhile.
     unsafe { BorrowedFd::borrow_raw(descriptor) }
 }
 
-/// Closes every descriptor above the standard ones but these.
+/// Closes every descriptor above the standard ones, except these.
 pub fn close_others(keep: &mut [RawFd]) {
     keep.sort_unstable();
     let mut first = 3;
@@ -23,7 +23,7 @@ pub fn close_others(keep: &mut [RawFd]) {
     close(first, RawFd::MAX);
 }
 
-/// Closes a range.
+/// Closes a range of descriptors.
 fn close(first: RawFd, last: RawFd) {
     if first > last {
         return;
@@ -46,7 +46,7 @@ fn close(first: RawFd, last: RawFd) {
 /// Puts a descriptor in the place of another, for the program that this process becomes.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn put(descriptor: RawFd, place: RawFd) -> io::Result<()> {
     // `nix` puts one in the place of a descriptor that has an owner; this place has none.
     // SAFETY: it takes no pointer; what was there before is given up by the caller.

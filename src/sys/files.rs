@@ -1,4 +1,4 @@
-//! Files by their path: reading whole ones, and keys.
+//! Reads, lists and removes files by their path; reads keys.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use crate::model::secret::Secret;
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// What the system says; `EFBIG` for a larger file.
+/// The system's error; `EFBIG` for a larger file.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     read_all(File::open(path)?, limit)
 }
@@ -23,7 +23,7 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 /// Reads standard input to its end, at most `limit` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_stdin(limit: usize) -> io::Result<Vec<u8>> {
     read_all(File::from(io::stdin().as_fd().try_clone_to_owned()?), limit)
 }
@@ -43,16 +43,16 @@ pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Whether what is read from there is gone then.
+/// True if the path is a pipe: bytes that are read from it are gone.
 pub fn is_pipe(path: &Path) -> bool {
     let kind = fs::metadata(path).map(|found| found.file_type());
     kind.is_ok_and(|kind| kind.is_fifo())
 }
 
-/// The paths of what is in a folder, sorted.
+/// Returns the paths of a folder's entries, sorted.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<_> = fs::read_dir(folder)?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -64,27 +64,27 @@ pub fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// Removes a file.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether there is something at `path`.
+/// True if a file, folder or link exists at `path`.
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// Whether there is something at `path` that is no regular file.
+/// True if `path` exists and is no regular file.
 pub fn is_special(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_file())
 }
 
-/// Whether there is a folder at `path`, or a link to one.
+/// True if there is a folder at `path`, or a link to one.
 pub fn is_folder(path: &Path) -> bool {
     path.is_dir()
 }
 
-/// Whether `path` lies inside `folder`, links resolved; neither has to exist yet.
+/// True if `path` lies inside `folder`, links resolved; neither has to exist yet.
 pub fn is_within(path: &Path, folder: &Path) -> bool {
     resolved(path).starts_with(resolved(folder))
 }
@@ -104,7 +104,7 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// Leaves the working directory for the root, so that nobody is kept from removing or unmounting
+/// Changes the working directory to the root, so that nobody is kept from removing or unmounting
 /// it.
 pub fn leave_folder() {
     let _ = std::env::set_current_dir("/");
@@ -113,19 +113,19 @@ pub fn leave_folder() {
 /// Makes a folder and those above it.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
 /// A file that holds a key or another credential.
 pub struct KeyFile {
-    /// Its contents.
+    /// The contents.
     pub contents: Secret,
-    /// Its mode, where it lets others read or write the file although it could forbid that: on
-    /// tmpfs and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
+    /// The mode, if it lets others read or write the file although it could forbid that. On tmpfs
+    /// and on read-only mounts it often can't forbid reading (mounted secrets are 0444).
     pub exposed: Option<u32>,
-    /// Its mode, where it lets others write the file.
+    /// The mode, if it lets others write the file.
     pub open: Option<u32>,
     file: File,
 }
@@ -133,7 +133,7 @@ pub struct KeyFile {
 /// Reads a file that holds a key, at most `limit` bytes.
 ///
 /// # Errors
-/// As [`read`].
+/// The errors of [`read`].
 pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
     let file = File::open(path)?;
     let found = file.metadata()?;
@@ -152,11 +152,11 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
 }
 
 impl KeyFile {
-    /// Removes the file that was read at this path, and no link to it. What was read from a pipe
-    /// is gone already.
+    /// Removes the file that was read at this path, and no link to it. A pipe is left alone, as its
+    /// bytes are gone already.
     ///
     /// # Errors
-    /// What the system says; `EMLINK` where the file has another name, `ESTALE` where another file
+    /// The system's error; `EMLINK` where the file has another name, `ESTALE` where another file
     /// is there by now.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         let found = self.file.metadata()?;
@@ -178,7 +178,7 @@ impl KeyFile {
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
-/// Whether an error says that nothing is there, a name too long to be there included.
+/// True if an error says that a file does not exist, including a name too long to exist.
 pub fn is_absent(error: &io::Error) -> bool {
     [libc::ENOENT, libc::ENAMETOOLONG].contains(&error.raw_os_error().unwrap_or(0))
 }

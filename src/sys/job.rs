@@ -10,38 +10,40 @@ use super::signal_mask;
 
 /// A supervisor and its workload as jobs of a terminal, or without one.
 #[derive(Default)]
-pub struct Job {
-    /// Where our own standard descriptors are.
+pub struct TerminalJob {
+    /// The descriptors that are our own standard descriptors now.
     standard: [RawFd; 3],
-    /// Whether there is a terminal that controls this process.
+    /// True if there is a terminal that controls this process.
     terminal: bool,
-    /// Our own group.
+    /// Our own process group.
     group: i32,
-    /// The workload's, of the same number as its process.
+    /// The workload's process group, of the same number as its process.
     workload: i32,
-    /// Whether the workload has been given the terminal.
+    /// True if the workload has been given the terminal.
     given: bool,
 }
 
-/// Whose a terminal is, by the process group in its foreground.
+/// The owner of a terminal, by the process group in its foreground.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Foreground {
-    /// Our own.
+    /// Our own group.
     Ours,
-    /// The workload's.
+    /// The workload's group.
     Workload,
-    /// Another, or nobody's.
+    /// Another group, or none.
     Other,
 }
 
-impl Job {
-    /// Looks at the terminal. The workload is given it at once where it is ours, and where both
-    /// standard input and output are that terminal: in a pipeline others of our group may need
-    /// it. There, and where we are brought to the foreground later, it is given when it is wanted.
+impl TerminalJob {
+    /// Looks at the terminal. The workload is given it at once if it is ours, and both standard
+    /// input and output are that terminal. In a pipeline others of our group may need it.
+    ///
+    /// In a pipeline, or if we are brought to the foreground later, the terminal is given when it
+    /// is wanted.
     pub fn survey() -> Self {
         let (group, standard) = (process::group(), [0, 1, 2]);
         let foreground = foreground_of(0);
-        Job {
+        TerminalJob {
             standard,
             terminal: foreground.is_some() || on_terminal(standard, |_| ()).is_some(),
             group,
@@ -50,8 +52,8 @@ impl Job {
         }
     }
 
-    /// Gives the calling process, the one to become the workload, a group of its own, and the
-    /// terminal; where there is none, a session of its own. Every signal is blocked.
+    /// Gives the calling process, the future workload, a group of its own and the terminal. Without
+    /// a terminal it gets a session of its own. Every signal is blocked.
     pub fn separate(&self) {
         if !self.terminal {
             return process::leave_session();
@@ -62,27 +64,27 @@ impl Job {
         }
     }
 
-    /// Others stand in the places of our standard descriptors, which are here now.
+    /// Sets the descriptors that are our standard descriptors now, as others are in their places.
     pub fn finds_terminal_at(&mut self, standard: [RawFd; 3]) {
         self.standard = standard;
     }
 
-    /// The workload has a terminal of its own: ours is not given to it.
+    /// Keeps our terminal from the workload, which has one of its own.
     pub fn keep_terminal(&mut self) {
         self.given = false;
     }
 
-    /// Says which process is to be the workload.
+    /// Sets the process of the workload.
     pub fn is_of(&mut self, workload: i32) {
         self.workload = workload;
     }
 
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub fn has_terminal(&self) -> bool {
         self.terminal
     }
 
-    /// Whose the terminal is that controls us.
+    /// Returns the owner of the terminal that controls us.
     pub fn whose(&self) -> Foreground {
         match self.foreground() {
             Some(group) if group == self.group => Foreground::Ours,
@@ -91,7 +93,7 @@ impl Job {
         }
     }
 
-    /// Gives the workload the terminal, from here on wherever we have it; whether that went well.
+    /// Gives the workload the terminal, from now on whenever we have it. True if that worked.
     pub fn give_to_workload(&mut self) -> bool {
         let is_given = self.give(self.workload);
         self.given |= is_given;
@@ -103,8 +105,8 @@ impl Job {
         self.give(self.group);
     }
 
-    /// Has us be stopped as the workload was, by this signal, so that whoever has started us sees
-    /// it; comes back when we are continued.
+    /// Stops us by the signal that stopped the workload, so that our parent sees it. Returns when
+    /// we are continued.
     pub fn stop(&self, signal: libc::c_int) {
         if signal == libc::SIGSTOP {
             process::send(To::Process(process::own()), signal);
@@ -114,14 +116,14 @@ impl Job {
         }
     }
 
-    /// We were continued: the terminal, where the workload had it, is its again.
+    /// Gives the workload the terminal again, if it had it, after we were continued.
     pub fn continued(&mut self) {
         if self.given && self.foreground() == Some(self.group) {
             self.give(self.workload);
         }
     }
 
-    /// The workload has ended: the terminal, where it had that, is ours again.
+    /// Takes back the terminal, if the workload had it, after its end.
     pub fn over(&self) {
         if self.given
             && let Some(group) = self.foreground()
@@ -131,13 +133,13 @@ impl Job {
         }
     }
 
-    /// The foreground group of the terminal that controls us.
+    /// Returns the foreground group of the terminal that controls us.
     fn foreground(&self) -> Option<i32> {
         on_terminal(self.standard, foreground_of).flatten()
     }
 
-    /// Makes a group of our session that group; whether that went well. SIGTTOU is blocked, else
-    /// we would be stopped for it.
+    /// Makes a group of our session the foreground group. True if that worked. SIGTTOU is blocked,
+    /// else it would stop us.
     fn give(&self, group: i32) -> bool {
         let before = signal_mask::change(libc::SIG_BLOCK, signal_mask::bit(libc::SIGTTOU));
         let given = on_terminal(self.standard, |terminal| pty::give(terminal, group));
@@ -145,8 +147,7 @@ impl Job {
         given == Some(true)
     }
 
-    /// Whether nobody in our session, but outside of our group, has started us: then there is no
-    /// shell that looks after us as a job.
+    /// True if our parent is not in our session: then there is no shell that treats us as a job.
     pub fn is_orphaned(&self) -> bool {
         let parent = process::parent();
         let session = |of: Option<i32>| getsid(of.map(Pid::from_raw)).ok();
@@ -154,7 +155,7 @@ impl Job {
     }
 }
 
-/// Does something with the terminal that controls us; nothing where there is none.
+/// Calls `act` with the terminal that controls us; `None` if there is none.
 fn on_terminal<T>(standard: [RawFd; 3], act: impl FnOnce(RawFd) -> T) -> Option<T> {
     let ours = |&descriptor: &RawFd| foreground_of(descriptor).is_some();
     if let Some(terminal) = standard.into_iter().find(ours) {

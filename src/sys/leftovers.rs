@@ -1,4 +1,5 @@
-//! Temporary files that are there now: whatever ends this process removes them.
+//! Keeps a list of temporary files that exist now, so that every way of ending this process removes
+//! them.
 
 use std::ffi::{CStr, CString};
 use std::mem;
@@ -8,33 +9,33 @@ use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering::SeqCst};
 
 use super::program;
 
-/// One that will not be removed any more, or never was there.
+/// The state of a file that will not be removed any more, or never existed.
 const OVER: u8 = 0;
-/// One that we are about to make. What has the name may be another writer's.
+/// The state of a file that we are about to make. Another writer's file may have the name.
 const TRIED: u8 = 1;
-/// One that we have made.
+/// The state of a file that we have made.
 const OURS: u8 = 2;
 
-/// A temporary file's name. The file goes when this is dropped, unless it is over.
-pub struct Leftover(&'static Entry);
+/// A temporary file's name. Dropping this removes the file, unless it is over.
+pub struct Leftover(&'static Slot);
 
-/// What a signal's handler finds. It is never freed, as a handler may look at any moment.
-struct Entry {
+/// An entry for signal handlers. It is never freed, as a handler may look at any moment.
+struct Slot {
     folder: RawFd,
     name: CString,
-    /// The file that is about to get the name; -1 where it is made with it.
+    /// The file that is about to get the name; -1 if it is made with it.
     file: RawFd,
     state: AtomicU8,
-    next: AtomicPtr<Entry>,
+    next: AtomicPtr<Slot>,
 }
 
-static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+static FIRST: AtomicPtr<Slot> = AtomicPtr::new(ptr::null_mut());
 
 impl Leftover {
-    /// One that is about to be made, or the name that a file is about to get. The descriptors have
-    /// to stay open meanwhile.
+    /// Adds a file that is about to be made, or a file's future name. The descriptors have to stay
+    /// open meanwhile.
     pub fn new(folder: RawFd, name: CString, file: Option<RawFd>) -> Self {
-        let entry: &'static Entry = Box::leak(Box::new(Entry {
+        let entry: &'static Slot = Box::leak(Box::new(Slot {
             folder,
             name,
             file: file.unwrap_or(-1),
@@ -52,17 +53,17 @@ impl Leftover {
         }
     }
 
-    /// Its name.
+    /// Returns the file's name.
     pub fn name(&self) -> &CStr {
         &self.0.name
     }
 
-    /// It is made.
+    /// Records that the file is made.
     pub fn is_ours(&self) {
         self.0.state.store(OURS, SeqCst);
     }
 
-    /// Nothing is called so any more.
+    /// Records that no file of ours has the name any more.
     pub fn is_over(&self) {
         self.0.state.store(OVER, SeqCst);
     }
@@ -77,7 +78,7 @@ impl Drop for Leftover {
     }
 }
 
-/// Removes all that are there, and ends the program that is running. It may be called in a handler.
+/// Removes all that exist, and kills the program that is running. A signal handler may call it.
 pub fn remove() {
     program::end();
     let mut entry = FIRST.load(SeqCst);
@@ -95,9 +96,9 @@ pub fn remove() {
     }
 }
 
-/// Whether nobody has this temporary name. What a writer that was killed has left there is
-/// removed: one that is at work has its file locked. Where the file system has no locks nobody
-/// knows, and all of them stay. It may be called in a handler.
+/// True if no file has this temporary name, or only a killed writer's, which is removed. A writer
+/// at work has its file locked. If the file system has no locks, all such files stay. A signal
+/// handler may call it.
 pub fn is_free(folder: RawFd, name: &CStr) -> bool {
     // Over NFS only what can be written can be locked, elsewhere it need not be.
     for way in [libc::O_RDONLY, libc::O_RDWR] {
@@ -127,7 +128,7 @@ pub fn is_free(folder: RawFd, name: &CStr) -> bool {
     false
 }
 
-/// Whether a file has this name.
+/// True if this file has this name.
 fn is_called(file: RawFd, folder: RawFd, name: &CStr) -> bool {
     // SAFETY: both structs are plain data that the calls fill in, the name is a string.
     unsafe {

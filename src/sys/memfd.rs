@@ -1,4 +1,4 @@
-//! Files that are in memory alone: nothing of them is on any disk, and they are gone with the last
+//! Makes files in memory alone: none of their bytes are on any disk. They are gone with the last
 //! process that holds them.
 
 use std::fs::{File, Permissions};
@@ -16,7 +16,7 @@ use crate::model::error::{Error, Os};
 /// The first descriptor that a memory file gets: programs number their own from the lowest.
 pub const FIRST: i32 = 100;
 
-/// What the names of memory files begin with.
+/// The beginning of memory files' names.
 pub const PREFIX: &str = "doorkey:";
 
 /// The longest name that the kernel takes, in bytes (`NAME_MAX` less its own `memfd:`).
@@ -27,12 +27,12 @@ const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(8);
 
 const IN_PROCESS: &str = "/proc/self/fd";
 
-/// Where a descriptor is found as a file, by the process that has it.
+/// Returns the path under which a process finds its own descriptor as a file.
 pub fn path(number: i32) -> PathBuf {
     Path::new(IN_PROCESS).join(number.to_string())
 }
 
-/// The first descriptor that is free, from this number up.
+/// Returns the first free descriptor from this number up.
 pub fn free(mut number: i32) -> i32 {
     // SAFETY: it takes no pointer.
     while unsafe { libc::fcntl(number, libc::F_GETFD) } != -1 {
@@ -41,11 +41,11 @@ pub fn free(mut number: i32) -> i32 {
     number
 }
 
-/// Makes a memory file that nobody can change, for its owner alone to read, at this descriptor,
-/// which outlives the exec.
+/// Makes a memory file that nobody can change, for its owner alone to read. Its descriptor has this
+/// number, and outlives the exec.
 ///
 /// # Errors
-/// [`Error::NoMemoryFile`].
+/// [`Error::NoMemoryFile`] with the reason why.
 pub fn make(
     label: &str,
     contents: &[u8],
@@ -94,11 +94,11 @@ fn sealed(label: &str, contents: &[u8], owner: Option<(u32, u32)>) -> io::Result
     Ok(file)
 }
 
-/// Opens files once, as this process is now, to see that it can, or, where they are others', that
-/// they are there.
+/// Opens files once, as this process is now, to check that it can. If the files are others', it
+/// checks only that they exist.
 ///
 /// # Errors
-/// The first that it can't; [`Error::NoMemoryFile`] for one in memory.
+/// The error of the first file that can't be opened; [`Error::NoMemoryFile`] for one in memory.
 pub fn try_all(paths: &[PathBuf], are_others: bool) -> Result<(), Error> {
     for path in paths {
         match File::open(path) {

@@ -1,4 +1,4 @@
-//! Memory that held values: wiped when freed, dropped from the stack, kept out of core dumps.
+//! Wipes memory that held values: when it is freed, and on the stack. Keeps it out of core dumps.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -11,24 +11,26 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use super::{exec, stdio};
 use crate::model::error::Error;
 
-/// Overwrites every block when it is freed or moved, so that what a library leaves in its
-/// buffers goes too. It does not reach stacks ([`wipe_stack`] does) nor the C library's own.
+/// An allocator that overwrites every block when it is freed or moved, so that libraries' buffers
+/// are wiped too. It does not reach stacks ([`wipe_stack`] does) nor the C library's own blocks.
 ///
-/// Small blocks come out of a fixed arena by moving a mark, which is never moved back but over
-/// its last block: a launcher lives for milliseconds, and this halves the cost of parsing the
-/// command line. Larger ones, a decryption's buffer of 64 KiB above all, come out of a few slots:
-/// mapping and unmapping one for each secret would cost more faults than anything else, and as
-/// much again in stopping the other threads. What finds no room is served by the system.
+/// Small blocks come out of a fixed arena by moving a mark, which is never moved back but over its
+/// last block. A launcher lives for milliseconds, and this halves the cost of parsing the command
+/// line.
+///
+/// Larger blocks, above all a decryption's buffer of 64 KiB, come out of a few slots. Mapping and
+/// unmapping one for each secret would cost more faults than anything else. Stopping the other
+/// threads would cost as much again. Blocks without room here come from the system.
 pub struct Wiping;
 
 const ARENA_BYTES: usize = 512 * 1024;
 const LARGEST_IN_ARENA: usize = 4 * 1024;
-/// Two for each thread that reads secrets.
+/// The number of slots: two for each thread that reads secrets.
 const SLOTS: usize = 16;
 const SLOT_BYTES: usize = 72 * 1024;
 const ALIGNMENT: usize = 64;
 
-/// Memory that is zero wherever nobody has it. It costs nothing until it is touched.
+/// Memory that is zero except in blocks that are taken. It costs nothing until it is touched.
 #[repr(align(64))]
 struct Zeros<const BYTES: usize>(UnsafeCell<[u8; BYTES]>);
 
@@ -40,7 +42,7 @@ static ARENA: Zeros<ARENA_BYTES> = Zeros(UnsafeCell::new([0; ARENA_BYTES]));
 static USED: AtomicUsize = AtomicUsize::new(0);
 
 static SLOT: Zeros<{ SLOTS * SLOT_BYTES }> = Zeros(UnsafeCell::new([0; SLOTS * SLOT_BYTES]));
-/// One bit for each slot that is taken.
+/// A bit for each slot that is taken.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 impl<const BYTES: usize> Zeros<BYTES> {
@@ -77,8 +79,8 @@ fn take(layout: Layout) -> Option<*mut u8> {
     }
 }
 
-/// For a process that stays: from here on small blocks are the system's, which uses again what is
-/// given back in any order. Here it would fill up.
+/// Sends small blocks to the system's allocator from now on, in a process that stays. That one
+/// reuses blocks freed in any order; the arena would fill up.
 pub fn stay() {
     USED.store(ARENA_BYTES, Relaxed);
 }
@@ -112,8 +114,8 @@ unsafe impl GlobalAlloc for Wiping {
     // `realloc` is left as it comes: a new block, a copy, and `dealloc` of the old one.
 }
 
-/// Ends the process where the system had no block to give: what then unwinds, or says that at
-/// length, would want memory too.
+/// Ends the process if the system had no block to give. Unwinding, or a longer message, would need
+/// memory too.
 fn served(block: *mut u8) -> *mut u8 {
     if block.is_null() {
         stdio::say(
@@ -136,18 +138,18 @@ pub(super) unsafe fn wipe(start: *mut u8, bytes: usize) {
     }
 }
 
-/// Wipes what earlier calls left on this thread's stack, below the caller.
+/// Wipes the part of this thread's stack below the caller, which earlier calls used.
 pub fn wipe_stack() {
     wipe_near();
     drop_far();
 }
 
-/// Room for the calls that are made while pages are dropped.
+/// The room for calls while pages are dropped, in bytes.
 const ROOM: usize = 1024;
 const FAR: usize = 8 * 1024 * 1024;
 
-/// Overwrites what is on the page that we stand on, which can't be dropped, and on the next. A deeper
-/// frame would only touch pages that nobody has used.
+/// Overwrites the stack's current page, which can't be dropped, and the next. A deeper frame would
+/// only touch pages that nobody has used.
 fn wipe_near() {
     match page_size() {
         ..=4096 => wipe_frame::<{ 4096 + 2 * ROOM }>(),
@@ -173,25 +175,25 @@ fn drop_far() {
     unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
 }
 
-/// Bytes of a page of memory.
+/// Returns the size of a page of memory, in bytes.
 pub fn page_size() -> usize {
     // SAFETY: it takes no pointer.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(65536)
 }
 
-/// Proof that this process, and each that it forks, is out of core dumps and away from other
-/// processes of the same user, until the exec, which makes it dumpable again.
+/// Proof that this process and its forks are kept out of core dumps, and from other processes of
+/// the same user. The exec makes the process dumpable again.
 #[must_use = "the workload needs its limits back"]
 #[derive(Clone, Copy)]
 pub struct Concealed {
-    /// The limit of a core file, where it was lowered: soft and hard.
+    /// The limit of a core file, if it was lowered: soft and hard.
     core: Option<(rlim_t, rlim_t)>,
 }
 
 /// Makes the process not dumpable, with no core file. Call it once, before anything is read.
 ///
 /// # Errors
-/// What the system says where the process stays dumpable.
+/// The system's error where the process stays dumpable.
 pub fn conceal() -> Result<Concealed, Error> {
     // SAFETY: this option takes one number.
     if unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) } == -1 {
@@ -206,10 +208,10 @@ pub fn conceal() -> Result<Concealed, Error> {
 }
 
 impl Concealed {
-    /// Gives the workload the limit that it would have had.
+    /// Restores the core file limit for the workload.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn lift(self) -> Result<(), Error> {
         self.core.map_or(Ok(()), |(soft, hard)| {
             let lifted = setrlimit(Resource::RLIMIT_CORE, soft, hard).map_err(io::Error::from);

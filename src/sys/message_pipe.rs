@@ -13,43 +13,43 @@ use super::poll::Watched;
 /// The end that speaks.
 pub struct Speaker {
     pipe: File,
-    /// What is to be said, and has not been yet.
+    /// The messages that are not sent yet.
     pending: Vec<u8>,
 }
 
 /// The end that listens.
 pub struct Listener {
     pipe: File,
-    /// What has come of the next message.
+    /// The bytes received of the next message.
     heard: Vec<u8>,
-    /// How often in a row a signal kept it from hearing.
+    /// The number of reads in a row that a signal interrupted.
     interrupted: u32,
 }
 
-/// What hearing has come to.
+/// The outcome of a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Heard {
-    /// More may come.
+    /// The other end is open: more may come.
     More,
-    /// No more comes: the other process has become another program, or has ended.
+    /// The other end is closed: that process has become another program, or has ended.
     End,
-    /// What it has said can't be known.
+    /// The read failed, so its messages can't be known.
     Failed,
 }
 
-/// What stands before each message: its length in bytes, as a number of so many bytes.
+/// The length of the header before each message, in bytes. It holds the message's length in bytes.
 const HEAD: usize = size_of::<u32>();
 
-/// Read at once, in bytes.
+/// The size of one read, in bytes.
 const PIECE: usize = 2 * 1024;
 
-/// How often in a row a signal may keep a listener from hearing.
+/// The largest number of reads in a row that a signal may interrupt.
 const TRIES: u32 = 1000;
 
-/// A new pipe.
+/// Makes a pipe.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn pipe() -> io::Result<(Speaker, Listener)> {
     // No program inherits it.
     let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
@@ -66,7 +66,7 @@ pub fn pipe() -> io::Result<(Speaker, Listener)> {
 }
 
 impl Speaker {
-    /// Buffers a message until [`Speaker::say`]: each time that one is said the listener wakes.
+    /// Buffers a message until [`Speaker::say`], so that the listener wakes once for several.
     pub fn put(&mut self, message: &[u8]) {
         let length = message.len() as u32;
         self.pending.reserve(HEAD + message.len());
@@ -74,10 +74,10 @@ impl Speaker {
         self.pending.extend(message);
     }
 
-    /// Says all that is buffered.
+    /// Sends all messages that are buffered.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn say(&mut self) -> io::Result<()> {
         let pending = std::mem::take(&mut self.pending);
         self.pipe.write_all(&pending)
@@ -85,17 +85,17 @@ impl Speaker {
 }
 
 impl Listener {
-    /// The descriptor to wait at.
+    /// Returns the descriptor to wait at.
     pub fn descriptor(&self) -> RawFd {
         self.pipe.as_raw_fd()
     }
 
-    /// Whether there is more to hear, or the end.
+    /// True if there is more to hear, or the end.
     pub fn has_more(&self) -> bool {
         Watched::readable(self.descriptor()).is_ready_now()
     }
 
-    /// Takes in what has come, and hands over each message that is whole.
+    /// Reads the bytes that have come, and hands over each message that is whole.
     pub fn hear(&mut self, mut take: impl FnMut(&[u8])) -> Heard {
         let before = self.heard.len();
         self.heard.resize(before + PIECE, 0);

@@ -1,4 +1,4 @@
-//! The system: the only `unsafe`, the only system calls.
+//! Calls the system: the only `unsafe`, the only system calls.
 
 pub mod atomic_dir;
 pub mod descendants;

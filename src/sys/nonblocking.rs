@@ -1,4 +1,4 @@
-//! Bytes that are passed on by a process which must never be kept waiting.
+//! Passes bytes on in a process that must never be kept waiting.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -14,20 +14,20 @@ use nix::unistd::{self, pipe2};
 use super::fd;
 use crate::model::error::Os;
 
-/// What a pipe is asked to hold, in bytes: each time that one of two processes has to wait for the
-/// other costs more than its bytes.
+/// The size that a pipe is asked for, in bytes. Each wait of one process for the other costs more
+/// than its bytes.
 const PIPE_BYTES: libc::c_int = 1024 * 1024;
 
-/// How many pieces are written at once.
+/// The largest number of pieces in one write.
 const PIECES: usize = 64;
 
-/// How often reading is tried that has failed for a reason which passes.
+/// The number of tries of a read that fails for a reason which passes.
 const TRIES: usize = 100;
 
-/// A new pipe: the end to read from, which makes nobody wait, and the one to write to.
+/// Makes a pipe: the end to read from, which is non-blocking, and the one to write to.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reads, writes) = pipe2(OFlag::O_CLOEXEC)?;
     make_nobody_wait(reads.as_raw_fd())?;
@@ -35,7 +35,7 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reads, writes))
 }
 
-/// Has a pipe hold more. Where a user has many of them, and of what is none, it stays as it is.
+/// Enlarges a pipe. If the user has too many large ones, or this is no pipe, it stays as it is.
 fn enlarge(pipe: RawFd) {
     let pipe = fd::numbered(pipe);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|bytes| bytes < PIPE_BYTES) {
@@ -43,10 +43,10 @@ fn enlarge(pipe: RawFd) {
     }
 }
 
-/// Has nobody wait for a descriptor that is ours alone.
+/// Makes a descriptor that is ours alone non-blocking.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
     let descriptor = fd::numbered(descriptor);
     let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
@@ -54,24 +54,24 @@ pub(super) fn make_nobody_wait(descriptor: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// What reading has come to.
+/// The outcome of a read.
 pub enum Received {
-    /// So many bytes.
+    /// This number of bytes.
     Some(usize),
-    /// Nothing is there now.
+    /// No bytes are there now.
     Nothing,
-    /// Nothing will come.
+    /// No bytes will come any more.
     End,
-    /// Nothing can be had, by this error.
+    /// The read failed with this error.
     Failed(Os),
 }
 
-/// Writes as much as there is room for, to a descriptor that makes nobody wait.
+/// Writes as many bytes as there is room for, to a non-blocking descriptor.
 pub fn transmit(to: RawFd, bytes: &[u8]) -> Sent {
     result(unistd::write(fd::numbered(to), bytes))
 }
 
-/// Reads what is there, from a descriptor that makes nobody wait.
+/// Reads the bytes that are there, from a non-blocking descriptor.
 pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
     for _ in 0..TRIES {
         return match unistd::read(fd::numbered(from), room) {
@@ -88,86 +88,87 @@ pub fn receive(from: RawFd, room: &mut [u8]) -> Received {
     Received::Nothing
 }
 
-/// Whether a call that has failed so can go well later: any other error is the end.
+/// True if a call that has failed so can go well later: any other error is the end.
 fn is_passing(errno: Errno) -> bool {
     [Errno::EAGAIN, Errno::EINTR, Errno::ENOMEM, Errno::ENOBUFS].contains(&errno)
 }
 
-/// What writing has come to.
+/// The outcome of a write.
 pub enum Sent {
-    /// So many bytes.
+    /// This number of bytes.
     Some(usize),
-    /// There is no room now.
+    /// No room is there now.
     Full,
-    /// Nobody will read it.
+    /// No reader is left.
     Closed,
-    /// So many bytes are lost by this error, and the next may not be.
+    /// This number of bytes is lost by this error; the next bytes may not be.
     Lost(usize, Os),
-    /// Nothing can be written, by this error.
+    /// The write failed with this error.
     Failed(Os),
 }
 
 /// A descriptor to write to.
 pub struct Outlet {
     descriptor: RawFd,
-    way: Way,
+    way: Manner,
 }
 
-/// How not to wait for it. A flag of the descriptor would change it for everybody who has it.
-enum Way {
-    /// It was opened anew, or is ours.
+/// The way to write without blocking. Setting a flag of the descriptor would change it for every
+/// process that has it.
+enum Manner {
+    /// A non-blocking descriptor that was opened anew, or is ours.
     Own(OwnedFd),
-    /// The call says so.
+    /// A socket: a flag of the call says not to wait.
     Call,
-    /// A file takes everything.
+    /// A regular file, which takes everything at once.
     Whole,
-    /// So much at a time that it has room for whenever it is ready.
+    /// At most `PIPE_BUF` bytes at a time, which there is room for whenever it is ready.
     Little,
 }
 
 impl Outlet {
-    /// One of the standard descriptors.
+    /// Sets up writing to one of the standard descriptors.
     pub fn standard(descriptor: RawFd) -> Self {
         let way = match kind(descriptor) {
-            libc::S_IFSOCK => Way::Call,
-            libc::S_IFREG => Way::Whole,
+            libc::S_IFSOCK => Manner::Call,
+            libc::S_IFREG => Manner::Whole,
             // What another user has made can't be opened, nor one that nobody reads any more.
             _ => match open_anew(descriptor, OFlag::O_WRONLY) {
                 Some(own) => {
                     enlarge(own.as_raw_fd());
-                    Way::Own(own)
+                    Manner::Own(own)
                 }
-                None => Way::Little,
+                None => Manner::Little,
             },
         };
         Outlet { descriptor, way }
     }
 
-    /// A descriptor that makes nobody wait, and is ours.
+    /// Sets up writing to a non-blocking descriptor that is ours.
     pub fn own(own: OwnedFd) -> Self {
         Outlet {
             descriptor: own.as_raw_fd(),
-            way: Way::Own(own),
+            way: Manner::Own(own),
         }
     }
 
-    /// The descriptor to wait at.
+    /// Returns the descriptor to wait at.
     pub fn descriptor(&self) -> RawFd {
         match &self.way {
-            Way::Own(own) => own.as_raw_fd(),
+            Manner::Own(own) => own.as_raw_fd(),
             _ => self.descriptor,
         }
     }
 
-    /// What is open for it, beside the standard descriptors.
+    /// Returns the descriptor that is open for it, if it is not a standard one.
     pub fn opened(&self) -> Option<RawFd> {
         match &self.way {
-            Way::Own(own) => Some(own.as_raw_fd()),
+            Manner::Own(own) => Some(own.as_raw_fd()),
             _ => None,
         }
     }
 
-    /// Writes as much of these as there is room for.
+    /// Writes as many bytes of these pieces as there is room for.
     pub fn send<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> Sent {
         let mut all = [IoSlice::new(&[]); PIECES];
         let mut count = 0;
@@ -176,10 +177,10 @@ impl Outlet {
             count += 1;
         }
         let written = match &self.way {
-            Way::Own(own) => writev(own, &all[..count]),
-            Way::Whole => writev(fd::numbered(self.descriptor), &all[..count]),
-            Way::Call => send(self.descriptor, &all[..count]),
-            Way::Little => write_little(self.descriptor, &all[..count]),
+            Manner::Own(own) => writev(own, &all[..count]),
+            Manner::Whole => writev(fd::numbered(self.descriptor), &all[..count]),
+            Manner::Call => send(self.descriptor, &all[..count]),
+            Manner::Little => write_little(self.descriptor, &all[..count]),
         };
         match result(written) {
             // As if the workload had written there itself.
@@ -218,13 +219,12 @@ fn write_little(to: RawFd, pieces: &[IoSlice<'_>]) -> nix::Result<usize> {
     }
 }
 
-/// The kind of file that a descriptor is; 0 where that can't be told.
+/// Returns the file type of a descriptor; 0 if that can't be told.
 fn kind(descriptor: RawFd) -> libc::mode_t {
     super::streams::status(descriptor).map_or(0, |status| status.st_mode & libc::S_IFMT)
 }
 
-/// Opens what a descriptor has open once more, for this way of access and so that nobody has to
-/// wait for it.
+/// Opens a descriptor's file once more, for this way of access and non-blocking.
 pub fn open_anew(descriptor: RawFd, access: OFlag) -> Option<OwnedFd> {
     let path = format!("/proc/self/fd/{descriptor}");
     let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;

@@ -1,4 +1,4 @@
-//! The terminal that we were started at, while the workload has another one in its place.
+//! The terminal that doorkey was started at, while the workload has another one in its place.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -8,21 +8,21 @@ use nix::fcntl::OFlag;
 
 use super::{fd, nonblocking, process, pty};
 
-/// The terminal, and what two processes have to know of it.
+/// The terminal, and the state of it that two processes share.
 pub struct Screen {
     terminal: OwnedFd,
-    /// Whether nobody has to wait for it.
+    /// True if it is non-blocking.
     own: bool,
-    /// The process that has made it.
+    /// The process that has made this value.
     owner: i32,
     shared: *mut Shared,
 }
 
-/// What a process that outlives us for a moment finds in memory that both have.
+/// The state in memory that is shared with a process that outlives us for a moment.
 struct Shared {
-    /// Whether the terminal has settings of ours.
+    /// True if the terminal has our settings.
     ours: AtomicBool,
-    /// Its settings before, and ours.
+    /// The settings before, and ours.
     before: libc::termios,
     after: libc::termios,
     /// The signal that has stopped the workload, until it is looked at; 0 for none.
@@ -30,10 +30,10 @@ struct Shared {
 }
 
 impl Screen {
-    /// The terminal that controls us, which this descriptor is.
+    /// Opens the terminal that controls us, which is open as this descriptor.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn of(descriptor: RawFd) -> io::Result<Self> {
         let own = nonblocking::open_anew(descriptor, OFlag::O_RDWR).or_else(|| {
             // Another user's can be opened by this name still.
@@ -68,28 +68,29 @@ impl Screen {
         })
     }
 
-    /// The descriptor to read from.
+    /// Returns the descriptor to read from.
     pub fn descriptor(&self) -> RawFd {
         self.terminal.as_raw_fd()
     }
 
-    /// Where to write, if that makes nobody wait.
+    /// Returns a descriptor to write to, if that never blocks.
     pub fn outlet(&self) -> Option<OwnedFd> {
         let own = self.own.then(|| self.terminal.as_fd());
         own.and_then(|own| own.try_clone_to_owned().ok())
     }
 
-    /// Whether our group is in the foreground.
+    /// True if our process group is in the foreground.
     pub fn is_ours(&self) -> bool {
         pty::foreground_of(self.descriptor()) == Some(process::group())
     }
 
-    /// Whether what is typed comes as it is.
+    /// True if keys are passed on raw.
     pub fn is_raw(&self) -> bool {
         self.shared().ours.load(SeqCst)
     }
 
-    /// Has what is typed come as it is, each key at once, and what is written go out as it is.
+    /// Sets the terminal to raw mode: keys are passed on as they are, each at once. Output is
+    /// passed on as it is, too.
     pub fn make_raw(&mut self) {
         let terminal = self.descriptor();
         let Some(now) = pty::settings(terminal) else {
@@ -109,7 +110,7 @@ impl Screen {
         self.shared_mut().after = pty::settings(terminal).unwrap_or(raw);
     }
 
-    /// Gives the terminal its settings back, unless somebody else has given it others.
+    /// Restores the terminal's settings, unless another process has changed them.
     pub fn restore(&self) {
         if self.shared().ours.swap(false, SeqCst) {
             let now = pty::settings(self.descriptor());
@@ -119,17 +120,17 @@ impl Screen {
         }
     }
 
-    /// Somebody else has the terminal now.
+    /// Forgets our settings, as another process has the terminal now.
     pub fn forget(&self) {
         self.shared().ours.store(false, SeqCst);
     }
 
-    /// Says what has stopped the workload.
+    /// Records the signal that has stopped the workload.
     pub fn tell_stopped(&self, signal: libc::c_int) {
         self.shared().stopped.store(signal, SeqCst);
     }
 
-    /// What has stopped the workload, said once.
+    /// Returns the signal that has stopped the workload, once.
     pub fn stopped(&self) -> Option<libc::c_int> {
         Some(self.shared().stopped.swap(0, SeqCst)).filter(|&signal| signal != 0)
     }

@@ -1,14 +1,14 @@
-//! Memory of the program itself that can be read again from its file.
+//! Releases memory of the program itself that can be read again from its file.
 
 use std::arch::asm;
 
 use super::signal_mask::Mask;
 
-/// The stretches of code and constants: where each begins, and its length in bytes.
+/// The ranges of code and constants: each start, and its length in bytes.
 pub struct Clean(Vec<(usize, usize)>);
 
-/// Finds them: what is loaded from the program's file and can't be written to, so that it is as it
-/// is in the file and nothing is lost with its pages.
+/// Finds the ranges that are loaded from the program's file and can't be written to. They are as in
+/// the file, so nothing is lost with their pages.
 pub fn clean() -> Clean {
     let mut found = Vec::with_capacity(4);
     // SAFETY: the callback keeps to what is asked of one, and is handed the list.
@@ -42,8 +42,8 @@ unsafe extern "C" fn find(
     1
 }
 
-/// Gives back the pages of code and constants. Those that are used again come back from the
-/// system's cache of files, with those around them.
+/// Releases the pages of code and constants. Those that are used again come back from the system's
+/// page cache, with those around them.
 pub fn forget(clean: &Clean) {
     for &(start, bytes) in &clean.0 {
         // SAFETY: these pages can be read again.
@@ -51,10 +51,11 @@ pub fn forget(clean: &Clean) {
     }
 }
 
-/// Gives back the pages of code and constants, and waits for one of these signals, which are
-/// blocked, for a time or, without one, for ever; what the kernel says, as it says it. Of the
-/// program this function alone stays in memory while it waits, with the pages around it, as it
-/// makes its system calls itself.
+/// Releases the pages of code and constants, and waits for one of these signals, which are blocked.
+/// It waits for a time or, without one, for ever. Returns the kernel's result as it is.
+///
+/// While it waits, only this function stays in memory, with the pages around it, as it makes its
+/// system calls itself.
 #[inline(never)]
 pub fn wait_without(
     clean: &Clean,
@@ -86,10 +87,10 @@ pub fn wait_without(
     }
 }
 
-/// A system call that needs no code of the C library.
+/// Makes a system call without code of the C library.
 ///
 /// # Safety
-/// As the system call has it.
+/// The conditions are those of the system call.
 #[inline(always)]
 unsafe fn system_call(number: libc::c_long, a: usize, b: usize, c: usize, d: usize) -> isize {
     let answer: isize;

@@ -1,4 +1,4 @@
-//! How a supervisor waits: for signals, for descriptors, and for a time, whichever comes first.
+//! Waits in a supervisor for signals, descriptors and a time, whichever comes first.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -13,25 +13,25 @@ pub struct Ears {
     set: Mask,
 }
 
-/// How long is waited where the system does not let descriptors be waited at.
+/// The length of a wait if the system refuses to poll descriptors.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// A descriptor that is waited at, and whether anything has come of it.
+/// A descriptor to wait at, and the events that have come of it.
 #[repr(transparent)]
 pub struct Watched(libc::pollfd);
 
 impl Watched {
-    /// Waits until there is something to read, or nobody left who could write.
+    /// Waits until the descriptor can be read, or no writer is left.
     pub fn readable(descriptor: RawFd) -> Self {
         Watched::on(descriptor, libc::POLLIN)
     }
 
-    /// Waits until something can be written, or nobody is left to read it.
+    /// Waits until the descriptor can be written to, or no reader is left.
     pub fn writable(descriptor: RawFd) -> Self {
         Watched::on(descriptor, libc::POLLOUT)
     }
 
-    /// Waits until nobody is left at the other end.
+    /// Waits until the other end is closed.
     pub fn closed(descriptor: RawFd) -> Self {
         Watched::on(descriptor, 0)
     }
@@ -49,13 +49,13 @@ impl Watched {
         })
     }
 
-    /// Looks at it alone, without waiting.
+    /// Polls this descriptor alone, without waiting.
     pub fn is_ready_now(mut self) -> bool {
         // SAFETY: the pointer is to one pollfd.
         unsafe { libc::poll(&raw mut self.0, 1, 0) == 1 }
     }
 
-    /// Whether that has come, or an error.
+    /// True if its event has come, or an error.
     pub fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
@@ -69,7 +69,7 @@ pub fn wait_at(watched: &mut [Watched], time: Duration) {
     unsafe { libc::poll(watched.as_mut_ptr().cast(), count, time) };
 }
 
-/// Rounded up, else the end of a time would be awaited in a busy loop.
+/// Rounds a time up to milliseconds, else its end would be awaited in a busy loop.
 fn milliseconds(time: Duration) -> libc::c_int {
     let whole = time.as_nanos().div_ceil(1_000_000);
     whole.try_into().unwrap_or(libc::c_int::MAX)
@@ -79,7 +79,7 @@ impl Ears {
     /// Listens for these signals.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(set: Mask) -> io::Result<Self> {
         let made = signalfd(-1, set)?;
         // SAFETY: the descriptor is new.
@@ -100,8 +100,8 @@ impl Ears {
         self.set = set;
     }
 
-    /// Waits at most so long, or for ever, and says which signal has come, if any; what has come
-    /// of the descriptors is in them.
+    /// Waits at most `time`, or for ever. Returns the signal that has come, if any. The
+    /// descriptors' events are in `watched`.
     pub fn wait(&self, watched: &mut Vec<Watched>, time: Option<Duration>) -> Option<Taken> {
         watched.push(Watched::readable(self.signals.as_raw_fd()));
         let time = time.map_or(-1, milliseconds);
@@ -121,7 +121,7 @@ impl Ears {
     }
 }
 
-/// A descriptor for these signals, this one where it is none of -1.
+/// Returns a descriptor for these signals: a new one for -1, else the given one.
 fn signalfd(descriptor: RawFd, set: Mask) -> io::Result<RawFd> {
     let (size, flags) = (size_of::<Mask>(), libc::O_CLOEXEC);
     // SAFETY: the pointer is to a mask of the size that is given.

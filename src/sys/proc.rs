@@ -1,4 +1,4 @@
-//! Other processes, as /proc shows them, and what can be taken over from one.
+//! Reads other processes' data from /proc, and takes over memory files of one.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,27 +14,27 @@ use crate::core::passwd::Account;
 use crate::core::proc::{self, Stat};
 use crate::model::secret::Secret;
 
-/// No environment is larger, in bytes: the kernel takes 6 MiB with the arguments.
+/// The largest environment, in bytes: the kernel takes 6 MiB with the arguments.
 const LARGEST: u64 = 8 << 20;
 
-/// A file in a process's folder.
+/// Returns the path of a file in a process's folder.
 pub fn path(process: i32, file: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{process}/{file}"))
 }
 
-/// Whether /proc is there and has the numbers that this process knows: another namespace's has
+/// True if /proc is mounted and has the numbers that this process knows. Another namespace's has
 /// others.
 ///
 /// # Errors
-/// What the system says where it does not say that.
+/// The system's error where it does not say that.
 pub fn is_ours() -> io::Result<bool> {
     let own = process::own().to_string();
     let link = there(fs::read_link("/proc/self"))?;
     Ok(link.is_some_and(|link| link.to_str() == Some(&own)))
 }
 
-/// What a process, or a file of its, says; nothing where it has ended, or that is closed. Any other
-/// error is none of this.
+/// Turns the error of a process that has ended, or of a closed file of it, into `None`. Any other
+/// error stays.
 fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -43,24 +43,24 @@ fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Whether an error says that a process is not there, or not any more.
+/// True if an error says that a process does not exist, or not any more.
 pub fn has_ended(why: &io::Error) -> bool {
     matches!(why.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
 }
 
-/// A process, or that there is none.
+/// Reads a process's `stat`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn stat(process: i32) -> io::Result<Stat> {
     let stat = proc::stat(&fs::read(path(process, "stat"))?);
     stat.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Every process that is shown, with its number.
+/// Returns every process that is shown, with its number.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn all() -> io::Result<Vec<(i32, Stat)>> {
     let mut all = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -78,38 +78,38 @@ pub fn all() -> io::Result<Vec<(i32, Stat)>> {
     Ok(all)
 }
 
-/// Whom a process runs as.
+/// Returns the user and groups that a process runs as.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn account(process: i32) -> io::Result<Account> {
     let account = proc::account(&fs::read(path(process, "status"))?);
     account.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-/// Whether a process, which may be looked into, runs the same file as this one.
+/// True if a process, which this one may inspect, runs the same file as this one.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn is_own_program(process: i32) -> io::Result<bool> {
     let file = |path: PathBuf| path.metadata().map(|file| (file.dev(), file.ino()));
     Ok(file(path(process, "exe"))? == file("/proc/self/exe".into())?)
 }
 
-/// What a process was started with, all of it at one moment.
+/// The data that a process was started with, all of it at one moment.
 pub struct Start {
     /// The process at that moment.
     pub stat: Stat,
-    /// Its arguments, as they are shown.
+    /// The arguments, as they are shown.
     pub cmdline: Vec<u8>,
-    /// Its environment's block.
+    /// The environment's block.
     pub environment: Secret,
 }
 
-/// Reads what a process was started with.
+/// Reads the data that a process was started with.
 ///
 /// # Errors
-/// What the system says; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
+/// The system's error; `UnexpectedEof` where it ends, or becomes another program, meanwhile.
 pub fn start(process: i32) -> io::Result<Start> {
     // The kernel looks once whether this may be read, and goes on to show that program's, or
     // nothing.
@@ -146,10 +146,10 @@ pub fn start(process: i32) -> io::Result<Start> {
     })
 }
 
-/// The descriptors of a process that are memory files of doorkey's, ascending.
+/// Returns the descriptors of a process that are doorkey's memory files, ascending.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     let folder = path(process, "fd");
     let begins = format!("/memfd:{}", memfd::PREFIX);
@@ -170,11 +170,11 @@ pub fn memory_files(process: i32) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// Opens a process's file again, to be read under the same number by this process and by what it
-/// becomes; whether that number was taken, and stands for this file now.
+/// Opens a process's file again, under the same number, for this process and the program that it
+/// becomes. True if that number was taken; it stands for this file now.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn reopen(process: i32, number: i32) -> io::Result<bool> {
     // SAFETY: it takes no pointer.
     let is_taken = match Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) }) {

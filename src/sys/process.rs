@@ -1,6 +1,8 @@
-//! Processes that this one has to do with: forked, waited for, sent signals. `nix` knows no real-time
-//! signals, and has lost the end of a child by one: what takes or names any signal is `libc`'s, and
-//! its sets leave two of them out: what takes a set is the kernel's own call.
+//! Forks, waits for and signals processes.
+//!
+//! `nix` knows no real-time signals, and has lost the end of a child by one. Calls that take or
+//! name any signal are thus `libc`'s. Its sets leave two signals out, so calls that take a set are
+//! the kernel's own.
 
 use std::ffi::CString;
 use std::io;
@@ -14,24 +16,24 @@ use nix::unistd::{ForkResult, Pid, geteuid, getpgrp, getpid, getppid, setpgid, s
 use super::page_release::{self, Clean};
 use super::signal_mask::{self, ALL, Mask, bit};
 
-/// How long a full queue of the receiver is waited for.
+/// The longest wait for a full signal queue of the receiver.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The first real-time signal, as the kernel counts.
 const FIRST_REAL_TIME: libc::c_int = 32;
 
-/// Which of the two a fork has made of this process.
+/// The side of a fork that this process is on.
 pub enum Forked {
-    /// The new one.
+    /// The new process.
     Child,
-    /// The one that was there; the other's number.
+    /// The old process, with the number of the new one.
     Parent(i32),
 }
 
 /// Forks, with every signal blocked. No other thread may run.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn fork() -> io::Result<Forked> {
     // SAFETY: there is one thread, so the child is as whole as its parent.
     match unsafe { nix::unistd::fork()? } {
@@ -44,49 +46,48 @@ pub fn fork() -> io::Result<Forked> {
     }
 }
 
-/// This process's number.
+/// Returns this process's number.
 pub fn own() -> i32 {
     getpid().as_raw()
 }
 
-/// The user that this process acts as.
+/// Returns the effective user of this process.
 pub fn user() -> u32 {
     geteuid().as_raw()
 }
 
-/// The parent's number.
+/// Returns the parent's number.
 pub fn parent() -> i32 {
     getppid().as_raw()
 }
 
-/// This process's group.
+/// Returns this process's group.
 pub fn group() -> i32 {
     getpgrp().as_raw()
 }
 
-/// Gives a process, this one where it is 0, a group of its own.
+/// Gives a process a process group of its own; 0 means this process.
 pub fn lead_group(process: i32) {
     let _ = setpgid(Pid::from_raw(process), Pid::from_raw(0));
 }
 
-/// Has orphans below this process become its children; whether that is so.
+/// Makes orphans below this process its children. True if that worked.
 pub fn become_subreaper() -> bool {
     prctl::set_child_subreaper(true).is_ok()
 }
 
-/// Leaves the session, its terminal and its group for new ones.
+/// Leaves the session, its terminal and its process group for new ones.
 pub fn leave_session() {
     let _ = setsid();
 }
 
-/// What process tables show as the command's name: at most fifteen bytes of it.
+/// Sets the command's name in process tables: at most fifteen bytes of it.
 pub fn set_name(name: &str) {
     let name = CString::new(name).unwrap_or_default();
     let _ = prctl::set_name(&name);
 }
 
-/// From here on this signal comes when `parent` ends; at once where it has already. None is asked
-/// for with 0.
+/// Asks for this signal when `parent` ends; at once if it already has. A signal of 0 asks for none.
 pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
     // SAFETY: no call takes a pointer.
     unsafe {
@@ -102,24 +103,24 @@ pub fn signal_at_end_of(parent: i32, signal: libc::c_int) {
 pub struct Taken(libc::siginfo_t);
 
 impl Taken {
-    /// Its number.
+    /// Returns the signal's number.
     pub fn signal(&self) -> libc::c_int {
         self.0.si_signo
     }
 
-    /// The process that has sent it, where one has.
+    /// Returns the process that has sent it, if one has.
     pub fn sender(&self) -> Option<i32> {
         // SAFETY: of a signal that was sent this field is filled in.
         self.is_sent().then(|| unsafe { self.0.si_pid() })
     }
 
-    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    /// True if a process has sent it; else it is the kernel's own, such as a terminal's.
     pub fn is_sent(&self) -> bool {
         self.0.si_code <= 0
     }
 }
 
-/// Takes the next of these signals, which are blocked, waiting at most so long, or for ever.
+/// Takes the next of these signals, which are blocked. Waits at most `patience`, or for ever.
 pub fn take(set: Mask, patience: Option<Duration>) -> Option<Taken> {
     // SAFETY: it is plain data for which zeros are valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -153,7 +154,8 @@ fn timespec(time: Duration) -> libc::timespec {
     spec
 }
 
-/// The same; while it waits, next to nothing of the program is in memory.
+/// Takes the next of these signals, as [`take`] does. While it waits, next to nothing of the
+/// program is in memory.
 pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option<Taken> {
     let now = take(set, Some(Duration::ZERO));
     now.or_else(|| {
@@ -166,7 +168,7 @@ pub fn take_idle(set: Mask, patience: Option<Duration>, clean: &Clean) -> Option
     })
 }
 
-/// Whom a signal is for. To the kernel 0 and -1 mean many, and both are what is left where a number
+/// The receiver of a signal. To the kernel 0 and -1 mean many, and both are left over when a number
 /// is not known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum To {
@@ -174,12 +176,12 @@ pub enum To {
     Process(i32),
     /// A process group.
     Group(i32),
-    /// Whoever this process may send signals to, but itself and PID 1.
+    /// All processes that this one may send signals to, except itself and PID 1.
     Everybody,
 }
 
 impl To {
-    /// The number that `kill(2)` takes; none where there is no such process, or group.
+    /// Returns the number that `kill(2)` takes; `None` if there is no such process, or group.
     fn number(self) -> Option<i32> {
         match self {
             To::Process(process) => (process > 0).then_some(process),
@@ -190,7 +192,7 @@ impl To {
     }
 }
 
-/// Sends a signal. Nobody gets one where the number is none.
+/// Sends a signal; to no process if the number stands for none.
 pub fn send(to: To, signal: libc::c_int) {
     if let Some(number) = to.number() {
         // SAFETY: it takes no pointer.
@@ -198,7 +200,7 @@ pub fn send(to: To, signal: libc::c_int) {
     }
 }
 
-/// Whether a group has a process.
+/// True if a process group has a process.
 pub fn has_group(group: i32) -> bool {
     let Some(number) = To::Group(group).number() else {
         return false;
@@ -206,7 +208,7 @@ pub fn has_group(group: i32) -> bool {
     kill(Pid::from_raw(number), None) != Err(Errno::ESRCH)
 }
 
-/// Sends on a signal that was taken, as another where `signal` says so.
+/// Forwards a signal that was taken, as the signal `signal`.
 pub fn forward(taken: &Taken, to: To, signal: libc::c_int) {
     let code = taken.0.si_code;
     let queued = code < 0 && code != libc::SI_TKILL;
@@ -233,20 +235,20 @@ pub fn forward(taken: &Taken, to: To, signal: libc::c_int) {
     }
 }
 
-/// What a child has come to.
+/// A change of a child's state.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// It has ended; its exit code, or 128+N by signal N.
+pub enum ChildChange {
+    /// The child has ended, with this exit code, or 128+N by signal N.
     Ended(u8),
-    /// It was stopped, by this signal.
+    /// The child was stopped, by this signal.
     Stopped(libc::c_int),
 }
 
-/// How often the system is asked for children that has not said that there are none.
+/// The number of tries to ask for a child, while the system does not say that there are none.
 const TRIES: usize = 100;
 
-/// The next child that has ended (or was stopped, where the flags say so), and its status: 0 where
-/// there is none yet, -1 where there are no children.
+/// Asks for the next child that has ended (or was stopped, if the flags say so). Returns its
+/// number, 0 if there is none yet or -1 if there are no children, and its status.
 fn next_child(flags: libc::c_int) -> (i32, libc::c_int) {
     let mut status = 0;
     for _ in 0..TRIES {
@@ -260,8 +262,8 @@ fn next_child(flags: libc::c_int) -> (i32, libc::c_int) {
     (0, 0)
 }
 
-/// Takes in all children that have ended; says what `main`, one of them, has come to.
-pub fn reap(main: i32) -> Option<Change> {
+/// Reaps all children that have ended. Returns the last change of `main`, one of them.
+pub fn reap(main: i32) -> Option<ChildChange> {
     let mut change = None;
     loop {
         let (child, status) = next_child(libc::WUNTRACED);
@@ -270,17 +272,17 @@ pub fn reap(main: i32) -> Option<Change> {
         }
         if child == main {
             change = Some(if libc::WIFSTOPPED(status) {
-                Change::Stopped(libc::WSTOPSIG(status))
+                ChildChange::Stopped(libc::WSTOPSIG(status))
             } else if libc::WIFEXITED(status) {
-                Change::Ended(libc::WEXITSTATUS(status) as u8)
+                ChildChange::Ended(libc::WEXITSTATUS(status) as u8)
             } else {
-                Change::Ended(128 + libc::WTERMSIG(status) as u8)
+                ChildChange::Ended(128 + libc::WTERMSIG(status) as u8)
             });
         }
     }
 }
 
-/// Whether there are children, ended ones taken in.
+/// True if there are children left, after ended ones are reaped.
 pub fn has_children() -> bool {
     loop {
         match next_child(0) {
@@ -290,7 +292,7 @@ pub fn has_children() -> bool {
     }
 }
 
-/// Lets this process be stopped by a signal that waits for it; comes back when it is continued.
+/// Lets a pending signal stop this process, and returns when it is continued.
 pub fn be_stopped_by(signal: libc::c_int) {
     signal_mask::change(libc::SIG_UNBLOCK, bit(signal));
     signal_mask::change(libc::SIG_BLOCK, bit(signal));

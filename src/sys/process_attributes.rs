@@ -1,5 +1,5 @@
-//! What a workload can be given beside its environment: another user, limits, a folder. All of it
-//! is put in force in the last moment, as doorkey itself goes on as it was started until then.
+//! Sets a workload's user, limits, folder and the like. All of it takes effect in the last moment,
+//! as doorkey itself runs as it was started until then.
 
 use std::ffi::CString;
 use std::io;
@@ -15,30 +15,30 @@ use crate::core::rlimit::Limit;
 use crate::model::error::Error;
 use crate::model::named::Named;
 
-/// What is to be changed for the workload.
+/// The attributes to change for the workload.
 #[derive(Default)]
 pub struct Attributes {
-    /// The user that it runs as, and what that user was called.
+    /// The user that it runs as, and the name that this user was given by.
     pub account: Option<(Account, String)>,
-    /// It and its children never gain privileges.
+    /// True if it and its children never gain privileges (`no_new_privs`).
     pub no_new_privs: bool,
-    /// The permissions that it does not give to files.
+    /// The umask: the permissions that it does not give to files.
     pub umask: Option<u32>,
-    /// Its working directory.
+    /// The working directory.
     pub folder: Option<Named>,
-    /// What it finds as its own name.
+    /// The name that it gets as its first argument.
     pub argv0: Option<CString>,
-    /// How much its niceness is raised.
+    /// The number that is added to its niceness.
     pub nice: Option<i32>,
     /// Limits on what it may use.
     pub limits: Vec<Limit>,
-    /// The signal that it gets when a process has ended, its parent; 0 for none.
+    /// The signal that it gets when its parent has ended, 0 for none, and that parent.
     pub parent_death: Option<(libc::c_int, i32)>,
-    /// Its standard descriptors, where they are others than ours: each place and what it has there.
+    /// The standard descriptors, if others than ours: each place, and the descriptor for it.
     pub streams: Vec<(RawFd, OwnedFd)>,
     /// The files that are delivered to it, which it must be able to open.
     pub files: Vec<PathBuf>,
-    /// Whether they are for a user that it becomes by itself, and who alone may open them.
+    /// True if the files are for a user that it becomes by itself. That user alone may open them.
     pub files_are_others: bool,
 }
 
@@ -51,7 +51,8 @@ const CAP_SYS_RESOURCE: u32 = 24;
 const RLIMIT_NICE: u32 = 13;
 
 impl Attributes {
-    /// Everything of it that this process may not do, as far as that can be known beforehand.
+    /// Returns an error for each attribute that this process may not set, as far as that is known
+    /// beforehand.
     pub fn faults(&self) -> Vec<Error> {
         let mut faults = Vec::new();
         if let Some((account, _)) = &self.account {
@@ -85,10 +86,10 @@ impl Attributes {
         faults
     }
 
-    /// Puts all of it in force for this process, which is about to become the workload.
+    /// Applies all attributes to this process, which is about to become the workload.
     ///
     /// # Errors
-    /// What the system did not let it do.
+    /// The attribute that the system refused, and the reason why.
     pub fn apply(&self) -> Result<(), Error> {
         for wanted in &self.limits {
             let both = [wanted.soft, wanted.hard];
@@ -132,11 +133,11 @@ impl Attributes {
         super::memfd::try_all(&self.files, self.files_are_others)
     }
 
-    /// Becomes the account's user. Groups first: who has become another user may not change them
-    /// any more. What is as wanted is left alone, so that it needs no right.
+    /// Becomes the account's user. The groups come first, as another user may not change them any
+    /// more. An id that is already right is left alone, so that it needs no right.
     ///
     /// # Errors
-    /// What the system did not let it do.
+    /// The attribute that the system refused, and the reason why.
     pub fn change_user(&self) -> Result<(), Error> {
         let Some((account, _)) = &self.account else {
             return Ok(());
@@ -185,7 +186,7 @@ fn last() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
-/// The real, the effective and the saved user or group.
+/// Returns the real, the effective and the saved user or group.
 fn ids(of_group: bool) -> [u32; 3] {
     // What can't be told is nobody's.
     let ids = match of_group {
@@ -195,7 +196,7 @@ fn ids(of_group: bool) -> [u32; 3] {
     ids.unwrap_or([u32::MAX; 3])
 }
 
-/// The further groups, sorted; none where they can't be told.
+/// Returns the supplementary groups, sorted; `None` if they can't be told.
 fn groups() -> Option<Vec<u32>> {
     let groups = getgroups().ok()?;
     let mut groups: Vec<_> = groups.into_iter().map(Gid::as_raw).collect();
@@ -203,14 +204,14 @@ fn groups() -> Option<Vec<u32>> {
     Some(groups)
 }
 
-/// The niceness now, and raised by so much.
+/// Returns the niceness now, and raised by `by`.
 fn niceness(by: i32) -> (i32, i32) {
     // SAFETY: it takes no pointer. No error can come, so -1 is a niceness.
     let now = unsafe { libc::getpriority(libc::PRIO_PROCESS as _, 0) };
     (now, now.saturating_add(by).clamp(-20, 19))
 }
 
-/// A limit in force, soft and hard.
+/// Returns a limit in force, soft and hard.
 fn limit(number: u32) -> (u64, u64) {
     let mut both = [u64::MAX; 2];
     // SAFETY: the kernel's struct is two numbers of this size.
@@ -225,7 +226,7 @@ unsafe fn prlimit(number: u32, new: *const u64, old: *mut u64) -> libc::c_long {
     unsafe { libc::syscall(libc::SYS_prlimit64, 0, number, new, old) }
 }
 
-/// Whether this process has a capability in force.
+/// True if this process has a capability in force.
 fn may(capability: u32) -> bool {
     // The kernel's `struct __user_cap_header_struct` and two of `__user_cap_data_struct`:
     // effective, permitted and inheritable ones.

@@ -1,13 +1,13 @@
-//! The processors.
+//! Counts the processors.
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-/// How many processors this process may use, counted up to `most`.
+/// Returns the number of processors that this process may use, counted up to `most`.
 ///
-/// One system call. The standard library reads the control group's files as well, for a share of
-/// processor time: that costs half of what a second thread gains, and work of milliseconds is
-/// done before a share is used up.
+/// The count takes one system call. The standard library reads the control group's files as well,
+/// for a share of processor time. That costs half of what a second thread gains. Work of
+/// milliseconds is done before a share is used up.
 pub fn count(most: usize) -> usize {
     let us = Pid::from_raw(0);
     sched_getaffinity(us).map_or(1, |set| {

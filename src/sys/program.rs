@@ -1,5 +1,5 @@
-//! Other programs that doorkey asks: started without a shell, talked to over pipes, ended at the
-//! deadline. No thread is needed, and none of doorkey's memory is copied for them.
+//! Runs other programs: started without a shell, talked to over pipes, ended at the deadline. No
+//! thread is needed, and none of doorkey's memory is copied for them.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -15,72 +15,72 @@ use super::poll::Watched;
 use super::{environ, poll, startup, terminal};
 use crate::model::secret::Secret;
 
-/// The most that a program may say, in bytes.
+/// The largest output of a program, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-/// The most that is kept of what it says on its standard error, in bytes.
+/// The largest part of its standard error that is kept, in bytes.
 const LARGEST_ERRORS: usize = 64 * 1024;
 
-/// Read at once, in bytes.
+/// The size of one read, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// How many of these are read before something else is looked at: more than a pipe holds.
+/// The number of reads in a row before another pipe gets its turn: more than a pipe holds.
 const PIECES: usize = 128;
 
-/// How often is looked whether it has ended: what it has started may have its pipes for ever.
+/// The interval at which its end is checked for: its children may keep its pipes open for ever.
 const BEAT: Duration = Duration::from_millis(20);
 
-/// The same when it has closed its pipes, which is mostly the last thing that it does.
+/// The interval once it has closed its pipes, which is mostly the last thing that it does.
 const SHORT_BEAT: Duration = Duration::from_millis(1);
 
-/// What a handler that ends this process sends a signal to, as `kill(2)` counts: the program that
-/// is running, or its group; 0 for none.
+/// The target that a signal handler kills, as `kill(2)` counts: the running program, or its process
+/// group; 0 for none.
 static RUNNING: AtomicI32 = AtomicI32::new(0);
 
-/// A program, and what it is given. It gets the environment that doorkey was started with, without
-/// what is doorkey's own.
+/// A program, and its arguments, environment and input. It gets the environment that doorkey was
+/// started with, without doorkey's own variables.
 pub struct Program<'a> {
-    /// Its file, or a name that is looked for in `PATH`.
+    /// The program's file, or a name that is looked up in `PATH`.
     pub file: &'a Path,
-    /// What follows its name.
+    /// The arguments after its name.
     pub arguments: &'a [OsString],
-    /// What its environment has beside.
+    /// The variables that are added to its environment.
     pub environment: &'a [(OsString, OsString)],
-    /// What it reads.
+    /// The bytes for its standard input.
     pub input: &'a [u8],
-    /// When it has to be over.
+    /// The instant by which it is ended.
     pub deadline: Instant,
 }
 
-/// How a program has ended.
+/// The end of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// By itself, with this exit code.
+pub enum ProgramEnd {
+    /// An exit, with this exit code.
     Code(u8),
-    /// By this signal.
+    /// A death by this signal.
     Signal(i32),
-    /// By us, at the deadline.
+    /// Ended by us at the deadline.
     Late,
-    /// By us, as it said more than so many bytes.
+    /// Ended by us, as its output was larger than so many bytes.
     TooMuch(usize),
 }
 
-/// What came of a program.
-pub struct Outcome {
-    /// How it has ended.
-    pub end: End,
-    /// What it has said.
+/// The outcome of a program.
+pub struct ProgramOutcome {
+    /// The program's end.
+    pub end: ProgramEnd,
+    /// The program's standard output.
     pub output: Secret,
-    /// What it has said on its standard error, or the beginning of that.
+    /// The beginning of its standard error.
     pub errors: Secret,
 }
 
 impl Program<'_> {
-    /// Runs it to its end.
+    /// Runs the program to its end.
     ///
     /// # Errors
-    /// What the system says where it can't be started.
-    pub fn run(&self) -> io::Result<Outcome> {
+    /// The system's error where it can't be started.
+    pub fn run(&self) -> io::Result<ProgramOutcome> {
         let mut command = Command::new(self.file);
         command
             .args(self.arguments)
@@ -107,8 +107,8 @@ impl Program<'_> {
     }
 }
 
-/// Where a program's file is: a name without a slash is looked for in `PATH`, any other path starts
-/// from a folder.
+/// Returns the path of a program's file. A name without a slash is looked up in `PATH`; any other
+/// path starts from a folder.
 pub fn found(name: &OsStr, base: &Path) -> PathBuf {
     match name.as_encoded_bytes().contains(&b'/') {
         true => base.join(name),
@@ -116,12 +116,12 @@ pub fn found(name: &OsStr, base: &Path) -> PathBuf {
     }
 }
 
-/// Ends the program that is running, if any. It may be called in a handler.
+/// Kills the program that is running, if any. A signal handler may call it.
 pub fn end() {
     kill(RUNNING.swap(0, SeqCst));
 }
 
-/// Ends whom this number stands for, nobody with 0.
+/// Kills the process or process group of this number; none for 0.
 fn kill(number: i32) {
     if number != 0 {
         // SAFETY: it takes no pointer.
@@ -132,12 +132,12 @@ fn kill(number: i32) {
 /// A program that runs.
 struct Running {
     child: Child,
-    /// What ends it, as `kill(2)` counts; 0 when it has ended.
+    /// The number that kills it, as `kill(2)` counts; 0 when it has ended.
     number: i32,
 }
 
 impl Running {
-    /// Has its number be nobody's, which anybody may get when it is waited for.
+    /// Forgets its number, and returns it. Another process may get it once this one is waited for.
     fn forget(&mut self) -> i32 {
         let _ = RUNNING.compare_exchange(self.number, 0, SeqCst, SeqCst);
         std::mem::take(&mut self.number)
@@ -155,7 +155,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<Outcome> {
+    fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<ProgramOutcome> {
         let mut stdin = self.child.stdin.take();
         let mut stdout = self.child.stdout.take();
         let mut stderr = self.child.stderr.take();
@@ -193,20 +193,20 @@ impl Running {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let end = if output.len() > LARGEST {
-                Some(End::TooMuch(LARGEST))
+                Some(ProgramEnd::TooMuch(LARGEST))
             } else if ended {
                 self.forget();
                 let status = self.child.wait()?;
                 let signal = status.signal().unwrap_or_default();
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
-                Some(code.map_or(End::Signal(signal), End::Code))
+                Some(code.map_or(ProgramEnd::Signal(signal), ProgramEnd::Code))
             } else if left.is_zero() {
-                Some(End::Late)
+                Some(ProgramEnd::Late)
             } else {
                 None
             };
             if let Some(end) = end {
-                return Ok(Outcome {
+                return Ok(ProgramOutcome {
                     end,
                     output: Secret::new(output),
                     errors: Secret::new(errors),
@@ -233,7 +233,7 @@ impl Running {
         }
     }
 
-    /// Whether it has ended. Its number stays its own until it is waited for.
+    /// True if the program has ended. Its number stays its own until it is waited for.
     fn has_ended(&self) -> io::Result<bool> {
         // SAFETY: plain data for which zeros are valid, filled in by the call.
         unsafe {
@@ -247,7 +247,7 @@ impl Running {
     }
 }
 
-/// Reads what is there, of which so many bytes are kept; whether nothing more will come.
+/// Reads the bytes that are there, and keeps at most `most` in all. True if no more will come.
 fn drain(pipe: RawFd, into: &mut Vec<u8>, most: usize) -> io::Result<bool> {
     // Wiped by the allocator, as the rest.
     let mut piece = vec![0; PIECE];
@@ -271,9 +271,9 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, Instant};
 
-    use super::{End, Outcome, Program};
+    use super::{Program, ProgramEnd, ProgramOutcome};
 
-    fn sh(script: &str, input: &[u8], time: Duration) -> Outcome {
+    fn sh(script: &str, input: &[u8], time: Duration) -> ProgramOutcome {
         let arguments = ["-c", script].map(OsString::from);
         let program = Program {
             file: Path::new("sh"),
@@ -293,20 +293,20 @@ mod tests {
         let outcome = sh("cat; echo $GIVEN >&2; exit 7", &input, LONG);
         assert_eq!(
             (outcome.end, outcome.errors.expose()),
-            (End::Code(7), &b"x\n"[..])
+            (ProgramEnd::Code(7), &b"x\n"[..])
         );
         assert_eq!(outcome.output.expose(), input);
         // It need not read.
         let outcome = sh("echo done", &input, LONG);
         assert_eq!(
             (outcome.end, outcome.output.expose()),
-            (End::Code(0), &b"done\n"[..])
+            (ProgramEnd::Code(0), &b"done\n"[..])
         );
-        assert_eq!(sh("kill -9 $$", b"", LONG).end, End::Signal(9));
+        assert_eq!(sh("kill -9 $$", b"", LONG).end, ProgramEnd::Signal(9));
         let outcome = sh("cat /dev/zero", b"", LONG);
-        assert!(matches!(outcome.end, End::TooMuch(_)));
+        assert!(matches!(outcome.end, ProgramEnd::TooMuch(_)));
         let outcome = sh("cat /dev/zero >&2", b"", Duration::from_millis(200));
-        assert_eq!(outcome.end, End::Late);
+        assert_eq!(outcome.end, ProgramEnd::Late);
     }
 
     #[test]
@@ -316,14 +316,14 @@ mod tests {
         let outcome = sh("echo a; sleep 30 & exit 3", b"", LONG);
         assert_eq!(
             (outcome.end, outcome.output.expose()),
-            (End::Code(3), &b"a\n"[..])
+            (ProgramEnd::Code(3), &b"a\n"[..])
         );
         let outcome = sh(
             "exec >&- 2>&-; sleep 30 & wait",
             b"",
             Duration::from_millis(100),
         );
-        assert_eq!(outcome.end, End::Late);
+        assert_eq!(outcome.end, ProgramEnd::Late);
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 

@@ -1,4 +1,4 @@
-//! Pseudo-terminals: what a program takes for a terminal, and another one has in its hands. `nix`
+//! Pseudo-terminals: a terminal for one program, with its other side in the hands of another. `nix`
 //! has none of the requests (`ioctl`), and its settings lose the flags that it has no name for.
 
 use std::io;
@@ -12,16 +12,16 @@ use super::{fd, process};
 
 /// Both sides of a pseudo-terminal.
 pub struct Pty {
-    /// The side in our hands, which makes nobody wait.
+    /// The side in our hands, which is non-blocking.
     pub master: OwnedFd,
-    /// The terminal.
+    /// The side that is the program's terminal.
     pub slave: OwnedFd,
 }
 
-/// Makes one with the settings and the size of another terminal.
+/// Makes a pseudo-terminal with the settings and the size of another terminal.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn like(terminal: RawFd) -> io::Result<Pty> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let master = open("/dev/ptmx", flags | OFlag::O_NONBLOCK, Mode::empty())?;
@@ -49,7 +49,7 @@ pub fn like(terminal: RawFd) -> io::Result<Pty> {
     Ok(Pty { master, slave })
 }
 
-/// Gives a pseudo-terminal the size of another terminal; whoever it controls hears of that.
+/// Gives a pseudo-terminal the size of another terminal; its processes are signalled.
 pub fn copy_size(from: RawFd, to: RawFd) {
     // SAFETY: the struct is plain data, which the first request fills in and the second reads.
     unsafe {
@@ -60,7 +60,7 @@ pub fn copy_size(from: RawFd, to: RawFd) {
     }
 }
 
-/// A terminal's settings.
+/// Returns a terminal's settings.
 pub fn settings(terminal: RawFd) -> Option<libc::termios> {
     // SAFETY: the struct is plain data, filled in by the call.
     unsafe {
@@ -69,14 +69,14 @@ pub fn settings(terminal: RawFd) -> Option<libc::termios> {
     }
 }
 
-/// Gives a terminal settings: at once, and with nothing lost of what was typed.
+/// Changes a terminal's settings at once; nothing of what was typed is lost.
 pub fn set(terminal: RawFd, settings: &libc::termios) {
     // SAFETY: the struct is only read.
     unsafe { libc::tcsetattr(terminal, libc::TCSANOW, settings) };
 }
 
-/// Has a terminal change what is written to it, as a newline to a new line's beginning, or not;
-/// whether it did before.
+/// Turns a terminal's output processing on or off, such as a newline that goes to a new line's
+/// beginning. True if it was on before.
 pub fn process_output(terminal: RawFd, does: bool) -> bool {
     let Some(mut settings) = settings(terminal) else {
         return false;
@@ -89,20 +89,20 @@ pub fn process_output(terminal: RawFd, does: bool) -> bool {
     did
 }
 
-/// Begins a session that this terminal controls.
+/// Begins a session with this as its controlling terminal.
 pub fn begin_session(terminal: RawFd) {
     process::leave_session();
     // SAFETY: the request takes a number.
     unsafe { libc::ioctl(terminal, libc::TIOCSCTTY, 0) };
 }
 
-/// Makes a group the foreground group of the terminal that controls us; whether that went well.
-/// Signals are blocked, else we would be stopped for it.
+/// Makes a group the foreground group of the terminal that controls us. True if that worked.
+/// Signals are blocked, else one would stop us.
 pub fn give(terminal: RawFd, group: i32) -> bool {
     tcsetpgrp(fd::numbered(terminal), Pid::from_raw(group)).is_ok()
 }
 
-/// The foreground group of a terminal, if that controls us.
+/// Returns the foreground group of a terminal, if that controls us.
 pub fn foreground_of(terminal: RawFd) -> Option<i32> {
     tcgetpgrp(fd::numbered(terminal)).ok().map(Pid::as_raw)
 }

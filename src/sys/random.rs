@@ -1,34 +1,35 @@
-//! Chance, for those who must not all do the same at the same moment.
+//! Random numbers, times, ids and keys, for processes that must not all do the same at the same
+//! moment.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::thread;
 use std::time::Duration;
 
-/// Any number. It is no key: the standard library seeds its hashers with such.
+/// Returns a random number. It is no key: the standard library seeds its hashers with such.
 fn number() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A random time from nothing to `most`.
+/// Returns a random time from nothing to `most`.
 pub fn up_to(most: Duration) -> Duration {
     most.mul_f64(number() as f64 / u64::MAX as f64)
 }
 
-/// Waits such a time.
+/// Waits for a random time from nothing to `most`.
 pub fn pause(most: Duration) {
     thread::sleep(up_to(most));
 }
 
-/// A new id, as 32 hexadecimal digits.
+/// Returns a new id, as 32 hexadecimal digits.
 pub fn id() -> String {
     format!("{:016x}{:016x}", number(), number())
 }
 
-/// A new key.
+/// Returns a new key.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn key() -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
     // SAFETY: there is room for as many bytes as are asked for; so few come all at once.

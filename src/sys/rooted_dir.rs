@@ -1,4 +1,4 @@
-//! A folder that nothing leads out of, whose files are written whole and lastingly.
+//! Folders that no path leads out of, and whose files are written whole and synced to the disk.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -13,27 +13,27 @@ use nix::errno::Errno;
 use nix::fcntl::{self, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
 
-use super::draft::{self, Kind, TEMPORARY};
+use super::draft::{self, FileKind, TEMPORARY};
 use super::files::{is_absent, read_all};
 
-/// A folder, and what lies in it: no name or link leads out of it.
+/// A folder and its files: no name or link leads out of it.
 pub struct Folder {
     handle: File,
     path: PathBuf,
 }
 
-/// What the file system knows of a file.
+/// The file system's data on a file.
 pub struct FileRecord {
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// When it was made, where the file system keeps that.
+    /// The time of its creation, if the file system keeps that.
     pub created: Option<SystemTime>,
-    /// When it was last written.
+    /// The time of its last write.
     pub modified: Option<SystemTime>,
 }
 
-/// A file of a store: who may read it is the umask's affair.
-const STORED: Kind = Kind {
+/// The kind of a store's files: the umask decides who may read them.
+const STORED: FileKind = FileKind {
     mode: None,
     owner: None,
     lasting: true,
@@ -43,7 +43,7 @@ impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn open(path: &Path) -> io::Result<Self> {
         let handle = open(path, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
         Ok(Folder {
@@ -55,7 +55,7 @@ impl Folder {
     /// Reads a regular file in it, at most `limit` bytes.
     ///
     /// # Errors
-    /// What the system says; `EXDEV` or `ELOOP` where a link leads out, `EINVAL` for what is no
+    /// The system's error; `EXDEV` or `ELOOP` where a link leads out, `EINVAL` for what is no
     /// regular file, `EFBIG` for a larger one.
     pub fn read(&self, inside: &Path, limit: usize) -> io::Result<Vec<u8>> {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -66,10 +66,10 @@ impl Folder {
         read_all(file, limit)
     }
 
-    /// Whether there is a regular file of that name in it.
+    /// True if there is a regular file of that name in it.
     ///
     /// # Errors
-    /// What the system says; `EINVAL` where there is something else.
+    /// The system's error; `EINVAL` where there is something else.
     pub fn has(&self, inside: &Path) -> io::Result<bool> {
         match self.open_inside(inside, OFlag::O_PATH) {
             Ok(file) if file.metadata()?.is_file() => Ok(true),
@@ -79,7 +79,7 @@ impl Folder {
         }
     }
 
-    /// Whether there is a folder of that name in it, or a link that leads out.
+    /// True if there is a folder of that name in it, or a link that leads out.
     pub fn has_folder(&self, inside: &Path) -> bool {
         match self.open_inside(inside, OFlag::O_PATH | OFlag::O_DIRECTORY) {
             Ok(_) => true,
@@ -87,10 +87,10 @@ impl Folder {
         }
     }
 
-    /// What the file system knows of one of its files; `None` where there is none.
+    /// Returns the file system's data on one of its files; `None` if there is none.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn record(&self, inside: &Path) -> io::Result<Option<FileRecord>> {
         match self.open_inside(inside, OFlag::O_PATH) {
             Err(error) if is_absent(&error) => Ok(None),
@@ -98,11 +98,11 @@ impl Folder {
         }
     }
 
-    /// The names of what lies in one of its folders, leftovers of dead writers aside; nothing
-    /// where there is no such folder.
+    /// Returns the names in one of its folders, without leftovers of dead writers. Returns none if
+    /// there is no such folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn list(&self, inside: &Path) -> io::Result<Vec<OsString>> {
         let folder = match self.open_inside(inside, OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
             Err(error) if is_absent(&error) => return Ok(Vec::new()),
@@ -119,24 +119,24 @@ impl Folder {
         Ok(names)
     }
 
-    /// Takes a share of one of its folders, for writing single files; the folder is made where
-    /// it is missing. What writers that were killed have left behind is removed.
+    /// Takes a shared lock of one of its folders, for writing single files. The folder is made if
+    /// it is missing. Leftovers of killed writers are removed.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn share(&self, inside: &Path) -> io::Result<Held> {
+    /// The system's error.
+    pub fn share(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, false)
     }
 
-    /// Takes one of its folders for oneself, for changing what depends on each other.
+    /// Takes an exclusive lock of one of its folders, for changing files that depend on each other.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn own(&self, inside: &Path) -> io::Result<Held> {
+    /// The system's error.
+    pub fn own(&self, inside: &Path) -> io::Result<FolderLock> {
         self.hold(inside, true)
     }
 
-    fn hold(&self, inside: &Path, alone: bool) -> io::Result<Held> {
+    fn hold(&self, inside: &Path, alone: bool) -> io::Result<FolderLock> {
         self.make(inside)?;
         let path = self.path.join(inside);
         let handle = File::open(&path)?;
@@ -159,7 +159,7 @@ impl Folder {
         } else {
             handle.lock_shared()
         };
-        Ok(Held { handle, path })
+        Ok(FolderLock { handle, path })
     }
 
     fn open_inside(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
@@ -180,7 +180,7 @@ impl Folder {
         }
     }
 
-    /// The same by comparing resolved paths.
+    /// Opens a file inside by comparing resolved paths.
     fn open_resolved(&self, inside: &Path, flags: OFlag) -> io::Result<File> {
         let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         let root = self.path.canonicalize()?;
@@ -191,8 +191,8 @@ impl Folder {
         open(&file, flags | OFlag::O_NOFOLLOW)
     }
 
-    /// Makes one of its folders, and those above it, lastingly. None is made behind a link that
-    /// leads out.
+    /// Makes one of its folders, and those above it, synced to the disk. None is made behind a link
+    /// that leads out.
     fn make(&self, inside: &Path) -> io::Result<()> {
         let mut made = PathBuf::new();
         for part in inside {
@@ -209,18 +209,18 @@ impl Folder {
     }
 }
 
-/// A folder that is held for writing. It is let go when dropped, or when the process ends.
-pub struct Held {
+/// A lock of a folder for writing. Dropping it, or the end of the process, releases it.
+pub struct FolderLock {
     handle: File,
     path: PathBuf,
 }
 
-impl Held {
-    /// Writes files in place of what was there. Each is there whole, as it was or as it is now,
-    /// whatever happens meanwhile; none is touched before all are safely on the disk.
+impl FolderLock {
+    /// Writes files in place of others. Each is there whole, old or new, whatever happens
+    /// meanwhile. None is changed before all are synced to the disk.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn replace(&self, files: &[(String, Vec<u8>)]) -> io::Result<()> {
         let files: Vec<_> = files
             .iter()
@@ -229,10 +229,10 @@ impl Held {
         draft::replace(&self.handle, &files, &STORED)
     }
 
-    /// Writes a file that is not there yet.
+    /// Writes a file that does not exist yet.
     ///
     /// # Errors
-    /// `EEXIST` where it is; else what the system says.
+    /// `EEXIST` if it exists; else the system's error.
     pub fn create(&self, name: &str, contents: &[u8]) -> io::Result<()> {
         draft::create(&self.handle, OsStr::new(name), contents, &STORED)
     }
@@ -240,7 +240,7 @@ impl Held {
     /// Removes a file.
     ///
     /// # Errors
-    /// `ENOENT` where there is none; else what the system says.
+    /// `ENOENT` where there is none; else the system's error.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))?;
         self.handle.sync_all()
@@ -274,7 +274,7 @@ fn record(file: &File) -> io::Result<FileRecord> {
     })
 }
 
-/// A name that no other test has: the process, the moment, and this process's own count.
+/// Returns a name that no other test has: the process, the moment, and this process's own count.
 #[cfg(test)]
 pub(super) fn unique() -> String {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -292,15 +292,15 @@ pub(super) fn unique() -> String {
 
 #[cfg(test)]
 mod tests {
-    //! The way without `openat2`, which no test of the whole program takes on a new kernel.
+    //! Tests the way without `openat2`, which no test of the whole program takes on a new kernel.
 
     use super::*;
     use std::os::unix::fs::symlink;
 
     /// A folder with files, folders and links in it and beside it.
-    struct Place(PathBuf);
+    struct Spot(PathBuf);
 
-    impl Place {
+    impl Spot {
         fn new() -> Self {
             let path = std::env::temp_dir().join(format!("doorkey-files-{}", unique()));
             fs::create_dir_all(path.join("inside/folder")).unwrap();
@@ -320,20 +320,20 @@ mod tests {
             ] {
                 symlink(to, path.join("inside").join(at)).unwrap();
             }
-            Place(path)
+            Spot(path)
         }
     }
 
-    impl Drop for Place {
+    impl Drop for Spot {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
-    type Way = fn(&Folder, &Path, OFlag) -> io::Result<File>;
-    const BOTH: [Way; 2] = [Folder::open_inside, Folder::open_resolved];
+    type Resolver = fn(&Folder, &Path, OFlag) -> io::Result<File>;
+    const BOTH: [Resolver; 2] = [Folder::open_inside, Folder::open_resolved];
 
-    fn read_by(way: Way, folder: &Folder, inside: &str) -> Result<String, i32> {
+    fn read_by(way: Resolver, folder: &Folder, inside: &str) -> Result<String, i32> {
         let file = way(
             folder,
             Path::new(inside),
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_lies_inside_is_opened_with_and_without_openat2() {
-        let place = Place::new();
+        let place = Spot::new();
         let folder = Folder::open(&place.0.join("inside")).unwrap();
         for way in BOTH {
             for (inside, contents) in [
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn nothing_leads_out_with_and_without_openat2() {
-        let place = Place::new();
+        let place = Spot::new();
         let folder = Folder::open(&place.0.join("inside")).unwrap();
         for way in BOTH {
             for inside in [

@@ -1,4 +1,4 @@
-//! This program's own file, and copies of it.
+//! Finds this program's own file, and copies it.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File};
@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::draft::{self, Kind};
+use super::draft::{self, FileKind};
 use crate::model::error::Error;
 use crate::model::named::Named;
 
-/// The file that this process runs, and a path to say of it.
+/// Opens the file that this process runs, and returns it with a path to show.
 pub fn own() -> (io::Result<File>, PathBuf) {
     let link = PathBuf::from("/proc/self/exe");
     match File::open(&link) {
@@ -37,14 +37,15 @@ fn executed() -> Option<PathBuf> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())).to_owned())
 }
 
-const PROGRAM: Kind = Kind {
+const PROGRAM: FileKind = FileKind {
     mode: Some(0o755),
     owner: None,
     lasting: true,
 };
 
-/// Why this process must not go on: its file gives whoever may run it more rights than they have,
-/// and doorkey runs what it is told, with the environment that it is given.
+/// Returns the reason why this process must not go on, if any. Its file gives anybody who may run
+/// it more rights than they have. Doorkey runs what it is told, with the environment that it is
+/// given.
 pub fn refusal() -> Option<Error> {
     let gains = |real, effective| auxiliary(real) != auxiliary(effective);
     let link = Path::new("/proc/self/exe");
@@ -71,8 +72,8 @@ pub fn refusal() -> Option<Error> {
     })
 }
 
-/// Whether the kernel has said that this process is not to trust whoever has started it: as for a
-/// file with more rights, or because a security policy has it so.
+/// True if the kernel has said that this process is not to trust its parent. Reasons are a file
+/// with more rights, or a security policy.
 pub fn is_distrustful() -> bool {
     auxiliary(libc::AT_SECURE) != 0
 }
@@ -91,12 +92,11 @@ fn has_capabilities(file: &Path) -> bool {
     unsafe { libc::getxattr(file.as_ptr(), name, std::ptr::null_mut(), 0) >= 0 }
 }
 
-/// Copies a program to `to`, for everybody to execute. What was there is replaced in one step, so
-/// that it can be running; it is there whole, as it was or as it is now, whatever happens
-/// meanwhile.
+/// Copies a program to `to`, for everybody to execute. The old file is replaced in one step, so it
+/// can be running. It is there whole, old or new, whatever happens meanwhile.
 ///
 /// # Errors
-/// What the system says; `EEXIST` where there is something that is neither file nor link.
+/// The system's error; `EEXIST` if `to` is neither file nor link.
 pub fn install(program: &mut File, to: &Path) -> io::Result<()> {
     if to.as_os_str().as_bytes().ends_with(b"/") {
         // It would become a file of that name.

@@ -1,5 +1,5 @@
 //! Sets of signals as the kernel has them: one bit for each of 64. The C library's own sets leave
-//! out the signals that it keeps for itself, and so do `nix`'s: PID 1 would drop them.
+//! out the signals that it keeps for itself, and so do `nix`'s. PID 1 would drop those.
 
 use nix::errno::Errno;
 
@@ -14,20 +14,20 @@ pub const ALL: Mask = !(bit(libc::SIGILL)
     | bit(libc::SIGSEGV)
     | bit(libc::SIGSYS));
 
-/// A signal as a mask.
+/// Returns a signal as a mask.
 pub const fn bit(signal: libc::c_int) -> Mask {
     1 << (signal - 1)
 }
 
-/// Changes this thread's signal mask, and returns the mask before; 0 where the system refuses.
+/// Changes this thread's signal mask, and returns the mask before; 0 if the system refuses.
 pub fn change(how: libc::c_int, set: Mask) -> Mask {
     try_change(how, set).unwrap_or(0)
 }
 
-/// The same.
+/// Changes this thread's signal mask, and returns the mask before.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn try_change(how: libc::c_int, set: Mask) -> nix::Result<Mask> {
     let mut old: Mask = 0;
     // SAFETY: both pointers are to masks of the size that is given.

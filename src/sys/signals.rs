@@ -1,4 +1,4 @@
-//! Signals and the deadline, until the exec.
+//! Handles signals and the deadline until the exec.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
@@ -10,11 +10,11 @@ use super::{leftovers, process, stdio, terminal};
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
-/// The timer's own signal, which nobody else is likely to use: of the real-time ones the last that
-/// there is under qemu's user emulation, by which images of another architecture are run.
+/// The timer's own signal, which nobody else is likely to use. It is the last real-time signal that
+/// exists under qemu's user emulation, by which images of another architecture are run.
 const DEADLINE: libc::c_int = 61;
 
-/// Whether somebody else has sent the timer's signal: it is then the workload's.
+/// True if another process has sent the timer's signal, which is then the workload's.
 static FOREIGN: AtomicBool = AtomicBool::new(false);
 
 static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
@@ -24,12 +24,13 @@ struct Late {
     code: libc::c_int,
 }
 
-/// From here on TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited
-/// as ignored stays ignored, and one that was blocked stays blocked: the workload gets it. The
-/// exec itself puts the dispositions back, in the same step, so that none falls in between.
+/// Makes TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited as ignored
+/// stays ignored, and one that was blocked stays blocked: the workload gets it. The exec itself
+/// restores the dispositions, in the same step, so that no signal falls in between.
 ///
 /// # Errors
-/// How one of them is handled could not be read; the others are seen to all the same.
+/// The system's error, if a disposition could not be read; the other signals are handled all the
+/// same.
 pub fn end_on_signals() -> io::Result<()> {
     let mut read = Ok(());
     for signal in ENDING {
@@ -47,7 +48,7 @@ pub fn end_on_signals() -> io::Result<()> {
     read
 }
 
-/// Those of them that are not ignored.
+/// Returns the ending signals that are not ignored.
 pub(super) fn ending() -> Mask {
     let ends = |signal: &&libc::c_int| {
         // SAFETY: plain data, filled in by the call.
@@ -61,14 +62,14 @@ pub(super) fn ending() -> Mask {
     set.fold(0, |set, &signal| set | bit(signal))
 }
 
-/// Holds back every signal that would end us without a way out of ours, until it is dropped.
+/// Blocks every signal that would end us without a handler of ours, until the value is dropped.
 pub fn hold() -> Holding {
     let ours = ENDING.iter().chain([&DEADLINE]);
     let ours = ours.fold(0, |set, &signal| set | bit(signal));
     Holding(signal_mask::change(libc::SIG_BLOCK, ALL & !ours))
 }
 
-/// Signals are held back; the mask before.
+/// Blocks signals; holds the mask before.
 pub struct Holding(Mask);
 
 impl Drop for Holding {
@@ -84,7 +85,7 @@ extern "C" fn end(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) }
 }
 
-/// A running deadline. Dropping it lifts it.
+/// A running deadline. Dropping this lifts it.
 pub struct Deadline {
     timer: libc::timer_t,
     before: libc::sigaction,
@@ -93,7 +94,7 @@ pub struct Deadline {
 /// Past `after`, writes `message` to stderr and exits with `code`, whatever the process is doing.
 ///
 /// # Errors
-/// What the system says where it gives no timer.
+/// The system's error if it gives no timer.
 pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadline> {
     let late = Late {
         message,
@@ -116,14 +117,48 @@ pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadl
         if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == -1 {
             return Err(io::Error::last_os_error());
         }
+        set(timer, after)?;
+        Ok(Deadline { timer, before })
+    }
+}
+
+impl Deadline {
+    /// Makes it later.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn extend(&self, by: Duration) -> io::Result<()> {
+        // SAFETY: plain data for which zeros are valid, and the timer is ours.
+        unsafe {
+            let mut when: libc::itimerspec = std::mem::zeroed();
+            if libc::timer_gettime(self.timer, &mut when) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            let left = Duration::new(
+                when.it_value.tv_sec.try_into().unwrap_or(0),
+                when.it_value.tv_nsec.try_into().unwrap_or(0),
+            );
+            set(self.timer, left.saturating_add(by))
+        }
+    }
+}
+
+/// Has a timer expire after so long.
+///
+/// # Safety
+/// The timer exists.
+unsafe fn set(timer: libc::timer_t, after: Duration) -> io::Result<()> {
+    // SAFETY: plain data for which zeros are valid, that lives through the call.
+    let is_set = unsafe {
         let mut when: libc::itimerspec = std::mem::zeroed();
         when.it_value.tv_sec = after.as_secs().try_into().unwrap_or(i32::MAX.into());
         // A time of zero would mean never.
         when.it_value.tv_nsec = libc::c_long::from(after.subsec_nanos().max(1));
-        if libc::timer_settime(timer, 0, &when, std::ptr::null_mut()) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Deadline { timer, before })
+        libc::timer_settime(timer, 0, &when, std::ptr::null_mut())
+    };
+    match is_set {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 

@@ -1,9 +1,9 @@
-//! The process as it was handed to us, kept from before Rust's start-up changes it.
+//! Keeps the process's state as it was handed to us, from before Rust's start-up changes it.
 //!
-//! Before `main`, Rust ignores SIGPIPE and opens descriptors 0 to 2 where they are closed
-//! (aborting without /dev/null), and the C library may unblock signals of its own. A workload
-//! must find all three as they were, so they are read by a constructor that runs earlier, and
-//! put back by raw system calls just before the exec.
+//! Before `main`, Rust ignores SIGPIPE and opens descriptors 0 to 2 if they are closed (aborting
+//! without /dev/null). The C library may unblock signals of its own. A workload must find all three
+//! as they were. A constructor that runs earlier reads them, and raw system calls put them back
+//! just before the exec.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use crate::model::error::Error;
 static MASK: AtomicU64 = AtomicU64::new(0);
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 static CHILDREN_IGNORED: AtomicBool = AtomicBool::new(false);
-/// The error by which it is not known whether a signal was ignored; 0 where it is.
+/// The error that kept a signal's disposition from being read; 0 for none.
 static UNKNOWN: AtomicI32 = AtomicI32::new(0);
 
 // SAFETY: the section takes pointers to functions that may be called with any arguments before
@@ -53,33 +53,33 @@ extern "C" fn capture() {
     signal_mask::change(libc::SIG_BLOCK, ALL);
 }
 
-/// Remembers that the last call could not say how a signal is handled: taken for the default, an
+/// Records that the last call could not read a signal's disposition. Taken for the default, an
 /// inherited ignore would be lost.
 fn is_unknown() {
     UNKNOWN.store(nix::errno::Errno::last_raw(), Relaxed);
 }
 
-/// Lets signals come as they were let when doorkey was started.
+/// Restores the signal mask that doorkey was started with.
 pub fn unblock() {
     signal_mask::change(libc::SIG_SETMASK, MASK.load(Relaxed));
 }
 
-/// Has every signal wait until it is taken.
+/// Blocks every signal, so that it waits until it is taken.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn block() -> io::Result<()> {
     signal_mask::try_change(libc::SIG_BLOCK, ALL)?;
     Ok(())
 }
 
-/// Those signals that end a launch: none that was inherited as ignored or as blocked.
+/// Returns the signals that end a launch: none that was inherited as ignored or as blocked.
 pub fn ending() -> Mask {
     signals::ending() & !MASK.load(Relaxed)
 }
 
-/// Has the end of each child be told: where SIGCHLD is ignored, its exit code would be lost.
-/// [`restore`] gives the workload back what was inherited.
+/// Makes SIGCHLD not ignored: else the exit codes of children would be lost. [`restore`] gives the
+/// workload back what was inherited.
 pub fn take_children() {
     // SAFETY: the default is no handler.
     let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
@@ -89,7 +89,7 @@ pub fn take_children() {
 /// Gives the workload back the signal mask and SIGPIPE as they were inherited.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn restore() -> Result<(), Error> {
     let unknown = UNKNOWN.load(Relaxed);
     if unknown != 0 {
@@ -115,7 +115,7 @@ pub fn restore() -> Result<(), Error> {
     Ok(())
 }
 
-/// Undoes [`restore`] where the exec failed, so that a closed stderr can't end us with SIGPIPE.
+/// Undoes [`restore`] after a failed exec, so that a closed stderr can't end us with SIGPIPE.
 pub fn shield() {
     // SAFETY: it is no handler.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };

@@ -1,4 +1,4 @@
-//! Standard error and standard output.
+//! Writes to standard error and standard output.
 
 use std::io::{self, Write};
 use std::os::fd::RawFd;
@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use super::pty;
 
-/// How long a message waits for a stderr that nobody reads, before it is given up.
+/// The longest wait of a message for a stderr that nobody reads, before it is given up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Whether a message has been given up.
+/// True if a message has been given up.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
-/// Where stderr is.
+/// The descriptor that is stderr.
 static STDERR: AtomicI32 = AtomicI32::new(libc::STDERR_FILENO);
 
-/// From here on this descriptor is stderr.
+/// Makes this descriptor stderr.
 pub fn is_at(stderr: RawFd) {
     STDERR.store(stderr, Relaxed);
 }
 
-/// Writes a message to stderr. When stderr is full or closed it is given up after a moment, and
-/// those that follow at once: a launch does not depend on its log being read. On a terminal where a
-/// newline only goes down, as while a workload has another one in its place, each line begins at
-/// its left. May be called in a signal handler.
+/// Writes a message to stderr. If stderr is full or closed, the message is given up after a moment,
+/// and those that follow at once. A launch does not depend on its log being read.
+///
+/// On a terminal whose newline only goes down, each line begins at its left. That is so while a
+/// workload has another terminal in its place. A signal handler may call it.
 pub fn say(message: &[u8]) {
     let stderr = STDERR.load(Relaxed);
     let only_down = pty::settings(stderr).is_some_and(|now| now.c_oflag & libc::OPOST == 0);
@@ -64,10 +65,10 @@ fn write(stderr: RawFd, mut message: &[u8]) {
     }
 }
 
-/// Writes to standard output what the user asked to see there.
+/// Writes a text to standard output, which the user has asked for.
 ///
 /// # Errors
-/// What the system says, but for a reader that has gone away: that ends nothing.
+/// The system's error, except for a reader that has gone away, which is none.
 pub fn print(text: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {

@@ -1,4 +1,4 @@
-//! What the standard descriptors are, and what stands in their place.
+//! Identifies the standard descriptors, and keeps them while others are in their places.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -15,22 +15,23 @@ const NULL: libc::dev_t = libc::makedev(1, 3);
 /// The request for a terminal's own number, from the kernel's `asm-generic/ioctls.h`.
 const TERMINAL: u32 = 0x8004_5432;
 
-/// What a standard descriptor is.
+/// A standard descriptor and its file.
 #[derive(Clone, Copy)]
 pub struct Standard {
-    /// Its number.
+    /// The descriptor's number.
     pub descriptor: RawFd,
-    /// Whether it is a terminal.
+    /// True if it is a terminal.
     pub is_terminal: bool,
     file: (libc::dev_t, libc::ino_t),
     terminal: u32,
 }
 
 impl Standard {
-    /// Looks at one; `None` where it was closed when doorkey was started, or is /dev/null.
+    /// Looks at a standard descriptor. `None` if it was closed when doorkey was started, or is
+    /// /dev/null.
     ///
     /// # Errors
-    /// What the system says where it does not say that.
+    /// The system's error where it does not say that.
     pub fn of(descriptor: RawFd) -> io::Result<Option<Self>> {
         // The number may be that of no descriptor, which `nix` wants to know before.
         // SAFETY: it takes no pointer.
@@ -58,28 +59,28 @@ impl Standard {
         }))
     }
 
-    /// Whether both are the same file, or the same terminal by whatever name.
+    /// True if both are the same file, or the same terminal by whatever name.
     pub fn is_same(&self, other: &Self) -> bool {
         let both = self.is_terminal && other.is_terminal;
         self.file == other.file || both && self.terminal == other.terminal && self.terminal != 0
     }
 }
 
-/// What the system says of a descriptor's file.
+/// Returns the status (`fstat`) of a descriptor's file.
 pub(super) fn status(descriptor: RawFd) -> io::Result<libc::stat> {
     Ok(fstat(fd::numbered(descriptor))?)
 }
 
-/// Standard descriptors that are kept elsewhere, as others may stand in their places: whoever opens
-/// `/proc/PID/fd/1` of this process is to get what the workload has.
+/// Standard descriptors that are kept elsewhere, as others may be in their places. A process that
+/// opens `/proc/PID/fd/1` of this process is to get the workload's descriptor.
 #[derive(Default)]
 pub struct Aside(Vec<(RawFd, OwnedFd)>);
 
 impl Aside {
-    /// Keeps one; where it is now.
+    /// Keeps a descriptor, and returns its new number.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn keep(&mut self, place: RawFd) -> io::Result<RawFd> {
         // The new one is none of the standard ones, nor inherited by any program.
         let kept = fd::numbered(place).try_clone_to_owned()?;
@@ -88,21 +89,21 @@ impl Aside {
         Ok(descriptor)
     }
 
-    /// Where a standard descriptor is.
+    /// Returns the number of a standard descriptor now.
     pub fn of(&self, place: RawFd) -> RawFd {
         let kept = self.0.iter().find(|(kept, _)| *kept == place);
         kept.map_or(place, |(_, kept)| kept.as_raw_fd())
     }
 
-    /// The descriptors that it has.
+    /// Returns the descriptors that it keeps.
     pub fn descriptors(&self) -> impl Iterator<Item = RawFd> {
         self.0.iter().map(|(_, kept)| kept.as_raw_fd())
     }
 
-    /// Puts each back in its place.
+    /// Puts each descriptor back in its place.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn put_back(&mut self) -> io::Result<()> {
         while let Some((place, kept)) = self.0.last() {
             fd::put(kept.as_raw_fd(), *place)?;

@@ -1,4 +1,4 @@
-//! A person at a terminal: questions, and values that are not shown.
+//! Asks a person at a terminal, also for values that are not shown.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -10,50 +10,50 @@ use nix::sys::termios::{
 use super::stdio;
 use crate::model::secret::Secret;
 
-/// How many bytes of a line a terminal passes on; what is typed beyond them it drops. From
+/// The largest line that a terminal passes on, in bytes; it drops what is typed beyond. From
 /// `N_TTY_BUF_SIZE` in the kernel's `drivers/tty/n_tty.c`, less one for the newline.
 pub const LONGEST_LINE: usize = 4095;
 
-/// What Ctrl-C types while it sends no signal.
+/// The character that Ctrl-C types while it sends no signal.
 const CTRL_C: u8 = 3;
 
-/// Whether a person can be asked something.
+/// True if a person can be asked something.
 pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Whether a person types what is read, where nobody may see a question.
+/// True if standard input is a terminal, even if a question could not be seen.
 pub fn is_typed() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Whether a person reads standard output.
+/// True if a person reads standard output.
 pub fn is_shown() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether a person reads standard error.
+/// True if a person reads standard error.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Asks a question on the terminal and reads a line, at most `limit` bytes of it, without the
-/// newline at its end.
+/// Asks a question on the terminal and reads a line, at most `limit` bytes. The newline at its end
+/// is left out.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn ask(question: &str, limit: usize) -> io::Result<Secret> {
     stdio::say(question.as_bytes());
     read_line(limit)
 }
 
-/// The same without showing what is typed. `None` after Ctrl-C.
+/// Asks a question as [`ask`] does, without showing what is typed. `None` after Ctrl-C.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
     // Who sees the question can type at once, and nothing of it is shown.
-    let hidden = Hidden::start()?;
+    let hidden = EchoOff::start()?;
     stdio::say(question.as_bytes());
     let line = read_line(limit);
     drop(hidden);
@@ -61,7 +61,7 @@ pub fn ask_hidden(question: &str, limit: usize) -> io::Result<Option<Secret>> {
     line.map(|line| Some(line).filter(|line| !line.expose().contains(&CTRL_C)))
 }
 
-/// One byte at a time, so that what follows the line is left for the next question.
+/// Reads a line one byte at a time, so that what follows is left for the next question.
 fn read_line(limit: usize) -> io::Result<Secret> {
     let mut line = Vec::with_capacity(1024);
     let mut byte = [0];
@@ -80,17 +80,16 @@ fn unbuffered() -> io::Result<std::fs::File> {
     io::stdin().as_fd().try_clone_to_owned().map(Into::into)
 }
 
-/// A terminal that does not show what is typed, and takes Ctrl-C as a character that ends the
-/// line: a signal would end the process and leave the terminal so. Dropping it restores it.
-struct Hidden {
+/// A terminal with its echo off, where Ctrl-C is a character that ends the line. Its signal would
+/// end the process and leave the terminal so. Dropping this restores the terminal.
+struct EchoOff {
     before: Termios,
 }
 
-/// The terminal as it was, while something is hidden.
+/// The terminal's settings from before, while its echo is off.
 static BEFORE: AtomicPtr<libc::termios> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Shows again what is typed, for a process that is about to end. May be called in a signal
-/// handler.
+/// Turns the echo on again in a process that is about to end. A signal handler may call it.
 pub fn restore() {
     let before = BEFORE.load(Relaxed);
     if !before.is_null() {
@@ -100,7 +99,7 @@ pub fn restore() {
     }
 }
 
-impl Hidden {
+impl EchoOff {
     fn start() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut hidden = before.clone();
@@ -110,11 +109,11 @@ impl Hidden {
         hidden.control_chars[SpecialCharacterIndices::VEOL as usize] = CTRL_C;
         BEFORE.store(Box::into_raw(Box::new(before.clone().into())), Relaxed);
         tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &hidden)?;
-        Ok(Hidden { before })
+        Ok(EchoOff { before })
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
         BEFORE.store(std::ptr::null_mut(), Relaxed);

@@ -1,4 +1,5 @@
-//! Whose a file is: what somebody else can change is not obeyed, as git, ssh, sudo and cron have it.
+//! Checks who can change a file. A file that somebody else can change is not obeyed, as with git,
+//! ssh, sudo and cron.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -16,24 +17,24 @@ use crate::core::passwd;
 use crate::model::error::Error;
 use crate::model::named::Named;
 
-/// `/etc/passwd` and `/etc/group` are not larger than this, in bytes.
+/// The largest `/etc/passwd` or `/etc/group`, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// As many links in one path as the kernel follows.
+/// The largest number of links in one path, as in the kernel.
 const LINKS: usize = 40;
 
 /// The users whose files are obeyed.
 pub struct Trust {
     /// This process's user.
     us: u32,
-    /// For root the user who has called sudo.
+    /// For root, the user who has called sudo.
     sudo: Option<u32>,
-    /// A user who is not trusted all the same: the workload's.
+    /// A user who is never trusted: the workload's.
     never: Option<u32>,
 }
 
 impl Trust {
-    /// This process's user and root; where that is root, the one who has called sudo as well.
+    /// Trusts this process's user and root; if that user is root, also the one who has called sudo.
     pub fn new(sudo: Option<u32>) -> Self {
         let us = process::user();
         Trust {
@@ -43,16 +44,16 @@ impl Trust {
         }
     }
 
-    /// The same without the user that the workload runs as; `None` where that is this one.
+    /// Excludes the user that the workload runs as; `None` if that is this process's user.
     pub fn beside(mut self, workload: u32) -> Option<Self> {
         self.never = Some(workload);
         (workload != self.us).then_some(self)
     }
 
-    /// Reads a file that was found where nobody had named it, at most `limit` bytes.
+    /// Reads a file that was found without being named by anybody, at most `limit` bytes.
     ///
     /// # Errors
-    /// What the system says; who else can change the file, or the link in its place.
+    /// The system's error, or the user or group who can change the file, or the link in its place.
     pub fn read_found(&self, path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
         let read = || -> io::Result<_> {
             let link = path.symlink_metadata()?;
@@ -88,11 +89,11 @@ impl Trust {
         })
     }
 
-    /// Reads a file that is read again and again while others run, at most `limit` bytes: nothing
-    /// on the way to it may be theirs to change.
+    /// Reads a file that is read again and again while others run, at most `limit` bytes. Others
+    /// must not be able to change any step on the way to it.
     ///
     /// # Errors
-    /// What the system says; who else can change what.
+    /// The system's error, or the user or group who can change a step of the path.
     pub fn read_again(&self, path: &Named, limit: usize) -> Result<Vec<u8>, Error> {
         let unread = |why| Error::file("read", path.clone(), why);
         let Some((which, doubt)) = self.doubt_on_way(path).map_err(unread)? else {
@@ -108,7 +109,7 @@ impl Trust {
         })
     }
 
-    /// The first step on the way to a file, links followed, that somebody else can change.
+    /// Returns the first step on the way to a file, links followed, that somebody else can change.
     fn doubt_on_way(&self, path: &Path) -> io::Result<Option<(PathBuf, String)>> {
         let steps = |path: &Path| -> Vec<OsString> {
             let steps = path.components().rev();
@@ -143,7 +144,7 @@ impl Trust {
         Ok(None)
     }
 
-    /// Who else can change a file or folder, or put another into its place.
+    /// Explains who else can change a file or folder, or replace it.
     fn doubt(&self, of: &Metadata) -> Option<String> {
         let (owner, mode) = (of.uid(), of.mode() & 0o7777);
         let by = match self.sudo {
@@ -173,12 +174,12 @@ impl Trust {
     }
 }
 
-/// Whether nothing can be changed on the file system there.
+/// True if the file system there is read-only.
 fn is_read_only(path: &Path) -> io::Result<bool> {
     Ok(statvfs(path)?.flags().contains(FsFlags::ST_RDONLY))
 }
 
-/// Whether a group has nobody in it but that user.
+/// True if a group has no member but that user.
 fn is_own_group(user: u32, group: u32) -> bool {
     let read = |path| files::read(Path::new(path), LARGEST).unwrap_or_default();
     passwd::is_own_group(user, group, &read("/etc/passwd"), &read("/etc/group"))

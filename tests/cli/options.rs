@@ -87,6 +87,7 @@ fn every_option_is_also_a_variable() {
         (render, "owner", &["no-such-user"]),
         (render, "mode", &["640"]),
         (silent, "timeout", &["0"]),
+        (silent, "splay", &["soon"]),
         (run, "log-level", &["warn"]),
         (run, "log-format", &["yaml"]),
         (run, "quiet", &[]),

@@ -19,7 +19,7 @@ fn faults_in_the_configuration() {
         (
             "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, references, cache, cache-recipient, cache-max-age, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
+                "{file}:1:1: this setting is none of store, project, cluster, references, cache, cache-recipient, cache-max-age, splay, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
             ),
         ),
         (

@@ -6,6 +6,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use crate::workload;
 use crate::{Place, Run};
@@ -49,12 +51,14 @@ impl Workload {
         if !self.init {
             return self.first();
         }
-        let name = fs::read_to_string(format!("/proc/{}/comm", self.first())).unwrap();
-        name.trim()
-            .strip_prefix("doorkey:")
-            .unwrap()
-            .parse()
-            .unwrap()
+        // The workload can begin before its supervisor has been given the processor.
+        loop {
+            let name = fs::read_to_string(format!("/proc/{}/comm", self.first())).unwrap();
+            if let Some(number) = name.trim().strip_prefix("doorkey:") {
+                return number.parse().unwrap();
+            }
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// Its environment, as the kernel shows it.

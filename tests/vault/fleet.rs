@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use support::bao::App;
 use support::faulty::{Faulty, Request, Step, answer, document, json as answered};
+use support::watched::{Watched, plain};
 use support::{Place, Run};
 
 /// A launch with a reference to each of so many documents.
@@ -202,6 +203,122 @@ fn one_id_a_launch() {
         let line = lines.find(|line| line.contains(&event)).unwrap();
         assert!(line.contains(&field), "{line}");
     }
+}
+
+/// A launch of which doorkey says how long it waits before it asks.
+fn splayed(place: &Place, server: &Faulty, words: &str) -> Watched {
+    let words = format!("--log-level debug {words}");
+    let mut watched = Watched::start(launch(place, &server.at, 1, &words));
+    while !watched.saying().contains("debug: a server is asked in ") {}
+    watched
+}
+
+#[test]
+fn a_launch_begins_at_a_random_moment() {
+    let place = Place::new();
+    let server = Faulty::in_turn(vec![good()]);
+    // The deadline counts from then on, the supervisor's as well.
+    // The supervisor gives a launch a second more.
+    for (words, most) in [("--timeout 300ms", 1500), ("--timeout 300ms --init", 2500)] {
+        let took: Vec<_> = (0..5)
+            .map(|_| {
+                let before = server.requests().len();
+                let began = Instant::now();
+                let run = launch(
+                    &place,
+                    &server.at,
+                    1,
+                    &format!("-q --splay {most}ms {words}"),
+                );
+                run.gives(0, "v\n", "");
+                server.requests()[before].when - began
+            })
+            .collect();
+        let most = Duration::from_millis(most + 500);
+        assert!(took.iter().all(|took| *took < most), "{took:?}");
+        let late = |took: &&Duration| **took > Duration::from_millis(300);
+        assert!(took.iter().filter(late).count() > 0, "{took:?}");
+    }
+    // A signal ends it at once.
+    let before = server.requests().len();
+    for words in ["", "--init"] {
+        let began = Instant::now();
+        let watched = splayed(&place, &server, &format!("{words} --splay 24h"));
+        watched.send(libc::SIGTERM);
+        assert_eq!(watched.end().0, 143);
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+    assert_eq!(server.requests().len(), before);
+}
+
+#[test]
+fn only_the_first_launch_that_asks_a_server_waits() {
+    let place = Place::new();
+    let server = Faulty::in_turn(vec![good()]);
+    // Nothing is asked for.
+    let began = Instant::now();
+    let run = launch(&place, &server.at, 0, "-q --splay 24h --store vault:kv/app");
+    run.env("V0", "as it is").gives(0, "as it is\n", "");
+    let (age, dir) = (Place::with_store(), plain(&[("a", "v")]));
+    age.set("team", "a", "v");
+    for (place, store) in [(age, "age:secrets"), (dir, "dir:plain")] {
+        let run = place.doorkey(["run", "-q", "--splay", "24h", "-eA=secret:a"]);
+        let run = run.args(["--store", store, "--", "printenv", "A"]);
+        run.gives(0, "v\n", "");
+    }
+    // Neither a fetch that comes again nor what is launched anew.
+    let changing = Faulty::new(|request| {
+        let number = request.number / 2;
+        document(&json!({"k": format!("{number}")}))
+    });
+    let token = place.write("token", "s.token");
+    let run = place.doorkey(["run", "--splay", "10ms", "--watch", "50ms"]);
+    let run = run.args([
+        "--log-level",
+        "debug",
+        "--",
+        "sh",
+        "-c",
+        "echo $V; exec sleep 100",
+    ]);
+    let run = run
+        .env("V", "vault:kv/data/a#k")
+        .env("VAULT_ADDR", changing.address())
+        .env("VAULT_TOKEN_FILE", token);
+    let mut watched = Watched::start(run);
+    for number in 0..3 {
+        watched.shows(&number.to_string());
+    }
+    watched.send(libc::SIGTERM);
+    let (_, said, _) = watched.end();
+    let waits = said.iter().filter(|line| line.contains("(--splay)"));
+    assert_eq!(waits.count(), 1, "{said:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_splay_that_is_none() {
+    let place = Place::new();
+    let server = Faulty::in_turn(vec![good()]);
+    let what = "must be a duration, such as 10s, of a day at most";
+    for words in ["--splay soon", "--splay 25h", "--splay=-1", "--splay="] {
+        let run = launch(&place, &server.at, 1, words);
+        run.fails(125, &format!("doorkey: error: --splay {what}\n"));
+    }
+    let run = launch(&place, &server.at, 1, "").env("DOORKEY_SPLAY", "soon");
+    run.fails(125, &format!("doorkey: error: DOORKEY_SPLAY {what}\n"));
+    place.write("doorkey.toml", "splay = 'soon'\n");
+    let run = launch(&place, &server.at, 1, "");
+    run.fails(
+        125,
+        &format!("doorkey: error: splay in doorkey.toml {what}\n"),
+    );
+    // What is said wins.
+    launch(&place, &server.at, 1, "-q --splay 0s").gives(0, "v\n", "");
+    place.write("doorkey.toml", "splay = '24h'\n");
+    let watched = splayed(&place, &server, "");
+    watched.send(libc::SIGINT);
+    assert_eq!(watched.end().0, 130);
 }
 
 /// Each family has its own server; the other's token is not for it.

@@ -1,5 +1,5 @@
-//! Clap, built from the same table, is asked the same: what it says of a command line is what
-//! `parse` says.
+//! Compares `parse` with clap, which is built from the same table: both must read a command line
+//! alike.
 
 use std::ffi::{CStr, OsString};
 
@@ -14,16 +14,16 @@ use super::{Refusal, is_no, of_option, option_in, parse};
 use crate::cli::command_line::{LEAVES, Leaf};
 use crate::core::option::{Opt, Takes};
 
-/// What was said, by id: whether by an argument, and the values.
-type Heard = Vec<(&'static str, bool, Vec<OsString>)>;
+/// The options and arguments by id: true if by an argument, and the values.
+type Parsed = Vec<(&'static str, bool, Vec<OsString>)>;
 
 fn ours(
     leaf: &'static Leaf,
     words: &[OsString],
     variables: &[&'static CStr],
-) -> Result<Heard, Refusal> {
+) -> Result<Parsed, Refusal> {
     let said = parse(leaf, words.to_vec(), variables)?;
-    let mut heard: Heard = Vec::new();
+    let mut heard: Parsed = Vec::new();
     for one in said {
         let value = one.value.into_owned();
         match heard.iter_mut().find(|(id, ..)| *id == one.option.id) {
@@ -35,7 +35,7 @@ fn ours(
     Ok(heard)
 }
 
-/// The variables as defaults, so that the command line wins.
+/// Sets the variables as defaults, so that the command line wins.
 fn with_variables(leaf: &'static Leaf, variables: &[&'static CStr]) -> Command {
     leaf.command().mut_args(|arg| {
         let mut options = leaf.options();
@@ -54,10 +54,10 @@ fn claps(
     leaf: &'static Leaf,
     words: &[OsString],
     variables: &[&'static CStr],
-) -> Result<Heard, Refusal> {
+) -> Result<Parsed, Refusal> {
     let command = with_variables(leaf, variables).no_binary_name(true);
     let matches = command.try_get_matches_from(words).map_err(refusal)?;
-    let mut heard: Heard = Vec::new();
+    let mut heard: Parsed = Vec::new();
     for option in leaf.options().chain(leaf.arguments) {
         let source = matches.value_source(option.id);
         let by_argument = source == Some(ValueSource::CommandLine);
@@ -111,7 +111,7 @@ fn refusal(error: clap::Error) -> Refusal {
     })
 }
 
-/// Words that the table does not have, and what stands beside options.
+/// Words that are not in the table, and words that stand beside options.
 const OTHERS: &[&str] = &[
     "-",
     "--",
@@ -149,7 +149,7 @@ const OTHERS: &[&str] = &[
     "extra",
 ];
 
-/// Every form of an option, and words that fit none.
+/// Lists every form of an option, and words that fit none.
 fn forms() -> Vec<OsString> {
     let mut forms: Vec<OsString> = OTHERS.iter().map(OsString::from).collect();
     for option in LEAVES.iter().flat_map(Leaf::options) {
@@ -171,7 +171,8 @@ fn forms() -> Vec<OsString> {
     forms
 }
 
-/// The forms of one subcommand's own options, which random choice among all would rarely meet.
+/// Lists the forms of one subcommand's own options, which random choice among all would rarely
+/// meet.
 fn own_forms(leaf: &'static Leaf) -> Vec<OsString> {
     let mut forms: Vec<OsString> = OTHERS.iter().map(OsString::from).collect();
     for option in leaf.options() {

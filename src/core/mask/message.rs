@@ -20,7 +20,7 @@ struct Telling<'n> {
 
 /// The same, as it is read.
 #[derive(Deserialize)]
-struct Told {
+struct PassedNeedles {
     key: [u8; 32],
     window: usize,
     set_mask: usize,
@@ -80,7 +80,7 @@ struct Passed {
 
 impl Passed {
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (told, rest): (Told, _) = postcard::take_from_bytes(bytes).ok()?;
+        let (told, rest): (PassedNeedles, _) = postcard::take_from_bytes(bytes).ok()?;
         let (key, mask) = (Key::new(told.key), told.set_mask);
         let is_mask = SET_BITS.contains(&mask.count_ones()) && (mask + 1).is_power_of_two();
         let is_set = is_mask && told.grams.len() == mask / 64 + 1;
@@ -143,7 +143,7 @@ impl Passed {
 }
 
 impl Needle {
-    /// Whether it can be one for this window and set, with so many labels.
+    /// True if it can be one for this window and set, with so many labels.
     fn is_of(&self, window: usize, set_mask: usize, labels: usize) -> bool {
         // Each prefix is longer than the window and the one before, and shorter than the whole.
         let mut lengths = vec![window];

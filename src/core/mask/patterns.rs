@@ -36,7 +36,7 @@ pub(super) type Set = Box<[u64; 1 << (BITS - 6)]>;
 pub struct Needles {
     pub(super) key: Key,
     pub(super) window: usize,
-    /// Bits of a hash that count in the two sets and in [`Group::window`].
+    /// Bits of a hash that count in the two sets and in [`PatternGroup::window`].
     pub(super) set_mask: u32,
     /// Bytes of a word that make a gram, and the number of places at the beginning of a pattern
     /// whose grams are in the set.
@@ -45,7 +45,7 @@ pub struct Needles {
     pub(super) step: usize,
     pub(super) grams: Set,
     pub(super) windows: Set,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<PatternGroup>,
     pub(super) needles: Vec<Needle>,
     pub(super) placeholders: Vec<Rc<[u8]>>,
     pub(super) longest: usize,
@@ -53,7 +53,7 @@ pub struct Needles {
 }
 
 /// Patterns with the same beginning.
-pub(super) struct Group {
+pub(super) struct PatternGroup {
     pub(super) window: u32,
     pub(super) longest: usize,
     pub(super) runs: Vec<Run>,
@@ -225,14 +225,14 @@ impl Needles {
             (needle.window, probe.length)
         });
         let mut windows = empty();
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups: Vec<PatternGroup> = Vec::new();
         for (at, needle) in needles.iter().enumerate() {
             insert(&mut windows, needle.window);
             if groups
                 .last()
                 .is_none_or(|group| group.window != needle.window)
             {
-                groups.push(Group {
+                groups.push(PatternGroup {
                     window: needle.window,
                     longest: 0,
                     runs: Vec::new(),

@@ -8,10 +8,10 @@
 use zeroize::Zeroize;
 
 use super::key::{Key, word};
-use super::patterns::{Group, Needle, Needles, Print, is_in};
+use super::patterns::{Needle, Needles, PatternGroup, Print, is_in};
 
 /// Result of a search.
-pub(super) enum Found {
+pub(super) enum Match {
     /// A needle of this length and label.
     Whole {
         start: usize,
@@ -100,21 +100,21 @@ pub(super) struct Search<'s> {
 impl Search<'_> {
     /// Finds the first pattern from `from` on: the leftmost, and the longest of those. The last
     /// bytes, fewer than a window, are not looked at.
-    pub(super) fn first(&mut self, from: usize) -> Found {
+    pub(super) fn first(&mut self, from: usize) -> Match {
         match self.needles.step {
             2 => self.stepping::<2>(from),
             _ => self.stepping::<4>(from),
         }
     }
 
-    fn stepping<const STEP: usize>(&mut self, from: usize) -> Found {
+    fn stepping<const STEP: usize>(&mut self, from: usize) -> Match {
         let needles = self.needles;
         if needles.needles.is_empty() || from + needles.window > self.end {
-            return Found::Nothing;
+            return Match::Nothing;
         }
         let last = self.end - needles.gram;
         let last_start = self.end - needles.window;
-        let mut group: (u32, Option<&Group>) = (u32::MAX, None);
+        let mut group: (u32, Option<&PatternGroup>) = (u32::MAX, None);
         // One and the same byte goes on to here.
         let mut same = from;
         let mut at = next_hit::<STEP>(needles, self.padded, from + STEP - 1, last);
@@ -136,7 +136,7 @@ impl Search<'_> {
                     let mut seen = self.refuses(start, group);
                     if seen == 0 {
                         match self.among(start, group) {
-                            Found::Nothing => seen = group.longest,
+                            Match::Nothing => seen = group.longest,
                             found => return found,
                         }
                     }
@@ -155,13 +155,13 @@ impl Search<'_> {
                 at = next_hit::<STEP>(needles, self.padded, at + STEP, last);
             }
         }
-        Found::Nothing
+        Match::Nothing
     }
 
     /// Returns the number of bytes from `start` in which no pattern of a group begins; 0 if one
     /// may.
     #[inline(always)]
-    fn refuses(&mut self, start: usize, group: &Group) -> usize {
+    fn refuses(&mut self, start: usize, group: &PatternGroup) -> usize {
         let there = self.end - start;
         let mut seen = 0;
         for run in &group.runs {
@@ -197,7 +197,7 @@ impl Search<'_> {
 
     /// Finds the pattern of a group that begins at `start`.
     #[inline(never)]
-    fn among(&mut self, start: usize, group: &Group) -> Found {
+    fn among(&mut self, start: usize, group: &PatternGroup) -> Match {
         let needles = self.needles;
         let there = self.end - start;
         let mut best: Option<&Needle> = None;
@@ -227,15 +227,15 @@ impl Search<'_> {
         }
         let may_go_on = best.is_none_or(|best| best.goes_on);
         if more && may_go_on && self.has_all_grams(start) {
-            return Found::Beginning { start };
+            return Match::Beginning { start };
         }
         match best {
-            Some(needle) => Found::Whole {
+            Some(needle) => Match::Whole {
                 start,
                 end: start + needle.length,
                 label: needle.label,
             },
-            None => Found::Nothing,
+            None => Match::Nothing,
         }
     }
 
@@ -280,7 +280,7 @@ impl Search<'_> {
 }
 
 #[inline(never)]
-fn group_of(needles: &Needles, window: u32) -> Option<&Group> {
+fn group_of(needles: &Needles, window: u32) -> Option<&PatternGroup> {
     let groups = &needles.groups;
     let at = groups.binary_search_by_key(&window, |group| group.window);
     at.ok().map(|at| &groups[at])

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use zeroize::Zeroize;
 
 use super::patterns::Needles;
-use super::search::{Found, SLACK, Search, Sums};
+use super::search::{Match, SLACK, Search, Sums};
 
 /// Most bytes of one read.
 const ROOM: usize = 256 * 1024;
@@ -50,13 +50,13 @@ pub struct Stream {
     /// Place of the buffer's first byte in the stream.
     before: u64,
     sums: Sums,
-    queue: Vec<Piece>,
+    queue: Vec<Chunk>,
     /// First queued piece that is not wholly written, and the number of its written bytes.
     next: usize,
     written: usize,
 }
 
-enum Piece {
+enum Chunk {
     Text(Range<usize>),
     Placeholder(Rc<[u8]>),
 }
@@ -137,18 +137,18 @@ impl Stream {
                 sums: &mut self.sums,
             };
             match search.first(from) {
-                Found::Whole { start, end, label } => {
+                Match::Whole { start, end, label } => {
                     self.let_out(start);
                     // Some or all of it may have been released.
                     if end > self.out {
                         let placeholder = Rc::clone(&needles.placeholders[label]);
-                        self.queue.push(Piece::Placeholder(placeholder));
+                        self.queue.push(Chunk::Placeholder(placeholder));
                         self.out = end;
                     }
                     from = end;
                 }
-                Found::Beginning { start } => return (start, true),
-                Found::Nothing => {
+                Match::Beginning { start } => return (start, true),
+                Match::Nothing => {
                     let undecided = needles.window - 1;
                     let undecided = if needles.longest() == 0 { 0 } else { undecided };
                     return (from.max(self.end.saturating_sub(undecided)), false);
@@ -160,7 +160,7 @@ impl Stream {
     /// Queues the bytes before `to` that are not queued yet.
     fn let_out(&mut self, to: usize) {
         if to > self.out {
-            self.queue.push(Piece::Text(self.out..to));
+            self.queue.push(Chunk::Text(self.out..to));
             self.out = to;
         }
     }
@@ -199,10 +199,10 @@ impl Stream {
         })
     }
 
-    fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
+    fn bytes<'a>(&'a self, piece: &'a Chunk) -> &'a [u8] {
         match piece {
-            Piece::Text(range) => &self.buffer[range.clone()],
-            Piece::Placeholder(placeholder) => placeholder,
+            Chunk::Text(range) => &self.buffer[range.clone()],
+            Chunk::Placeholder(placeholder) => placeholder,
         }
     }
 

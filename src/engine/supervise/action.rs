@@ -1,31 +1,35 @@
-//! What happens to a supervisor, and what it does: the words of [`machine`](super::machine).
+//! The events that a supervisor gets, and the actions that it takes: the words of
+//! [`machine`](super::machine).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::errands::Purpose;
-use super::known::{Digests, Lent, Outcome};
+use super::known::{Digests, Loans, Outcome};
 use super::notice::Notice;
-use super::settings::Settings;
+use super::settings::Supervision;
 use crate::core::signal::Signal;
 use crate::sys::job::Foreground;
 use crate::sys::process::Taken;
 use crate::sys::signal_mask::Mask;
 
-/// What happens.
+/// An event.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Event {
     /// A process that gets ready to become the workload was forked.
     Forked(Below),
-    /// It has told how to supervise.
-    Settings(Settings),
-    /// It has told the digests of what the workload gets.
+    /// The child process that launches has told how to supervise.
+    Supervision(Supervision),
+    /// The launch waits this long before it asks a server.
+    Pauses(Duration),
+    /// The child process that launches has told the digests of what the workload gets.
     Digests(Digests),
-    /// It, or a process on an errand, has told what is lent.
-    Lent(Lent),
-    /// It has become the workload, or has ended, which a signal says. `armed` is whether its output
-    /// can be relayed: else it is not known what to mask.
+    /// The child process that launches, or one on an errand, has told the leases.
+    Loans(Loans),
+    /// The child process that launches has become the workload, or has ended, which a signal says.
+    /// `armed` is true if its output can be relayed: else it is not known what to mask.
     Begun { armed: bool },
-    /// What it has told can't be understood.
+    /// A message of a launch can't be understood.
     Unheard,
     /// A signal was taken.
     Signal(Arrived),
@@ -35,26 +39,26 @@ pub(super) enum Event {
     Lives(Then),
     /// The terminal could be given to the workload.
     TerminalGiven,
-    /// It could not.
+    /// The terminal could not be given to the workload.
     TerminalNotGiven(Stop),
-    /// All that was told is heard.
+    /// Messages are heard up to their end.
     HeardOut,
-    /// What passes the workload's output on is another.
+    /// The workload's output is passed on in another way.
     Output(Output),
-    /// Nothing of the output is left to pass on.
+    /// Output is passed on to its end.
     OutputDone,
-    /// The answer to [`Action::CountRest`]: whether children are left; and whether those that came
-    /// from elsewhere can be told from them.
+    /// The answer to [`Action::CountRest`]. `any` is true if children are left; `apart` if those
+    /// that came from elsewhere can be told from them.
     Rest { any: bool, apart: bool },
     /// The answer to [`Action::TakeEnding`].
     Taken(Option<Signal>),
-    /// A process on an errand tells what has come of it.
+    /// A process on an errand tells its outcome.
     Reported(Outcome),
-    /// It has ended.
+    /// The process on an errand has ended.
     ErrandOver,
-    /// It could not be started, or not be heard.
+    /// The process on an errand could not be started, or not be heard.
     ErrandLost,
-    /// It has had its time, and has said nothing.
+    /// The process on an errand has had its time, and has said nothing.
     ErrandHangs,
     /// Time has passed.
     Time,
@@ -64,7 +68,7 @@ pub(super) enum Event {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Arrived {
     pub(super) signal: Signal,
-    /// Whether a process has sent it; else it is the kernel's own, such as a terminal's.
+    /// True if a process has sent it; else it is the kernel's own, such as a terminal's.
     pub(super) is_sent: bool,
 }
 
@@ -77,11 +81,11 @@ impl Arrived {
     }
 }
 
-/// What has become of the child whose end is the workload's.
+/// A change of the child process whose end is the workload's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
     None,
-    /// It has ended, with this code.
+    /// The workload has ended, with this code.
     Ended(u8),
     /// The workload was stopped.
     Stopped(Stop),
@@ -91,11 +95,11 @@ pub(super) enum Change {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Stop {
     pub(super) signal: Signal,
-    /// Whose the terminal is that controls us.
+    /// The owner of the terminal that controls us.
     pub(super) foreground: Foreground,
-    /// Whether nobody is there who could continue us.
+    /// True if no process is there that could continue us.
     pub(super) orphaned: bool,
-    /// Whether the workload has a terminal of its own.
+    /// True if the workload has a terminal of its own.
     pub(super) inner: bool,
 }
 
@@ -103,124 +107,125 @@ pub(super) struct Stop {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Below {
     pub(super) output: Output,
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub(super) has_terminal: bool,
 }
 
-/// How the workload's output goes.
+/// The way of the workload's output.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) enum Output {
-    /// Not through us.
+    /// Output that does not pass through us.
     #[default]
     Direct,
-    /// It is relayed.
+    /// Relayed output.
     Relayed,
-    /// It is relayed, from a terminal of the workload's own.
+    /// Relayed output, from a terminal of the workload's own.
     Terminal,
 }
 
-/// What comes when the workload has ended.
+/// The step to take when the workload has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Then {
-    /// We end, with its code.
+    /// Ends us, with the workload's code.
     End,
-    /// We end, with this one.
+    /// Ends us, with this code.
     Exit(u8),
-    /// It is launched anew.
+    /// Launches the workload anew.
     Launch,
 }
 
-/// What comes after the workload's end.
+/// The step to take after the workload's end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
     Quit(u8),
     Launch,
 }
 
-/// Whom a signal is for.
+/// The receiver of a signal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Whom {
     Workload,
-    /// Its whole process group.
+    /// The workload's whole process group.
     Group,
 }
 
-/// Who is left when the workload has ended.
+/// The processes that are left when the workload has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rest {
     /// Every process below us.
     Below,
-    /// Everybody but PID 1, which is us.
+    /// Every process but PID 1, which is us.
     Everybody,
 }
 
-/// What is done. Whatever asks for an answer is the last of its step.
+/// An action. One that asks for an answer is the last of its step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Action {
-    /// Has this signal come when whoever has started us ends.
+    /// Has this signal come when our parent ends.
     SignalAtParentsEnd(Signal),
     /// Sends on the signal that was taken last, as this one.
     Forward(Whom, Signal),
     /// Sends a signal of our own.
     Send(Whom, Signal),
-    /// Kills the workload, or what is to become it, and the process above it.
+    /// Kills the workload, or the process that is to become it, and the process above it.
     Kill,
     /// Takes in children that have ended, after a signal that said so: answered by
     /// [`Event::Child`].
     Reap(Arrived),
-    /// The same before the workload is told to end: [`Event::Child`] where it has ended by itself
-    /// just now, else [`Event::Lives`].
+    /// Takes in children just before the workload is told to end. The answer is [`Event::Child`]
+    /// where it has ended by itself just now, else [`Event::Lives`].
     ReapBefore(Then),
-    /// Hears what was told up to its end: [`Event::HeardOut`].
+    /// Hears the messages up to their end: [`Event::HeardOut`].
     HearOut,
-    /// Says something where doorkey says what it has to say.
+    /// Says a notice where doorkey's messages go.
     Notify(Notice),
 
-    /// Passes on what was written before we are stopped.
+    /// Passes on the output that was written before we are stopped.
     Flush,
     /// Gives the workload's terminal the size of ours.
     Resize,
-    /// The workload's files have what was to be looked for last.
+    /// Notes that the workload's files have the values that were told last.
     Placed,
-    /// Passes on only what is written already: [`Event::OutputDone`] when that is done.
+    /// Passes on only the output that is written already: [`Event::OutputDone`] when that is done.
     EndOutput,
-    /// Lets go of what is not passed on.
+    /// Drops the output that is not passed on.
     DropOutput,
 
-    /// We were continued: whoever had the terminal has it again.
+    /// Gives the terminal back to its last owner, as we were continued.
     Continued,
     /// Gives the workload our terminal: [`Event::TerminalGiven`] or [`Event::TerminalNotGiven`].
     GiveTerminal(Stop),
     /// Takes the terminal from a workload that was stopped.
     TakeTerminal,
-    /// Has our terminal be the workload's by way of its own.
+    /// Makes our terminal the workload's by way of its own.
     GiveSession,
     /// Gives our terminal its settings back.
     LeaveSession,
-    /// Has us be stopped by this signal as the workload was; comes back when we are continued.
+    /// Stops us by this signal, as the workload was stopped; returns when we are continued.
     StopOurselves(Signal),
-    /// The workload has ended: the terminal is ours again.
+    /// Takes the terminal back, as the workload has ended.
     TerminalBack,
 
     /// Starts a fresh process: [`Event::ErrandLost`] where there is none to be had.
     StartErrand(Purpose),
-    /// Looks whether one that is late has told something: else [`Event::ErrandHangs`].
+    /// Looks whether a process on an errand that is late has told something: else
+    /// [`Event::ErrandHangs`].
     LookAtErrand,
-    /// Kills it.
+    /// Kills the process on an errand.
     EndErrand,
 
-    /// Counts what is left of the workload's processes: [`Event::Rest`].
+    /// Counts the processes that are left of the workload: [`Event::Rest`].
     CountRest,
-    /// Asks them to end.
+    /// Asks the processes that are left to end.
     TerminateRest(Rest),
-    /// Kills them.
+    /// Kills the processes that are left.
     KillRest(Rest),
     /// Takes one of these signals, if one has come: [`Event::Taken`].
     TakeEnding(Mask),
-    /// Nothing that this process was started with is needed again: lets go of it, and of what was
-    /// inherited.
+    /// Lets go of the environment and descriptors that this process has inherited: none of it is
+    /// needed again.
     LetGo,
-    /// Removes what was delivered in a folder.
+    /// Removes the files that were delivered in a folder.
     RemoveFiles,
     /// Forks the process that becomes the workload.
     Launch,
@@ -228,5 +233,5 @@ pub(super) enum Action {
     Quit(u8),
 }
 
-/// What is to be done, the next first. There is one list for all steps, so that none allocates.
+/// The actions to take, the next first. There is one list for all steps, so that none allocates.
 pub(super) type Actions = VecDeque<Action>;

@@ -1,4 +1,4 @@
-//! One stream of the workload's output, on its way from the workload to where it belongs.
+//! A stream of the workload's output, on its way from the workload to where it belongs.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
@@ -11,20 +11,21 @@ use crate::sys::nonblocking::{self, Outlet, Received, Sent};
 use crate::sys::poll::Watched;
 use crate::sys::pty;
 
-/// How long the stream may be silent before the last bytes, too few to tell, go out; and before
-/// what has gone out is overwritten.
+/// The silence of a stream after which the last bytes, too few to tell, go out. What has gone out
+/// is overwritten after it.
 const SILENCE: Duration = Duration::from_millis(20);
 
-/// How long the beginning of a value waits for its rest.
+/// The time for which the beginning of a value waits for its rest.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often one stream is read before others, and signals, have their turn.
+/// The number of reads of one stream before others, and signals, have their turn.
 const ROUNDS: usize = 16;
 
-/// What is still read when the workload has ended, while others go on writing, in bytes.
+/// The limit, in bytes, of output that is still read when the workload has ended while others go on
+/// writing.
 const REST: usize = 2 * 1024 * 1024;
 
-/// From where to where one goes, until it is known what is to be looked for.
+/// The source and the outlet of a stream, until the needles to look for are known.
 pub(super) struct Way {
     pub(super) source: OwnedFd,
     pub(super) outlet: Outlet,
@@ -39,30 +40,30 @@ impl Way {
 }
 
 pub(super) struct Channel {
-    /// Where the workload's output comes from, until its end.
+    /// The source of the workload's output, until its end.
     source: Option<OwnedFd>,
     outlet: Outlet,
     stream: Stream,
-    /// The outlet has no room.
+    /// True if the outlet has no room.
     full: bool,
-    /// There was more than one turn takes.
+    /// True if there was more than one turn takes.
     more: bool,
-    /// When something came last.
+    /// The instant at which something came last.
     last: Instant,
-    /// The place in the stream of what is held back, and since when.
+    /// The place in the stream of bytes held back, and the instant since when.
     held: Option<(u64, Instant)>,
-    /// What has gone out is still in memory.
+    /// True if output that has gone out is still in memory.
     used: bool,
-    /// How much is still read, where the workload has ended.
+    /// The number of bytes that are still read, where the workload has ended.
     rest: Option<usize>,
-    /// Why something is lost, until that is said.
+    /// The reason why something is lost, until that is said.
     trouble: Option<Os>,
-    /// Whether it is what the workload writes to the terminal that controls it.
+    /// True if this is what the workload writes to the terminal that controls it.
     pub(super) is_terminal: bool,
 }
 
 impl Channel {
-    /// One whose output is looked through for these: without any there is none.
+    /// Creates a channel whose output is looked through for these: without any there is none.
     pub(super) fn new(way: Way, needles: &Rc<Needles>) -> Self {
         let Way {
             source,
@@ -84,7 +85,7 @@ impl Channel {
         }
     }
 
-    /// What is to be looked for from here on.
+    /// Replaces the needles that are looked for.
     pub(super) fn rearm(&mut self, needles: &Rc<Needles>) {
         self.stream.rearm(Rc::clone(needles));
     }
@@ -100,28 +101,28 @@ impl Channel {
         self.source.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Why something was lost since it was asked last.
+    /// Returns the reason why something was lost since the last call.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         self.trouble.take()
     }
 
-    /// Nothing comes any more, and nothing is left.
+    /// True if nothing comes any more, and nothing is left.
     pub(super) fn is_done(&self) -> bool {
         self.source.is_none() && !self.full && !self.more
     }
 
-    /// What it waits at: where output comes from, and where it goes.
+    /// Lists the descriptors to wait at: the source of the output, and its outlet.
     pub(super) fn watch(&self) -> [Watched; 2] {
         let outlet = self.outlet.descriptor();
         match self.source() {
             _ if self.full => [Watched::nothing(), Watched::writable(outlet)],
-            // Nobody may be left to read what comes, long before it does.
+            // The outlet's reader may be gone long before output comes.
             Some(source) => [Watched::readable(source), Watched::closed(outlet)],
             None => [Watched::nothing(), Watched::nothing()],
         }
     }
 
-    /// When it wants to go on although nothing comes.
+    /// Returns the instant at which the channel wants to go on although nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
         if self.full {
             return None;
@@ -138,7 +139,7 @@ impl Channel {
         held.into_iter().chain(used).min()
     }
 
-    /// Goes on.
+    /// Passes on output that is ready or due.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         let [comes, goes] = watched else { return };
         if goes.is_ready() && !self.full {
@@ -152,13 +153,13 @@ impl Channel {
         }
     }
 
-    /// The workload has ended: what it has written is still read.
+    /// Begins the end, as the workload has ended: its last output is still read.
     pub(super) fn end(&mut self) {
         self.rest = Some(REST);
         self.pass_on();
     }
 
-    /// We are about to be stopped: what was written before goes out, as far as there is room.
+    /// Passes on the output written before we are stopped, as far as there is room.
     pub(super) fn flush(&mut self) {
         self.pass_on();
         if !self.full {
@@ -201,13 +202,13 @@ impl Channel {
         self.more = true;
     }
 
-    /// Nothing more is read.
+    /// Stops reading.
     fn over(&mut self) {
         self.source = None;
         self.stream.end();
     }
 
-    /// Writes what may go out; whether all of it went.
+    /// Writes output that may go out. True if all of it went.
     fn write(&mut self) -> bool {
         self.full = false;
         while self.stream.pieces().next().is_some() {
@@ -235,8 +236,7 @@ impl Channel {
         true
     }
 
-    /// It was silent for long enough: what is held back goes out, or what has gone out is
-    /// overwritten.
+    /// Writes the bytes held back after enough silence, and overwrites those that have gone out.
     fn settle(&mut self) {
         let now = Instant::now();
         let waits = match (self.stream.held(), self.held) {
@@ -252,7 +252,7 @@ impl Channel {
         }
     }
 
-    /// Nobody reads it: whoever writes is to know.
+    /// Closes the source, as nobody reads the outlet: a process that writes is to know.
     fn close(&mut self) {
         self.source = None;
         self.stream = Stream::new(Rc::new(Needles::of(std::iter::empty(), 0, [0; 32])));

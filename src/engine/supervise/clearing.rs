@@ -1,61 +1,61 @@
-//! What is left of the workload's processes when it has ended: they are asked to end, given the
+//! Clearing: the processes that are left when the workload has ended are asked to end, given the
 //! grace where there is one, and killed.
 
 use std::time::{Duration, Instant};
 
 use super::action::{Action, Actions, Next, Rest};
 
-/// How often what does not end is killed.
+/// The time after which a process that does not end is killed again.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// Their end, up to where nothing is waited for any more. Before a launch all of them have to be
-/// gone, but nobody who came from elsewhere.
+/// The end of the processes left, up to where nothing is waited for any more. Before a launch all
+/// of them have to be gone, but none that came from elsewhere.
 #[derive(Debug)]
 pub(super) struct Clearing {
     pub(super) next: Next,
-    /// How long they may take; without one they are not waited for.
+    /// The time that they may take; without one they are not waited for.
     grace: Option<Duration>,
-    /// Whether we are PID 1.
+    /// True if we are PID 1.
     first: bool,
     rest: Rest,
-    step: Step,
+    step: ClearingStep,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
-    /// Whether there are any is asked.
+enum ClearingStep {
+    /// The caller was asked whether there are any processes.
     Counting,
-    /// They were asked to end, and have time until then.
+    /// The processes were asked to end, and have time until this instant.
     Asked(Option<Instant>),
-    /// Whether any is left to be killed is asked.
+    /// The caller was asked whether any process is left to be killed.
     Recounting,
-    /// They were killed, and are again then.
+    /// The processes were killed, and are killed again at this instant.
     Killed(Instant),
 }
 
 impl Clearing {
-    /// Begins by counting them, which is for the caller to ask for.
+    /// Begins by counting the processes, which is for the caller to ask for.
     pub(super) fn begin(next: Next, grace: Option<Duration>, first: bool) -> Self {
         Clearing {
             next,
             grace,
             first,
             rest: Rest::Below,
-            step: Step::Counting,
+            step: ClearingStep::Counting,
         }
     }
 
     /// The instant to wait for at most.
     pub(super) fn due(&self) -> Option<Instant> {
         match self.step {
-            Step::Asked(until) => until,
-            Step::Killed(until) => Some(until),
-            Step::Counting | Step::Recounting => None,
+            ClearingStep::Asked(until) => until,
+            ClearingStep::Killed(until) => Some(until),
+            ClearingStep::Counting | ClearingStep::Recounting => None,
         }
     }
 
-    /// They were counted: whether there are `any`, and whether those from elsewhere can be told
-    /// from them. Says whether it is over.
+    /// Handles a count: there are `any`, and those from elsewhere can be told `apart`. True if the
+    /// clearing is over.
     pub(super) fn counted(
         &mut self,
         any: bool,
@@ -64,32 +64,32 @@ impl Clearing {
         actions: &mut Actions,
     ) -> bool {
         match self.step {
-            Step::Counting if any => {
+            ClearingStep::Counting if any => {
                 let spares = self.next == Next::Launch && apart;
                 if self.first && !spares {
                     self.rest = Rest::Everybody;
                 }
                 actions.push_back(Action::TerminateRest(self.rest));
                 let Some(grace) = self.grace else { return true };
-                self.step = Step::Asked(now.checked_add(grace));
+                self.step = ClearingStep::Asked(now.checked_add(grace));
                 grace.is_zero() && self.over(actions)
             }
-            Step::Asked(_) if !any => self.over(actions),
-            Step::Recounting if any => {
+            ClearingStep::Asked(_) if !any => self.over(actions),
+            ClearingStep::Recounting if any => {
                 actions.push_back(Action::KillRest(self.rest));
-                self.step = Step::Killed(now + BEAT);
+                self.step = ClearingStep::Killed(now + BEAT);
                 false
             }
             _ => !any,
         }
     }
 
-    /// Time has passed. Says whether it is over.
+    /// Handles that time has passed. True if the clearing is over.
     pub(super) fn time(&mut self, now: Instant, actions: &mut Actions) -> bool {
         match self.step {
-            Step::Asked(Some(until)) if until <= now => self.over(actions),
-            Step::Killed(until) if until <= now => {
-                self.step = Step::Recounting;
+            ClearingStep::Asked(Some(until)) if until <= now => self.over(actions),
+            ClearingStep::Killed(until) if until <= now => {
+                self.step = ClearingStep::Recounting;
                 actions.push_back(Action::CountRest);
                 false
             }
@@ -97,7 +97,8 @@ impl Clearing {
         }
     }
 
-    /// They have had their time. At our end the kernel kills everybody, where that is for us to do.
+    /// Kills the processes, as they have had their time. At our end the kernel kills every process,
+    /// where that is for us to do. True if the clearing is over.
     fn over(&mut self, actions: &mut Actions) -> bool {
         if self.rest == Rest::Below {
             actions.push_back(Action::KillRest(Rest::Below));
@@ -105,7 +106,7 @@ impl Clearing {
         if self.next != Next::Launch {
             return true;
         }
-        self.step = Step::Recounting;
+        self.step = ClearingStep::Recounting;
         actions.push_back(Action::CountRest);
         false
     }

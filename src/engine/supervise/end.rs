@@ -1,5 +1,5 @@
-//! The end: of what is left of the workload's processes, of what it has written, and of us; or, in
-//! the place of our own, a launch.
+//! The end of the processes that the workload leaves, of its output, and of us. A launch may take
+//! the place of our own end.
 
 use std::time::{Duration, Instant};
 
@@ -9,37 +9,37 @@ use super::errands::Purpose;
 use crate::core::signal::{CHLD, Signal};
 use crate::sys::signal_mask::{Mask, bit};
 
-/// What does not change on the way.
+/// Facts that do not change during the end.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     pub(super) now: Instant,
-    /// How long giving back may take of what is lent; none where there is nothing.
+    /// The time that giving back leases may take; none where there is nothing.
     pub(super) gives_back: Option<Duration>,
-    /// Whether we are PID 1, whose end the kernel makes everybody's.
+    /// True if we are PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// How long the rest may take; without it nobody is waited for.
+    /// The time that the rest may take; without it no process is waited for.
     pub(super) grace: Option<Duration>,
     /// The signals that end a launch.
     pub(super) ending: Mask,
 }
 
-/// How far it is.
+/// The step that the end has reached.
 #[derive(Debug)]
 pub(super) enum End {
-    /// What is left of its processes is ended.
+    /// The processes that are left of the workload are ended.
     Clearing(Clearing),
-    /// What it has written is passed on.
+    /// The output that the workload has written is passed on.
     LettingOut(Next),
-    /// What has come meanwhile is looked at, before a launch.
+    /// The signals that have come meanwhile are looked at, before a launch.
     Looking,
-    /// What is lent is given back, until then; the code to end with.
+    /// The leases are given back, until then; the code to end with.
     GivingBack(Option<Instant>, u8),
-    /// There is nothing left to do.
+    /// All is done.
     Over,
 }
 
 impl End {
-    /// Begins our own. As PID 1 without a grace the kernel ends the rest.
+    /// Begins our own end. As PID 1 without a grace, the kernel ends the rest.
     pub(super) fn quit(code: u8, terms: Terms, actions: &mut Actions) -> Self {
         actions.push_back(Action::TerminalBack);
         let next = Next::Quit(code);
@@ -49,8 +49,8 @@ impl End {
         End::clear(Clearing::begin(next, terms.grace, terms.first), actions)
     }
 
-    /// Begins the workload's alone, before it is launched anew: what is `left` of the time that it
-    /// was given is for what it leaves.
+    /// Begins the workload's end alone, before it is launched anew. The processes that it leaves
+    /// get the time that is `left` of the workload's own.
     pub(super) fn launch(left: Duration, terms: Terms, actions: &mut Actions) -> Self {
         actions.push_back(Action::TerminalBack);
         End::clear(
@@ -64,13 +64,13 @@ impl End {
         End::Clearing(clearing)
     }
 
-    /// Nobody is left: what was written still goes out, however slowly it is read.
+    /// Passes on the rest of the output, however slowly it is read, as no process is left.
     fn let_out(next: Next, actions: &mut Actions) -> Self {
         actions.push_back(Action::EndOutput);
         End::LettingOut(next)
     }
 
-    /// The signals to wait for.
+    /// Lists the signals to wait for.
     pub(super) fn listens(&self, ending: Mask) -> Mask {
         match self {
             End::Clearing(clearing) if clearing.next == Next::Launch => ending | bit(CHLD.into()),
@@ -80,7 +80,7 @@ impl End {
         }
     }
 
-    /// The instant to wait for at most.
+    /// Returns the instant to wait for at most.
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             End::Clearing(clearing) => clearing.due(),
@@ -115,7 +115,7 @@ impl End {
         }
     }
 
-    /// What is left was counted.
+    /// Handles the count of the processes that are left.
     pub(super) fn counted(&mut self, any: bool, apart: bool, now: Instant, actions: &mut Actions) {
         if let End::Clearing(clearing) = self
             && clearing.counted(any, apart, now, actions)
@@ -124,7 +124,7 @@ impl End {
         }
     }
 
-    /// Time has passed.
+    /// Takes the actions that are due.
     pub(super) fn time(&mut self, terms: Terms, actions: &mut Actions) {
         let now = terms.now;
         if let End::GivingBack(Some(until), code) = *self
@@ -140,7 +140,7 @@ impl End {
         }
     }
 
-    /// Nothing of the output is left to pass on.
+    /// Goes on once all output is passed on.
     pub(super) fn output_done(&mut self, terms: Terms, actions: &mut Actions) {
         *self = match self {
             End::LettingOut(Next::Quit(code)) => End::give_back(*code, terms, actions),
@@ -152,7 +152,7 @@ impl End {
         }
     }
 
-    /// Before a launch: a signal may have come that ends it.
+    /// Launches, or ends where a signal has come that ends a launch.
     pub(super) fn looked(&mut self, signal: Option<Signal>, terms: Terms, actions: &mut Actions) {
         match signal {
             Some(signal) => *self = End::quit(128 + signal, terms, actions),
@@ -160,19 +160,19 @@ impl End {
         }
     }
 
-    /// Whether a process is heard that gives back what is lent.
+    /// True if a process is heard that gives back leases.
     pub(super) fn is_giving_back(&self) -> bool {
         matches!(self, End::GivingBack(..))
     }
 
-    /// It has ended.
+    /// Handles the end of the process that gives back leases.
     pub(super) fn given_back(&mut self, actions: &mut Actions) {
         if let End::GivingBack(_, code) = *self {
             *self = End::over(code, actions);
         }
     }
 
-    /// The workload is gone, and needs nothing any more that is lent to it.
+    /// Gives back the leases: the workload is gone, and needs them no more.
     fn give_back(code: u8, terms: Terms, actions: &mut Actions) -> Self {
         let Some(time) = terms.gives_back else {
             return End::over(code, actions);

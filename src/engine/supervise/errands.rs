@@ -1,23 +1,23 @@
-//! Errands: what fresh processes are started for, and when. The supervisor has no secret, so that
-//! what needs one is done by a process that is forked for it, reads its credentials anew, tells
-//! what has come of it, and ends.
+//! Errands: purposes for which fresh processes are started, and their times. The supervisor has no
+//! secret. A task that needs one is done by a process that is forked for it. That process reads its
+//! credentials anew, tells the outcome, and ends.
 
 use std::time::{Duration, Instant};
 
-/// How much longer than a process that fetches gives itself we wait for it.
+/// The time that we wait for a process that fetches, beyond its own timeout.
 pub(super) const MARGIN: Duration = Duration::from_secs(1);
 
-/// What an errand is for. A concern that has processes started (leases: to renew one, to fetch anew,
-/// to revoke) adds its purposes here, plans them, and reads what has come of them.
+/// The purpose of an errand. A concern that has processes started (leases: to renew one, to fetch
+/// anew, to revoke) adds its purposes here, plans them, and reads their outcomes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
-    /// To fetch the secrets again, and compare them with what the workload has.
+    /// Fetches the secrets again, and compares them with what the workload has.
     Refresh,
-    /// To renew what is lent.
+    /// Renews leases.
     Renew,
-    /// To fetch anew what can't be renewed any more.
+    /// Fetches anew what can't be renewed any more.
     Replace,
-    /// To give back what is not used any more.
+    /// Gives back leases that are not used any more.
     GiveBack,
 }
 
@@ -25,14 +25,14 @@ pub(super) enum Purpose {
 /// and reads, and two would do it twice.
 #[derive(Default)]
 pub(super) struct Errands {
-    /// At most one for each purpose.
+    /// Due times, at most one for each purpose.
     due: Vec<(Instant, Purpose)>,
     under_way: Option<UnderWay>,
 }
 
 struct UnderWay {
     purpose: Purpose,
-    /// When it should have ended.
+    /// The instant by which the errand should have ended.
     late: Option<Instant>,
 }
 
@@ -56,7 +56,8 @@ impl Errands {
         self.due.retain(|(_, known)| *known != purpose);
     }
 
-    /// The next instant at which something is due: an errand's beginning, or the end of its time.
+    /// Returns the next instant at which something is due: an errand's beginning, or the end of its
+    /// time.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.under_way {
             Some(under_way) => under_way.late,
@@ -64,7 +65,7 @@ impl Errands {
         }
     }
 
-    /// Begins the errand that is due; it has this time.
+    /// Begins the errand that is due, with this time to end. Returns its purpose.
     pub(super) fn begin(&mut self, now: Instant, time: Duration) -> Option<Purpose> {
         let (due, purpose) = self.due.iter().min_by_key(|(due, _)| *due).copied()?;
         if self.under_way.is_some() || due > now {
@@ -76,36 +77,36 @@ impl Errands {
         Some(purpose)
     }
 
-    /// Whether the one under way has had its time.
+    /// True if the errand under way has had its time.
     pub(super) fn is_late(&mut self, now: Instant) -> bool {
         let under_way = self.under_way.as_mut();
         under_way.is_some_and(|errand| is_over(&mut errand.late, now))
     }
 
-    /// What the one under way is for.
+    /// Returns the purpose of the errand under way.
     pub(super) fn purpose(&self) -> Option<Purpose> {
         Some(self.under_way.as_ref()?.purpose)
     }
 
-    /// The one under way has ended; its purpose.
+    /// Notes that the errand under way has ended. Returns its purpose.
     pub(super) fn end(&mut self) -> Option<Purpose> {
         Some(self.under_way.take()?.purpose)
     }
 
-    /// Nothing is to be done any more; whether one was under way, which is to be killed.
+    /// Clears the plan. True if an errand was under way, which is to be killed.
     pub(super) fn stop(&mut self) -> bool {
         self.due.clear();
         self.under_way.take().is_some()
     }
 }
 
-/// The instant so long, and the margin, from now; none where there is no such instant.
+/// Returns the instant this time, and the margin, from now; none where there is no such instant.
 pub(super) fn after(now: Instant, time: Duration) -> Option<Instant> {
     now.checked_add(time.checked_add(MARGIN)?)
 }
 
-/// Whether a time is over. Where it has been for long we were stopped, and perhaps not alone: it goes
-/// on for a moment more.
+/// True if a time is over. A time that has been over for long means that we were stopped, and
+/// perhaps not alone: it goes on for a moment more.
 pub(super) fn is_over(until: &mut Option<Instant>, now: Instant) -> bool {
     let Some(until) = until else { return false };
     let was_stopped = now.saturating_duration_since(*until) > MARGIN;
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(errands.begin(start + 2 * SECOND, SECOND), None);
         let now = start + 3 * SECOND;
         assert_eq!(errands.begin(now, SECOND), Some(Purpose::Refresh));
-        // What is planned meanwhile waits for the end of the one under way.
+        // An errand planned meanwhile waits for the end of the one under way.
         errands.plan(Purpose::Refresh, now);
         assert_eq!(errands.due(), Some(now + SECOND + MARGIN));
         assert_eq!(errands.begin(now, SECOND), None);

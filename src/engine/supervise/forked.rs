@@ -1,4 +1,4 @@
-//! What processes that the supervisor forks get of it, and what it keeps of them.
+//! Processes that the supervisor forks: the facts that they get, and the supervisor's hold of them.
 
 use std::io;
 
@@ -12,16 +12,17 @@ use crate::sys::message_pipe::{self, Listener, Speaker};
 use crate::sys::process::{self, Forked, To};
 use crate::sys::startup;
 
-/// What each of them gets.
+/// The facts that each forked process gets.
 #[derive(Clone, Copy)]
 pub(super) struct Given {
     pub(super) key: [u8; 32],
     pub(super) reaps: bool,
     pub(super) keeps: bool,
+    pub(super) first: bool,
 }
 
 impl Given {
-    /// In a process that was just forked, below `parent`: what it has of its supervisor.
+    /// Prepares a process that was just forked, below `parent`. Returns its side of the supervisor.
     pub(super) fn hand_over(
         self,
         parent: i32,
@@ -29,7 +30,7 @@ impl Given {
         inner: Option<Inner>,
         delivered: Option<Delivered>,
     ) -> Supervised {
-        // Nobody would end the launch in the supervisor's place.
+        // No other process would end the launch in the supervisor's place.
         process::signal_at_end_of(parent, KILL.into());
         process::set_name("doorkey");
         startup::unblock();
@@ -39,6 +40,7 @@ impl Given {
             parent,
             reaps: self.reaps,
             keeps: self.keeps,
+            first: self.first,
             key: self.key,
             known: None,
             inner,
@@ -51,13 +53,13 @@ impl Given {
 pub(super) struct Errand {
     process: i32,
     pub(super) link: Listener,
-    /// Where it is told that something was taken in.
+    /// The pipe on which the errand is told that something was taken in.
     answers: Option<Speaker>,
 }
 
-/// Which process a fork for an errand has made of this one.
-pub(super) enum Made {
-    /// The one on the errand: what it has of its supervisor, without what is for it alone.
+/// The process that a fork for an errand has made of this one.
+pub(super) enum Forks {
+    /// The process on the errand, without the facts for it alone.
     OnErrand(Fresh),
     Supervisor(Errand),
 }
@@ -70,7 +72,7 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// What it has of its supervisor.
+    /// Returns the errand's side of its supervisor.
     pub(super) fn hand_over(
         self,
         given: Given,
@@ -86,24 +88,24 @@ impl Fresh {
 }
 
 impl Errand {
-    /// Forks a process for one.
+    /// Forks a process for an errand.
     ///
     /// # Errors
-    /// What the system says.
-    pub(super) fn start() -> io::Result<Made> {
+    /// The system's error.
+    pub(super) fn start() -> io::Result<Forks> {
         let supervisor = process::own();
         let (speaker, link) = message_pipe::pipe()?;
         let (says, answers) = message_pipe::pipe()?;
         Ok(match process::fork()? {
             Forked::Child => {
                 process::leave_session();
-                Made::OnErrand(Fresh {
+                Forks::OnErrand(Fresh {
                     supervisor,
                     speaker,
                     answers,
                 })
             }
-            Forked::Parent(process) => Made::Supervisor(Errand {
+            Forked::Parent(process) => Forks::Supervisor(Errand {
                 process,
                 link,
                 answers: Some(says),
@@ -111,8 +113,8 @@ impl Errand {
         })
     }
 
-    /// Tells it whether the needles that it has told are looked for. One that gets no answer does
-    /// not go on.
+    /// Tells the errand whether its needles are looked for. An errand that gets no answer does not
+    /// go on.
     pub(super) fn answer(&mut self, is_armed: bool) {
         match &mut self.answers {
             Some(answers) if is_armed => {
@@ -123,7 +125,7 @@ impl Errand {
         }
     }
 
-    /// Kills it.
+    /// Kills the process on the errand.
     pub(super) fn kill(self) {
         process::send(To::Process(self.process), KILL.into());
     }

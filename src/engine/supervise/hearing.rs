@@ -1,4 +1,4 @@
-//! What the supervisor hears of the processes that launch, and of those on an errand.
+//! Messages that the supervisor hears from the processes that launch, and from those on an errand.
 
 use super::action::Event;
 use super::known::Outcome;
@@ -31,15 +31,16 @@ impl Supervisor {
         }
     }
 
-    /// Takes in what a process that launches says; whether it can be understood.
+    /// Takes in a message of a process that launches. True if it can be understood.
     fn take_in(&mut self, message: &[u8]) -> bool {
         match Message::read(message) {
-            Some(Message::Settings(settings)) => self.on(Event::Settings(settings)),
+            Some(Message::Supervision(settings)) => self.on(Event::Supervision(settings)),
+            Some(Message::Pauses(time)) => self.on(Event::Pauses(time)),
             Some(Message::Needles(needles)) => return self.arm(needles),
             Some(Message::Digests(digests)) => self.on(Event::Digests(digests)),
-            Some(Message::Lent(lent)) => {
+            Some(Message::Loans(lent)) => {
                 memory::stay();
-                self.on(Event::Lent(lent));
+                self.on(Event::Loans(lent));
             }
             Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
             Some(Message::Outcome(_) | Message::Armed) | None => return false,
@@ -47,7 +48,7 @@ impl Supervisor {
         true
     }
 
-    /// Has needles be looked for; whether they are.
+    /// Has needles looked for. True if they are.
     fn arm(&mut self, needles: &[u8]) -> bool {
         self.streams
             .relay
@@ -63,7 +64,7 @@ impl Supervisor {
         let (mut outcome, mut lent, mut armed): (Option<Outcome>, _, _) = (None, None, None);
         let heard = errand.link.hear(|message| match Message::read(message) {
             Some(Message::Outcome(told)) => outcome = Some(told),
-            Some(Message::Lent(told)) => lent = Some(told),
+            Some(Message::Loans(told)) => lent = Some(told),
             Some(Message::Files(told)) => Delivered::keep(&mut self.delivered, told),
             Some(Message::Needles(needles)) => armed = Some(self.arm(needles)),
             _ => {}
@@ -72,7 +73,7 @@ impl Supervisor {
             errand.answer(armed);
         }
         if let Some(lent) = lent {
-            self.on(Event::Lent(lent));
+            self.on(Event::Loans(lent));
         }
         if let Some(outcome) = outcome {
             self.on(Event::Reported(outcome));

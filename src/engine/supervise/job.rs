@@ -1,5 +1,5 @@
-//! Job control: what follows from a stop of the workload, so that whoever has started us sees a job
-//! that is stopped, and whoever types sees one that has the terminal.
+//! Job control: the consequences of a stop of the workload. Our parent is to see a job that is
+//! stopped; a user who types is to see one that has the terminal.
 
 use super::action::{Action, Actions, Output, Stop, Whom};
 use crate::core::signal::{CONT, TSTP, TTIN, TTOU};
@@ -8,9 +8,9 @@ use crate::sys::job::Foreground;
 /// The supervisor's job, as far as a stop asks for it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Job {
-    /// Whether a terminal controls us.
+    /// True if a terminal controls us.
     pub(super) has_terminal: bool,
-    /// How the workload's output goes.
+    /// The way of the workload's output.
     pub(super) output: Output,
 }
 
@@ -27,7 +27,7 @@ impl Job {
             }
             return self.stop_with(stop, actions);
         }
-        // Nobody could continue us: a terminal stops no such group.
+        // No process could continue us: a terminal stops no such group.
         if wants || stop.orphaned && stop.signal == TSTP {
             return actions.push_back(Action::GiveSession);
         }
@@ -37,7 +37,7 @@ impl Job {
         }
     }
 
-    /// The workload got the terminal that it was stopped for want of.
+    /// Continues the workload, as it got the terminal that it was stopped for want of.
     pub(super) fn given(actions: &mut Actions) {
         actions.push_back(Action::Send(Whom::Group, CONT));
     }
@@ -48,7 +48,7 @@ impl Job {
             return;
         }
         if stop.orphaned {
-            // Nobody is there who could continue us; a terminal stops no such group.
+            // No process is there that could continue us; a terminal stops no such group.
             if stop.signal == TSTP {
                 actions.push_back(Action::Send(Whom::Group, CONT));
             }
@@ -61,7 +61,7 @@ impl Job {
     }
 }
 
-/// Whether it only wants the terminal, and that is ours.
+/// True if the workload only wants the terminal, and that is ours.
 fn wants(stop: Stop) -> bool {
     [TTIN, TTOU].contains(&stop.signal) && stop.foreground == Foreground::Ours
 }

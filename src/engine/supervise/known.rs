@@ -1,5 +1,5 @@
-//! What is known of the workload's secrets, by keyed digests: the supervisor has nothing else of
-//! them. And what fetching them again has come to.
+//! Knowledge of the workload's secrets, by keyed digests: the supervisor has nothing else of them.
+//! Also the outcome of fetching them again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,88 +14,89 @@ use crate::stores::Renewal;
 /// The keyed digest of what a variable is filled in with.
 pub type Digest = [u8; 16];
 
-/// A variable's name, and the digest of what it is filled in with; none where it is removed.
+/// The name of each variable, and the digest of what it is filled in with; none where it is
+/// removed.
 pub type Digests = Vec<(Vec<u8>, Digest)>;
 
-/// What is known of the secrets that the workload has.
+/// Knowledge of the secrets that the workload has.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// What they were.
+    /// The digests of the secrets that the workload has.
     pub digests: Digests,
-    /// How often in a row they could not be fetched.
+    /// The number of failures in a row to fetch them.
     pub failures: u32,
-    /// The digest of what is said about lost ones, where that has been said.
+    /// The digest of the message about lost secrets, where that was given.
     pub lost: Option<Digest>,
-    /// Somebody wants the workload to end, and it may be doing so: it is not ended because of a
-    /// change.
+    /// True if the workload may be ending because somebody wants it to. It is then not ended
+    /// because of a change.
     pub held_back: bool,
-    /// What is to be done.
+    /// The task of the errand.
     pub task: Task,
-    /// The paths of what is lent, which is not read just to compare.
+    /// The paths of lent documents, which are not read just to compare.
     pub lent: Vec<String>,
 }
 
-/// What a process on an errand is to do.
+/// The task of a process on an errand.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Fetch secrets again, and compare them.
+    /// Fetches secrets again, and compares them.
     #[default]
     Refresh,
-    /// Renew what is lent.
-    Renew(Vec<Held>),
-    /// Fetch anew what can't be renewed any more.
+    /// Renews leases.
+    Renew(Vec<HeldLease>),
+    /// Fetches anew lent values that can't be renewed any more.
     Replace {
-        /// Whether it is the token that ends.
+        /// True if it is the token that ends.
         by_token: bool,
-        /// How long what there is lasts.
+        /// The time for which the present leases last.
         left: Duration,
     },
-    /// Give back what is lent.
-    GiveBack(Vec<Held>),
+    /// Gives back leases.
+    GiveBack(Vec<HeldLease>),
 }
 
-/// A lease, without what it is a lease of.
+/// A lease, without its document's contents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// What references to the store begin with.
+pub struct HeldLease {
+    /// The scheme with which references to the store begin.
     pub scheme: String,
     /// The path of the document.
     pub path: String,
-    /// Its name at the store.
+    /// The lease's name at the store.
     pub id: String,
-    /// Whether it can be renewed.
+    /// True if it can be renewed.
     pub renewable: bool,
-    /// How long it lasts from when it was got.
+    /// The time for which the lease lasts from when it was got.
     pub lasts: Duration,
-    /// How long it lasts from now on.
+    /// The time for which the lease lasts from now on.
     pub left: Duration,
-    /// By what the token can be named that it hangs on.
+    /// The accessor of the token that the lease hangs on.
     pub accessor: String,
-    /// Whether that can be renewed.
+    /// True if the token can be renewed.
     pub token_renewable: bool,
-    /// How long that lasts from when it was got.
+    /// The time for which the token lasts from when it was got.
     pub token_lasts: Duration,
-    /// How long that lasts from now on; `None` where it does not end.
+    /// The time for which the token lasts from now on; `None` where it does not end.
     pub token_left: Option<Duration>,
 }
 
-/// What is lent to a workload, and what is done about it.
+/// The leases of a workload, and their upkeep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lent {
+pub struct Loans {
     /// The leases.
-    pub held: Vec<Held>,
-    /// What is done about them.
+    pub held: Vec<HeldLease>,
+    /// The upkeep of the leases.
     pub upkeep: Upkeep,
 }
 
-/// What is done about leases.
+/// Upkeep of leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upkeep {
-    /// Whether they are renewed and given back: credentials can be read again for that.
+    /// True if leases are renewed and given back: credentials can be read again for that.
     pub renews: bool,
-    /// What follows where others take their place.
+    /// The action where other leases take their place.
     pub on_change: OnChange,
-    /// Whether the workload is stopped when they are lost.
+    /// True if the workload is stopped when leases are lost.
     pub stop_on_loss: bool,
 }
 
@@ -109,29 +110,29 @@ impl Default for Upkeep {
     }
 }
 
-/// What fetching them again has come to.
+/// The outcome of an errand, such as fetching secrets again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// They are as they were.
+    /// No secret has changed.
     Same,
-    /// Some are others.
+    /// Secrets have changed; their new digests.
     Changed(Digests),
-    /// They could not be fetched.
+    /// Secrets could not be fetched.
     Failed,
-    /// Some are deleted or denied; the digest of what was said.
+    /// Secrets that are deleted or denied; the digest of the message.
     Lost(Digest),
-    /// Some are others, which is to be looked at again when nothing is held back any more.
+    /// Changes that are to be looked at again when nothing is held back any more.
     HeldBack,
-    /// Some are others, and all of them are to be fetched anew, as what is lent is among the files.
+    /// Changes for which all secrets are to be fetched anew, as lent values are in files.
     Anew,
-    /// What has come of renewing each lease and, where it was asked for, its token.
+    /// The result of renewing each lease and, where it was asked for, its token.
     Renewed(Vec<(Renewal, Option<Renewal>)>),
-    /// What is not used any more is given back.
+    /// Leases that are not used any more are given back.
     GivenBack,
 }
 
-/// The digest of what a variable is filled in with, but for what is lent: pieces for which one of
-/// these stands.
+/// Computes the digest of what a variable is filled in with. Lent pieces are left out: those for
+/// which a label in `lent` stands.
 pub fn digest(key: &[u8; 32], filled: &Filled<'_>, lent: &BTreeSet<String>) -> Digest {
     let is_there = [u8::from(!filled.is_removed())];
     let is_lent = |piece: &&Piece<'_>| match piece.secret() {
@@ -143,10 +144,10 @@ pub fn digest(key: &[u8; 32], filled: &Filled<'_>, lent: &BTreeSet<String>) -> D
     keyed(key, [is_there.as_slice()].into_iter().chain(values))
 }
 
-/// After failures the time between grows, to at most so many times itself.
+/// The limit, as a factor, to which the time between tries grows after failures.
 const MOST_PATIENCE: u32 = 8;
 
-/// The time until the next try, after so many that failed in a row.
+/// Computes the time until the next try, after so many that failed in a row.
 pub fn pause(every: Duration, failures: u32) -> Duration {
     every.saturating_mul(MOST_PATIENCE.min(1 << failures.min(8)))
 }

@@ -1,57 +1,57 @@
-//! Leases: when what is lent is renewed, when it is fetched anew since it can't be any more, and when
-//! it is given back. The supervisor has their ids, accessors of tokens, and times; no token, and no
-//! value.
+//! Leases: the times at which they are renewed, replaced by new ones, and given back. One is
+//! replaced when it can't be renewed any more. The supervisor has their ids, accessors of tokens,
+//! and times; no token, and no value.
 
 use std::time::{Duration, Instant};
 
 use super::action::Then;
 use super::errands::{Errands, Purpose};
-use super::known::{Held, Lent, Outcome, Task, Upkeep};
+use super::known::{HeldLease, Loans, Outcome, Task, Upkeep};
 use super::notice::OWN;
 use super::settings::OnChange;
 use super::watch::Follows;
 use crate::stores::Renewal;
 
-/// How long before its end what is lent is fetched anew at least, where it lasts so long.
+/// The least time before its end at which a lease is fetched anew, where it lasts so long.
 const AHEAD: Duration = Duration::from_secs(10);
 
-/// The least and the longest time until what has failed is tried again.
+/// The least and the longest time until a failed errand is tried again.
 const SOONEST: Duration = Duration::from_millis(200);
 const LATEST: Duration = Duration::from_secs(60);
 
-/// What is lent to the workload.
+/// The leases of the workload.
 pub(super) struct Leases {
     upkeep: Upkeep,
-    /// What the workload has.
-    now: Vec<Kept>,
-    /// What one has had that was launched before, or before its files were changed.
-    before: Vec<Kept>,
-    /// What has come of the errand under way.
+    /// The leases that the workload has.
+    now: Vec<KeptLease>,
+    /// The leases of a workload that was launched before, or from before its files were changed.
+    before: Vec<KeptLease>,
+    /// The outcome of the errand under way.
     outcome: Option<Outcome>,
-    /// Whether what it has is new since something was planned.
+    /// True if the workload's leases are new since something was planned.
     is_fresh: bool,
-    /// Whether the end of what it has was said to be its loss.
+    /// True if the end of the workload's leases was said to be their loss.
     lost: bool,
-    /// A time by chance, at most this one.
+    /// Returns a time by chance, at most this one.
     chance: fn(Duration) -> Duration,
 }
 
-/// A lease, with its end as a time of ours.
-struct Kept {
-    held: Held,
+/// A lease, with its end as an instant of ours.
+struct KeptLease {
+    held: HeldLease,
     end: Instant,
-    /// The end of the token that it hangs on.
+    /// The end of the token that the lease hangs on.
     token_end: Option<Instant>,
-    /// Whether it can't be renewed any more.
+    /// True if the lease can't be renewed any more.
     is_last: bool,
-    /// Whether it is there no more.
+    /// True if the lease is there no more.
     is_gone: bool,
 }
 
-impl Kept {
-    fn new(held: Held, now: Instant) -> Self {
+impl KeptLease {
+    fn new(held: HeldLease, now: Instant) -> Self {
         let after = |time| now.checked_add(time).unwrap_or(now);
-        Kept {
+        KeptLease {
             end: after(held.left),
             token_end: held.token_left.map(after),
             is_last: !held.renewable,
@@ -60,7 +60,7 @@ impl Kept {
         }
     }
 
-    /// When it ends: with the token, where that is sooner.
+    /// Returns the instant at which the lease ends: with the token, where that is sooner.
     fn ends(&self) -> Instant {
         self.token_end.map_or(self.end, |token| token.min(self.end))
     }
@@ -69,7 +69,7 @@ impl Kept {
         self.token_end.is_some_and(|token| token < self.end)
     }
 
-    /// When it is to be replaced, where it can't be renewed.
+    /// Returns the instant at which the lease is to be replaced, where it can't be renewed.
     fn replaced(&self) -> Instant {
         let lasts = self.held.lasts;
         let ahead = (lasts / 10).max(AHEAD.min(lasts / 3));
@@ -78,10 +78,10 @@ impl Kept {
             .unwrap_or_else(|| self.ends())
     }
 
-    /// The same with what is left of it `now`.
-    fn told(&self, now: Instant) -> Held {
+    /// Returns the lease with the time that is left of it `now`.
+    fn told(&self, now: Instant) -> HeldLease {
         let left = |end: Instant| end.saturating_duration_since(now);
-        Held {
+        HeldLease {
             left: left(self.end),
             token_left: self.token_end.map(left),
             ..self.held.clone()
@@ -102,36 +102,36 @@ impl Leases {
         }
     }
 
-    /// Whether processes will have to be started for them.
+    /// True if processes will have to be started for the leases.
     pub(super) fn are_kept(&self) -> bool {
         self.upkeep.renews && !(self.now.is_empty() && self.before.is_empty())
     }
 
-    /// Takes in what a launch, or an errand, has been lent in the place of what there was.
-    pub(super) fn lent(&mut self, lent: Lent, now: Instant) {
+    /// Takes in the leases of a launch, or of an errand, in the place of the former ones.
+    pub(super) fn lent(&mut self, lent: Loans, now: Instant) {
         self.pass();
         self.upkeep = lent.upkeep;
         let held = lent.held.into_iter();
-        self.now = held.map(|held| Kept::new(held, now)).collect();
+        self.now = held.map(|held| KeptLease::new(held, now)).collect();
         (self.lost, self.is_fresh) = (false, true);
     }
 
-    /// What the workload has is that of one before.
+    /// Turns the workload's leases into those of a workload before.
     pub(super) fn pass(&mut self) {
         self.before.append(&mut self.now);
     }
 
-    /// A workload runs with what is lent: plans what comes next.
+    /// Plans the next errands, as a workload runs with these leases.
     pub(super) fn begin(&mut self, errands: &mut Errands, now: Instant) {
         self.plan(errands, now);
-        let is_over = |kept: &Kept| kept.ends() <= now;
+        let is_over = |kept: &KeptLease| kept.ends() <= now;
         self.before.retain(|kept| !is_over(kept));
         if self.upkeep.renews && !self.before.is_empty() {
             errands.plan(Purpose::GiveBack, now);
         }
     }
 
-    /// Plans again where something else than what was planned for is there now.
+    /// Plans again where other leases are there now than those that were planned for.
     pub(super) fn plan_fresh(&mut self, errands: &mut Errands, now: Instant) {
         if self.is_fresh {
             self.plan(errands, now);
@@ -144,7 +144,7 @@ impl Leases {
         if !self.upkeep.renews {
             return;
         }
-        let two_thirds = |kept: &Kept| {
+        let two_thirds = |kept: &KeptLease| {
             let left = kept.ends().saturating_duration_since(now);
             // A tenth sooner or later, so that a fleet does not march in step.
             let time = left.mul_f64(0.6) + (self.chance)(left / 10);
@@ -166,16 +166,16 @@ impl Leases {
         }
     }
 
-    /// What a process on an errand has to do.
+    /// Returns the task of a process on an errand.
     pub(super) fn task(&mut self, purpose: Purpose, now: Instant) -> Task {
         self.outcome = None;
-        let told = |kept: &[Kept]| kept.iter().map(|kept| kept.told(now)).collect();
+        let told = |kept: &[KeptLease]| kept.iter().map(|kept| kept.told(now)).collect();
         match purpose {
             Purpose::Refresh => Task::Refresh,
             Purpose::Renew => Task::Renew(told(&self.now)),
             Purpose::Replace => {
                 let soonest = self.now.iter().min_by_key(|kept| kept.ends());
-                let by_token = soonest.is_some_and(Kept::is_ended_by_token);
+                let by_token = soonest.is_some_and(KeptLease::is_ended_by_token);
                 let left = soonest.map(|kept| kept.ends().saturating_duration_since(now));
                 Task::Replace {
                     by_token,
@@ -186,7 +186,7 @@ impl Leases {
         }
     }
 
-    /// The paths that are not read just to compare.
+    /// Lists the paths that are not read just to compare.
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths: Vec<_> = self.now.iter().map(|kept| kept.held.path.clone()).collect();
         paths.sort_unstable();
@@ -194,12 +194,12 @@ impl Leases {
         paths
     }
 
-    /// Notes what a process on an errand tells.
+    /// Notes the outcome that a process on an errand tells.
     pub(super) fn report(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
 
-    /// The process on an errand has ended: what follows.
+    /// Returns the consequence of an errand whose process has ended.
     pub(super) fn end(&mut self, purpose: Purpose, errands: &mut Errands, now: Instant) -> Follows {
         let follows = match (purpose, self.outcome.take()) {
             (Purpose::Renew, Some(Outcome::Renewed(renewals))) => {
@@ -215,7 +215,7 @@ impl Leases {
                 }
             },
             (Purpose::GiveBack, outcome) => {
-                // What could not be given back is tried once more at the end.
+                // Leases that could not be given back are tried once more at the end.
                 if outcome.is_some() {
                     self.before.clear();
                 }
@@ -230,9 +230,9 @@ impl Leases {
         follows
     }
 
-    /// What has failed is tried again, the sooner the less time there is.
+    /// Plans a failed errand again, the sooner the less time there is.
     fn again(&self, purpose: Purpose, errands: &mut Errands, now: Instant) {
-        let end = self.now.iter().map(Kept::ends).min();
+        let end = self.now.iter().map(KeptLease::ends).min();
         let left = end.map(|end| end.saturating_duration_since(now));
         let pause = match left.unwrap_or_default() / 4 {
             Duration::ZERO => LATEST.min(self.longest() / 2),
@@ -240,7 +240,7 @@ impl Leases {
         };
         let pause = pause.clamp(SOONEST, LATEST);
         let pause = pause - pause / 10 + (self.chance)(pause / 5);
-        // What is about to end is fetched anew; where it has ended already, too.
+        // A lease that is about to end is fetched anew; one that has ended already, too.
         let is_near = self.now.iter().any(|kept| kept.replaced() <= now + pause);
         let purpose = if is_near { Purpose::Replace } else { purpose };
         errands.plan(purpose, now + pause);
@@ -251,7 +251,7 @@ impl Leases {
         lasts.max().unwrap_or_default()
     }
 
-    /// Once it is all over, the loss is that of a secret.
+    /// Reports the loss of a secret once a lease is over.
     fn loss(&mut self, now: Instant) -> Follows {
         let is_over = self.now.iter().any(|kept| kept.ends() <= now);
         if !is_over || std::mem::replace(&mut self.lost, true) || !self.upkeep.stop_on_loss {
@@ -266,7 +266,7 @@ impl Leases {
             match lease {
                 Renewal::Lasts(time) => {
                     kept.end = after(*time);
-                    // Less than it was is all that is left: it has come to its last end.
+                    // A lease that lasts less than before has come to its last end.
                     kept.is_last = *time + Duration::from_secs(1) < kept.held.lasts.mul_f64(0.9);
                 }
                 Renewal::Denied => kept.is_last = true,
@@ -281,13 +281,13 @@ impl Leases {
                 Some(_) => kept.held.token_renewable = false,
                 None => {}
             }
-            // The lease's own renewal is of no use where the token ends before.
+            // Renewing the lease itself is of no use where the token ends before.
             let token_ends = kept.is_ended_by_token() && !kept.held.token_renewable;
             kept.is_last |= token_ends;
         }
     }
 
-    /// All that is to be given back when there is no workload any more.
+    /// Returns the task to give back all leases when there is no workload any more.
     pub(super) fn all(&mut self, now: Instant) -> Task {
         self.pass();
         self.before.retain(|kept| kept.ends() > now);

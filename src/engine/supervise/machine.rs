@@ -1,6 +1,6 @@
-//! The supervisor as a machine: what it does when something happens, by what it knows. It makes no
-//! system call. [`supervisor`](super::supervisor) waits for what it says, tells it what has
-//! happened, and does what it says.
+//! The supervisor as a machine: it takes events, and decides on actions by its knowledge. It makes
+//! no system call. [`supervisor`](super::supervisor) waits for the signals and instants that the
+//! machine names, tells it the events, and takes the actions.
 
 use std::time::{Duration, Instant};
 
@@ -10,65 +10,66 @@ use super::errands::{Errands, Purpose, after, is_over};
 use super::job::Job;
 use super::lease::Leases;
 use super::notice::{Notice, OWN};
-use super::settings::Settings;
+use super::settings::Supervision;
 use super::watch::Watch;
 use crate::core::signal::{
     CHLD, CONT, HUP, INT, KILL, QUIT, Signal, TERM, TSTP, TTIN, TTOU, WINCH,
 };
 use crate::sys::signal_mask::{ALL, Mask, bit};
 
-/// How long a workload that is to end may take without a `--grace`: as long as `docker stop` gives.
+/// The time for a workload to end without a `--grace`: as long as `docker stop` gives.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
 
-/// The longest time, far beyond everybody's life: an instant so far away can still be told.
+/// The longest time, far beyond anybody's life: an instant so far away can still be told.
 const LONGEST: Duration = Duration::from_millis(u64::MAX);
 
-/// How long a process that was killed is waited for.
+/// The time to wait for the end of a process that was killed.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// What a terminal sends to all of a group.
+/// The signals that a terminal sends to a whole process group.
 const OF_TERMINAL: [Signal; 6] = [INT, QUIT, TSTP, TTIN, TTOU, WINCH];
 
-/// What a supervisor is, from its beginning on.
+/// The facts of a supervisor that hold from its beginning on.
 pub(super) struct Fixed {
-    /// Whether it is PID 1, whose end the kernel makes everybody's.
+    /// True if the supervisor is PID 1, whose end the kernel makes everybody's.
     pub(super) first: bool,
-    /// The time that those give themselves who fetch.
+    /// The timeout of the processes that fetch.
     pub(super) timeout: Duration,
     /// The signals that end a launch.
     pub(super) ending: Mask,
-    /// A time by chance, at most this one.
+    /// Returns a time by chance, at most this one.
     pub(super) chance: fn(Duration) -> Duration,
 }
 
-/// What the supervisor knows.
+/// The knowledge of the supervisor.
 pub(super) struct Machine {
     fixed: Fixed,
-    settings: Settings,
+    settings: Supervision,
     phase: Phase,
     then: Then,
     job: Job,
     watch: Watch,
     leases: Leases,
     errands: Errands,
-    /// When what is launched should have become the workload, or have ended.
+    /// The instant by which a launch should have become the workload, or have ended.
     late: Option<Instant>,
-    /// When the workload, which was told to end, is killed.
+    /// The instant at which the workload, which was told to end, is killed.
     patience: Option<Instant>,
 }
 
-/// Where in a workload's life we are.
+/// The phase of a workload's life.
 #[derive(Debug)]
 enum Phase {
     /// A process gets ready to become the workload, and tells how to supervise.
     Launching,
-    /// It has become the workload, or is about to end.
+    /// The launched process has become the workload, or is about to end.
     Running,
-    /// What is not yet the workload was killed, and its end is waited for; the code to end with.
+    /// A process that is not yet the workload was killed. Its end is waited for; the code to end
+    /// with.
     Aborting { until: Instant, code: u8 },
-    /// It has ended, with this code; what it has told last is heard.
+    /// The workload has ended, with this code; its last messages are heard.
     Hearing(u8),
-    /// What it leaves is ended, and perhaps we are.
+    /// The processes that the workload leaves are ended, and perhaps we are.
     Ending(End),
 }
 
@@ -77,7 +78,7 @@ impl Machine {
         let chance = fixed.chance;
         Machine {
             fixed,
-            settings: Settings::default(),
+            settings: Supervision::default(),
             phase: Phase::Ending(End::Over),
             then: Then::End,
             job: Job::default(),
@@ -89,22 +90,22 @@ impl Machine {
         }
     }
 
-    /// Whether what is told, by launches and errands, is heard as it comes.
+    /// True if messages of launches and errands are heard as they come.
     pub(super) fn hears(&self) -> bool {
         matches!(self.phase, Phase::Launching | Phase::Running)
     }
 
-    /// Whether a process gets ready to become the workload.
+    /// True if a process gets ready to become the workload.
     pub(super) fn is_launching(&self) -> bool {
         matches!(self.phase, Phase::Launching)
     }
 
-    /// The signals to wait for; the kernel keeps others.
+    /// Lists the signals to wait for; the kernel keeps others.
     pub(super) fn listens(&self) -> Mask {
         let ending = self.ending();
         let set = |signals: &[Signal]| signals.iter().fold(0, |set, &one| set | bit(one.into()));
         match &self.phase {
-            // What else comes is kept until the workload is there.
+            // Any other signal is kept until the workload is there.
             Phase::Launching => ending | set(&[CHLD, CONT, TSTP, TTIN, TTOU]),
             Phase::Running => ALL,
             Phase::Aborting { .. } => set(&[CHLD]),
@@ -113,7 +114,7 @@ impl Machine {
         }
     }
 
-    /// The instant to wait for at most.
+    /// Returns the instant to wait for at most.
     pub(super) fn due(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Launching | Phase::Running => {
@@ -126,23 +127,24 @@ impl Machine {
         }
     }
 
-    /// How the workload's output goes.
+    /// Returns the way of the workload's output.
     pub(super) fn output(&self) -> Output {
         self.job.output
     }
 
-    /// Handles what happens: adds to `actions` what is to be done, in this order.
+    /// Handles an event: adds the actions to take to `actions`, in this order.
     pub(super) fn step(&mut self, now: Instant, event: Event, actions: &mut Actions) {
         match event {
             Event::Forked(below) => self.forked(below, now),
-            Event::Settings(settings) => {
+            Event::Supervision(settings) => {
                 self.settings = settings;
                 if settings.parent_death != 0 {
                     actions.push_back(Action::SignalAtParentsEnd(settings.parent_death));
                 }
             }
+            Event::Pauses(time) => self.late = self.late.and_then(|late| late.checked_add(time)),
             Event::Digests(digests) => self.watch.known.digests = digests,
-            Event::Lent(lent) => self.leases.lent(lent, now),
+            Event::Loans(lent) => self.leases.lent(lent, now),
             Event::Begun { armed } => self.begun(armed, now, actions),
             Event::Unheard => self.give_up(Notice::Unheard, now, actions),
             Event::Signal(arrived) => self.signal(arrived, now, actions),
@@ -163,26 +165,26 @@ impl Machine {
         }
     }
 
-    /// The signal that has secrets fetched again; 0 for none.
+    /// Returns the signal that has secrets fetched again; 0 for none.
     fn refresh(&self) -> Signal {
         self.settings
             .watching
             .map_or(0, |watching| watching.refresh)
     }
 
-    /// The signals that end a launch.
+    /// Lists the signals that end a launch.
     fn ending(&self) -> Mask {
         let refresh = self.refresh();
         let refresh = if refresh == 0 { 0 } else { bit(refresh.into()) };
         self.fixed.ending & !refresh
     }
 
-    /// How long a workload that is to end may take.
+    /// Returns the time that a workload has to end.
     fn grace(&self) -> Duration {
         self.settings.grace.unwrap_or(USUAL_GRACE).min(LONGEST)
     }
 
-    /// Whom a signal for the workload, or for all of it, is for.
+    /// Returns the receiver of a signal: of one for the workload, or for `all` of its group.
     fn whom(&self, all: bool) -> Whom {
         match all || self.settings.group {
             true => Whom::Group,
@@ -202,8 +204,9 @@ impl Machine {
         };
     }
 
-    /// The process that launches has become the workload, or ends, which a signal says. Where it is
-    /// not known what to mask it is to end, and nothing that it writes goes out.
+    /// Notes that the process that launches has become the workload, or ends, which a signal says.
+    /// The process is to end where it is not known what to mask, and nothing that it writes goes
+    /// out.
     fn begun(&mut self, armed: bool, now: Instant, actions: &mut Actions) {
         if !self.hears() {
             return;
@@ -246,14 +249,14 @@ impl Machine {
             }
             WINCH if self.job.output != Output::Direct => {
                 actions.push_back(Action::Resize);
-                // Its own terminal has told it.
+                // The workload's own terminal has told it.
                 if self.job.output != Output::Terminal || arrived.is_sent {
                     self.forward(arrived, actions);
                 }
             }
             _ => {
                 if [TERM, INT, QUIT, HUP].contains(&signal) {
-                    // Whoever wants us to end does not want it launched anew. Whether it ends shows.
+                    // A workload that is asked to end is not launched anew. Its end shows later.
                     self.then = Then::End;
                     self.watch.hold_back(self.grace(), now);
                 }
@@ -287,8 +290,8 @@ impl Machine {
             (_, Phase::Launching | Phase::Running) => {}
             _ => return,
         }
-        // One that another process than ours has sent is the workload's. It gets it before we may
-        // be stopped, and be asked whether the terminal could be given.
+        // A signal that another process than ours has sent is the workload's. The workload gets it
+        // before we may be stopped, and be asked whether the terminal could be given.
         if let Some(foreign) = foreign {
             self.forward(foreign, actions);
         }
@@ -297,13 +300,13 @@ impl Machine {
         }
     }
 
-    /// Ends the workload, for one of our own reasons.
+    /// Ends the workload, for a reason of our own.
     fn stop(&mut self, then: Then, now: Instant, actions: &mut Actions) {
         self.then = then;
         self.patience = Some(now + self.grace());
         let term = self.settings.map.of(TERM).unwrap_or(TERM);
         let whom = self.whom(false);
-        // One that is stopped could not end.
+        // A stopped process could not end.
         actions.extend([Action::Send(whom, term), Action::Send(whom, CONT)]);
     }
 
@@ -317,20 +320,21 @@ impl Machine {
             Then::Launch => {
                 let left = self.patience.take();
                 let left = left.map(|until| until.saturating_duration_since(now));
-                // None is left to one that had to be killed, nor to what it has left.
+                // No time is left to a workload that had to be killed, nor to the processes that it
+                // leaves.
                 let left = left.unwrap_or_default();
                 self.phase = Phase::Ending(End::launch(left, self.terms(now), actions));
             }
         }
     }
 
-    /// The workload has ended, and so do we.
+    /// Begins our own end, as the workload has ended.
     fn end(&mut self, code: u8, now: Instant, actions: &mut Actions) {
         self.stop_errands(actions);
         self.phase = Phase::Ending(End::quit(code, self.terms(now), actions));
     }
 
-    /// What the end is by.
+    /// Gathers the facts by which the end goes.
     fn terms(&self, now: Instant) -> Terms {
         Terms {
             now,
@@ -341,7 +345,7 @@ impl Machine {
         }
     }
 
-    /// Handles what happens at the end alone.
+    /// Handles events that come at the end alone.
     fn of_end(&mut self, event: Event, now: Instant, actions: &mut Actions) {
         let terms = self.terms(now);
         let Phase::Ending(end) = &mut self.phase else {
@@ -356,21 +360,21 @@ impl Machine {
         }
     }
 
-    /// Ends, with this code, what is not yet the workload, and ourselves.
+    /// Ends, with this code, a process that is not yet the workload, and ourselves.
     fn abort(&mut self, code: u8, now: Instant, actions: &mut Actions) {
         actions.push_back(Action::Kill);
         self.aborting(code, now, actions);
     }
 
     fn aborting(&mut self, code: u8, now: Instant, actions: &mut Actions) {
-        // One that hangs in the kernel may not end before what it waits for does.
+        // A process that hangs in the kernel may not end before what it waits for does.
         let until = now + BEAT;
         self.phase = Phase::Aborting { until, code };
         let (signal, is_sent) = (CHLD, false);
         actions.push_back(Action::Reap(Arrived { signal, is_sent }));
     }
 
-    /// Says why a launch comes to nothing, and ends it and ourselves.
+    /// Says the reason why a launch fails, and ends it and ourselves.
     fn give_up(&mut self, why: Notice, now: Instant, actions: &mut Actions) {
         actions.extend([Action::Kill, Action::Notify(why)]);
         match &mut self.phase {
@@ -379,7 +383,7 @@ impl Machine {
         }
     }
 
-    /// Does what is due.
+    /// Takes the actions that are due.
     fn time(&mut self, now: Instant, actions: &mut Actions) {
         let terms = self.terms(now);
         match &mut self.phase {

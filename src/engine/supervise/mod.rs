@@ -1,20 +1,21 @@
-//! `run --init`: two processes. One becomes the workload, as without `--init`; the other forwards
-//! signals to it, takes in orphans, and ends when it ends. That one is forked from before any
-//! secret is read, and has none: what it was started with is overwritten.
+//! `run --init`: two processes. One becomes the workload, as without `--init`. The other is the
+//! supervisor: it forwards signals to the workload, takes in orphans, and ends when the workload
+//! ends. The workload is forked from the supervisor before any secret is read. The supervisor
+//! therefore has none, and the environment that it was started with is overwritten.
 //!
 //! Each file imports only from those before it; `tests/layers.rs` holds that.
 //!
-//! | file | what is in it |
+//! | file | contents |
 //! |---|---|
-//! | `settings`, `known`, `notice` | what is told, known and said |
-//! | `message` | how a process that launches or fetches tells its supervisor |
-//! | `errands` | what fresh processes are started for, and when |
-//! | `action` | what can happen, and what can be done |
-//! | `job`, `watch`, `lease`, `clearing`, `end` | a stop, a change, what is lent, what the workload leaves, the end |
+//! | `settings`, `known`, `notice` | settings that are told, knowledge of secrets, notices |
+//! | `message` | messages of a process that launches or fetches to its supervisor |
+//! | `errands` | purposes of fresh processes, and their times |
+//! | `action` | events that can happen, and actions that can be taken |
+//! | `job`, `watch`, `lease`, `clearing`, `end` | a stop, a change, leases, processes that are left, the end |
 //! | `machine` | those together: `step(event)` gives actions, without any system call |
 //! | `channel`, `session`, `sought`, `relay`, `streams` | the workload's output, without secrets |
 //! | `supervised`, `monitor`, `forked` | the processes that are forked, and what they get |
-//! | `waiting`, `supervisor`, `hearing` | waits, tells the machine what happens, and does what it says |
+//! | `waiting`, `supervisor`, `hearing` | waits, tells the machine the events, takes its actions |
 
 mod action;
 mod channel;
@@ -40,24 +41,24 @@ mod supervisor;
 mod waiting;
 mod watch;
 
-pub use self::known::{Digests, Held, Known, Lent, Outcome, Task, Upkeep, digest, pause};
+pub use self::known::{Digests, HeldLease, Known, Loans, Outcome, Task, Upkeep, digest, pause};
 pub use self::notice::{Notice, Patience};
 pub use self::relay::Inner;
-pub use self::settings::{Asked, OnChange, Settings, Watching};
+pub use self::settings::{OnChange, Supervision, Wanted, Watching};
 pub use self::supervised::Supervised;
 
 use self::supervisor::Supervisor;
 use crate::model::error::Error;
 use crate::sys::environ::Inherited;
 
-/// Makes two of this process. The one that comes back is to become the workload or, later and any
-/// number of times, to launch it anew or to fetch its secrets again.
+/// Makes two processes of this one. The one that returns is to become the workload. Later, and any
+/// number of times, one returns to launch it anew or to fetch its secrets again.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn split(
     inherited: Inherited,
-    asked: Asked,
+    asked: Wanted,
     patience: Patience,
 ) -> Result<(Inherited, Supervised), Error> {
     let supervisor = Supervisor::new(inherited, asked, patience);

@@ -1,6 +1,6 @@
 //! The process between the supervisor and a workload that has a terminal of its own: it leads that
-//! terminal's session. Without it the kernel would take nobody to be there who could continue the
-//! workload, and Ctrl-Z would not stop it. It has no secret, and does nothing but wait.
+//! terminal's session. Without it the kernel would see no process that could continue the workload,
+//! and Ctrl-Z would not stop it. It has no secret, and does nothing but wait.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,40 +9,40 @@ use super::relay::Inner;
 use super::session::{GIVE, Session};
 use crate::core::signal::{CHLD, CONT, HUP, KILL, Signal};
 use crate::sys::environ::Inherited;
-use crate::sys::job::Job;
+use crate::sys::job::TerminalJob;
 use crate::sys::message_pipe::{self, Heard};
 use crate::sys::outer_terminal::Screen;
-use crate::sys::process::{self, Change, Forked, To};
+use crate::sys::process::{self, ChildChange, Forked, To};
 use crate::sys::signal_mask::ALL;
 use crate::sys::{exec, fd, files, page_release, pty};
 
-/// Which process a fork has made of this one.
-pub(super) enum Made {
-    /// The one to become the workload; its parent's number.
+/// The process that a fork has made of this one.
+pub(super) enum Parted {
+    /// The process to become the workload; its parent's number.
     Workload(i32),
-    /// The one that was there; the numbers of its child, and of the workload, which may be
+    /// The process that was there; the numbers of its child, and of the workload, which may be
     /// another.
     Supervisor(i32, i32),
 }
 
-/// Forks the process that becomes the workload: at a terminal of its own with another one in
-/// between.
+/// Forks the process that becomes the workload. For a terminal of its own, another process stands
+/// in between.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(super) fn part(
     inherited: &mut Option<Inherited>,
-    job: &mut Job,
+    job: &mut TerminalJob,
     session: Option<&mut Session>,
     inner: Option<&Inner>,
-) -> io::Result<Made> {
+) -> io::Result<Parted> {
     let supervisor = process::own();
     let Some(session) = session else {
         return Ok(match process::fork()? {
-            Forked::Parent(workload) => Made::Supervisor(workload, workload),
+            Forked::Parent(workload) => Parted::Supervisor(workload, workload),
             Forked::Child => {
                 job.separate();
-                Made::Workload(supervisor)
+                Parted::Workload(supervisor)
             }
         });
     };
@@ -62,7 +62,7 @@ pub(super) fn part(
         };
         while hear() {}
         if workload > 0 {
-            return Ok(Made::Supervisor(monitor, workload));
+            return Ok(Parted::Supervisor(monitor, workload));
         }
         process::send(To::Process(monitor), KILL.into());
         return Err(io::ErrorKind::OutOfMemory.into());
@@ -78,14 +78,14 @@ pub(super) fn part(
             if is_wanted {
                 pty::give(terminal, process::own());
             }
-            Ok(Made::Workload(monitor))
+            Ok(Parted::Workload(monitor))
         }
         Ok(Forked::Parent(workload)) => {
             process::lead_group(workload);
             speaker.put(&workload.to_le_bytes());
             let _ = speaker.say();
             drop(speaker);
-            // Whoever opens what we have is to get what the workload has.
+            // A process that opens our descriptors is to get the workload's.
             if inner.is_some_and(|inner| inner.stand_in().is_err()) {
                 exec::quit(125);
             }
@@ -96,7 +96,7 @@ pub(super) fn part(
     }
 }
 
-/// Stands between the supervisor and the workload, and ends as that does.
+/// Stands between the supervisor and the workload, and ends as the workload does.
 fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i32) -> ! {
     files::leave_folder();
     process::set_name(&format!("doorkey:{workload}"));
@@ -106,19 +106,19 @@ fn stand_between(screen: &Screen, terminal: RawFd, supervisor: i32, workload: i3
     loop {
         let taken = process::take_idle(ALL, None, &clean);
         if process::parent() != supervisor {
-            // It was killed, and could not do so itself. The end of the session is for all
-            // who are in it.
+            // The supervisor was killed, and could not restore it itself. The end of the session is
+            // for all who are in it.
             screen.restore();
             exec::quit(128 + KILL);
         }
         match taken.map(|taken| taken.signal() as Signal) {
             Some(CHLD) => match process::reap(workload) {
-                Some(Change::Ended(code)) => {
+                Some(ChildChange::Ended(code)) => {
                     // Our end must be no hangup for what the workload leaves.
                     pty::give(terminal, group);
                     exec::quit(code);
                 }
-                Some(Change::Stopped(signal)) => {
+                Some(ChildChange::Stopped(signal)) => {
                     // Continued in the background it is stopped again when it wants the
                     // terminal.
                     pty::give(terminal, group);

@@ -1,18 +1,19 @@
-//! What a supervisor says by itself: it has no logger, and those that have one may hang.
+//! Notices that a supervisor gives by itself: it has no logger, and processes that have one may
+//! hang.
 
 use std::time::Duration;
 
 use crate::model::error::Os;
 
-/// How long a supervisor waits for those that fetch, and how it says what they can't say.
+/// The timeout of the processes that fetch, and the way to say what they can't say.
 pub struct Patience {
-    /// The time that they give themselves.
+    /// The timeout that those processes give themselves.
     pub timeout: Duration,
-    /// Says it.
+    /// Says a notice.
     pub say: Box<dyn Fn(Notice)>,
 }
 
-/// What a supervisor says by itself.
+/// A notice that a supervisor gives by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Notice {
     /// A launch has not come to an end in its time, and nothing was executed.
@@ -21,15 +22,16 @@ pub enum Notice {
     NotFetched {
         /// The time until the next try.
         next: Duration,
-        /// Whether it was not done in its time; else there was no process to be had, or to be heard.
+        /// True if the fetch did not end in its time. Else there was no process to be had, or to be
+        /// heard.
         hangs: bool,
     },
-    /// What is lent was not renewed, fetched anew or given back.
+    /// Leases were not renewed, fetched anew or given back.
     NotKept {
-        /// As above.
+        /// True if the errand did not end in its time, as above.
         hangs: bool,
     },
-    /// What a launch has said could not be understood, and it was ended.
+    /// A message of a launch could not be understood, and the launch was ended.
     Unheard,
     /// Something that the workload has written is lost, for this reason.
     NotPassedOn(Os),

@@ -1,4 +1,4 @@
-//! `run --mask`: what the workload writes passes through the supervisor, without its secrets.
+//! `run --mask`: the workload's output passes through the supervisor, without its secrets.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -8,37 +8,37 @@ use std::time::Instant;
 use super::action::Output;
 use super::channel::{Channel, Way};
 use super::session::Session;
-use super::sought::Sought;
+use super::sought::SoughtPatterns;
 use crate::model::error::Os;
 use crate::sys::nonblocking::{self, Outlet};
 use crate::sys::poll::Watched;
 use crate::sys::streams::{Aside, Standard};
 use crate::sys::{fd, pty};
 
-/// The supervisor's side: what it reads from the workload, and where that goes.
+/// The supervisor's side: the sources of the workload's output, and their outlets.
 pub(super) struct Relay {
-    /// What becomes a channel when it is known what to look for.
+    /// The ways that become channels when the needles to look for are known.
     ways: Vec<Way>,
     channels: Vec<Channel>,
-    sought: Sought,
+    sought: SoughtPatterns,
     session: Option<Session>,
     begun: bool,
-    /// Why something of it is lost, and whether that has been said.
+    /// The reason why some output is lost.
     trouble: Option<Os>,
     is_said: bool,
 }
 
 /// The workload's side, until it is put in the place of its standard descriptors.
 pub struct Inner {
-    /// Each descriptor with its place.
+    /// The descriptors, each with its place.
     pub places: Vec<(RawFd, OwnedFd)>,
 }
 
 impl Inner {
-    /// Has this process have what the workload has, where that has others than we do.
+    /// Gives this process the workload's standard descriptors, where those are others than ours.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn stand_in(&self) -> io::Result<()> {
         let mut places = self.places.iter();
         places.try_for_each(|(place, theirs)| fd::put(theirs.as_raw_fd(), *place))
@@ -46,17 +46,17 @@ impl Inner {
 }
 
 impl Relay {
-    /// Makes both sides, as standard input, output and error are, which are kept aside. What is to be
-    /// looked for may be said more than once.
+    /// Creates both sides, after the kinds of standard input, output and error, which are kept
+    /// aside. Patterns to look for may be told more than once where `changes` is true.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     #[inline(never)]
     pub(super) fn new(aside: &mut Aside, changes: bool) -> io::Result<(Relay, Inner)> {
         let mut relay = Relay {
             ways: Vec::new(),
             channels: Vec::new(),
-            sought: Sought::new(changes),
+            sought: SoughtPatterns::new(changes),
             session: None,
             begun: false,
             trouble: None,
@@ -68,7 +68,7 @@ impl Relay {
         if let Some(out) = out {
             let mut places = vec![out];
             places.extend(err.filter(is_out));
-            // Where the terminal does not control us, what is typed there is for others as well.
+            // Input typed at a terminal that does not control us is for others as well.
             let controls = out.is_terminal && pty::foreground_of(out.descriptor).is_some();
             places.extend(input.filter(is_out).filter(|_| controls));
             relay.open(&places, controls, &mut inner, aside)?;
@@ -79,7 +79,7 @@ impl Relay {
         Ok((relay, inner))
     }
 
-    /// Opens what stands in these places for the workload, which are all the same.
+    /// Opens the workload's descriptors for these places, which are all one file.
     fn open(
         &mut self,
         places: &[Standard],
@@ -100,7 +100,7 @@ impl Relay {
                 outlet = session.screen.outlet().map_or(outlet, Outlet::own);
                 self.session = Some(session);
             } else {
-                // The terminal itself does it.
+                // The terminal itself processes output.
                 pty::process_output(pty.slave.as_raw_fd(), false);
             }
             (pty.master, pty.slave)
@@ -118,7 +118,7 @@ impl Relay {
         Ok(())
     }
 
-    /// How the output goes.
+    /// Returns the way of the output.
     pub(super) fn output(&self) -> Output {
         match self.session {
             Some(_) => Output::Terminal,
@@ -126,20 +126,20 @@ impl Relay {
         }
     }
 
-    /// The workload's terminal, where it has one.
+    /// Returns the workload's terminal, where it has one.
     pub(super) fn session(&mut self) -> Option<&mut Session> {
         self.session.as_mut()
     }
 
-    /// Adds the descriptors that it has before it begins.
+    /// Adds the descriptors that the relay has before it begins.
     pub(super) fn descriptors(&self, ours: &mut Vec<RawFd>) {
         ours.extend(self.ways.iter().flat_map(Way::descriptors));
         ours.extend(self.session.iter().flat_map(Session::descriptors));
     }
 
-    /// What is to be looked for, beside what was said before; whether it is, from here on. Nothing
-    /// passes before it has been said once.
-    // By itself, as it has large things on the stack that others would pay for.
+    /// Adds patterns to look for, beside those that were told before. True if they are looked for
+    /// from now on. Nothing passes before patterns have been told once.
+    // By itself, as this has large things on the stack that others would pay for.
     #[inline(never)]
     pub(super) fn arm(&mut self, told: &[u8]) -> bool {
         let Some(needles) = self.sought.add(told).map(Rc::new) else {
@@ -152,12 +152,12 @@ impl Relay {
         true
     }
 
-    /// The workload's files have what was to be looked for last.
+    /// Notes that the workload's files have the values that were told last.
     pub(super) fn placed(&mut self) {
         self.sought.place();
     }
 
-    /// The workload has begun; whether it is known what to look for.
+    /// Begins, as the workload has begun. True if the needles to look for are known.
     pub(super) fn begin(&mut self) -> bool {
         let is_armed = self.ways.is_empty();
         self.begun = is_armed;
@@ -170,7 +170,7 @@ impl Relay {
         is_armed
     }
 
-    /// Adds the descriptors that it waits at.
+    /// Adds the descriptors that the relay waits at.
     pub(super) fn watch(&self, watched: &mut Vec<Watched>) {
         if self.begun {
             watched.extend(self.session.iter().flat_map(Session::watch));
@@ -178,12 +178,12 @@ impl Relay {
         }
     }
 
-    /// When it wants to go on although nothing comes.
+    /// Returns the instant at which the relay wants to go on although nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
         self.channels.iter().filter_map(Channel::due).min()
     }
 
-    /// Goes on: `watched` are the descriptors that it has added, looked at.
+    /// Passes on output. `watched` are the descriptors that the relay has added, looked at.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         if !self.begun {
             return;
@@ -200,39 +200,39 @@ impl Relay {
         self.leave_out();
     }
 
-    /// Leaves out what is done.
+    /// Leaves out the channels that are done.
     fn leave_out(&mut self) {
         let trouble = self.channels.iter_mut().filter_map(Channel::trouble).last();
         self.trouble = trouble.or(self.trouble);
         self.channels.retain(|channel| !channel.is_done());
-        // Where nobody has our terminal any more the workload's is to end, too.
+        // The workload's terminal is to end, too, where nobody has ours any more.
         if !self.channels.iter().any(|channel| channel.is_terminal) {
             self.session = None;
         }
     }
 
-    /// Why something that the workload has written is lost; only once.
+    /// Returns the reason why something that the workload has written is lost; only once.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         let trouble = self.trouble.take().filter(|_| !self.is_said);
         self.is_said |= trouble.is_some();
         trouble
     }
 
-    /// A terminal may have another size.
+    /// Passes on the size of our terminal, as it may have changed.
     pub(super) fn resize(&self) {
         self.channels.iter().for_each(Channel::resize);
     }
 
-    /// We are about to be stopped.
+    /// Passes on the output so far, as we are about to be stopped.
     pub(super) fn flush(&mut self) {
         if self.begun {
             self.channels.iter_mut().for_each(Channel::flush);
         }
     }
 
-    /// The workload has ended: only what it has written is still passed on.
+    /// Begins the end, as the workload has ended: only its last output is still passed on.
     pub(super) fn end(&mut self) {
-        // What came from one that has not begun might be looked through for nothing.
+        // Output of a launch that has not begun might be looked through for nothing.
         if !self.begun {
             self.ways.clear();
             self.channels.clear();
@@ -245,7 +245,7 @@ impl Relay {
         self.leave_out();
     }
 
-    /// Whether nothing is left to pass on.
+    /// True if nothing is left to pass on.
     pub(super) fn is_done(&self) -> bool {
         self.begun && self.channels.is_empty()
     }

@@ -1,4 +1,4 @@
-//! A workload at a terminal of its own: what is typed at ours goes to it, and ours is as if the
+//! A workload at a terminal of its own. Input typed at ours goes to it, and ours is as if the
 //! workload had it.
 
 use std::io;
@@ -13,25 +13,25 @@ use crate::sys::poll::Watched;
 use crate::sys::process::{self, To};
 use crate::sys::pty::{self, Pty};
 
-/// How much of what is typed is passed on at once, in bytes.
+/// The limit, in bytes, of typed input that is passed on at once.
 const TYPED: usize = 4096;
 
 pub(super) struct Session {
     pub(super) screen: Screen,
-    /// The side of the workload's terminal that is in our hands.
+    /// The master side of the workload's terminal, which is in our hands.
     master: OwnedFd,
-    /// The workload's, until that has it.
+    /// The slave side, until the workload has it.
     pub(super) slave: Option<OwnedFd>,
-    /// What was typed and has not gone on yet.
+    /// The input that was typed and has not gone on yet.
     typed: Box<[u8; TYPED]>,
     waiting: std::ops::Range<usize>,
-    /// Nothing more will be typed.
+    /// True if nothing more will be typed.
     deaf: bool,
-    /// Whether the workload has the terminal wherever we have ours: where that is its standard
-    /// input; else others may need it, and it is given when it is wanted.
+    /// True if the workload has the terminal whenever we have ours: where the terminal is its
+    /// standard input. Else others may need ours, and the workload gets it when it wants it.
     pub(super) wanted: bool,
     begun: bool,
-    /// Whether the workload's terminal processed output, which ours does now.
+    /// True if the workload's terminal processed output, which ours does now.
     processed: bool,
     /// The process above the workload.
     pub(super) monitor: i32,
@@ -41,10 +41,11 @@ pub(super) struct Session {
 pub(super) const GIVE: Signal = USR1;
 
 impl Session {
-    /// A session at the workload's terminal, in the place of the one that this descriptor is.
+    /// Creates a session at the workload's terminal, in the place of the one that this descriptor
+    /// is.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn new(descriptor: RawFd, wanted: bool, pty: &Pty) -> io::Result<Self> {
         let mut session = Session {
             screen: Screen::of(descriptor)?,
@@ -68,7 +69,7 @@ impl Session {
         [self.screen.descriptor(), self.master.as_raw_fd()]
     }
 
-    /// Whether the workload has the terminal wherever we have ours, and we do.
+    /// True if the workload has the terminal whenever we have ours, and we have it.
     pub(super) fn is_wanted(&self) -> bool {
         self.wanted && self.screen.is_ours()
     }
@@ -80,13 +81,13 @@ impl Session {
         }
     }
 
-    /// Nothing of what is typed is for the workload any more.
+    /// Stops passing on input, as none of it is for the workload any more.
     pub(super) fn end(&mut self) {
         self.deaf = true;
         self.waiting = 0..0;
     }
 
-    /// Has what is typed go to the workload.
+    /// Has typed input go to the workload.
     fn enter(&mut self) {
         if self.begun {
             self.cook(false);
@@ -94,7 +95,7 @@ impl Session {
         }
     }
 
-    /// Where our terminal changes what is written to it, the workload's must not have done so.
+    /// Turns off output processing of the workload's terminal where `ours` does it; else back on.
     fn cook(&mut self, ours: bool) {
         if ours {
             self.processed |= pty::process_output(self.master.as_raw_fd(), false);
@@ -103,31 +104,31 @@ impl Session {
         }
     }
 
-    /// Gives the workload the terminal, and has it go on.
+    /// Gives the workload the terminal, and continues it.
     pub(super) fn give(&mut self) {
         self.wanted = true;
         self.enter();
         process::send(To::Process(self.monitor), GIVE.into());
     }
 
-    /// We are about to be stopped: our terminal is as it was before.
+    /// Restores our terminal as it was before, as we are about to be stopped.
     pub(super) fn leave(&mut self) {
         self.screen.restore();
         self.cook(true);
     }
 
-    /// We were continued, and may have been stopped by force before.
+    /// Handles that we were continued. We may have been stopped by force before.
     pub(super) fn continued(&mut self) {
         if self.is_wanted() {
             self.give();
         } else {
-            // Whoever has our terminal now has settings of their own there.
+            // The owner of our terminal now has settings of its own there.
             self.screen.forget();
             self.cook(true);
         }
     }
 
-    /// What it waits at: what is typed, and where that goes.
+    /// Lists the descriptors to wait at: the typed input, and the terminal that it goes to.
     pub(super) fn watch(&self) -> [Watched; 2] {
         let goes_on = !self.deaf && self.screen.is_raw();
         match self.waiting.is_empty() {
@@ -143,7 +144,7 @@ impl Session {
         }
     }
 
-    /// Passes on what was typed.
+    /// Passes on typed input.
     pub(super) fn serve(&mut self, watched: &[Watched]) {
         if !watched.iter().any(Watched::is_ready) {
             return;
@@ -152,7 +153,7 @@ impl Session {
             match nonblocking::receive(self.screen.descriptor(), &mut self.typed[..]) {
                 Received::Some(count) => self.waiting = 0..count,
                 Received::Nothing => return,
-                // It is another job's now; or nobody is there any more.
+                // The terminal is another job's now; or nobody is there any more.
                 Received::End | Received::Failed(_) if !self.screen.is_ours() => {
                     return self.screen.forget();
                 }

@@ -1,5 +1,5 @@
-//! How to supervise: what is known before the arguments are parsed, and what a process that has
-//! parsed them tells its supervisor.
+//! Settings of supervision: those known before the arguments are parsed, and those that a process
+//! that has parsed them tells its supervisor.
 
 use std::time::Duration;
 
@@ -7,46 +7,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::signal::{Map, Signal};
 
-/// What is asked of a supervisor; known before the arguments are parsed.
+/// The features asked of a supervisor; known before the arguments are parsed.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Asked {
-    /// Whether the workload's output passes through it.
+pub struct Wanted {
+    /// True if the workload's output passes through the supervisor.
     pub masks: bool,
-    /// Whether secrets are fetched again.
+    /// True if secrets are fetched again.
     pub watches: bool,
-    /// Whether something may be lent, and can be renewed without a credential that we hold.
+    /// True if something may be lent, and can be renewed without a credential that we hold.
     pub lends: bool,
 }
 
-/// How to supervise.
+/// The settings of supervision.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Settings {
-    /// What each signal becomes.
+pub struct Supervision {
+    /// The signal that each signal becomes.
     pub map: Map,
-    /// Whether signals go to the workload's whole group.
+    /// True if signals go to the workload's whole group.
     pub group: bool,
-    /// How long the rest may take to end when the workload has ended.
+    /// The time for the rest to end when the workload has ended.
     pub grace: Option<Duration>,
     /// The signal to forward when doorkey's own parent has ended; 0 for none.
     pub parent_death: Signal,
-    /// Whether and how secrets are fetched again.
+    /// Interval and actions of fetching secrets again; `None` without `--watch`.
     pub watching: Option<Watching>,
 }
 
-/// How secrets are fetched again, and what a change does.
+/// The settings of fetching secrets again, and of what a change does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Watching {
-    /// The time between.
+    /// The time between two fetches.
     pub every: Duration,
-    /// What a change does.
+    /// The effect of a change.
     pub on_change: OnChange,
-    /// Whether the workload is stopped when a secret is deleted or denied.
+    /// True if the workload is stopped when a secret is deleted or denied.
     pub stop_on_loss: bool,
-    /// The signal that has them fetched at once; 0 for none.
+    /// The signal that has secrets fetched at once; 0 for none.
     pub refresh: Signal,
 }
 
-/// What a change does.
+/// The effect of a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum OnChange {
     /// The workload is ended, and launched anew.

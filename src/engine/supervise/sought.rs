@@ -1,34 +1,35 @@
-//! What is looked for in the workload's output: what it was launched with, and what it may have got
-//! since, where its secrets change while it runs.
+//! Values that are looked for in the workload's output. The workload was launched with them, or may
+//! have got them since, where its secrets change while it runs.
 
 use crate::core::mask::patterns::Needles;
 
-/// How many sets of values are looked for beside those of the launch and of its files: it may show
-/// what it has had before.
+/// The number of sets of values that are looked for beside those of the launch and of its files.
+/// The workload may show values that it has had before.
 const KEPT: usize = 8;
 
-/// What was told of values, as it was told.
+/// The patterns that were told of values, as they were told.
 #[derive(Default)]
-pub(super) struct Sought {
-    /// Whether that may be told more than once.
+pub(super) struct SoughtPatterns {
+    /// True if patterns may be told more than once.
     changes: bool,
     launch: Vec<u8>,
-    /// What its files have now.
+    /// The patterns of the values that the workload's files have now.
     placed: Vec<u8>,
-    /// The last of what they have had, or were to have; the newest last.
+    /// The last patterns of values that the files have had, or were to have; the newest last.
     since: Vec<Vec<u8>>,
 }
 
-impl Sought {
-    /// Nothing, yet.
+impl SoughtPatterns {
+    /// Creates an empty set of patterns.
     pub(super) fn new(changes: bool) -> Self {
-        Sought {
+        SoughtPatterns {
             changes,
-            ..Sought::default()
+            ..SoughtPatterns::default()
         }
     }
 
-    /// Adds what was told; all that is to be looked for then. Nothing where it can't be understood.
+    /// Adds patterns that were told. Returns all that is to be looked for then; nothing where the
+    /// told ones can't be understood.
     pub(super) fn add(&mut self, told: &[u8]) -> Option<Needles> {
         if !self.changes {
             return Needles::from_bytes(told);
@@ -44,7 +45,7 @@ impl Sought {
         Needles::from_all(&all.collect::<Vec<_>>())
     }
 
-    /// The workload's files have what was told last.
+    /// Notes that the workload's files have the values that were told last.
     pub(super) fn place(&mut self) {
         self.placed = self.since.last().cloned().unwrap_or_default();
     }
@@ -61,15 +62,15 @@ mod tests {
 
     #[test]
     fn what_the_workload_may_have_stays() {
-        // How long the longest of what is looked for is tells which values are.
+        // The length of the longest needle tells which values are looked for.
         let longest = |needles: Option<Needles>| needles.unwrap().longest();
         let of = |length: usize| told(&"x".repeat(length));
         let alone = |length: usize| longest(Needles::from_bytes(&of(length)));
-        let mut sought = Sought::new(true);
+        let mut sought = SoughtPatterns::new(true);
         assert_eq!(longest(sought.add(&of(100))), alone(100));
         assert_eq!(longest(sought.add(&of(200))), alone(200));
         sought.place();
-        // What could not be put in its place, again and again.
+        // A value that could not be put in its place, again and again.
         for less in 1..3 * KEPT {
             assert_eq!(longest(sought.add(&of(100 - less))), alone(200));
         }

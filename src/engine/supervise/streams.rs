@@ -1,44 +1,44 @@
-//! What stands between the workload and our standard descriptors: the job, the relay, and where ours
-//! are while the workload's stand in their place.
+//! Streams between the workload and our standard descriptors: the job, the relay, and the place of
+//! ours while the workload's stand in theirs.
 
 use super::action::{Action, Change, Event, Output, Stop};
 use super::relay::Relay;
 use super::session::Session;
 use crate::core::signal::Signal;
 use crate::model::error::Os;
-use crate::sys::job::{Foreground, Job};
+use crate::sys::job::{Foreground, TerminalJob};
 use crate::sys::streams::Aside;
 
 #[derive(Default)]
 pub(super) struct Streams {
-    pub(super) job: Job,
+    pub(super) job: TerminalJob,
     pub(super) relay: Option<Relay>,
-    /// Our own standard descriptors, in the place of which we have what the workload has.
+    /// Our own standard descriptors, in the place of which we have the workload's.
     pub(super) aside: Aside,
 }
 
 impl Streams {
-    /// How the workload's output goes.
+    /// Returns the way of the workload's output.
     pub(super) fn output(&self) -> Output {
         self.relay.as_ref().map_or(Output::Direct, Relay::output)
     }
 
-    /// The workload's terminal, where it has one of its own.
+    /// Returns the workload's terminal, where it has one of its own.
     pub(super) fn session(&mut self) -> Option<&mut Session> {
         self.relay.as_mut().and_then(Relay::session)
     }
 
-    /// Why something that the workload has written is lost; only once.
+    /// Returns the reason why something that the workload has written is lost; only once.
     pub(super) fn trouble(&mut self) -> Option<Os> {
         self.relay.as_mut().and_then(Relay::trouble)
     }
 
-    /// Lets go of the relay where nothing is left to pass on; whether that is so now.
+    /// Lets go of the relay where nothing is left to pass on. True if it has done so now.
     pub(super) fn let_go(&mut self) -> bool {
         self.relay.take_if(|relay| relay.is_done()).is_some()
     }
 
-    /// The workload was stopped by this signal: how the terminal is.
+    /// Describes a stop of the workload by this signal: the state of the terminal then.
     pub(super) fn stopped(&mut self, signal: Signal, inner: bool) -> Change {
         let is_ours = inner && self.session().is_some_and(|it| it.screen.is_ours());
         let foreground = match is_ours {
@@ -53,8 +53,8 @@ impl Streams {
         })
     }
 
-    /// Does what has to do with the terminal, and with what the workload writes; the answer, where
-    /// one is asked for.
+    /// Takes an action on the terminal, or on the workload's output. Returns the answer, where one
+    /// is asked for.
     pub(super) fn act(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Flush => self.relay.iter_mut().for_each(Relay::flush),

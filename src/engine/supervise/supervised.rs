@@ -1,53 +1,67 @@
-//! What a process that was forked by its supervisor has of it, and tells it.
+//! The forked process's side of its supervisor: facts that it gets, and messages that it sends.
 
 use std::io;
+use std::time::Duration;
 
-use super::known::{Digests, Known, Lent, Outcome};
+use super::known::{Digests, Known, Loans, Outcome};
 use super::message::Message;
 use super::relay::Inner;
-use super::settings::Settings;
+use super::settings::Supervision;
 use crate::engine::delivered::Delivered;
 use crate::model::error::Error;
 use crate::sys::message_pipe::{Heard, Listener, Speaker};
 
-/// What a process that was forked by its supervisor has of it.
+/// The side of its supervisor that a forked process has.
 pub struct Supervised {
     pub(super) speaker: Speaker,
-    /// By what the supervisor says that it has taken something in, where that matters.
+    /// The answers by which the supervisor says that it has taken something in, where that matters.
     pub(super) answers: Option<Listener>,
-    /// The process that the workload is the child of.
+    /// The parent of the workload.
     pub parent: i32,
-    /// Whether orphans come to the supervisor.
+    /// True if orphans come to the supervisor.
     pub reaps: bool,
-    /// Whether the supervisor keeps what it was started with, so that others can come again.
+    /// True for the first launch of the supervisor.
+    pub first: bool,
+    /// True if the supervisor keeps the environment that it was started with, so that more
+    /// processes can be forked.
     pub keeps: bool,
-    /// The key of what is said about secrets, made anew for each supervisor that hears of them.
+    /// The key of the digests of secrets, made anew for each supervisor that hears of them.
     pub key: [u8; 32],
-    /// What the supervisor knows of the workload's secrets, for a process that is only to fetch
-    /// them again; none for one that becomes the workload.
+    /// The supervisor's knowledge of the workload's secrets, for a process that is only to fetch
+    /// them again. None for a process that becomes the workload.
     pub known: Option<Known>,
-    /// The workload's side of what relays its output.
+    /// The workload's side of the relay of its output.
     pub inner: Option<Inner>,
-    /// What has been delivered in a folder before.
+    /// The files that have been delivered in a folder before.
     pub delivered: Option<Delivered>,
 }
 
 /// Messages are buffered until [`Supervised::tell`], so that the supervisor wakes once.
 impl Supervised {
-    /// Buffers how to supervise.
-    pub fn settle(&mut self, settings: &Settings) {
-        Message::Settings(*settings).put(&mut self.speaker);
+    /// Buffers the settings of supervision.
+    pub fn settle(&mut self, settings: &Supervision) {
+        Message::Supervision(*settings).put(&mut self.speaker);
     }
 
-    /// Buffers what to look for in the workload's output.
+    /// Tells the supervisor the pause of the launch before it asks a server.
+    ///
+    /// # Errors
+    /// The supervisor is gone.
+    pub fn pause(&mut self, time: Duration) -> Result<(), Error> {
+        Message::Pauses(time).put(&mut self.speaker);
+        self.tell()
+    }
+
+    /// Buffers the needles to look for in the workload's output.
     pub fn arm(&mut self, needles: &[u8]) {
         Message::Needles(needles).put(&mut self.speaker);
     }
 
-    /// Tells what to look for where the workload runs already; comes back when it is looked for.
+    /// Tells the needles to look for where the workload runs already. Returns when they are looked
+    /// for.
     ///
     /// # Errors
-    /// The supervisor is gone, or does not understand it.
+    /// The supervisor is gone, or does not understand the needles.
     pub fn arm_now(&mut self, needles: &[u8]) -> Result<(), Error> {
         self.arm(needles);
         self.tell()?;
@@ -74,25 +88,24 @@ impl Supervised {
         Message::Digests(digests.clone()).put(&mut self.speaker);
     }
 
-    /// Buffers what the workload is lent.
-    pub fn lend(&mut self, lent: &Lent) {
-        Message::Lent(lent.clone()).put(&mut self.speaker);
+    /// Buffers the leases of the workload.
+    pub fn lend(&mut self, lent: &Loans) {
+        Message::Loans(lent.clone()).put(&mut self.speaker);
     }
 
-    /// Buffers what to remove when the workload has ended.
+    /// Buffers the files to remove when the workload has ended.
     pub fn leave(&mut self, delivered: &Delivered) {
         Message::Files(delivered.told()).put(&mut self.speaker);
     }
 
-    /// Buffers what fetching again has come to.
+    /// Buffers the outcome of an errand, such as fetching again.
     pub fn report(&mut self, outcome: &Outcome) {
         Message::Outcome(outcome.clone()).put(&mut self.speaker);
     }
 
-    /// Tells the supervisor all of it.
+    /// Sends the supervisor all that is buffered.
     ///
-    /// # Errors
-    /// It is gone.
+    /// The supervisor is gone.
     pub fn tell(&mut self) -> Result<(), Error> {
         let said = self.speaker.say();
         said.map_err(|why| Error::file("write", "to the supervisor", why))

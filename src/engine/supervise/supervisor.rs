@@ -1,5 +1,5 @@
-//! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and does
-//! what that says.
+//! The process that stays above the workload: it waits, tells the [`Machine`] what happens, and
+//! takes the actions that the machine returns.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,56 +8,58 @@ use super::action::{Action, Actions, Arrived, Below, Change, Event, Rest, Whom};
 use super::errands::Purpose;
 use super::forked::{self, Errand, Given};
 use super::machine::{Fixed, Machine};
-use super::monitor::{self, Made};
+use super::monitor::{self, Parted};
 use super::notice::{Notice, Patience};
 use super::relay::Relay;
-use super::settings::Asked;
+use super::settings::Wanted;
 use super::streams::Streams;
 use super::supervised::Supervised;
 use super::waiting::Waiting;
 use crate::core::signal::{KILL, Signal, TERM};
 use crate::engine::delivered::Delivered;
 use crate::sys::environ::Inherited;
-use crate::sys::job::Job;
+use crate::sys::job::TerminalJob;
 use crate::sys::message_pipe::{self, Listener};
 use crate::sys::poll::Watched;
 use crate::sys::process::{self, Taken, To};
 use crate::sys::{descendants, exec, fd, files, memory, proc, random, startup, stdio};
 
 pub(super) struct Supervisor {
-    pub(super) asked: Asked,
+    pub(super) asked: Wanted,
     waits: Patience,
-    /// What this process was started with, as long as that may be needed again.
+    /// The environment that this process was started with, as long as it may be needed again.
     inherited: Option<Inherited>,
     given: Given,
-    /// The process that has started us.
+    /// The parent, which has started us.
     above: i32,
     machine: Machine,
     actions: Actions,
-    /// The process whose end is the workload's: that itself, or the one above it.
+    /// The child process whose end is the workload's: the workload, or the process above it.
     child: i32,
     workload: i32,
     pub(super) streams: Streams,
-    /// What the workload tells until it has begun.
+    /// The messages of the workload until it has begun.
     pub(super) link: Option<Listener>,
     pub(super) errand: Option<Errand>,
-    /// What is removed at the end.
+    /// The files that are removed at the end.
     pub(super) delivered: Option<Delivered>,
     pub(super) waiting: Waiting,
     /// The signal that is handled.
     taken: Option<Taken>,
-    /// Why there is no supervisor any more: this process was just forked by it, or it has failed.
+    /// The end of this process as a supervisor: it was just forked by one, or has failed for this
+    /// reason.
     left: io::Result<Option<Supervised>>,
 }
 
 impl Supervisor {
-    pub(super) fn new(inherited: Inherited, asked: Asked, waits: Patience) -> io::Result<Self> {
+    pub(super) fn new(inherited: Inherited, asked: Wanted, waits: Patience) -> io::Result<Self> {
         let first = process::own() == 1;
         let needs_key = asked.masks || asked.watches;
         let given = Given {
             key: if needs_key { random::key()? } else { [0; 32] },
             reaps: first || process::become_subreaper(),
             keeps: asked.watches || asked.lends,
+            first: true,
         };
         let fixed = Fixed {
             first,
@@ -85,10 +87,10 @@ impl Supervisor {
         })
     }
 
-    /// Launches the workload, supervises it, and comes back in each process that is forked for
-    /// one of both: never in this one.
+    /// Launches the workload and supervises it. Never returns in this process, but in each that is
+    /// forked to launch or for an errand.
     pub(super) fn supervise(mut self) -> io::Result<(Inherited, Supervised)> {
-        // What comes unblocked, and is not waited for, is lost.
+        // A signal that comes unblocked, and is not waited for, is lost.
         startup::block()?;
         startup::take_children();
         self.launch();
@@ -100,7 +102,7 @@ impl Supervisor {
                 }
                 Err(why) => {
                     self.remove_files();
-                    // Where this is said.
+                    // The error is said on our own standard error.
                     let _ = self.streams.aside.put_back();
                     return Err(why);
                 }
@@ -113,10 +115,10 @@ impl Supervisor {
         self.left = self.try_launch();
     }
 
-    /// The same; what it has of us is given to it alone.
+    /// Tries to fork that process; the workload's side of the relay is given to it alone.
     fn try_launch(&mut self) -> io::Result<Option<Supervised>> {
         self.streams.aside.put_back()?;
-        self.streams.job = Job::survey();
+        self.streams.job = TerminalJob::survey();
         let sides = match self.asked.masks {
             true => Some(Relay::new(&mut self.streams.aside, self.asked.watches)?),
             false => None,
@@ -131,15 +133,18 @@ impl Supervisor {
             inner.as_ref(),
         )?;
         let (child, workload) = match made {
-            Made::Supervisor(child, workload) => (child, workload),
-            Made::Workload(parent) => {
+            Parted::Supervisor(child, workload) => (child, workload),
+            Parted::Workload(parent) => {
                 let delivered = self.delivered.take();
                 let supervised = self.given.hand_over(parent, speaker, inner, delivered);
                 return Ok(Some(supervised));
             }
         };
+        // `join` looks for it, and the workload may begin at once.
+        process::set_name(&format!("doorkey:{workload}"));
         stdio::is_at(self.streams.aside.of(2));
         drop(speaker);
+        self.given.first = false;
         if let Some(inner) = &inner {
             inner.stand_in()?;
             let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));
@@ -153,7 +158,6 @@ impl Supervisor {
             self.inherited.take().unwrap_or_default().erase();
             files::leave_folder();
         }
-        process::set_name(&format!("doorkey:{workload}"));
         self.streams.job.is_of(workload);
         (self.child, self.workload, self.streams.relay) = (child, workload, relay);
         self.on(Event::Forked(Below {
@@ -161,7 +165,8 @@ impl Supervisor {
             has_terminal: self.streams.job.has_terminal(),
         }));
         if !keeps {
-            // A workload that is launched anew gets what was inherited, so that it has to stay.
+            // A workload that is launched anew gets the inherited descriptors, so that they have to
+            // stay.
             let mut ours = vec![listener.descriptor()];
             ours.extend(self.streams.aside.descriptors());
             if let Some(relay) = &self.streams.relay {
@@ -174,7 +179,7 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Waits for the next thing to happen, and does what it asks for.
+    /// Waits for the next event, and handles it.
     fn turn(&mut self) {
         if let Some(taken) = self.wait() {
             let arrived = Arrived::of(&taken);
@@ -187,7 +192,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits: for a signal, which is returned, or for what else there is to wait for.
+    /// Waits for a signal, which is returned, or for other events.
     fn wait(&mut self) -> Option<Taken> {
         let relay = self.streams.relay.as_ref();
         let dues = [self.machine.due(), relay.and_then(Relay::due)];
@@ -212,10 +217,10 @@ impl Supervisor {
         let taken = self.waiting.beside(set, time, &mut watched, idles);
         let (heard, relayed) = watched.split_at(ours);
         let mut heard = heard.iter().map(Watched::is_ready);
-        // First what is said, as a signal beside its end came to a workload that has begun.
+        // Messages come first, as a signal beside their end came to a workload that has begun.
         if links[0].is_some() && heard.next() == Some(true) {
             self.hear();
-            // Up to its end, if that is there.
+            // All messages are heard up to their end, if that is there.
             while self.link.as_ref().is_some_and(Listener::has_more) {
                 self.hear();
             }
@@ -230,7 +235,7 @@ impl Supervisor {
         taken
     }
 
-    /// Looks whether the output still passes through us, and how.
+    /// Looks whether the output still passes through us, and in which way.
     fn relayed(&mut self) {
         let is_done = self.streams.let_go();
         let output = self.streams.output();
@@ -242,7 +247,7 @@ impl Supervisor {
         }
     }
 
-    /// Tells the machine what has happened, and does what it says.
+    /// Tells the machine an event, and takes the actions that it adds.
     pub(super) fn on(&mut self, event: Event) {
         self.machine.step(Instant::now(), event, &mut self.actions);
         while let Some(action) = self.actions.pop_front() {
@@ -267,7 +272,7 @@ impl Supervisor {
             }
             Action::Reap(said) => self.reap(said),
             Action::ReapBefore(then) => match process::reap(self.child) {
-                Some(process::Change::Ended(code)) => {
+                Some(process::ChildChange::Ended(code)) => {
                     self.child = 0;
                     self.on(Event::Child(Change::Ended(code), None));
                 }
@@ -307,7 +312,7 @@ impl Supervisor {
             Action::Quit(code) => exec::quit(code),
             of_streams => {
                 let answer = self.streams.act(of_streams);
-                // Before the relay is let go of.
+                // A loss is said before the relay is let go of.
                 self.say_lost();
                 if let Some(event) = answer {
                     self.streams.let_go();
@@ -324,17 +329,17 @@ impl Supervisor {
         }
     }
 
-    /// Takes in children that have ended, and looks what has become of the workload.
+    /// Takes in children that have ended, and looks for a change of the workload.
     fn reap(&mut self, said: Arrived) {
         let sender = self.taken.as_ref().and_then(Taken::sender);
         let foreign = said.is_sent && sender.is_some_and(|sender| sender != self.child);
         let foreign = foreign.then_some(said);
         let change = match process::reap(self.child) {
-            Some(process::Change::Ended(code)) => {
+            Some(process::ChildChange::Ended(code)) => {
                 self.child = 0;
                 Change::Ended(code)
             }
-            Some(process::Change::Stopped(signal)) if self.child == self.workload => {
+            Some(process::ChildChange::Stopped(signal)) if self.child == self.workload => {
                 self.streams.stopped(signal as Signal, false)
             }
             _ => {
@@ -350,8 +355,8 @@ impl Supervisor {
     /// Forks a process on an errand.
     fn start_errand(&mut self, purpose: Purpose) {
         match Errand::start() {
-            Ok(forked::Made::Supervisor(errand)) => self.errand = Some(errand),
-            Ok(forked::Made::OnErrand(fresh)) => {
+            Ok(forked::Forks::Supervisor(errand)) => self.errand = Some(errand),
+            Ok(forked::Forks::OnErrand(fresh)) => {
                 self.streams.relay = None;
                 if self.streams.aside.put_back().is_err() {
                     exec::quit(125);
@@ -364,7 +369,7 @@ impl Supervisor {
         }
     }
 
-    /// Lets go of what this process was started with, as nothing is lent.
+    /// Lets go of the environment and descriptors of this process, as nothing is lent.
     fn let_go(&mut self) {
         if self.asked.watches || self.inherited.is_none() {
             return;
@@ -375,27 +380,27 @@ impl Supervisor {
             return;
         }
         self.waiting.stop_listening();
-        // What passes output on, and a folder of files, have descriptors of their own.
+        // The relay, and a folder of files, have descriptors of their own.
         if self.delivered.is_none() {
             fd::close_others(&mut self.streams.aside.descriptors().collect::<Vec<_>>());
         }
     }
 
-    /// Removes what was delivered in a folder.
+    /// Removes the files that were delivered in a folder.
     fn remove_files(&self) {
         if let Some(Err(why)) = self.delivered.as_ref().map(Delivered::remove) {
             self.notify(Notice::NotRemoved(why));
         }
     }
 
-    /// Says that something is lost that the workload has written, if it is.
+    /// Says that something that the workload has written is lost, if it is.
     fn say_lost(&mut self) {
         if let Some(why) = self.streams.trouble() {
             self.notify(Notice::NotPassedOn(why));
         }
     }
 
-    /// Says something where doorkey says what it has to say.
+    /// Says a notice where doorkey's messages go.
     fn notify(&self, notice: Notice) {
         (self.waits.say)(notice);
     }

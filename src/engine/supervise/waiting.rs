@@ -1,4 +1,4 @@
-//! How the supervisor waits: beside descriptors, or for signals alone with next to nothing of the
+//! Waiting of the supervisor: beside descriptors, or for signals alone with next to nothing of the
 //! program in memory.
 
 use std::io;
@@ -9,19 +9,19 @@ use crate::sys::poll::{Ears, Watched};
 use crate::sys::process::{self, Taken};
 use crate::sys::signal_mask::{ALL, Mask};
 
-/// What is waited with.
+/// The means of waiting.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// There as long as descriptors are waited at.
+    /// The means of waiting at descriptors, there as long as any are waited at.
     ears: Option<Ears>,
     clean: Option<Clean>,
 }
 
 impl Waiting {
-    /// From here on descriptors can be waited at beside these signals.
+    /// Has descriptors waited at beside these signals from now on.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub(super) fn listen(&mut self, set: Mask) -> io::Result<()> {
         match &mut self.ears {
             Some(ears) => ears.listen_for(set),
@@ -30,13 +30,13 @@ impl Waiting {
         Ok(())
     }
 
-    /// No descriptor is waited at any more.
+    /// Stops waiting at descriptors.
     pub(super) fn stop_listening(&mut self) {
         self.ears = None;
     }
 
-    /// Waits for one of these signals and at these descriptors, at most so long. Where it may take
-    /// long, and be for nothing, pages are given back.
+    /// Waits for one of these signals and at these descriptors, at most so long. Pages are given
+    /// back where the wait may be long, and for nothing.
     pub(super) fn beside(
         &mut self,
         set: Mask,

@@ -1,4 +1,5 @@
-//! `run --watch`: when secrets are fetched again, and what follows from what has come of it.
+//! `run --watch`: the times at which secrets are fetched again, and the consequences of the
+//! outcome.
 
 use std::time::{Duration, Instant};
 
@@ -15,25 +16,25 @@ const LEAST: Duration = Duration::from_secs(1);
 /// The secrets that are watched.
 pub(super) struct Watch {
     pub(super) known: Known,
-    /// Whether somebody has asked for the next time.
+    /// True if somebody has asked for the next fetch.
     asked: bool,
-    /// When the last began that somebody had asked for.
+    /// The instant at which the last fetch began that somebody had asked for.
     answered: Option<Instant>,
-    /// Until then a workload is not ended because of a change.
+    /// No end of a workload because of a change before this instant.
     held_back: Option<Instant>,
-    /// What has come of the errand under way.
+    /// The outcome of the errand under way.
     outcome: Option<Outcome>,
-    /// A time by chance, at most this one.
+    /// Returns a time by chance, at most this one.
     chance: fn(Duration) -> Duration,
 }
 
-/// What follows from what has come of an errand.
+/// The consequence of an errand's outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Follows {
     Nothing,
     /// The workload gets a signal: its files have other values now.
     Signal(Signal),
-    /// It is ended.
+    /// The workload is ended.
     Stop(Then),
 }
 
@@ -49,7 +50,7 @@ impl Watch {
         }
     }
 
-    /// The workload has what is known now: plans the next time, an interval away.
+    /// Plans the next fetch, an interval away, as the workload has the known secrets.
     pub(super) fn wait(&mut self, watching: &Watching, errands: &mut Errands, now: Instant) {
         let every = pause(watching.every, self.known.failures);
         // A tenth more or less, so that a fleet does not march in step.
@@ -61,13 +62,13 @@ impl Watch {
         self.ask_again(errands, now);
     }
 
-    /// Somebody asks for it now.
+    /// Plans a fetch that somebody asks for now.
     pub(super) fn ask(&mut self, errands: &mut Errands, now: Instant) {
         self.asked = true;
         self.ask_again(errands, now);
     }
 
-    /// What was asked for while it could not be done is done as soon as it can.
+    /// Plans a fetch that was asked for while it could not be done, as soon as it can.
     fn ask_again(&self, errands: &mut Errands, now: Instant) {
         if self.asked {
             let soonest = self.answered.map_or(now, |last| now.max(last + LEAST));
@@ -75,18 +76,18 @@ impl Watch {
         }
     }
 
-    /// Somebody wants the workload to end, and so not launched anew: it is not before it has had
-    /// the time for that.
+    /// Holds back changes for this time, as somebody wants the workload to end. Until then it is
+    /// not ended to be launched anew.
     pub(super) fn hold_back(&mut self, time: Duration, now: Instant) {
         self.held_back = now.checked_add(time);
     }
 
-    /// Whether that is so now.
+    /// True if changes are held back now.
     pub(super) fn holds_back(&self, now: Instant) -> bool {
         self.held_back.is_some_and(|until| until > now)
     }
 
-    /// They are fetched now.
+    /// Notes that secrets are fetched now.
     pub(super) fn begin(&mut self, now: Instant) {
         self.outcome = None;
         if std::mem::take(&mut self.asked) {
@@ -94,18 +95,18 @@ impl Watch {
         }
     }
 
-    /// Notes what the process that fetches tells.
+    /// Notes the outcome that the process that fetches tells.
     pub(super) fn report(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
     }
 
-    /// Gives up the fetch under way; the time until the next.
+    /// Gives up the fetch under way. Returns the time until the next.
     pub(super) fn give_up(&mut self, watching: &Watching) -> Duration {
         self.outcome = None;
         pause(watching.every, self.known.failures.saturating_add(1))
     }
 
-    /// The process that fetched has ended: what follows, and when it is done again.
+    /// Handles the end of the process that fetched: returns what follows, and plans the next fetch.
     pub(super) fn end(
         &mut self,
         watching: &Watching,
@@ -142,7 +143,7 @@ impl Watch {
         follows
     }
 
-    /// Counts failures in a row, and keeps what is lost.
+    /// Counts failures in a row, and keeps the digest of the message about lost secrets.
     fn count(&mut self, outcome: &Outcome) {
         (self.known.failures, self.known.lost) = match outcome {
             Outcome::Failed => (self.known.failures.saturating_add(1), self.known.lost),
@@ -151,13 +152,13 @@ impl Watch {
         };
     }
 
-    /// What has changed is looked at again when nothing is held back any more.
+    /// Plans to look at changes again when nothing is held back any more.
     fn look_again(&self, errands: &mut Errands, now: Instant) {
         errands.plan(Purpose::Refresh, self.held_back.unwrap_or(now));
         self.ask_again(errands, now);
     }
 
-    /// Nothing is fetched any more.
+    /// Stops fetching.
     pub(super) fn stop(&mut self) {
         self.asked = false;
         self.outcome = None;

@@ -1,9 +1,9 @@
 //! One age file: the value's bytes, exactly, for a list of recipients.
 //!
-//! Beside the stanzas that open it, the header has two of doorkey's own: one names the recipients,
-//! since age's are anonymous, one says which secret it is, so that no file counts under another's
-//! name. Every age program passes over a stanza that it does not know. What the header says is
-//! authenticated by a MAC that only who can open the file can make.
+//! Beside the stanzas that open the file, the header has two stanzas of doorkey. One names the
+//! recipients, since age's are anonymous. The other names the secret, so that no file counts under
+//! another name. Every age program passes over a stanza that it does not know. A MAC authenticates
+//! the header; only a program that can open the file can make it.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,35 +14,35 @@ use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::identity::{Holder, Key};
+use super::identity::{AgeKey, KeyHolder};
 use super::{RECIPIENTS, git, no_recipients};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::stores::folder;
 
 /// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
 pub const NOTE: &str = "doorkey-recipients";
 
-/// The type of the stanza that says what the file was written for, as its argument.
+/// The type of the stanza with the name that the file was written for, as its argument.
 const BINDING: &str = "doorkey-secret";
 
 /// age encrypts in pieces of 64 KiB, each with a tag of 16 bytes.
 const PIECE: usize = 64 * 1024;
 const TAG: usize = 16;
 
-/// Opens a file. Gives its value and what it was written for, where it says so.
+/// Opens a file. Gives its value, and the name that the file was written for, if it has one.
 ///
 /// # Errors
-/// Where none of the keys is a recipient's; where it is damaged.
-pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), StoreError> {
+/// The error that none of the keys is a recipient's, or that the file is damaged.
+pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Option<String>), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
-    let identities: [&dyn age::Identity; 2] = [&look, &Holder(keys)];
+    let identities: [&dyn age::Identity; 2] = [&look, &KeyHolder(keys)];
     let opened = decryptor.decrypt(identities.into_iter());
-    // From here on the header is known to be as it was written.
+    // The header is verified now: it is as it was written.
     let mut plain = opened.map_err(|error| trouble(file, error))?;
     // The value is shorter than its file, so the buffer never grows.
     let mut value = Vec::with_capacity(bytes.len());
@@ -53,10 +53,10 @@ pub fn decrypt(file: &[u8], keys: &[Key]) -> Result<(Secret, Option<String>), St
     Ok((Secret::new(value), look.0.into_inner().bound))
 }
 
-/// Writes a value for recipients. `bound` is what the file says that it was written for.
+/// Writes a value for recipients. `bound` is the name that the file is written for.
 ///
 /// # Errors
-/// Where there are none, or the system has no randomness.
+/// An empty list of recipients, or a system without randomness.
 pub fn encrypt(
     value: &Secret,
     recipients: &[Recipient],
@@ -82,24 +82,24 @@ pub fn encrypt(
     Ok(file)
 }
 
-/// What can be said of a file without a key.
+/// Facts about a file that can be read without a key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inspected {
     /// The value's length in bytes.
     pub size: usize,
-    /// How many recipients can open it: the stanzas of every kind but doorkey's own, and but those
-    /// that age programs add so that others get used to unknown ones.
+    /// The number of recipients who can open it. Stanzas of doorkey are not counted. Neither are
+    /// those that age programs add to get others used to unknown ones.
     pub openers: usize,
-    /// Who they are, sorted, as the file itself has it, where doorkey wrote it.
+    /// The recipients, sorted, as the file names them; `None` if doorkey did not write it.
     pub recipients: Option<Vec<String>>,
-    /// What it was written for, where it says so.
+    /// The name that it was written for, if the file has one.
     pub bound: Option<String>,
 }
 
-/// Looks at a file without opening it: what it says is not authenticated then.
+/// Inspects a file without opening it. What the file says is not authenticated then.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the file.
 pub fn inspect(file: &[u8]) -> Result<Inspected, StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
@@ -118,8 +118,8 @@ pub fn inspect(file: &[u8]) -> Result<Inspected, StoreError> {
     Ok(inspected)
 }
 
-/// What is left to read of a file. age asks for its header line by line, and parses all that it has
-/// so far after each; it gets the header at once.
+/// The rest of a file to read. age asks for its header line by line, and parses it anew after each
+/// line. This type gives the header all at once.
 struct File<'a>(&'a [u8]);
 
 impl Read for File<'_> {
@@ -148,7 +148,7 @@ impl BufRead for File<'_> {
     }
 }
 
-/// A file as age writes it by itself; one that `age --armor` wrote is decoded.
+/// Gives a file in age's binary form; decodes one that `age --armor` wrote.
 fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if file.starts_with(b"age-encryption.org/") {
         return Ok(Cow::Borrowed(file));
@@ -175,11 +175,11 @@ fn trouble(file: &[u8], error: DecryptError) -> StoreError {
     }
 }
 
-/// What is wrong with a file that can't be read: what git has done to it, or else `why`.
+/// The fault of a file that can't be read: a change that git has made to it, or else `why`.
 fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     if git::is_conflict(file) {
         let what = "git left conflict markers in it";
-        StoreError::of(Kind::Corrupt, what)
+        StoreError::of(FaultKind::Corrupt, what)
             .hint("take one side whole: git checkout --ours, or --theirs, and its path")
     } else if file.starts_with(b"age-encryption.org/v1\r") {
         folder::corrupt("git took it for text and changed its line ends")
@@ -188,7 +188,7 @@ fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     }
 }
 
-/// A recipient that opens nothing, and writes the names of the others, and what the file is for.
+/// A recipient that opens nothing. It writes the names of the others, and the file's own name.
 struct Note {
     recipients: Vec<String>,
     bound: Option<String>,
@@ -208,7 +208,7 @@ impl age::Recipient for Note {
     }
 }
 
-/// An identity that opens nothing, and notes what it is shown.
+/// An identity that opens nothing, and notes the stanzas that it is shown.
 #[derive(Default)]
 struct Look(std::cell::RefCell<Inspected>);
 
@@ -257,7 +257,7 @@ mod tests {
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
-                let key = [Key::parse(key.to_string().expose_secret()).unwrap()];
+                let key = [AgeKey::parse(key.to_string().expose_secret()).unwrap()];
                 let (value, bound) = decrypt(&file, &key).unwrap();
                 assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
             }

@@ -1,24 +1,24 @@
-//! What git does to a store's files: takes them for text, and leaves conflict markers in them.
+//! Damage that git does to a store's files: changed line ends, and conflict markers.
 
 use std::path::Path;
 
 use super::LARGEST_LIST;
 use crate::sys::files;
 
-/// The file that tells git what its files are.
+/// The file that tells git the types of files.
 pub const ATTRIBUTES: &str = ".gitattributes";
 
-/// The line of it that a store needs: an age file without a NUL byte looks like text to git, which
-/// then changes its line ends.
+/// The line that a store needs in that file. An age file without a NUL byte looks like text to git,
+/// which then changes its line ends.
 pub const BINARY: &str = "*.age binary";
 
-/// Whether a line is one of those that git puts around what two branches have changed.
+/// True if a line is one of those that git puts around what two branches have changed.
 pub fn is_marker(line: &[u8]) -> bool {
     let marks = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
     marks.iter().any(|mark| line.starts_with(mark.as_bytes()))
 }
 
-/// Whether a file has conflict markers in it: both the first and the last.
+/// True if a file has conflict markers in it: both the first and the last.
 pub fn is_conflict(file: &[u8]) -> bool {
     let has = |mark: &[u8]| {
         file.split(|&byte| byte == b'\n')
@@ -27,7 +27,7 @@ pub fn is_conflict(file: &[u8]) -> bool {
     has(b"<<<<<<< ") && has(b">>>>>>> ")
 }
 
-/// Whether git keeps this folder and has not been told that age files are no text, there or above.
+/// True if git keeps this folder and has not been told that age files are no text, there or above.
 pub fn takes_for_text(place: &Path) -> bool {
     let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
     for folder in place.ancestors() {
@@ -42,7 +42,7 @@ pub fn takes_for_text(place: &Path) -> bool {
     false
 }
 
-/// Whether a line says that all age files, or all files, are no text.
+/// True if a line says that all age files, or all files, are no text.
 fn is_told(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let pattern = words.next().unwrap_or_default();

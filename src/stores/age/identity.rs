@@ -20,25 +20,25 @@ const TAG: &str = "X25519";
 const LABEL: &[u8] = b"age-encryption.org/v1/X25519";
 
 /// A secret key, with its public half.
-pub struct Key {
+pub struct AgeKey {
     secret: Zeroizing<[u8; 32]>,
     public: [u8; 32],
     /// The public half as age writes it.
     pub recipient: String,
 }
 
-impl Key {
-    /// Reads a key as age writes it; nothing where it is none.
+impl AgeKey {
+    /// Reads a key as age writes it; `None` if the text is no key.
     pub fn parse(text: &str) -> Option<Self> {
         let recipient = Identity::from_str(text).ok()?.to_public().to_string();
-        Some(Key {
+        Some(AgeKey {
             secret: Zeroizing::new(bytes(text)?),
             public: bytes(&recipient)?,
             recipient,
         })
     }
 
-    /// The file's key, where the stanza was written for this one.
+    /// Gives the file's key, if the stanza was written for this key.
     fn unwrap(&self, wrapped: &Wrapped) -> Option<Result<FileKey, DecryptError>> {
         let shared = self.shared(wrapped.share);
         if shared.iter().fold(0, |all, byte| all | byte) == 0 {
@@ -64,7 +64,7 @@ impl Key {
     }
 }
 
-/// What the text of a key stands for, be it secret or public.
+/// Decodes the text of a key, be it secret or public.
 fn bytes(text: &str) -> Option<[u8; 32]> {
     let all = |bytes: Vec<u8>| bytes.try_into().map_err(|_| ());
     bech32_decode(text, |_| (), |_| Ok(()), |_, bytes| all(bytes.collect())).ok()
@@ -77,7 +77,7 @@ struct Wrapped<'a> {
 }
 
 impl<'a> Wrapped<'a> {
-    /// Reads one; nothing where it is malformed.
+    /// Reads a stanza; `None` if it is malformed.
     fn of(stanza: &'a Stanza) -> Option<Self> {
         let [share] = stanza.args.as_slice() else {
             return None;
@@ -90,16 +90,16 @@ impl<'a> Wrapped<'a> {
     }
 }
 
-/// Whoever has these keys.
-pub struct Holder<'a>(pub &'a [Key]);
+/// A holder of these keys.
+pub struct KeyHolder<'a>(pub &'a [AgeKey]);
 
-impl age::Identity for Holder<'_> {
+impl age::Identity for KeyHolder<'_> {
     fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
         self.unwrap_stanzas(std::slice::from_ref(stanza))
     }
 
-    /// Tries the stanza that doorkey's note says to be one of ours first. Nothing is believed: where
-    /// the note is false, or there is none, all are tried.
+    /// Tries the stanzas that doorkey's note gives to our keys first. The note is not trusted: if
+    /// it is false or missing, all are tried.
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
         let ours = stanzas.iter().filter(|stanza| stanza.tag == TAG);
         let Some(wrapped) = ours.map(Wrapped::of).collect::<Option<Vec<_>>>() else {
@@ -134,8 +134,8 @@ mod tests {
         }
     }
 
-    /// What the holder makes of it: the file's key, nothing, or a fault.
-    fn opened(holder: &Holder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
+    /// Gives the holder's result: the file's key, nothing, or a fault.
+    fn opened(holder: &KeyHolder, stanzas: &[Stanza]) -> Option<Result<[u8; 16], ()>> {
         let opened = holder.unwrap_stanzas(stanzas)?;
         Some(opened.map(|key| *key.expose_secret()).map_err(|_| ()))
     }
@@ -148,7 +148,7 @@ mod tests {
             std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..][..2], 16).unwrap())
         };
         let shared = |secret: &str, share: [u8; 32]| {
-            let key = Key {
+            let key = AgeKey {
                 secret: Zeroizing::new(hex(secret)),
                 public: [0; 32],
                 recipient: String::new(),
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn the_noted_stanza_is_tried_first_and_then_all() {
         let keys = [Identity::generate(), Identity::generate()];
-        let parsed = |key: &Identity| Key::parse(key.to_string().expose_secret()).unwrap();
+        let parsed = |key: &Identity| AgeKey::parse(key.to_string().expose_secret()).unwrap();
         let [first, second] = keys.each_ref().map(parsed);
         let names = [&first, &second].map(|key| key.recipient.clone());
         assert_eq!(
@@ -197,13 +197,13 @@ mod tests {
             let (mut stanzas, _) = key.to_public().wrap_file_key(&file_key).unwrap();
             stanzas.remove(0)
         };
-        // Whoever tries this one is told: its share gives every key the same secret.
+        // A trial of this stanza fails with an error: its share gives every key the same secret.
         let tells = || stanza(TAG, vec![STANDARD_NO_PAD.encode([0; 32])], &[0; 32]);
         let note = |names: &[String]| stanza(NOTE, names.to_vec(), b"");
         let turned = [names[1].clone(), names[0].clone()];
 
         let mine = [second];
-        let holder = Holder(&mine);
+        let holder = KeyHolder(&mine);
         let header = |note: Stanza| [tells(), wrapped(&keys[1]), note];
         let found = Some(Ok([7; 16]));
         assert_eq!(opened(&holder, &header(note(&names))), found);
@@ -217,15 +217,15 @@ mod tests {
         }
         let beyond = [names[0].clone(), names[0].clone(), names[1].clone()];
         assert_eq!(opened(&holder, &honest(note(&beyond))), found);
-        // Of several keys the one that is named comes first.
+        // The named one of several keys comes first.
         let both = keys.each_ref().map(parsed);
         let unknown = ["age1".to_owned(), names[1].clone()];
-        assert_eq!(opened(&Holder(&both), &header(note(&unknown))), found);
-        assert_eq!(opened(&Holder(&[]), &honest(note(&names))), None);
+        assert_eq!(opened(&KeyHolder(&both), &header(note(&unknown))), found);
+        assert_eq!(opened(&KeyHolder(&[]), &honest(note(&names))), None);
         let only_first = [wrapped(&keys[0]), note(&names)];
         assert_eq!(opened(&holder, &only_first), None);
 
-        // What is malformed is so wherever it stands.
+        // A malformed stanza is a fault at any position.
         for bad in [
             stanza(TAG, vec![], &[0; 32]),
             stanza(TAG, vec!["x".to_owned()], &[0; 32]),

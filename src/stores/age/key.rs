@@ -1,9 +1,9 @@
-//! The key of an embedded store: where it is found, and how one is made.
+//! The key of an embedded store: the search for it, and its making.
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
 
-use super::identity::Key;
+use super::identity::AgeKey;
 use super::{KEY, KEY_FILE, LARGEST_LIST, meaningful_lines};
 use crate::model::error::{Os, StoreError};
 use crate::model::named::Named;
@@ -14,8 +14,8 @@ use crate::sys::files;
 /// The keys to read with: `DOORKEY_KEY`, else `DOORKEY_KEY_FILE`, else the user's own file.
 ///
 /// # Errors
-/// Where there is none, or it can't be used.
-pub fn find(access: &Access) -> Result<Vec<Key>, StoreError> {
+/// A missing key, or one that can't be used.
+pub fn find(access: &Access) -> Result<Vec<AgeKey>, StoreError> {
     if let Some(key) = access.credential(KEY) {
         return parse(key, KEY);
     }
@@ -38,24 +38,24 @@ pub fn find(access: &Access) -> Result<Vec<Key>, StoreError> {
     }
 }
 
-/// Where the key's file is, or would be.
+/// Gives the path that the key's file has or would have.
 ///
 /// # Errors
-/// Where there is no folder that it could be in.
+/// An error that no folder for the file is known.
 pub fn place(access: &Access) -> Result<Named, StoreError> {
     let own = || Some(access.config_home.as_ref()?.join("doorkey/key.txt").into());
     let path = access.path(KEY_FILE.id).or_else(own);
     path.ok_or_else(|| none("none is named, and there is no HOME"))
 }
 
-/// That there is no key, and where it was looked for.
+/// The error that there is no key, and the places that were searched.
 fn none(why: &str) -> StoreError {
     StoreError::setting(format_args!("no key: {why}"))
         .hint("give DOORKEY_KEY_FILE or DOORKEY_KEY")
         .of_key()
 }
 
-/// That others can read or write the key's file.
+/// The error that others can read or write the key's file.
 fn exposed(path: &str, mode: u32) -> StoreError {
     let can_be = if mode & 0o022 == 0 { "read" } else { "written" };
     let what = format_args!("the key file {path} can be {can_be} by others (mode {mode:04o})");
@@ -64,21 +64,21 @@ fn exposed(path: &str, mode: u32) -> StoreError {
         .of_key()
 }
 
-/// A new key, as the text of its file.
+/// Makes a new key, as the text of its file.
 pub fn generate() -> Secret {
     let key = Identity::generate();
     let (public, private) = (key.to_public(), key.to_string());
     Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
 }
 
-fn parse(text: &Secret, from: &str) -> Result<Vec<Key>, StoreError> {
+fn parse(text: &Secret, from: &str) -> Result<Vec<AgeKey>, StoreError> {
     let bad = |why: &str| {
         let what = format_args!("the key from {from} can't be used: {why}");
         StoreError::setting(what).of_key()
     };
     let mut keys = Vec::new();
     for (_, line) in meaningful_lines(text.expose()) {
-        let key = std::str::from_utf8(line).ok().and_then(Key::parse);
+        let key = std::str::from_utf8(line).ok().and_then(AgeKey::parse);
         keys.push(key.ok_or_else(|| bad("it is no age identity (AGE-SECRET-KEY-1…)"))?);
     }
     if keys.is_empty() {

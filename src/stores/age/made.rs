@@ -7,25 +7,24 @@ use super::{KEY, RECIPIENTS, git, key};
 use crate::model::error::StoreError;
 use crate::model::store_error;
 use crate::stores::Access;
-use crate::sys::draft::{self, Kind};
+use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 use crate::sys::rooted_dir::Folder;
 
-/// What making a store came to.
+/// The result of making a store.
 pub struct Made {
     /// The key's file, or the variable that holds the key.
     pub key: String,
-    /// Whether the key is a new one.
+    /// True if the key is a new one.
     pub new_key: bool,
     /// The public half of the key that the store is now readable with.
     pub recipient: String,
 }
 
-/// Makes an empty store at `place`, readable with the user's key, which is made where there is
-/// none yet.
+/// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
 ///
 /// # Errors
-/// Where there is a store already, or the key can't be found or made, or lies in the store.
+/// A store that exists already, a key that can't be found or made, or a key that lies in the store.
 pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
     let place = access.base.join(place);
     let unwritable = |error: io::Error| StoreError::unwritable(error);
@@ -45,7 +44,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
         }
         if !files::exists(&path) {
             let key = key::generate();
-            draft::write_new(&path, key.expose(), &Kind::LASTING).map_err(unwritable)?;
+            draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
         made.key = path.to_string();
@@ -75,5 +74,5 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
 }
 
 fn exists() -> StoreError {
-    StoreError::of(store_error::Kind::Taken, "there is a store already")
+    StoreError::of(store_error::FaultKind::Taken, "there is a store already")
 }

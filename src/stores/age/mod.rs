@@ -14,8 +14,8 @@ use std::thread::{self, ScopedJoinHandle};
 
 use age::x25519::Recipient;
 
-use self::identity::Key;
-use super::folder::{self, AGAIN, Tree, no_store, scope_folder, unwritten};
+use self::identity::AgeKey;
+use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
     Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
     StoreOption, Writer, search,
@@ -24,7 +24,7 @@ use crate::core::option::{InFile, Opt, value};
 use crate::model::error::{Malformed, StoreError};
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
 pub use made::init;
@@ -43,7 +43,7 @@ pub fn embedded(folder: &str) -> String {
 /// The option that names the key's file.
 pub const KEY_FILE: Opt = value("key-file", "FILE", "The key of an age: store");
 
-/// Its options.
+/// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[
     StoreOption::flag(KEY_FILE, InFile::Never),
     // Which files are refused.
@@ -62,37 +62,36 @@ const UNBOUND: &str = "unbound";
 /// The file that lists who can read the store, or a scope, in the format of `age -R`.
 const RECIPIENTS: &str = "recipients.txt";
 
-/// What a secret's file is called after its name.
+/// The suffix of a secret's file name.
 const SUFFIX: &str = ".age";
 
 /// A key file or a list of recipients is not larger than this, in bytes.
 const LARGEST_LIST: usize = 256 * 1024;
 
-/// For each so many names, a further thread reads with us. Opening one value takes about eighty
-/// microseconds of arithmetic, starting a thread about forty: two names are as fast alone.
+/// The number of names for which one more thread is worth starting. Opening a value takes about 80
+/// µs of arithmetic, and starting a thread about 40 µs. One thread alone is as fast for two names.
 const NAMES_A_THREAD: usize = 2;
 
-/// More threads than these are not worth the time to start them one after the other.
+/// The highest number of threads. More are not worth the time to start them one after the other.
 const MOST_THREADS: usize = 8;
 
 struct Age {
     label: String,
     place: PathBuf,
-    /// Whether a file that says not which secret it is, is refused.
+    /// True if a file that does not name its secret is refused.
     refuses_unbound: bool,
-    tree: Tree,
+    tree: StoreFolder,
     context: Arc<Context>,
-    keys: OnceLock<Vec<Key>>,
+    keys: OnceLock<Vec<AgeKey>>,
 }
 
 /// Opens `age:PLACE`.
 ///
 /// # Errors
-/// That there is no store where there is no such folder, or one with no sign of a store in it; where
-/// a setting can't be used.
+/// A missing folder, a folder with no sign of a store in it, or a setting that can't be used.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let folder = context.base.join(place);
-    let tree = Tree::open(&folder, SUFFIX)?;
+    let tree = StoreFolder::open(&folder, SUFFIX)?;
     let unbound = context
         .said(UNBOUND)
         .or_else(|| context.configured(UNBOUND));
@@ -226,7 +225,7 @@ impl Writer for Age {
     }
 }
 
-/// Answers questions, with further threads where there are enough of them.
+/// Answers questions, with further threads if there are enough questions.
 fn shared(
     questions: &[Vec<Location>],
     answer: impl Fn(&[Location]) -> Answer + Sync,
@@ -239,7 +238,8 @@ fn shared(
     let each = questions.len().div_ceil(threads).max(1);
     let (ours, theirs) = questions.split_at(each.min(questions.len()));
     thread::scope(|scope| {
-        // What no thread is to be had for, under a limit of processes, is ours as well.
+        // Parts for which no thread can be started, under a limit of processes, are done here as
+        // well.
         let help = |part| {
             let helper = thread::Builder::new().spawn_scoped(scope, move || all(part));
             helper.map_err(|_| part)
@@ -257,8 +257,8 @@ fn shared(
 }
 
 impl Age {
-    /// The keys to read with, which are looked for when they are first needed.
-    fn keys(&self) -> Result<&[Key], StoreError> {
+    /// Gives the keys to read with, which are looked for when first needed.
+    fn keys(&self) -> Result<&[AgeKey], StoreError> {
         if self.keys.get().is_none() {
             let keys = key::find(&self.context)?;
             let _ = self.keys.set(keys);
@@ -274,9 +274,10 @@ impl Age {
         self.tree.has(&self.tree.locate(scope, name))
     }
 
-    /// The value in a secret's file, and whether the file says that it is this secret's. Without
-    /// that, whoever can write to the store could put another secret's file there, and have it read
-    /// to them by a workload that may.
+    /// Decrypts a secret's file. Gives the value, and true if the file names this secret.
+    ///
+    /// Without that name, anyone who can write to the store could put another secret's file there.
+    /// A workload that may read it would then show them the secret.
     fn decrypt(
         &self,
         file: &[u8],
@@ -292,7 +293,7 @@ impl Age {
         }
     }
 
-    /// Who can read a scope: those of its own list, or else of the store's.
+    /// Gives the recipients who can read a scope: those of its own list, or else of the store's.
     fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, StoreError> {
         match self.list_of(scope)? {
             Some((list, text)) => parse_recipients(&text, &list),
@@ -300,7 +301,7 @@ impl Age {
         }
     }
 
-    /// The list that counts for a scope: where it is, and its text.
+    /// Gives the list that counts for a scope: its path, and its text.
     fn list_of(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Vec<u8>)>, StoreError> {
         let common = PathBuf::from(RECIPIENTS);
         for list in scope.map(own_list).into_iter().chain([common]) {
@@ -312,29 +313,30 @@ impl Age {
     }
 }
 
-/// What a secret's file says that it is.
+/// The name that a secret's file has for its secret: `SCOPE/NAME`.
 fn place_of(scope: &Scope, name: &Name) -> String {
     format!("{scope}/{name}")
 }
 
-/// That a file is refused which does not say which secret it is.
+/// The error that a file is refused because it does not name its secret.
 fn unbound() -> StoreError {
     StoreError::refused("it is bound to no name")
         .hint("see that it is the right one, then run doorkey store check --fix")
 }
 
-/// That a list names nobody.
+/// The error that a list names no recipient.
 fn no_recipients(list: &str) -> StoreError {
     StoreError::setting(format_args!("{list} names no recipient"))
 }
 
-/// That an argument is no recipient, without saying it: it may be a key.
+/// The error that an argument is no recipient. The argument is not shown: it may be a key.
 fn bad_recipient(which: usize) -> StoreError {
     let what = "is no age recipient, the public half of a key (age1…)";
-    StoreError::of(Kind::Unusable, format_args!("argument {which} {what}"))
+    StoreError::of(FaultKind::Unusable, format_args!("argument {which} {what}"))
 }
 
-/// What a file that says something else is. The text is another's, who can open the file.
+/// The error that a file names something else. The text was written by another who can open the
+/// file.
 fn misplaced(bound: &str) -> StoreError {
     let is_secret = |(scope, name): (&str, &str)| {
         Scope::parse(scope).is_some() && Name::new(name.as_bytes()).is_some()
@@ -348,7 +350,7 @@ fn misplaced(bound: &str) -> StoreError {
     StoreError::refused(what).hint(AGAIN)
 }
 
-/// Where a scope's own list would be.
+/// The path that a scope's own list has.
 fn own_list(scope: &Scope) -> PathBuf {
     scope_folder(scope).join(RECIPIENTS)
 }
@@ -368,7 +370,7 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, StoreErr
             };
             let column = 1;
             let at = Malformed { line, column, reason };
-            StoreError::of(Kind::Corrupt, format_args!("{list}:{at}"))
+            StoreError::of(FaultKind::Corrupt, format_args!("{list}:{at}"))
         })?);
     }
     if recipients.is_empty() {
@@ -386,13 +388,13 @@ fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
 }
 
-/// What the file of a cache says that it is: no secret has such a place.
+/// The name in the file of a cache. No secret has this name.
 const CACHE: &str = "cache";
 
 /// Encrypts a cache, for one recipient.
 ///
 /// # Errors
-/// That it is no recipient.
+/// An error that the text is no recipient.
 pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
     let recipient = Recipient::from_str(recipient).map_err(|_| bad_recipient(1))?;
     file::encrypt(text, &[recipient], Some(CACHE))
@@ -401,7 +403,7 @@ pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
 /// Opens a cache with the key of a store.
 ///
 /// # Errors
-/// Where there is no key, it does not open the file, or the file was not written as a cache.
+/// A missing key, a key that does not open the file, or a file that was not written as a cache.
 pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
     match file::decrypt(file, &key::find(access)?)? {
         (text, Some(bound)) if bound == CACHE => Ok(text),

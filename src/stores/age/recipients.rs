@@ -1,4 +1,4 @@
-//! Who can read an embedded store: changing that, and looking whether it is so.
+//! The recipients of an embedded store: changes to them, and checks of them.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,10 +11,10 @@ use super::{
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
-use crate::model::store_error::Kind;
+use crate::model::store_error::FaultKind;
 use crate::stores::folder::{scope_folder, unwritten};
 use crate::stores::{Changed, Checked, Naming, Recipients, Store};
-use crate::sys::rooted_dir::Held;
+use crate::sys::rooted_dir::FolderLock;
 
 impl Recipients for Age {
     fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError> {
@@ -35,7 +35,7 @@ impl Recipients for Age {
         let remove = &canonical(remove, add.len())?;
         self.keys()?;
         let mut changed = Changed::default();
-        // From here on nobody else changes a list.
+        // Nobody else changes a list while this lock is held.
         let root = self.tree.own(Path::new(""))?;
         let affected: Vec<Scope> = match scope {
             Some(scope) => vec![scope.clone()],
@@ -52,7 +52,8 @@ impl Recipients for Age {
             .list_of(scope)?
             .map(|(_, text)| text)
             .unwrap_or_default();
-        // Who was removed before may be so again: that finishes an interrupted removal.
+        // A recipient who was removed before may be removed again: that finishes an interrupted
+        // removal.
         if !remove
             .iter()
             .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
@@ -76,8 +77,8 @@ impl Recipients for Age {
             }
         })?;
         if scope.is_none() {
-            // Whoever made a scope meanwhile has read the list either before it was written, and
-            // is waited for here, or after.
+            // A writer that made a scope meanwhile may have read the old list. This waits for such
+            // writers.
             let mut new = self.scopes()?;
             new.retain(|scope| !affected.contains(scope) && !changed.left.contains(scope));
             self.encrypt_anew(&new, &recipients, &mut changed, |_| Ok(()))?;
@@ -165,15 +166,15 @@ impl Recipients for Age {
 }
 
 impl Age {
-    /// Encrypts what is in some scopes for others, once `then` has written the list that says so.
-    /// Everything is opened before anything is changed. Nobody else writes there meanwhile: each
-    /// of them reads its list while it holds its scope.
+    /// Encrypts the secrets of some scopes for other recipients, once `then` has written the new
+    /// list. Everything is opened before anything is changed. Nobody else writes there meanwhile:
+    /// each writer reads its list while it holds its scope.
     fn encrypt_anew(
         &self,
         scopes: &[Scope],
         recipients: &[Recipient],
         changed: &mut Changed,
-        then: impl FnOnce(&[Held]) -> Result<(), StoreError>,
+        then: impl FnOnce(&[FolderLock]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let held: Vec<_> = scopes
             .iter()
@@ -205,7 +206,8 @@ impl Age {
         for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
             let mut files = Vec::with_capacity(values.len());
             for (name, value, is_bound) in values {
-                // What was bound to no name stays so: whoever looks at it says that it is the one.
+                // A file without a name stays so: only a person who looks at it can tell that it is
+                // the right one.
                 let bound = is_bound.then(|| place_of(scope, &name));
                 let file = file::encrypt(&value, recipients, bound.as_deref())?;
                 files.push((self.tree.file(&name), file));
@@ -223,8 +225,8 @@ impl Age {
         )
     }
 
-    /// The value of a secret whose file is for exactly these, sorted, as far as can be seen, and
-    /// whether the file says which secret it is.
+    /// Checks that a secret's file is for exactly the recipients in `listed`, which is sorted, as
+    /// far as can be seen. Gives the value, and true if the file names its secret.
     fn check_secret(
         &self,
         scope: &Scope,
@@ -245,11 +247,11 @@ impl Age {
                 "its recipients are not those of its scope; run doorkey store recipient add again"
                     .to_owned(),
             ),
-            // The note is only what its writer says.
+            // The note is only the writer's claim.
             Some(_) if keys != scope => Err(format!(
                 "{keys} keys open it, though it names {scope} recipients; set it to another value"
             )),
-            // A file of another age program does not say who its recipients are, only how many.
+            // A file of another age program only has the number of its recipients, not their names.
             None if keys != scope => Err(format!(
                 "it has {keys} recipients, its scope {scope}; set it again"
             )),
@@ -257,7 +259,7 @@ impl Age {
         }
     }
 
-    /// Finds what does not belong in a store. Hidden files at its top are a version control's.
+    /// Finds files that do not belong in a store. Hidden files at its top are a version control's.
     fn check_foreign(&self, checked: &mut Checked) -> Result<(), StoreError> {
         let scopes = self.scopes()?;
         let levels = ["team", "cluster", "project"];
@@ -306,15 +308,15 @@ fn nowhere(key: &str) -> StoreError {
     StoreError::absent(format_args!("no list names {key}; nothing is changed")).of_recipient()
 }
 
-/// That secrets would have to be opened, and can't be.
+/// The error that secrets must be opened for a change, and can't be.
 fn closed_secrets(names: &[String]) -> StoreError {
     let names = names.join(", ");
     let what = format_args!("nothing is changed: {names} can't be opened");
-    StoreError::of(Kind::Unusable, what).hint("doorkey store check says why")
+    StoreError::of(FaultKind::Unusable, what).hint("doorkey store check says why")
 }
 
-/// Recipients as they are written in lists. What is none is not said: it may be a key. `before`
-/// so many arguments stand.
+/// Writes recipients as lists have them. An argument that is no recipient is not shown: it may be a
+/// key. `before` is the number of arguments in front of these.
 fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
     let one = |(index, text): (usize, &String)| {
         let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());
@@ -323,7 +325,7 @@ fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError>
     texts.iter().enumerate().map(one).collect()
 }
 
-/// Whether a line is this recipient, which can be written in capitals as well.
+/// True if a line is this recipient, which can be written in capitals as well.
 fn is_one(line: &[u8], recipient: &str) -> bool {
     line.eq_ignore_ascii_case(recipient.as_bytes())
 }

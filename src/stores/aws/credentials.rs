@@ -1,5 +1,5 @@
-//! Who we are to AWS: its clients' own order, whole. A step that a variable asks for and that
-//! fails is a fault, and never passed over for the next one: a pod must not become its node.
+//! The identity for AWS, in the whole order of its own clients. A step that a variable asks for and
+//! that fails is a fault. It is never passed over for the next one: a pod must not become its node.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use serde::Deserialize;
 
 use super::profile::{Section, value};
-use super::{Aws, Keys, Remote, is_yes, sso, sts};
+use super::{Aws, AwsRemote, Keys, is_yes, sso, sts};
 use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::named::{Named, ShownPath};
@@ -15,16 +15,16 @@ use crate::model::secret::Secret;
 use crate::stores::program;
 use crate::sys::program::{Program, found};
 
-/// The step that says who we are.
+/// The step that gives the identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Keys in variables, doorkey's own (`DOORKEY_`) or everybody's.
     Keys(&'static str),
     /// A profile.
     Profile,
-    /// A token of another identity provider's, for a role.
+    /// A token of another identity provider, for a role.
     WebIdentity,
-    /// What stands beside a container.
+    /// The metadata service of a container.
     Container(&'static str),
     /// The machine.
     Machine,
@@ -32,18 +32,18 @@ pub enum Step {
 
 /// A role that is to be assumed.
 pub struct Role<'a> {
-    /// Its ARN.
+    /// The role's ARN.
     pub arn: &'a str,
-    /// What the session is called.
+    /// The session's name.
     pub session: Option<&'a str>,
-    /// What the role's owner wants to be told.
+    /// The external id that the role's owner asks for.
     pub external_id: Option<&'a str>,
-    /// How long, in seconds.
+    /// The duration in seconds.
     pub duration: Option<&'a str>,
 }
 
 impl Aws {
-    /// Which step says who we are. Nothing is asked.
+    /// Finds the step that gives the identity. Nothing is asked.
     ///
     /// # Errors
     /// Shared files that can't be read.
@@ -83,11 +83,11 @@ impl Aws {
         Ok(Step::Machine)
     }
 
-    /// Finds our keys, and asks whoever has to be asked for them.
+    /// Finds the keys, and asks other services for them if necessary.
     ///
     /// # Errors
-    /// Why there are none.
-    pub fn find_keys(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    /// The reason why there are none.
+    pub fn find_keys(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         let step = self.step()?;
         let (keys, who) = match &step {
             Step::Keys(whose) => (
@@ -145,7 +145,7 @@ impl Aws {
         ))
     }
 
-    /// The role of a web identity that variables say.
+    /// Gives the role of a web identity that variables name.
     fn web_role(&self) -> Result<Role<'_>, StoreError> {
         let arn = self.variable("ROLE_ARN");
         Ok(Role {
@@ -157,7 +157,7 @@ impl Aws {
     }
 
     /// The keys of the machine, unless that is ruled out.
-    fn of_machine(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    fn of_machine(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         if self.is_machine_ruled_out()? {
             let how = "AWS_ROLE_ARN with AWS_WEB_IDENTITY_TOKEN_FILE, AWS_PROFILE, or \
                        AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY";
@@ -169,15 +169,15 @@ impl Aws {
         self.machine(remote)?.keys()
     }
 
-    /// Whether the machine may not be asked.
+    /// True if the machine may not be asked.
     pub fn is_machine_ruled_out(&self) -> Result<bool, StoreError> {
         Ok(is_yes(self.setting("EC2_METADATA_DISABLED")?))
     }
 
-    /// The keys of a profile, which may lead to others.
+    /// Gives the keys of a profile, which may lead to other profiles.
     fn of_profile(
         &self,
-        remote: &Remote,
+        remote: &AwsRemote,
         name: &str,
         seen: &mut BTreeSet<String>,
     ) -> Result<Keys, StoreError> {
@@ -252,10 +252,11 @@ impl Aws {
         Err(fault(what.to_owned()))
     }
 
-    /// The keys that a program prints. It is run without a shell, inside the deadline.
+    /// Gets the keys that a program prints. The program is run without a shell, inside the
+    /// deadline.
     fn of_program(
         &self,
-        remote: &Remote,
+        remote: &AwsRemote,
         profile: &str,
         command: &str,
     ) -> Result<Keys, StoreError> {
@@ -293,7 +294,7 @@ impl Aws {
     }
 }
 
-/// Keys from where they are written.
+/// Makes keys from their parts.
 pub fn keys(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Keys {
     let copy = |bytes: &[u8]| Secret::new(bytes.to_vec());
     Keys {
@@ -318,10 +319,10 @@ fn missing(name: &str, beside: &str) -> StoreError {
     ))
 }
 
-/// Keys as JSON, which a metadata service or a program answers.
+/// Reads keys from JSON, as a metadata service or a program answers it.
 ///
 /// # Errors
-/// Nothing but that they are none.
+/// None but that the text has no keys.
 pub fn from_json(text: &[u8]) -> Option<Keys> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -343,8 +344,8 @@ pub fn from_json(text: &[u8]) -> Option<Keys> {
     })
 }
 
-/// The words of a command, as a shell without variables splits them: by white space, with quotes
-/// and backslashes.
+/// Splits a command into words as a shell without variables does: by white space, with quotes and
+/// backslashes.
 ///
 /// # Errors
 /// A quote that is not closed.

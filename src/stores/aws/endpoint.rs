@@ -1,6 +1,6 @@
-//! Where AWS' services are: regions, and addresses by their rules and by settings.
+//! Addresses of AWS' services: regions, and addresses by AWS' rules and by settings.
 
-use super::{Aws, Service, is_yes};
+use super::{Aws, AwsService, is_yes};
 use crate::model::error::StoreError;
 use crate::stores::remote;
 use crate::sys::http::{self, Address, tls};
@@ -10,15 +10,15 @@ pub fn region_of(name: &str) -> Option<&str> {
     name.strip_prefix("arn:")?.split(':').nth(2)
 }
 
-/// Whether a text is the name of something that a service has.
+/// True if a text is the name of something that a service has.
 pub fn is_arn(text: &str, service: &str) -> bool {
     let mut fields = text.split(':').skip(2);
     text.starts_with("arn:aws") && fields.next() == Some(service) && fields.next().is_some()
 }
 
 impl Aws {
-    /// The address that stands in the place of the usual one of a service.
-    fn endpoint(&self, service: &Service) -> Result<Option<&str>, StoreError> {
+    /// Gives the address that replaces the usual one of a service.
+    fn endpoint(&self, service: &AwsService) -> Result<Option<&str>, StoreError> {
         let is_own = service.name == self.service.name;
         let context = &self.context;
         if let Some(said) = context.said("endpoint").filter(|_| is_own) {
@@ -43,8 +43,8 @@ impl Aws {
     ///
     /// # Errors
     /// Settings that can't be used.
-    pub fn address(&self, service: &Service, region: &str) -> Result<Address, StoreError> {
-        // It becomes part of a host's name.
+    pub fn address(&self, service: &AwsService, region: &str) -> Result<Address, StoreError> {
+        // The region becomes part of a host's name.
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if region.is_empty() || !region.bytes().all(fits) {
             let what = "the region has letters, digits and '-' alone";
@@ -62,7 +62,7 @@ impl Aws {
             .map_err(|why| StoreError::setting(format!("the endpoint's URL {why}")))
     }
 
-    /// How a service is reached at an address.
+    /// Gives the settings of the connection to a service at an address.
     ///
     /// # Errors
     /// Settings that can't be used.
@@ -76,7 +76,7 @@ impl Aws {
         Ok(settings)
     }
 
-    /// What values depend on beside their names.
+    /// Names the settings that values depend on, apart from their names.
     pub fn identity(&self) -> String {
         let said = |setting: Result<Option<&str>, _>| {
             setting.unwrap_or_default().unwrap_or_default().to_owned()

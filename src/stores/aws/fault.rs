@@ -1,4 +1,4 @@
-//! What AWS' faults mean.
+//! Meanings of AWS' faults.
 
 use serde::Deserialize;
 
@@ -6,10 +6,11 @@ use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::sys::http::{Answer, Verdict};
 
-/// The code of a fault. Stores answer JSON; who we are is judged in front of some, in XML.
+/// Gives the code of a fault. Stores answer JSON; a check of the identity in front of some answers
+/// XML.
 pub fn code(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
-    struct Fault<'a> {
+    struct AwsFault<'a> {
         #[serde(borrow, rename = "__type")]
         kind: &'a str,
     }
@@ -17,20 +18,20 @@ pub fn code(answer: &Answer) -> Option<&str> {
         return None;
     }
     let body = answer.body.expose();
-    if let Ok(Fault { kind }) = serde_json::from_slice(body) {
+    if let Ok(AwsFault { kind }) = serde_json::from_slice(body) {
         return kind.rsplit('#').next();
     }
     let (_, after) = str::from_utf8(body).ok()?.split_once("<Code>")?;
     Some(after.split_once('<')?.0)
 }
 
-/// Whether a fault's own words have a word in them. They are not passed on.
+/// True if a fault's own words contain a word. The words are not passed on.
 pub fn is_about(answer: &Answer, word: &str) -> bool {
     let mut all = answer.body.expose().windows(word.len());
     answer.status >= 400 && all.any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// What an answer means: too many requests at once pass, in whatever words.
+/// Judges an answer: too many requests at once pass, in whatever words.
 pub fn verdict(answer: &Answer) -> Verdict {
     const PASSING: [&str; 6] = [
         "IDPCommunicationError",
@@ -53,8 +54,8 @@ pub fn verdict(answer: &Answer) -> Verdict {
     }
 }
 
-/// The trouble that an answer of 400 and up to a request about `what` is, where it is none that
-/// the caller knows; `right` would have allowed it.
+/// The fault in an answer of status 400 or more to a request about `what`, if the caller knows no
+/// better one. `right` is the right that would have allowed it.
 pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
     let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
     let no_key = || {
@@ -72,7 +73,8 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
         "DecryptionFailure" | "InvalidKeyId" => no_key(),
         "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => no_key(),
-        // AWS says no more: whoever may read everything below a path is told what is not there.
+        // AWS tells no more: only an identity that may read everything below a path learns what is
+        // missing.
         "AccessDeniedException" | "AccessDenied" => {
             let what = ShownPath(what);
             let what = format_args!("{what} is not for us, or does not exist");

@@ -1,36 +1,36 @@
-//! What stands beside a container (ECS, Pod Identity) and beside a machine (IMDSv2), and gives keys
-//! to whoever asks. It is never asked through a proxy. In a pod's first seconds it refuses, hangs
-//! or says 404, so that it is asked again until the deadline.
+//! Metadata services of a container (ECS, Pod Identity) and of a machine (IMDSv2), which give keys
+//! to anyone who asks. They are never asked through a proxy. In a pod's first seconds they refuse,
+//! hang or answer 404, so they are asked again until the deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::credentials::from_json;
-use super::{Aws, Keys, Remote, header};
+use super::{Aws, AwsRemote, Keys, header};
 use crate::model::error::StoreError;
 use crate::model::name::is_path;
 use crate::model::secret::Secret;
 use crate::stores::{credential, remote};
 use crate::sys::http::{self, Address, Answer, Method, Request, Server, Verdict};
 
-/// The longest that one try takes: whoever answers at all does so in milliseconds.
+/// The longest time of one try: a service that answers at all does so in milliseconds.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// Where ECS' agent is.
+/// The address of ECS' agent.
 const ECS: &str = "http://169.254.170.2";
 
-/// Who may be asked without TLS beside this machine: ECS' agent, and EKS' in IPv4 and IPv6.
+/// Hosts that may be asked without TLS beside this machine: ECS' agent, and EKS' in IPv4 and IPv6.
 const PLAIN: [&str; 3] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"];
 
-/// Where a machine's metadata is, in IPv4 and IPv6.
+/// The addresses of a machine's metadata, in IPv4 and IPv6.
 const MACHINE: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
-/// How long a token of the machine's is good, in seconds, as AWS' clients ask for it.
+/// The lifetime of a machine's token in seconds, as AWS' clients ask for it.
 const LIFE: &str = "21600";
 
 const ROLES: &str = "latest/meta-data/iam/security-credentials/";
 
-/// What an answer means: what is not there yet is asked for again.
+/// Judges an answer: a resource that does not exist yet is asked for again.
 fn verdict(answer: &Answer, absent: &'static str) -> Verdict {
     match answer.status {
         404 => Verdict::Passing {
@@ -57,7 +57,7 @@ fn of_machine(answer: &Answer) -> Verdict {
 
 fn server(
     aws: &Aws,
-    remote: &Remote,
+    remote: &AwsRemote,
     address: Address,
     (ends, verdict): (&'static str, fn(&Answer) -> Verdict),
 ) -> Result<Server, StoreError> {
@@ -65,9 +65,9 @@ fn server(
         attempt: ATTEMPT,
         proxy: None,
         verdict,
-        hints: http::Hints {
+        hints: http::FaultHints {
             trust: "AWS_CA_BUNDLE",
-            ..http::Hints::default()
+            ..http::FaultHints::default()
         },
         ends,
         ..remote::settings(&aws.context, address)
@@ -80,11 +80,11 @@ fn setting(what: impl Into<String>) -> StoreError {
 }
 
 impl Aws {
-    /// The keys that stand beside a container.
+    /// Gets the keys of a container.
     ///
     /// # Errors
-    /// Addresses that may not be asked; why there are none.
-    pub fn of_container(&self, remote: &Remote, whose: &str) -> Result<Keys, StoreError> {
+    /// An address that may not be asked, or the reason why there are no keys.
+    pub fn of_container(&self, remote: &AwsRemote, whose: &str) -> Result<Keys, StoreError> {
         let (relative, full) = (
             format!("{whose}AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
             format!("{whose}AWS_CONTAINER_CREDENTIALS_FULL_URI"),
@@ -122,7 +122,7 @@ impl Aws {
         }
     }
 
-    /// What shows that we may ask for a container's keys; the file is read each time.
+    /// Gives the token that allows a request for a container's keys; the file is read each time.
     fn container_token(&self, whose: &str) -> Result<Option<Secret>, StoreError> {
         for whose in [whose, ""] {
             let name = format!("{whose}AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -136,25 +136,27 @@ impl Aws {
         Ok(None)
     }
 
-    /// The machine.
+    /// Gives the machine's metadata service.
     ///
     /// # Errors
-    /// Settings that can't be used; why it does not answer.
-    pub fn machine(&self, remote: &Remote) -> Result<&Machine, StoreError> {
-        let made = self.machine.get_or_init(|| Machine::new(self, remote));
+    /// A setting that can't be used, or the reason why the machine does not answer.
+    pub fn machine(&self, remote: &AwsRemote) -> Result<&InstanceMetadata, StoreError> {
+        let made = self
+            .machine
+            .get_or_init(|| InstanceMetadata::new(self, remote));
         made.as_ref().map_err(StoreError::clone)
     }
 }
 
 /// A machine of AWS', by IMDSv2.
-pub struct Machine {
+pub struct InstanceMetadata {
     server: Server,
     token: Arc<Secret>,
 }
 
-impl Machine {
-    /// Gets the token that all else needs.
-    fn new(aws: &Aws, remote: &Remote) -> Result<Self, StoreError> {
+impl InstanceMetadata {
+    /// Gets the token that all other requests need.
+    fn new(aws: &Aws, remote: &AwsRemote) -> Result<Self, StoreError> {
         let given = aws.setting("EC2_METADATA_SERVICE_ENDPOINT")?;
         let mode = aws.setting("EC2_METADATA_SERVICE_ENDPOINT_MODE")?;
         let is_later = mode.is_some_and(|mode| mode.eq_ignore_ascii_case("ipv6"));
@@ -181,7 +183,7 @@ impl Machine {
             403 => return Err(refused("is turned off for this machine (403)")),
             status => return Err(refused(&format!("gives no token of IMDSv2 ({status})"))),
         }
-        Ok(Machine {
+        Ok(InstanceMetadata {
             server,
             token: Arc::new(Secret::new(answer.body.expose().trim_ascii().to_vec())),
         })
@@ -201,7 +203,7 @@ impl Machine {
     /// The keys of the machine's role.
     ///
     /// # Errors
-    /// Why there are none.
+    /// The reason why there are none.
     pub fn keys(&self) -> Result<Keys, StoreError> {
         let roles = self.ask(ROLES.to_owned())?;
         let text = str::from_utf8(roles.body.expose()).unwrap_or_default();
@@ -226,7 +228,7 @@ impl Machine {
     /// The region that the machine is in.
     ///
     /// # Errors
-    /// Why it can't be said.
+    /// The reason why the region is not known.
     pub fn region(&self) -> Result<String, StoreError> {
         let answer = self.ask("latest/meta-data/placement/region".to_owned())?;
         let text = str::from_utf8(answer.body.expose()).unwrap_or_default();

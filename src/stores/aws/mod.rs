@@ -1,8 +1,9 @@
-//! What the stores of AWS share: where a service is, who we are to it, signatures, and what its
-//! faults mean. Its own words are never passed on: they may quote what was sent.
+//! Shared code of AWS' stores: the service's address, the identity for it, signatures, and its
+//! faults. The service's own words are never passed on: they may quote what was sent.
 //!
-//! The variables are those of AWS' own clients. They are how the workload says who it is, and stay
-//! with it; each can have `DOORKEY_` in front, counts first then, and is doorkey's alone.
+//! The environment variables are those of AWS' own clients. They give the workload its identity,
+//! and stay with it. Each can have `DOORKEY_` in front: it then counts first, and is doorkey's
+//! alone.
 
 mod credentials;
 mod endpoint;
@@ -19,7 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use self::metadata::Machine;
+use self::metadata::InstanceMetadata;
 use self::profile::Profiles;
 pub use self::sign::{Keys, header};
 use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
@@ -33,14 +34,14 @@ use crate::sys::http::{self, Answer, Method, Request, Server};
 pub use self::endpoint::{is_arn, region_of};
 pub use self::fault::{code, is_about, trouble, verdict};
 
-/// Names with what stands before all of them.
+/// Makes names with a common prefix.
 macro_rules! names {
     ($prefix:literal: $($name:literal),* $(,)?) => {
         &[$(concat!($prefix, $name)),*]
     };
 }
 
-/// The same list of names, as doorkey's own and as everybody's.
+/// Defines one list of names twice: as doorkey's own and as everybody's.
 macro_rules! variables {
     ($($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
         const $ours: &[&str] = names!["DOORKEY_AWS_": $($name),+];
@@ -69,7 +70,7 @@ const FILES: &[&str] = &[
     "DOORKEY_AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 ];
 
-/// What the variables are to a store.
+/// Environment variables, by the use that a store makes of them.
 const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Secret, OUR_SECRETS),
     (Use::Own, OUR_SETTINGS),
@@ -80,10 +81,11 @@ const VARIABLES: &[(Use, &[&str])] = &[
     (Use::File, remote::FILES),
 ];
 
-/// What rows of the table have in common.
+/// The common part of AWS' rows in the table of stores.
 pub const KIND: Kind = Kind {
     splits: true,
     variables: VARIABLES,
+    is_remote: true,
     ..NOTHING
 };
 
@@ -106,52 +108,52 @@ pub const PROFILE: StoreOption = StoreOption::new(
 /// The content type of requests.
 const JSON: &str = "application/x-amz-json-1.1";
 
-/// One of the services.
-pub struct Service {
-    /// As host names and signatures have it.
+/// A service of AWS.
+pub struct AwsService {
+    /// The name in host names and signatures.
     pub name: &'static str,
     /// The variable with its address, without `AWS_`.
     pub endpoint: &'static str,
-    /// What stands before the names of what it does.
+    /// The prefix of the names of its actions.
     pub prefix: &'static str,
 }
 
-/// A service, and who we are to it. Its servers are told apart by their regions.
+/// A service, and the identity for it. Its servers are told apart by their regions.
 pub struct Aws {
-    /// Settings.
+    /// The settings of the store.
     pub context: Arc<Context>,
     /// The service.
-    service: Service,
+    service: AwsService,
     profiles: OnceLock<Result<Profiles, StoreError>>,
-    machine: OnceLock<Result<Machine, StoreError>>,
+    machine: OnceLock<Result<InstanceMetadata, StoreError>>,
     region: OnceLock<Result<String, StoreError>>,
     /// The region of the first server.
     first: OnceLock<String>,
-    /// By how many seconds AWS' clock is ahead of ours.
+    /// The seconds by which AWS' clock is ahead of the local clock.
     ahead: AtomicI64,
 }
 
 /// The servers of a service, and our session.
-pub type Remote = remote::Remote<Aws>;
+pub type AwsRemote = remote::Remote<Aws>;
 
-/// Something to be done by a service.
+/// A request for an action of a service.
 pub struct Ask {
     /// The region.
     pub region: String,
-    /// What is to be done.
+    /// The action's name.
     pub what: &'static str,
-    /// With what.
+    /// The action's input.
     pub body: Value,
 }
 
-/// Whether a setting says yes.
+/// True if a setting says yes.
 fn is_yes(setting: Option<&str>) -> bool {
     setting.is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 impl Aws {
-    /// A service. Nothing is asked, or read, yet.
-    pub fn new(service: Service, context: &Arc<Context>) -> Self {
+    /// Makes a service. Nothing is asked, or read, yet.
+    pub fn new(service: AwsService, context: &Arc<Context>) -> Self {
         Aws {
             context: Arc::clone(context),
             service,
@@ -216,12 +218,11 @@ impl Aws {
         Ok(self.profiles()?.setting("region"))
     }
 
-    /// The region where nothing else says it: that of settings, or of the machine whose identity
-    /// we have.
+    /// Gives the default region: that of settings, or of the machine that the identity comes from.
     ///
     /// # Errors
-    /// Where it is missing.
-    pub fn region<'r>(&'r self, remote: &Remote) -> Result<&'r str, StoreError> {
+    /// An error that the region is missing.
+    pub fn region<'r>(&'r self, remote: &AwsRemote) -> Result<&'r str, StoreError> {
         let find = || {
             if let Some(said) = self.said_region()? {
                 return Ok(said.to_owned());
@@ -242,7 +243,7 @@ impl Aws {
     }
 
     /// The region that STS is asked in.
-    fn region_of_identity(&self, remote: &Remote) -> Result<String, StoreError> {
+    fn region_of_identity(&self, remote: &AwsRemote) -> Result<String, StoreError> {
         match self.region(remote) {
             Ok(region) => Ok(region.to_owned()),
             Err(missing) => self.first.get().cloned().ok_or(missing),
@@ -261,7 +262,7 @@ impl Aws {
         there.unwrap_or(now)
     }
 
-    /// Whether an answer refuses a signature for its time; from then on AWS' time counts.
+    /// True if an answer refuses a signature for its time; AWS' time counts after that.
     fn is_skewed(&self, answer: &Answer) -> bool {
         const CODES: [&str; 5] = [
             "InvalidSignatureException",
@@ -303,13 +304,13 @@ impl Aws {
         request
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order. What is refused
-    /// for our clock is signed once more by AWS' time.
+    /// Sends all requests at the same time, and gives the answers in the same order. A request that
+    /// is refused for the local clock is signed once more by AWS' time.
     ///
     /// # Errors
-    /// What keeps all of it from being asked.
+    /// The fault that keeps all requests from being sent.
     pub fn round(
-        remote: &Remote,
+        remote: &AwsRemote,
         asks: &[Ask],
     ) -> Result<Vec<Result<Answer, StoreError>>, StoreError> {
         let aws = remote.service();
@@ -317,7 +318,7 @@ impl Aws {
         let mut answers = remote.round(asks.iter().map(request).collect())?;
         let is_skewed =
             |answer: &Result<Answer, _>| answer.as_ref().is_ok_and(|answer| aws.is_skewed(answer));
-        // The first one sets the clock for all.
+        // The first refused answer sets the clock for all.
         if answers.iter().any(is_skewed) {
             let refused = |answer: &Result<Answer, _>| {
                 answer.as_ref().is_ok_and(|answer| answer.status >= 400)
@@ -333,18 +334,18 @@ impl Aws {
         Ok(answers)
     }
 
-    /// Asks one thing.
+    /// Sends one request, and gives its answer.
     ///
     /// # Errors
-    /// Why there is no answer.
-    pub fn ask(remote: &Remote, ask: Ask) -> Result<Answer, StoreError> {
+    /// The reason why there is no answer.
+    pub fn ask(remote: &AwsRemote, ask: Ask) -> Result<Answer, StoreError> {
         let mut answers = Aws::round(remote, &[ask])?;
         let none = || Err(StoreError::setting("nothing was asked".to_owned()));
         answers.pop().unwrap_or_else(none)
     }
 }
 
-/// Clocks that are less than this apart do no harm, in seconds: AWS takes five minutes.
+/// The highest harmless difference between the clocks, in seconds. AWS takes five minutes.
 const SKEW: i64 = 240;
 
 impl remote::Service for Aws {
@@ -357,7 +358,7 @@ impl remote::Service for Aws {
         Ok(settings)
     }
 
-    fn log_in(&self, remote: &Remote) -> Result<Keys, StoreError> {
+    fn log_in(&self, remote: &AwsRemote) -> Result<Keys, StoreError> {
         self.find_keys(remote)
     }
 

@@ -8,18 +8,18 @@ use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::files;
 
-/// The settings of a section: names in lower case, values as they stand there. What is indented
-/// below a setting belongs to its value.
+/// The settings of a section: names in lower case, values as they stand there. Indented lines below
+/// a setting belong to its value.
 pub type Section = BTreeMap<String, String>;
 
-/// What both files say.
+/// The content of both files.
 #[derive(Default)]
 pub struct Profiles {
     /// The profile that counts.
     pub name: String,
     /// The setting that names it; `None` for `default`.
     pub named_by: Option<&'static str>,
-    /// Where was looked, as it is shown.
+    /// The paths that were searched, as messages show them.
     places: Vec<String>,
     profiles: BTreeMap<String, Section>,
     sessions: BTreeMap<String, Section>,
@@ -30,7 +30,7 @@ impl Profiles {
     /// Reads both files, as far as they are there.
     ///
     /// # Errors
-    /// One that can't be read, that others can write, or that is none of these files.
+    /// A file that can't be read, that others can write, or that is none of these files.
     pub fn read(aws: &Aws) -> Result<Self, StoreError> {
         let mut all = Profiles::default();
         let context = &aws.context;
@@ -72,7 +72,7 @@ impl Profiles {
             let read = credential::open(&path);
             let file = match read {
                 Ok(file) => file,
-                // Nobody has asked for what lies in a home that is another user's.
+                // Nobody has asked for files in a home that is another user's.
                 Err(_) if !is_given && all.named_by.is_none() && !is_readable(&path) => continue,
                 Err(trouble) => return Err(trouble),
             };
@@ -84,10 +84,10 @@ impl Profiles {
         Ok(all)
     }
 
-    /// Adds what a file says; it counts more than what was added before.
+    /// Adds the content of a file; it wins over content that was added before.
     ///
     /// # Errors
-    /// The line that is wrong, and what is wrong with it.
+    /// The line that is wrong, and its fault.
     fn add(&mut self, text: &[u8], is_config: bool) -> Result<(), (usize, &'static str)> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let text = str::from_utf8(text).map_err(|_| (1, "the file is not UTF-8"))?;
@@ -165,7 +165,7 @@ impl Profiles {
     /// A profile.
     ///
     /// # Errors
-    /// Where there is none of that name.
+    /// An error that there is no profile of that name.
     pub fn profile(&self, name: &str) -> Result<&Section, StoreError> {
         self.profiles.get(name).ok_or_else(|| {
             let by = match self.named_by {
@@ -181,7 +181,7 @@ impl Profiles {
         })
     }
 
-    /// The `default` profile, where it says who we are.
+    /// True if the `default` profile gives an identity.
     pub fn default_with_identity(&self) -> bool {
         const OF_IDENTITY: [&str; 7] = [
             "aws_access_key_id",

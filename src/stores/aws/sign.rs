@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Address, Request};
 
-/// A header of ours.
+/// Makes a header.
 pub fn header(name: &'static str, value: impl Into<Vec<u8>>) -> http::Header {
     (name, Arc::new(Secret::new(value.into())))
 }
 
 /// An access key.
 pub struct Keys {
-    /// Its id.
+    /// The key's id.
     pub id: String,
     /// The secret half.
     pub secret: Secret,
@@ -25,7 +25,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Has a request to a service in a region show who we are, at a time.
+    /// Signs a request to a service in a region, at a time.
     pub fn sign(
         &self,
         request: &mut Request,
@@ -51,18 +51,18 @@ impl Keys {
     }
 }
 
-/// What of a request is signed beside itself.
+/// The signed facts of a request beside the request itself.
 struct Signed<'a> {
     path: &'a str,
     host: &'a str,
     /// The time, `20150830T123600Z`.
     stamp: &'a str,
-    /// Day, region, service, and how it is signed.
+    /// Day, region, service, and the kind of signature.
     scope: [&'a str; 4],
 }
 
 impl Signed<'_> {
-    /// The header with the signature. Queries have no place in what we ask.
+    /// Makes the header with the signature. Requests here have no queries.
     fn by(&self, keys: &Keys, request: &Request) -> http::Header {
         let (kind, body) = match &request.body {
             Some((kind, body)) => (Some(kind.as_bytes()), body.expose()),
@@ -123,7 +123,7 @@ mod tests {
     use super::{Keys, Request, Secret, Signed, header};
     use crate::sys::http::Method;
 
-    /// Of AWS' own test suite, `post-vanilla` and `post-x-www-form-urlencoded`.
+    /// Cases of AWS' own test suite: `post-vanilla` and `post-x-www-form-urlencoded`.
     #[test]
     fn signatures_are_those_that_aws_gives() {
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec());

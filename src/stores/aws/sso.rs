@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use super::credentials::keys as made;
 use super::profile::{Section, value};
-use super::{Keys, Remote, Service, header};
+use super::{AwsRemote, AwsService, Keys, header};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::http::{Address, Method, Request, Server};
 
 /// The service, whose host has a word before it.
-const PORTAL: Service = Service {
+const PORTAL: AwsService = AwsService {
     name: "portal.sso",
     endpoint: "ENDPOINT_URL_SSO",
     prefix: "",
@@ -24,14 +24,14 @@ const PORTAL: Service = Service {
 /// The keys of a role by the token in the user's home.
 ///
 /// # Errors
-/// Why there are none.
-pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
+/// The reason why there are none.
+pub fn keys(remote: &AwsRemote, profile: &str, section: &Section) -> Result<Keys, StoreError> {
     let aws = remote.service();
     let profile = ShownPath(profile);
     let fault = |what: String| StoreError::setting(format!("profile {profile}: {what}"));
     let again = |what: &str| fault(format!("{what}; run aws sso login --profile {profile}"));
     let session = value(section, "sso_session");
-    // The token's file is called by the session, or before there were any by where it began.
+    // The session names the token's file; before sessions existed, the start URL did.
     let (settings, cached_as) = match session {
         Some(name) => {
             let found = aws.profiles()?.session(name);
@@ -102,17 +102,17 @@ pub fn keys(remote: &Remote, profile: &str, section: &Section) -> Result<Keys, S
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Given {
-        role_credentials: Role,
+    struct RoleCredentials {
+        role_credentials: SsoRole,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Role {
+    struct SsoRole {
         access_key_id: String,
         secret_access_key: String,
         session_token: String,
     }
-    let given: Option<Given> = serde_json::from_slice(answer.body.expose()).ok();
+    let given: Option<RoleCredentials> = serde_json::from_slice(answer.body.expose()).ok();
     let given = given.map(|given| given.role_credentials);
     let given = given.ok_or_else(|| fault("IAM Identity Center answers no keys".to_owned()))?;
     Ok(made(

@@ -1,4 +1,4 @@
-//! Roles that are assumed: STS, whose answers are XML whatever is asked for.
+//! Roles that are assumed by STS. Its answers are always XML.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::credentials::{Role, keys};
-use super::{Keys, Remote, Service, code};
+use super::{AwsRemote, AwsService, Keys, code};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
@@ -14,13 +14,13 @@ use crate::stores::credential;
 use crate::sys::http::{Answer, FORM, Method, Request, Server};
 
 /// The service.
-const STS: Service = Service {
+const STS: AwsService = AwsService {
     name: "sts",
     endpoint: "ENDPOINT_URL_STS",
     prefix: "",
 };
 
-/// What stands for itself in a form's field.
+/// Characters to encode in a form's field.
 const UNFIT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -30,9 +30,9 @@ const UNFIT: AsciiSet = NON_ALPHANUMERIC
 /// The keys of a role by another identity provider's token, which is read now.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 pub fn with_web_identity(
-    remote: &Remote,
+    remote: &AwsRemote,
     role: &Role<'_>,
     file: &Named,
 ) -> Result<Keys, StoreError> {
@@ -47,8 +47,8 @@ pub fn with_web_identity(
 /// The keys of a role by other keys.
 ///
 /// # Errors
-/// Why there are none.
-pub fn assume(remote: &Remote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
+/// The reason why there are none.
+pub fn assume(remote: &AwsRemote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
     ask(remote, role, form("AssumeRole", role), Some(source))
 }
 
@@ -79,7 +79,7 @@ fn add(form: &mut String, name: &str, value: &str) {
 }
 
 fn ask(
-    remote: &Remote,
+    remote: &AwsRemote,
     role: &Role<'_>,
     form: String,
     source: Option<&Keys>,

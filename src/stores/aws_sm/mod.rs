@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::core::json;
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Ask, Aws};
 use crate::stores::document::{
-    self, Document, Documents, Known, Place, Reading, no_object, scope_of,
+    self, Document, Documents, KnownDocuments, Place, Reading, no_object, scope_of,
 };
 use crate::stores::kind::{Asked, Places};
 use crate::stores::{
@@ -30,7 +30,7 @@ use crate::sys::duration;
 use crate::sys::http;
 
 /// The service.
-const SERVICE: aws::Service = aws::Service {
+const SERVICE: aws::AwsService = aws::AwsService {
     name: "secretsmanager",
     endpoint: "ENDPOINT_URL_SECRETS_MANAGER",
     prefix: "secretsmanager",
@@ -39,7 +39,7 @@ const SERVICE: aws::Service = aws::Service {
 /// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[aws::REGION, aws::ENDPOINT, aws::PROFILE];
 
-/// What single places are. A bare ARN is one where the user says so.
+/// The single places of the store. A bare ARN is one if the user asks for that.
 pub const PLACES: Places = Places {
     judge,
     hands_over: |_| false,
@@ -49,21 +49,21 @@ pub const PLACES: Places = Places {
     }),
 };
 
-/// What a secret's name consists of beside letters and digits, and its longest.
+/// Characters of a secret's name beside letters and digits, and its greatest length.
 const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
 struct SecretsManager {
     label: String,
     prefix: String,
-    remote: aws::Remote,
-    known: Mutex<Known<Document>>,
+    remote: aws::AwsRemote,
+    known: Mutex<KnownDocuments<Document>>,
 }
 
 /// Opens `aws-sm:PLACE`. Nothing is asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let prefix = place.trim_matches('/');
     if !is_name(prefix) && !prefix.is_empty() {
@@ -74,7 +74,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     Ok(Box::new(SecretsManager {
         label: context.label.clone(),
         prefix: prefix.to_owned(),
-        remote: aws::Remote::new(aws, context),
+        remote: aws::AwsRemote::new(aws, context),
         known: Mutex::default(),
     }))
 }
@@ -84,11 +84,11 @@ fn is_name(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
 }
 
-/// Takes what a reference says: a secret's name or its ARN, and it may be a key of the JSON in it
-/// and a version.
+/// Checks the location in a reference: a secret's name or ARN, with an optional key of the JSON in
+/// it and an optional version.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let name = match location.path.strip_prefix("arn:") {
         None => Some(location.path.as_str()),
@@ -102,12 +102,12 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     };
     if !name.is_some_and(is_name) {
         let why = "neither a secret's name, of letters, digits and /_+=.@-, nor its ARN";
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     Ok(location)
 }
 
-/// Whether a version is an id, as AWS and its clients make them; else it is a stage.
+/// True if a version is an id, as AWS and its clients make them; else it is a stage.
 fn is_id(version: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (32..=64).contains(&version.len()) && version.bytes().all(fits)
@@ -118,7 +118,7 @@ impl SecretsManager {
         self.remote.service()
     }
 
-    /// What asks for a secret.
+    /// Builds the request for a secret's value.
     fn question(&self, (id, version): &Place) -> Result<Ask, StoreError> {
         let mut body = json!({"SecretId": id});
         if let Some(version) = version {
@@ -132,7 +132,7 @@ impl SecretsManager {
         self.ask_in(id, "GetSecretValue", body)
     }
 
-    /// Something to be done in the region that a secret is in.
+    /// Builds a request for an action in the region of a secret.
     fn ask_in(&self, id: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(id) {
             Some(region) => region,
@@ -161,14 +161,14 @@ impl Documents<Document> for SecretsManager {
         Err(StoreError::setting(why))
     }
 
-    fn kept(&self) -> &Mutex<Known<Document>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<Document>> {
         &self.known
     }
 
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let questions = places.iter().map(|place| self.question(place));
         let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
-        // Finding out who we are is timed by itself.
+        // The login is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
         let answers = Aws::round(&self.remote, &questions)?;
@@ -184,11 +184,11 @@ impl Documents<Document> for SecretsManager {
     }
 }
 
-/// Reads the answer to a request for a secret; `None` where it is not there.
+/// Reads the answer to a request for a secret; `None` if the secret does not exist.
 fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>, StoreError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Said<'a> {
+    struct SecretValue<'a> {
         #[serde(borrow, default)]
         secret_string: Option<&'a RawValue>,
         #[serde(borrow, default)]
@@ -198,7 +198,7 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     }
     let unusable = || StoreError::unusable(ShownPath(id), "the answer is no secret");
     match aws::code(answer) {
-        // Of a secret without a value the current version is not there.
+        // A secret without a value has no current version.
         Some("ResourceNotFoundException")
             if version.is_none() && aws::is_about(answer, "label") =>
         {
@@ -212,7 +212,8 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
         }
         _ => {}
     }
-    let value: Said<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let value: SecretValue<'_> =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let plain = |source| json::plain(source).map(Secret::new).ok();
     let content = match value.secret_string {
         Some(text) => plain(text),
@@ -227,7 +228,7 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
 }
 
-/// That a secret is marked deleted.
+/// The error that a secret is marked deleted.
 fn deleted(id: &str) -> StoreError {
     let what = format_args!("{} is deleted", ShownPath(id));
     StoreError::gone(what).hint("restore it: aws secretsmanager restore-secret")
@@ -262,14 +263,14 @@ impl Store for SecretsManager {
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
-        struct Listed {
-            secret_list: Vec<Entry>,
+        struct SecretList {
+            secret_list: Vec<ListedSecret>,
             #[serde(default)]
             next_token: Option<String>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
-        struct Entry {
+        struct ListedSecret {
             name: String,
         }
         let (folder, _) = self.document_of(&Scope::Team)?;
@@ -284,7 +285,7 @@ impl Store for SecretsManager {
                 let right = "secretsmanager:ListSecrets";
                 return Err(aws::trouble(&answer, &format!("{folder}*"), right));
             }
-            let listed: Listed = serde_json::from_slice(answer.body.expose())
+            let listed: SecretList = serde_json::from_slice(answer.body.expose())
                 .map_err(|_| no_object("the list of secrets"))?;
             let names = listed.secret_list.iter();
             let inside = names.filter_map(|entry| entry.name.strip_prefix(folder));
@@ -303,7 +304,7 @@ impl Store for SecretsManager {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, is_id, judge};
+    use super::{Form, Location, LocationPart, is_id, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -320,7 +321,7 @@ mod tests {
         ] {
             let judged = judge(Location::parse(text).unwrap(), Form::Value);
             let part = judged.err().map(|(part, _)| part);
-            assert_eq!(part, (!fits).then_some(Part::Path), "{text}");
+            assert_eq!(part, (!fits).then_some(LocationPart::Path), "{text}");
         }
         assert!(judge(Location::parse(&"a".repeat(513)).unwrap(), Form::Value).is_err());
     }

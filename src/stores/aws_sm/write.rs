@@ -1,5 +1,5 @@
-//! Changing a scope's secret: it is read, changed and written whole. AWS has nothing that compares
-//! while it writes, so that of several writers at once one can lose.
+//! Changing a scope's secret: it is read, changed and written whole. AWS has no compare-and-set, so
+//! one of several writers at once can lose its change.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,33 @@ use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
-use crate::stores::document::{Change, Documents, known, merged, no_object, with};
+use crate::stores::document::{DocumentChange, Documents, known, merged, no_object, with};
 use crate::stores::{How, Writer, contended, not_text};
 use crate::sys::random;
 
 /// A secret's content is not larger than this, in bytes.
 const LARGEST: usize = 65_536;
 
-/// Whoever lost a race waits at most this long before the next try.
+/// The longest wait of a writer that lost a race, before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
 
 impl SecretsManager {
     /// Changes members of a scope's document, all of them or none.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] and [`StoreError::Absent`], as `how` has it; why nothing is changed.
-    fn change(&self, scope: &Scope, changes: &[Change<'_>], how: How) -> Result<(), StoreError> {
+    /// [`StoreError::Taken`] and [`StoreError::Absent`], as `how` asks; or the reason why nothing
+    /// is changed.
+    fn change(
+        &self,
+        scope: &Scope,
+        changes: &[DocumentChange<'_>],
+        how: How,
+    ) -> Result<(), StoreError> {
         let (path, _) = self.document_of(scope)?;
         let place = (path.clone(), None);
         let deadline = self.remote.client()?.deadline();
         loop {
-            // What a command has seen before may have changed since.
+            // The document may have changed since the command read it.
             known(self).places.remove(&place);
             let (exists, data) = with(self, scope, |document| {
                 if document.is_some_and(|document| document.members().is_none()) {
@@ -56,7 +62,7 @@ impl SecretsManager {
                 return Err(StoreError::setting(what.to_owned()));
             }
             let text = str::from_utf8(&data).map_err(|_| no_object(&path))?;
-            // With a token of its own a request that is sent again does nothing twice.
+            // A request with its own token does nothing twice if it is sent again.
             let token = random::key().map_err(StoreError::unreadable)?;
             let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
             let (what, right, id) = match exists {

@@ -19,20 +19,20 @@ use crate::stores::document::Document;
 use crate::sys::duration;
 use crate::sys::http;
 
-/// So many names has one call.
+/// The number of names in one call.
 const TOGETHER: usize = 10;
 
 /// A parameter's value.
 pub struct Parameter(pub Document);
 
-/// What was read under a name; `None` for what is not there.
-type Read = Result<Option<Parameter>, StoreError>;
+/// The result of reading a name; `None` if the parameter does not exist.
+type ParameterRead = Result<Option<Parameter>, StoreError>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Said<'a> {
+struct ParametersAnswer<'a> {
     #[serde(borrow)]
-    parameters: Vec<One<'a>>,
+    parameters: Vec<OneParameter<'a>>,
     #[serde(borrow, default)]
     invalid_parameters: Vec<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -41,7 +41,7 @@ struct Said<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct One<'a> {
+struct OneParameter<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow)]
@@ -50,7 +50,7 @@ struct One<'a> {
     last_modified_date: Option<f64>,
 }
 
-impl One<'_> {
+impl OneParameter<'_> {
     fn parameter(&self) -> Option<Parameter> {
         let since = self.last_modified_date.map(Duration::try_from_secs_f64);
         let written = since.and_then(Result::ok);
@@ -64,17 +64,17 @@ fn no_parameter(name: &str) -> StoreError {
     StoreError::unusable(ShownPath(name), "the answer is no parameter")
 }
 
-/// Whether a name must be asked for by itself: with a version, or by an ARN, the answer calls it
-/// otherwise; what leads to another service goes one a call.
+/// True if a name must be asked for alone. The answer gives another name to a parameter with a
+/// version or an ARN. Names that lead to another service also go one a call.
 fn is_alone(name: &str) -> bool {
     name.contains(':') || name.starts_with("/aws/")
 }
 
 impl ParameterStore {
-    /// Fetches parameters unless they have been, each once.
+    /// Fetches parameters that were not fetched yet, each once.
     ///
     /// # Errors
-    /// What keeps all of them from being read.
+    /// The fault that keeps all parameters from being read.
     pub fn fetch_names(&self, mut names: Vec<String>) -> Result<(), StoreError> {
         names.sort_unstable();
         names.dedup();
@@ -90,14 +90,14 @@ impl ParameterStore {
             .chain(alone.into_iter().map(|name| vec![name]))
             .collect();
         let questions = self.questions(&calls)?;
-        // Finding out who we are is timed by itself.
+        // The login is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
         let answers = Aws::round(&self.remote, &questions)?;
         let (mut read, mut singly) = (Vec::new(), Vec::new());
         for (call, answer) in calls.into_iter().zip(answers) {
             let answer = answer?;
-            // One that is denied, or none of AWS' names, has all of them refused.
+            // OneParameter that is denied, or none of AWS' names, has all of them refused.
             match answer.status >= 400 && call.len() > 1 {
                 true => {
                     let error = refused(&answer, &call[0]);
@@ -132,11 +132,11 @@ impl ParameterStore {
         calls.iter().map(question).collect()
     }
 
-    /// The names below paths, or why they can't be listed; what lies directly there is known then,
-    /// with its value.
+    /// Lists the names below paths, or the reason why they can't be listed. Parameters directly
+    /// below a path are then known with their values.
     ///
     /// # Errors
-    /// What keeps all of them from being listed.
+    /// The fault that keeps all paths from being listed.
     pub fn list(
         &self,
         paths: &[String],
@@ -144,7 +144,7 @@ impl ParameterStore {
     ) -> Result<Vec<Result<Vec<String>, StoreError>>, StoreError> {
         let mut listed: Vec<Result<Vec<String>, StoreError>> =
             paths.iter().map(|_| Ok(vec![])).collect();
-        // Where each listing goes on.
+        // The token from which each listing goes on.
         let mut next: BTreeMap<usize, Option<String>> =
             (0..paths.len()).map(|at| (at, None)).collect();
         while !next.is_empty() {
@@ -173,7 +173,7 @@ impl ParameterStore {
                     listed[at] = Err(trouble);
                     continue;
                 }
-                let said: Said<'_> = serde_json::from_slice(answer.body.expose())
+                let said: ParametersAnswer<'_> = serde_json::from_slice(answer.body.expose())
                     .map_err(|_| no_parameter(&paths[at]))?;
                 for one in &said.parameters {
                     if !deep {
@@ -197,11 +197,14 @@ fn refused(answer: &http::Answer, name: &str) -> StoreError {
     aws::trouble(answer, name, "ssm:GetParameters")
 }
 
-/// What an answer says of the names of a call.
+/// Reads the results for the names of a call from its answer.
 ///
 /// # Errors
-/// What is of all names: that we are not admitted.
-fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>, StoreError> {
+/// The fault that concerns all names: the identity is not admitted.
+fn take(
+    answer: &http::Answer,
+    call: Vec<String>,
+) -> Result<Vec<(String, ParameterRead)>, StoreError> {
     let is_single = call.len() == 1;
     if answer.status >= 400 {
         let read = |name: String| {
@@ -216,7 +219,7 @@ fn take(answer: &http::Answer, call: Vec<String>) -> Result<Vec<(String, Read)>,
         };
         return call.into_iter().map(read).collect();
     }
-    let said: Said<'_> =
+    let said: ParametersAnswer<'_> =
         serde_json::from_slice(answer.body.expose()).map_err(|_| no_parameter(&call[0]))?;
     let read = |name: String| {
         let mut all = said.parameters.iter();

@@ -18,13 +18,13 @@ use super::{
 };
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{Level, Name, Scope, is_path};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 
 /// The service.
-const SERVICE: aws::Service = aws::Service {
+const SERVICE: aws::AwsService = aws::AwsService {
     name: "ssm",
     endpoint: "ENDPOINT_URL_SSM",
     prefix: "AmazonSSM",
@@ -45,7 +45,7 @@ pub const OPTIONS: &[StoreOption] = &[
     ),
 ];
 
-/// What single places are. A bare ARN is one where the user says so.
+/// The single places of the store. A bare ARN is one if the user asks for that.
 pub const PLACES: Places = Places {
     judge,
     hands_over: |_| false,
@@ -61,19 +61,19 @@ const DEEPEST: usize = 15;
 
 struct ParameterStore {
     label: String,
-    /// `/PREFIX`, or nothing.
+    /// The prefix as `/PREFIX`, or an empty text.
     prefix: String,
-    /// The path in the place of the project's usual one.
+    /// The path that replaces the project's usual one.
     project_path: Option<String>,
-    remote: aws::Remote,
-    /// What was fetched, by the name that was asked for; `None` for what is not there.
+    remote: aws::AwsRemote,
+    /// Parameters that were fetched, by the name in the request; `None` if one does not exist.
     known: Mutex<BTreeMap<String, Result<Option<Parameter>, StoreError>>>,
 }
 
 /// Opens `aws-ssm:PLACE`. Nothing is asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let setting = |id| context.said(id).or_else(|| context.configured(id));
     let project_path = setting("project-path").map(|path| folder("project-path", path));
@@ -81,12 +81,12 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         label: context.label.clone(),
         prefix: folder("a prefix", place)?,
         project_path: project_path.transpose()?,
-        remote: aws::Remote::new(Aws::new(SERVICE, context), context),
+        remote: aws::AwsRemote::new(Aws::new(SERVICE, context), context),
         known: Mutex::default(),
     }))
 }
 
-/// A path with one slash before it and none behind it; nothing where it is empty.
+/// Gives a path with one slash before it and none behind it; empty if the path is empty.
 fn folder(what: &str, path: &str) -> Result<String, StoreError> {
     let path = path.trim_matches('/');
     if path.is_empty() {
@@ -109,16 +109,16 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(fits)
 }
 
-/// Whether a text is a version's number or label.
+/// True if a text is a version's number or label.
 fn is_version(text: &str) -> bool {
     is_name(text) && !text.contains('/') && text.len() <= 100
 }
 
-/// Takes what a reference says: a parameter's name or its ARN, with or without `:VERSION`, and it
-/// may be a key of the JSON in it and a version.
+/// Checks the location in a reference: a parameter's name or ARN, with or without `:VERSION`, with
+/// an optional key of the JSON in it and an optional version.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let path = &location.path;
     let name = match path.strip_prefix("arn:") {
@@ -139,20 +139,22 @@ pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     };
     if !name.is_some_and(is_name) || path.len() > 2048 {
         let why = "neither a parameter's name, of letters, digits and /_.-, nor its ARN";
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     let why = "a version is a number, or a label of letters, digits and _.-";
     if selector.is_some_and(|selector| !is_version(selector)) {
-        return Err((Part::Path, why));
+        return Err((LocationPart::Path, why));
     }
     match &location.version {
-        Some(_) if selector.is_some() => Err((Part::Version, "the name has a version already")),
-        Some(version) if !is_version(version) => Err((Part::Version, why)),
+        Some(_) if selector.is_some() => {
+            Err((LocationPart::Version, "the name has a version already"))
+        }
+        Some(version) if !is_version(version) => Err((LocationPart::Version, why)),
         _ => Ok(location),
     }
 }
 
-/// What is asked for at a location.
+/// Gives the name to ask for at a location.
 fn asked(location: &Location) -> String {
     match &location.version {
         Some(version) => format!("{}:{version}", location.path),
@@ -173,7 +175,7 @@ impl ParameterStore {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The path that a scope's parameters are below.
+    /// Gives the path above a scope's parameters.
     fn path_in(&self, scope: &Scope) -> Result<String, StoreError> {
         match &self.project_path {
             Some(path) if scope.level() == Level::Project => Ok(path.clone()),
@@ -199,7 +201,7 @@ impl ParameterStore {
         )))
     }
 
-    /// Something to be done in the region that a parameter is in.
+    /// Builds a request for an action in the region of a parameter.
     fn ask_in(&self, name: &str, what: &'static str, body: Value) -> Result<Ask, StoreError> {
         let region = match aws::region_of(name) {
             Some(region) => region,
@@ -209,7 +211,7 @@ impl ParameterStore {
         Ok(Ask { region, what, body })
     }
 
-    /// What is at a location, when it has been fetched.
+    /// Looks up a location, after its parameter was fetched.
     fn look(&self, location: &Location) -> Result<Here, StoreError> {
         let known = self.known();
         let document = match known.get(&asked(location)) {
@@ -305,7 +307,7 @@ impl Store for ParameterStore {
                 }
             }
         }
-        // What has a path of its own is called as the command calls it.
+        // A project with its own path gets the name that the command uses.
         if self.project_path.is_some() {
             scopes.retain(|scope| scope.level() != Level::Project);
             let mut in_force = self.aws().context.scopes.iter();
@@ -323,14 +325,14 @@ impl Store for ParameterStore {
     }
 }
 
-/// What asks for parameters by their names.
+/// Builds the input that asks for parameters by their names.
 fn by_names(names: &[String]) -> Value {
     json!({"Names": names, "WithDecryption": true})
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, folder, judge};
+    use super::{Form, Location, LocationPart, folder, judge};
 
     #[test]
     fn what_a_reference_can_be() {
@@ -344,17 +346,23 @@ mod tests {
             (arn, None),
             (&format!("{arn}:3"), None),
             (&format!("{arn}#k#3"), None),
-            ("/app db", Some(Part::Path)),
-            ("/app/db:", Some(Part::Path)),
-            ("/app/db:a b", Some(Part::Path)),
-            ("/app/db:3#k#3", Some(Part::Version)),
-            ("/app/db#k#v/1", Some(Part::Version)),
+            ("/app db", Some(LocationPart::Path)),
+            ("/app/db:", Some(LocationPart::Path)),
+            ("/app/db:a b", Some(LocationPart::Path)),
+            ("/app/db:3#k#3", Some(LocationPart::Version)),
+            ("/app/db#k#v/1", Some(LocationPart::Version)),
             (
                 "arn:aws:secretsmanager:eu-west-1:1:secret:a",
-                Some(Part::Path),
+                Some(LocationPart::Path),
             ),
-            ("arn:aws:ssm::123456789012:parameter/a", Some(Part::Path)),
-            ("arn:aws:ssm:eu-west-1:1:document/a", Some(Part::Path)),
+            (
+                "arn:aws:ssm::123456789012:parameter/a",
+                Some(LocationPart::Path),
+            ),
+            (
+                "arn:aws:ssm:eu-west-1:1:document/a",
+                Some(LocationPart::Path),
+            ),
         ] {
             let judged = judge(Location::parse(text).unwrap(), Form::Value);
             assert_eq!(judged.err().map(|(part, _)| part), fault, "{text}");

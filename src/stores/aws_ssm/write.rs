@@ -1,5 +1,6 @@
-//! Changing parameters: each is written by itself. That a name is new is AWS' own check; what is
-//! there is overwritten without another, so that of several writers at once one can lose.
+//! Changing parameters: each is written by itself. AWS itself checks that a name is new. An
+//! existing value is overwritten without a check, so one of several writers at once can lose its
+//! change.
 
 use serde_json::json;
 
@@ -11,12 +12,12 @@ use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
 use crate::stores::{How, Writer, not_text};
 
-/// A value of the usual tier is not larger than this, in bytes, and none larger than that.
+/// The greatest size of a value of the usual tier, in bytes, and of any tier.
 const LARGE: usize = 4096;
 const LARGEST: usize = 8192;
 
 impl ParameterStore {
-    /// Whether there is a parameter of that name now.
+    /// True if there is a parameter of that name now.
     fn exists(&self, name: &str) -> Result<bool, StoreError> {
         match self.known().get(name) {
             Some(Ok(found)) => Ok(found.is_some()),
@@ -25,10 +26,10 @@ impl ParameterStore {
         }
     }
 
-    /// Writes one value; whether it could, as the name is new or `exists`.
+    /// Writes one value, of a new name or one that `exists`. Gives true if it was written.
     fn put(&self, name: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
         let mut body = json!({"Name": name, "Value": text, "Overwrite": exists});
-        // The type of what is there can't be changed.
+        // The type of an existing parameter can't be changed.
         if !exists {
             body["Type"] = "SecureString".into();
         }
@@ -79,7 +80,7 @@ impl Writer for ParameterStore {
         for (done, ((name, text), exists)) in changes.iter().zip(exist).enumerate() {
             let put = match self.put(name, text, exists) {
                 Ok(true) => Ok(()),
-                // Somebody else was faster, which `set` does not mind.
+                // Another writer was faster, which `set` does not mind.
                 Ok(false) if how == How::Set => self.put(name, text, true).map(|_| ()),
                 Ok(false) => Err(StoreError::taken()),
                 Err(error) => Err(error),

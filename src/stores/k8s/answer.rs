@@ -1,4 +1,4 @@
-//! What the API server's answers say: Secret objects, and faults. Its own words are never passed
+//! Answers of the API server: Secret objects, and faults. The server's own words are never passed
 //! on: they may quote what was sent.
 
 use std::borrow::Cow;
@@ -16,15 +16,15 @@ use crate::sys::http::Answer;
 
 /// A Secret object.
 pub struct Object {
-    /// Its keys and their values.
+    /// Keys and their values.
     pub members: Vec<(String, Secret)>,
-    /// What tells this state of it from each other one.
+    /// The version of the object: it differs after every change.
     pub version: String,
-    /// When it was made.
+    /// The time of creation.
     pub created: Option<SystemTime>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub modified: Option<SystemTime>,
-    /// Whether it can't be changed.
+    /// True if it can't be changed.
     pub immutable: bool,
 }
 
@@ -39,12 +39,12 @@ impl Object {
 /// Reads a Secret object.
 ///
 /// # Errors
-/// That it is none.
+/// The error that the answer is no Secret object.
 pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
     #[derive(Deserialize)]
-    struct Read<'a> {
+    struct SecretObject<'a> {
         #[serde(borrow)]
-        metadata: Metadata<'a>,
+        metadata: ObjectMeta<'a>,
         #[serde(borrow, default)]
         data: Option<&'a RawValue>,
         #[serde(default)]
@@ -52,7 +52,7 @@ pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Metadata<'a> {
+    struct ObjectMeta<'a> {
         #[serde(borrow)]
         resource_version: Cow<'a, str>,
         #[serde(borrow, default)]
@@ -66,7 +66,8 @@ pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
         time: Option<&'a str>,
     }
     let unusable = || StoreError::unusable(ShownPath(path), "the answer is no Secret object");
-    let read: Read<'_> = serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
+    let read: SecretObject<'_> =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
     let mut members = Vec::new();
     let data = read.data.map_or("null", RawValue::get);
     if data != "null" {
@@ -89,38 +90,38 @@ pub fn object(answer: &Answer, path: &str) -> Result<Object, StoreError> {
     })
 }
 
-/// What is done to a Secret object, and the right that it takes.
+/// An action on a Secret object, and the right that the action needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
-    /// It is read.
+    /// Reads one object.
     Get,
-    /// Those of a namespace are listed.
+    /// Lists the objects of a namespace.
     List,
-    /// It is made.
+    /// Makes an object.
     Create,
-    /// It is changed.
+    /// Changes an object.
     Patch,
 }
 
-/// Whether the object is not there.
+/// True if the object is not there.
 pub fn is_absent(answer: &Answer) -> bool {
     answer.status == 404 && reason(answer) == Some("NotFound")
 }
 
-/// What the server gives as a reason, in its own enumeration.
+/// The server's reason, from its own enumeration.
 fn reason(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
-    struct Status<'a> {
+    struct ApiStatus<'a> {
         kind: &'a str,
         #[serde(default)]
         reason: &'a str,
     }
-    let status: Status<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
+    let status: ApiStatus<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
     (status.kind == "Status").then_some(status.reason)
 }
 
-/// The fault that an answer of 400 and up is; `method` says how we said who we are, where there was
-/// anything to say it by.
+/// The fault in an answer of status 400 or more. `method` is the login method, an error if there
+/// was no credential to show.
 pub fn fault(answer: &Answer, path: &str, doing: Doing, method: Result<&str, &str>) -> StoreError {
     let shown = ShownPath(path);
     let nobody = "there is no token, no certificate and no exec plug-in";
@@ -154,7 +155,8 @@ pub fn fault(answer: &Answer, path: &str, doing: Doing, method: Result<&str, &st
     }
 }
 
-/// The server says the same of what is not there and of what is not for us.
+/// The error of a denied action. The server gives one answer for missing objects and for forbidden
+/// ones.
 fn denied(path: &str, doing: Doing) -> StoreError {
     let shown = ShownPath(path);
     match doing {

@@ -1,5 +1,6 @@
-//! Who we are to a cluster, and where it is: what a variable names first, then the pod's service
-//! account, then the file of the user's home. Nothing that was asked for is passed over.
+//! The identity for a cluster, and the cluster's address. The sources are a variable first, then
+//! the pod's service account, then the file of the user's home. A source that was asked for is
+//! never passed over.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -14,19 +15,19 @@ use crate::model::secret::Secret;
 use crate::stores::remote::{self, PATIENCE, Remote};
 use crate::stores::{Context, Use, credential};
 use crate::sys::files;
-use crate::sys::http::{Address, Header, Hints, Proxy, Request, Server, Settings, tls};
+use crate::sys::http::{Address, FaultHints, Header, Proxy, Request, Server, Settings, tls};
 
-/// Where a pod has what its service account is.
+/// The folder of a pod's service account.
 const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// Where a pod says that the cluster is.
+/// Environment variables that give a pod the cluster's address.
 const HOST: &str = "KUBERNETES_SERVICE_HOST";
 const PORT: &str = "KUBERNETES_SERVICE_PORT";
 
 /// The variable that names files, doorkey's own first.
 const FILES: [&str; 2] = ["DOORKEY_KUBECONFIG", "KUBECONFIG"];
 
-/// What the variables are to the store.
+/// Environment variables, by the use that the store makes of them.
 pub const VARIABLES: &[(Use, &[&str])] = &[
     (Use::Own, &[FILES[0]]),
     (Use::Kept, &[FILES[1], HOST, PORT]),
@@ -35,7 +36,7 @@ pub const VARIABLES: &[(Use, &[&str])] = &[
     (Use::File, &FILES),
 ];
 
-/// What a user in a file can say that doorkey does not do.
+/// Keys of a user in a file that doorkey does not support.
 const LEFT_OUT: [&str; 6] = [
     "auth-provider",
     "username",
@@ -45,18 +46,18 @@ const LEFT_OUT: [&str; 6] = [
     "as-groups",
 ];
 
-/// Who we are, as far as that can be said without asking.
+/// The source of the identity, known without asking anyone.
 pub enum Whence {
     /// The pod's service account.
     Pod {
-        /// Where the cluster is.
+        /// The cluster's address.
         server: String,
     },
     /// A context of files.
     File(Box<Chosen>),
 }
 
-/// The cluster, and who we are there.
+/// The cluster, and the identity there.
 pub struct Who {
     context: Arc<Context>,
     whence: OnceLock<Result<Whence, StoreError>>,
@@ -64,7 +65,7 @@ pub struct Who {
 }
 
 impl Who {
-    /// Nothing is read yet.
+    /// Makes one. Nothing is read yet.
     pub fn new(context: &Arc<Context>) -> Self {
         Who {
             context: Arc::clone(context),
@@ -73,19 +74,19 @@ impl Who {
         }
     }
 
-    /// Where that is said.
+    /// Gives the source of the identity.
     ///
     /// # Errors
-    /// What is missing.
+    /// The missing source, or the fault of a file.
     pub fn whence(&self) -> Result<&Whence, StoreError> {
         let found = self.whence.get_or_init(|| find(&self.context));
         found.as_ref().map_err(StoreError::clone)
     }
 
-    /// The namespace where the store's name says none.
+    /// Gives the namespace for a store whose name has none.
     ///
     /// # Errors
-    /// As [`Self::whence`]; why the pod's can't be read.
+    /// The errors of [`Self::whence`], or the reason why the pod's namespace can't be read.
     pub fn namespace(&self) -> Result<String, StoreError> {
         match self.whence()? {
             Whence::Pod { .. } => {
@@ -97,7 +98,8 @@ impl Who {
         }
     }
 
-    /// Where the cluster is, for whoever must not take another's values for its own.
+    /// Gives the cluster's address, so that values of another cluster are not mistaken for this
+    /// one's.
     pub fn server(&self) -> String {
         match self.whence() {
             Ok(Whence::Pod { server }) => server.clone(),
@@ -108,7 +110,7 @@ impl Who {
         }
     }
 
-    /// How we say who we are, in a fault.
+    /// Gives the login method, for messages of faults.
     pub fn method(&self) -> String {
         match self.whence() {
             Ok(Whence::File(chosen)) => format!("the {}", chosen.user.what),
@@ -116,14 +118,14 @@ impl Who {
         }
     }
 
-    /// Whether there is anything by which we could be known.
+    /// True if there is a credential to show.
     pub fn is_somebody(&self) -> bool {
         let credential = self.credential.get();
         let credential = credential.and_then(|found| found.as_ref().ok());
         credential.is_none_or(Credential::is_somebody)
     }
 
-    /// What shows who we are. A plug-in is run for it.
+    /// Gives the credential. A plug-in is run for it if necessary.
     fn credential(&self) -> Result<&Credential, StoreError> {
         let found = self.credential.get_or_init(|| {
             let chosen = match self.whence()? {
@@ -199,7 +201,7 @@ impl Who {
                 }
             },
         };
-        settings.hints = Hints {
+        settings.hints = FaultHints {
             trust: "certificate-authority in the kubeconfig",
             name: "tls-server-name in the kubeconfig",
             client: "client-certificate in the kubeconfig",
@@ -208,12 +210,12 @@ impl Who {
     }
 }
 
-/// The header that has a token.
+/// Makes the header's value of a token.
 pub fn bearer(token: Secret) -> Arc<Secret> {
     Arc::new(Secret::new([b"Bearer ", token.expose()].concat()))
 }
 
-/// Finds out where it is said who we are.
+/// Finds the source of the identity.
 fn find(context: &Context) -> Result<Whence, StoreError> {
     let named = FILES
         .iter()

@@ -1,7 +1,7 @@
-//! Files that say where clusters are and who we are there: `KUBECONFIG`, or `~/.kube/config`.
+//! Files with the addresses of clusters and identities for them: `KUBECONFIG`, or `~/.kube/config`.
 //!
-//! Several files count as one: of what more than one says the first one's counts, and paths start
-//! from the folder of the file that has them. That is how Kubernetes' own clients read them.
+//! Several files count as one. The first file that has an entry wins. Paths start from the folder
+//! of their file. Kubernetes' own clients read them in this way.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
@@ -17,21 +17,21 @@ use crate::sys::http::tls::Pem;
 /// A file is not larger than this, in bytes.
 const LARGEST: usize = 4 * 1024 * 1024;
 
-/// A context: a cluster, somebody there, and a namespace.
+/// A context: a cluster, a user there, and a namespace.
 pub struct Chosen {
-    /// Its name.
+    /// The context's name.
     pub name: String,
-    /// Where the cluster is.
+    /// The cluster's entry.
     pub cluster: Entry,
-    /// Who we are there.
+    /// The user's entry.
     pub user: Entry,
-    /// The namespace, where it says one.
+    /// The namespace, if the context has one.
     pub namespace: Option<String>,
 }
 
-/// What a file says under a name.
+/// A named entry of a file.
 pub struct Entry {
-    /// As messages have it: `user NAME in FILE`.
+    /// The entry as messages name it: `user NAME in FILE`.
     pub what: String,
     file: Named,
     value: Value,
@@ -40,7 +40,7 @@ pub struct Entry {
 /// Reads files, and takes the context of a name from them, or the current one.
 ///
 /// # Errors
-/// What can't be read, or is missing.
+/// The file that can't be read, or the entry that is missing.
 pub fn choose(paths: &[Named], context: Option<&str>) -> Result<Chosen, StoreError> {
     let mut all = Vec::new();
     for path in paths.iter().filter(|path| files::exists(path)) {
@@ -89,7 +89,7 @@ fn text<'v>(value: &'v Value, key: &str) -> Option<&'v str> {
 }
 
 impl Entry {
-    /// What the first file says that has this kind of thing by this name.
+    /// Finds the entry of this kind and name in the first file that has one.
     fn find(all: &[(&Named, Value)], kind: &str, name: &str) -> Result<Self, StoreError> {
         let shown = ShownPath(name);
         for (file, value) in all {
@@ -110,29 +110,29 @@ impl Entry {
         )))
     }
 
-    /// Something wrong with it.
+    /// Makes the error of a fault in the entry.
     pub fn fault(&self, what: &str) -> StoreError {
         StoreError::setting(format_args!("{}: {what}", self.what))
     }
 
-    /// What it says, where that is text.
+    /// Gives a member of the entry, if that is text and not empty.
     pub fn text(&self, key: &str) -> Option<&str> {
         text(&self.value, key)
     }
 
-    /// What it says, whatever that is.
+    /// Gives a member of the entry, of any type; an empty text is none.
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.value
             .get(key)
             .filter(|value| value.as_str() != Some(""))
     }
 
-    /// Whether it says yes.
+    /// True if a member says yes.
     pub fn says_yes(&self, key: &str) -> bool {
         matches!(self.text(key), Some("true" | "True" | "TRUE"))
     }
 
-    /// The path that it says.
+    /// Gives a member that is a path.
     pub fn path(&self, key: &str) -> Option<Named> {
         let path = self.folder().join(self.text(key)?);
         Some(Named::new(format!("{key} of {}", self.what), path))
@@ -143,10 +143,10 @@ impl Entry {
         self.file.parent().unwrap_or(std::path::Path::new(""))
     }
 
-    /// What it says in PEM: itself in `KEY-data`, or else the path of a file.
+    /// Gives a member in PEM: the text itself in `KEY-data`, or else the path of a file.
     ///
     /// # Errors
-    /// That it is no base64.
+    /// An error that the text is no base64.
     pub fn pem(&self, key: &str) -> Result<Option<Pem>, StoreError> {
         let data = format!("{key}-data");
         let Some(encoded) = self.text(&data) else {
@@ -158,7 +158,7 @@ impl Entry {
         Ok(Some(Pem::Text(setting, Secret::new(decoded))))
     }
 
-    /// The first of these that it has.
+    /// Gives the first of these keys that the entry has.
     pub fn first_of<'k>(&self, keys: &[&'k str]) -> Option<&'k str> {
         keys.iter().copied().find(|key| self.value(key).is_some())
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use self::answer::{Doing, Object};
 use self::identity::Who;
-use super::document::{self, Documents, Known, Place, Reading};
+use super::document::{self, Documents, KnownDocuments, Place, Reading};
 use super::remote::Remote;
 use super::{
     Answer, Context, Depth, Found, Here, How, Location, Names, Opened, Record, Store, StoreOption,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
 use crate::model::name::{LONGEST, Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -39,10 +39,10 @@ pub const OPTIONS: &[StoreOption] = &[StoreOption::new(
     InFile::Named,
 )];
 
-/// What the names of Secrets begin with where nothing else is said.
+/// The default prefix of the names of Secrets.
 const PREFIX: &str = "doorkey";
 
-/// How many names come on a page of a list.
+/// The number of names on a page of a list.
 const PAGE: usize = 500;
 
 struct Kubernetes {
@@ -50,18 +50,18 @@ struct Kubernetes {
     location: String,
     /// The scopes in force.
     scopes: Vec<Scope>,
-    /// The namespace, where the store's name says one; else the pod's or the context's.
+    /// The namespace in the store's name; `None` for that of the pod or the context.
     namespace: Option<String>,
     own_namespace: OnceLock<Result<String, StoreError>>,
     prefix: String,
     remote: Remote<Who>,
-    known: Mutex<Known<Object>>,
+    known: Mutex<KnownDocuments<Object>>,
 }
 
 /// Opens `k8s:PLACE`. Nothing is read or asked yet.
 ///
 /// # Errors
-/// What is wrong with the place.
+/// The fault of the place.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     let (namespace, prefix) = place.split_once('/').unwrap_or((place, ""));
     if !namespace.is_empty() && !is_label(namespace) {
@@ -86,14 +86,14 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }))
 }
 
-/// Whether a text is a label of DNS (RFC 1123), which a namespace is.
+/// True if a text is a label of DNS (RFC 1123), which a namespace is.
 fn is_label(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_inside = !text.starts_with('-') && !text.ends_with('-');
     (1..=63).contains(&text.len()) && text.bytes().all(fits) && is_inside
 }
 
-/// Whether a text is a subdomain of DNS, which a Secret's name is. Its labels can be of any length.
+/// True if a text is a subdomain of DNS, which a Secret's name is. Its labels can be of any length.
 fn is_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_part = |part: &str| {
@@ -102,29 +102,32 @@ fn is_name(text: &str) -> bool {
     text.len() <= LONGEST && text.split('.').all(is_part)
 }
 
-/// Takes what a reference says: namespace and name of a Secret, and a key of it.
+/// Checks the location in a reference: namespace and name of a Secret, and a key of it.
 ///
 /// # Errors
-/// Why it is none.
+/// The reason why the location is none.
 pub fn judge(location: Location, _: Form) -> Result<Location, Misfit> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match location.path.split_once('/') {
         Some((namespace, name)) if is_label(namespace) && is_name(name) => {}
         _ => {
             return Err((
-                Part::Path,
+                LocationPart::Path,
                 "this is not the namespace and the name of a Secret",
             ));
         }
     }
     let key = location.key.as_deref();
     match key {
-        None => Err((Part::Key, "'#' and a key must follow the Secret's name")),
+        None => Err((
+            LocationPart::Key,
+            "'#' and a key must follow the Secret's name",
+        )),
         Some(key) if key.len() > LONGEST || !key.bytes().all(fits) => Err((
-            Part::Key,
+            LocationPart::Key,
             "a key has letters, digits, '.', '_' and '-' alone",
         )),
-        _ if location.version.is_some() => Err((Part::Version, "a Secret has no versions")),
+        _ if location.version.is_some() => Err((LocationPart::Version, "a Secret has no versions")),
         _ => Ok(location),
     }
 }
@@ -162,7 +165,7 @@ impl Kubernetes {
         Ok(format!("{namespace}/{name}"))
     }
 
-    /// A request about a Secret, or all of a namespace where the path has no name.
+    /// Builds a request about a Secret, or about all of a namespace if the path has no name.
     fn request(method: Method, path: &str) -> Request {
         let (namespace, name) = path.split_once('/').unwrap_or((path, ""));
         let slash = if name.is_empty() { "" } else { "/" };
@@ -170,7 +173,7 @@ impl Kubernetes {
         Request::new(method, path)
     }
 
-    /// What an answer of 400 and up means.
+    /// Gives the fault in an answer of status 400 or more.
     fn fault(&self, answer: &http::Answer, path: &str, doing: Doing) -> StoreError {
         let who = self.remote.service();
         let method = who.method();
@@ -189,7 +192,7 @@ impl Kubernetes {
         }
     }
 
-    /// What is at a location, when it has been fetched.
+    /// Looks up a location, after its object was fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         let known = document::known(self);
         let place = (location.path.clone(), None);
@@ -220,7 +223,7 @@ impl Documents<Object> for Kubernetes {
         Ok((path.clone(), path))
     }
 
-    fn kept(&self) -> &Mutex<Known<Object>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<Object>> {
         &self.known
     }
 
@@ -302,20 +305,20 @@ impl Store for Kubernetes {
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         struct List {
-            metadata: Next,
-            items: Vec<Item>,
+            metadata: Continue,
+            items: Vec<ListItem>,
         }
         #[derive(Deserialize)]
-        struct Next {
+        struct Continue {
             #[serde(default, rename = "continue")]
             next: String,
         }
         #[derive(Deserialize)]
-        struct Item {
-            metadata: Named,
+        struct ListItem {
+            metadata: NamedKey,
         }
         #[derive(Deserialize)]
-        struct Named {
+        struct NamedKey {
             name: String,
         }
         const NAMES: &[u8] = b"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -366,20 +369,20 @@ impl Writer for Kubernetes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, Location, Part, is_name, judge};
+    use super::{Form, Location, LocationPart, is_name, judge};
 
     #[test]
     fn what_a_reference_can_be() {
         for (text, fault) in [
             ("shop/db-1.x#tls.crt", None),
             ("shop/db#.dockerconfigjson", None),
-            ("db#a", Some(Part::Path)),
-            ("shop/a/b#a", Some(Part::Path)),
-            ("Shop/db#a", Some(Part::Path)),
-            ("shop/-db#a", Some(Part::Path)),
-            ("shop/db", Some(Part::Key)),
-            ("shop/db#a b", Some(Part::Key)),
-            ("shop/db#a#1", Some(Part::Version)),
+            ("db#a", Some(LocationPart::Path)),
+            ("shop/a/b#a", Some(LocationPart::Path)),
+            ("Shop/db#a", Some(LocationPart::Path)),
+            ("shop/-db#a", Some(LocationPart::Path)),
+            ("shop/db", Some(LocationPart::Key)),
+            ("shop/db#a b", Some(LocationPart::Key)),
+            ("shop/db#a#1", Some(LocationPart::Version)),
         ] {
             let location = Location::parse(text).unwrap();
             let judged = judge(location.clone(), Form::Value);

@@ -1,4 +1,4 @@
-//! The programs that a kubeconfig names to say who we are (`exec`), as those of clouds need them.
+//! Programs that a kubeconfig names to get an identity (`exec`), as those of clouds need them.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::sys::files;
 use crate::sys::http::tls::Pem;
 use crate::sys::program::{Program, found};
 
-/// The versions of the interface that we speak.
+/// The supported versions of the interface.
 const VERSIONS: [&str; 2] = [
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
@@ -26,18 +26,18 @@ const VERSIONS: [&str; 2] = [
 /// A certificate of a cluster is not larger than this, in bytes.
 const LARGEST: usize = 1024 * 1024;
 
-/// What shows who we are.
+/// A credential for the cluster.
 pub struct Credential {
-    /// The header's value.
+    /// The value of the header with a token.
     pub token: Option<Arc<Secret>>,
-    /// Whether the kubeconfig has a certificate of ours.
+    /// True if the kubeconfig has a certificate of ours.
     pub has_certificate: bool,
     /// A certificate of ours that a program has given, and its key.
     pub certificate: Option<(Secret, Secret)>,
 }
 
 impl Credential {
-    /// Whether it shows anything.
+    /// True if there is anything to show.
     pub fn is_somebody(&self) -> bool {
         self.token.is_some() || self.has_certificate || self.certificate.is_some()
     }
@@ -53,27 +53,27 @@ impl Credential {
     }
 }
 
-/// What a program answers.
+/// The answer of a program.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct PluginAnswer {
     api_version: String,
     #[serde(default)]
-    status: Status,
+    status: PluginStatus,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Status {
+struct PluginStatus {
     token: String,
     client_certificate_data: String,
     client_key_data: String,
 }
 
-/// Runs the user's program, and takes what it gives.
+/// Runs the user's program, and gives its credential.
 ///
 /// # Errors
-/// What of its settings can't be used; why it gives nothing.
+/// The setting that can't be used, or the reason why the program gives no credential.
 pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError> {
     let user = &chosen.user;
     let exec = user.value("exec").unwrap_or(&Value::Null);
@@ -127,8 +127,8 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
         let hint = "--log-level debug shows what it has said";
         return Err(StoreError::not_admitted(method, why).hint(hint));
     }
-    let read: Result<Answer, _> = serde_json::from_slice(answer.output.expose());
-    let Ok(Answer {
+    let read: Result<PluginAnswer, _> = serde_json::from_slice(answer.output.expose());
+    let Ok(PluginAnswer {
         api_version,
         status,
     }) = read
@@ -139,7 +139,7 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
             "its answer is no ExecCredential",
         ));
     };
-    let Status {
+    let PluginStatus {
         token,
         client_certificate_data,
         client_key_data,
@@ -167,7 +167,7 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
     }
 }
 
-/// What a program is told of the cluster where it wants to know.
+/// Describes the cluster for a program that asks for this.
 fn about_cluster(chosen: &Chosen) -> Result<Value, StoreError> {
     const EXTENSION: &str = "client.authentication.k8s.io/exec";
     let cluster = &chosen.cluster;

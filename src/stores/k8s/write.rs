@@ -15,22 +15,23 @@ use crate::stores::{How, document};
 use crate::sys::http::{self, Method, Request};
 use crate::sys::random;
 
-/// A key, and its new value; `None` where it is removed.
-type Change<'a> = (&'a str, Option<&'a Secret>);
+/// A key, and its new value; `None` removes it.
+type SecretChange<'a> = (&'a str, Option<&'a Secret>);
 
-/// Whoever lost a race waits at most this long before the next try.
+/// The longest wait of a writer that lost a race, before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
 
 impl Kubernetes {
-    /// Changes keys of a scope's object, all of them or none: the server takes the change only if
+    /// Changes keys of a scope's object, all of them or none. The server takes the change only if
     /// the object is the one that was read.
     ///
     /// # Errors
-    /// That a name is there, or is not, as `how` has it; why nothing is changed.
+    /// The error that a name exists, or does not, as `how` asks; or the reason why nothing is
+    /// changed.
     pub(super) fn change(
         &self,
         scope: &Scope,
-        changes: &[Change<'_>],
+        changes: &[SecretChange<'_>],
         how: How,
     ) -> Result<(), StoreError> {
         let path = self.path_of(scope)?;
@@ -55,7 +56,7 @@ impl Kubernetes {
             let answer = self.remote.ask(&(), request)?;
             match answer.status {
                 ..400 => {
-                    // What was read is old.
+                    // The object that was read is outdated now.
                     document::known(self).places.remove(&(path, None));
                     return Ok(());
                 }
@@ -81,8 +82,8 @@ fn immutable(path: &str) -> StoreError {
     StoreError::read_only(what).hint("delete the Secret and set its secrets again")
 }
 
-/// The request that makes an object, or changes it where it still is this one.
-fn request(path: &str, object: Option<&Object>, changes: &[Change<'_>]) -> (Request, Doing) {
+/// Builds the request that makes an object, or that changes one which is still in this version.
+fn request(path: &str, object: Option<&Object>, changes: &[SecretChange<'_>]) -> (Request, Doing) {
     let mut data = Map::new();
     for (name, value) in changes {
         let value = value.map(|value| BASE64_STANDARD.encode(value.expose()));

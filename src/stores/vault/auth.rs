@@ -1,4 +1,4 @@
-//! Who we are to the server, and the token that we get for it.
+//! Login at the server, and the token that it gives.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::paths::{clean, encoded};
-use super::response::{self, Refusal, refusal};
-use super::session::{Session, header, session};
+use super::response::{self, ServerRefusal, refusal};
+use super::session::{VaultSession, header, session};
 use super::settings::{ACCOUNT, Reader};
 use crate::model::error::{Os, StoreError};
 use crate::model::log;
@@ -19,31 +19,31 @@ use crate::sys::duration;
 use crate::sys::files::{self, KeyFile};
 use crate::sys::http::{self, Answer, Method, Request, Server};
 
-/// Where Kubernetes puts the token of a pod's service account.
+/// The path where Kubernetes puts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// What the closest tools of this kind take in the place of a token, to say that they should log in.
+/// Words that the closest tools of this kind take in the place of a token, as a request to log in.
 const LOGIN: [&[u8]; 2] = [b"vault:login", b"bao:login"];
 
-/// Whether a credential's variable holds no secret: a role's id, which is a name, or the word that
-/// has us log in.
+/// True if a credential's variable holds no secret: a role's id, which is a name, or the word that
+/// asks for a login.
 pub fn stays(name: &str, value: &[u8]) -> bool {
     name.ends_with("ROLE_ID") || LOGIN.contains(&value)
 }
 
-/// The method of whoever has somebody in between who adds a token: an agent, or a proxy.
+/// The method for an agent or a proxy in between that adds a token.
 const NOBODY: &str = "none";
 
-/// Gets a token: one that is given, or by logging in.
+/// Gets a token: a given one, or one by logging in.
 ///
 /// # Errors
-/// Why there is none.
-pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError> {
+/// The reason why there is none.
+pub fn start(reader: &Reader<'_>, server: &Server) -> Result<VaultSession, StoreError> {
     let began = Instant::now();
     let given = match reader.setting("auth", "AUTH_METHOD") {
         Some("token") | None => given_token(reader)?,
         Some(NOBODY) => {
-            return Ok(Session {
+            return Ok(VaultSession {
                 token: None,
                 revoked: false,
                 is_once: false,
@@ -69,12 +69,12 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
             let why = "what was unwrapped is no token; is it a wrapped secret id?";
             StoreError::setting(why)
         })?;
-        return Ok(Session {
+        return Ok(VaultSession {
             is_once: true,
             ..session(auth.get(), revokes_ours)?
         });
     }
-    Ok(Session {
+    Ok(VaultSession {
         token: Some(Arc::new(given.token)),
         // Others may use it, too, so that it is revoked only where that is asked for.
         revoked: wants_revoked == Some(true),
@@ -84,15 +84,15 @@ pub fn start(reader: &Reader<'_>, server: &Server) -> Result<Session, StoreError
 }
 
 /// A token that came from outside.
-struct Given {
+struct Presented {
     token: Secret,
-    /// Whether it says by itself that it is wrapped.
+    /// True if the token's text tells that it is wrapped.
     wrapped: bool,
 }
 
-/// The token that is given: in a file, in a variable, or, where no other way to log in is, in the
-/// file that the official clients keep in the user's home.
-fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
+/// Finds the given token: in a file, in a variable, or, if there is no other way to log in, in the
+/// official clients' file in the user's home.
+fn given_token(reader: &Reader<'_>) -> Result<Option<Presented>, StoreError> {
     let said = reader.0.path("token-file");
     if let Some(path) = said.or_else(|| reader.path("TOKEN_FILE")) {
         let file = credential::open(&path)?;
@@ -103,7 +103,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
         }
         return Ok(Some(token));
     }
-    // Asked for, it must not be passed over: the token would live on where it is.
+    // The option must not be ignored: the token would live on in its place.
     let once = || match reader.0.said("token-once") {
         None => Ok(()),
         Some(_) => {
@@ -131,7 +131,7 @@ fn given_token(reader: &Reader<'_>) -> Result<Option<Given>, StoreError> {
     }
 }
 
-/// What is spent by using it is no credential for a process that has to come again.
+/// Refuses a credential that can be used only once, if another process needs it again.
 fn used_once(reader: &Reader<'_>, what: &str) -> Result<(), StoreError> {
     match reader.0.again {
         true => Err(StoreError::setting(format_args!("{what} can be used once"))
@@ -145,25 +145,25 @@ fn no_token() -> StoreError {
     StoreError::setting(format_args!("there is nothing to log in with: {how}"))
 }
 
-/// The token in a text: the text itself, or a member of what the official clients print.
-fn token_in(text: &Secret) -> Result<Given, StoreError> {
+/// Finds the token in a text: the text itself, or a member of the official clients' JSON.
+fn token_in(text: &Secret) -> Result<Presented, StoreError> {
     #[derive(Deserialize)]
     struct Printed<'a> {
         #[serde(borrow)]
         token: Option<&'a str>,
         #[serde(borrow)]
-        wrap_info: Option<Inner<'a>>,
+        wrap_info: Option<AuthData<'a>>,
         #[serde(borrow)]
-        auth: Option<Inner<'a>>,
+        auth: Option<AuthData<'a>>,
     }
     #[derive(Deserialize)]
-    struct Inner<'a> {
+    struct AuthData<'a> {
         #[serde(borrow, alias = "client_token")]
         token: Option<&'a str>,
     }
     let bytes = text.expose();
     if !bytes.starts_with(b"{") {
-        return Ok(Given {
+        return Ok(Presented {
             token: Secret::new(bytes.to_vec()),
             wrapped: false,
         });
@@ -171,7 +171,7 @@ fn token_in(text: &Secret) -> Result<Given, StoreError> {
     let printed: Option<Printed<'_>> = serde_json::from_slice(bytes).ok();
     let found = printed.and_then(|printed| {
         let plain = printed.auth.and_then(|auth| auth.token);
-        // Alone it is what an agent writes of a token that it has wrapped.
+        // A `token` member alone is from an agent that has wrapped the token.
         let wrapped = printed.wrap_info.and_then(|info| info.token);
         let wrapped = wrapped.or(printed.token);
         plain
@@ -180,13 +180,13 @@ fn token_in(text: &Secret) -> Result<Given, StoreError> {
     });
     let (token, wrapped) =
         found.ok_or_else(|| StoreError::setting("the token's file is JSON without a token"))?;
-    Ok(Given {
+    Ok(Presented {
         token: response::secret(token),
         wrapped,
     })
 }
 
-/// The method to log in by: the one that is named, or the one that there is something for.
+/// Gives the login method: the named one, or the first that has credentials.
 fn method<'r>(reader: &'r Reader<'_>) -> Option<&'r str> {
     if let Some(named) = reader.setting("auth", "AUTH_METHOD") {
         return Some(named);
@@ -213,7 +213,7 @@ fn given(reader: &Reader<'_>, name: &str) -> Result<Option<Secret>, StoreError> 
     credential::value_or_file(reader.secret(name), file.as_ref())
 }
 
-/// Removes the file itself that was read, as it was to be read once.
+/// Removes the token's file after reading, as it was to be read once.
 fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
     file.remove(path).map_err(|error| {
         let why = match error.raw_os_error() {
@@ -224,7 +224,7 @@ fn remove(file: &KeyFile, path: &Named) -> Result<(), StoreError> {
     })
 }
 
-/// A way to log in: where to, and with what.
+/// A login: its path and its body.
 struct Login<'r> {
     method: &'r str,
     mount: &'r str,
@@ -237,7 +237,7 @@ fn log_in(
     server: &Server,
     revoked: bool,
     wrapped: bool,
-) -> Result<Session, StoreError> {
+) -> Result<VaultSession, StoreError> {
     let mut login = prepared(reader)?;
     let mut is_once = wrapped;
     if wrapped {
@@ -247,7 +247,7 @@ fn log_in(
     let mut answer = ask(server, &login)?;
     // A wrapped secret id is none by itself, and asking has not used it up. It is worth a try.
     if answer.status >= 400
-        && matches!(refusal(&answer), Refusal::Credentials(_))
+        && matches!(refusal(&answer), ServerRefusal::Credentials(_))
         && !wrapped
         && !reader.0.again
         && unwrap_secret_id(server, &mut login).is_ok()
@@ -261,12 +261,12 @@ fn log_in(
     };
     if answer.status >= 400 {
         return Err(match refusal(&answer) {
-            Refusal::Credentials(why) => refused(why),
-            Refusal::BadToken | Refusal::Policy => refused(
+            ServerRefusal::Credentials(why) => refused(why),
+            ServerRefusal::BadToken | ServerRefusal::Policy => refused(
                 "the server says no; check the auth mount (VAULT_PATH), the role and the account",
             ),
-            Refusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
-            Refusal::NoNamespace => response::trouble(&answer, &login.path),
+            ServerRefusal::NoMount => refused("nothing is mounted there; check VAULT_PATH"),
+            ServerRefusal::NoNamespace => response::trouble(&answer, &login.path),
             _ if !answer.is_json() => response::trouble(&answer, &login.path),
             _ => refused("the server refuses it"),
         });
@@ -276,7 +276,7 @@ fn log_in(
         .auth
         .ok_or_else(|| refused("the answer has no token in it"))?;
     let session = session(auth.get(), revoked)?;
-    Ok(Session { is_once, ..session })
+    Ok(VaultSession { is_once, ..session })
 }
 
 /// The login that the settings describe, its credentials read.
@@ -345,7 +345,7 @@ fn ask(server: &Server, login: &Login<'_>) -> Result<Answer, StoreError> {
     })
 }
 
-/// Puts what a login's secret id is the wrapping of in its place.
+/// Replaces a wrapped secret id in a login by the secret id inside.
 fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Unwrapped<'a> {
@@ -362,7 +362,7 @@ fn unwrap_secret_id(server: &Server, login: &mut Login<'_>) -> Result<(), StoreE
     Ok(())
 }
 
-/// What a wrapping token stands for. That can be done once only.
+/// Unwraps a wrapping token. That can be done only once.
 fn unwrap(server: &Server, token: Secret) -> Result<Answer, StoreError> {
     let path = "v1/sys/wrapping/unwrap".to_owned();
     let answer = server.ask(Request {
@@ -375,7 +375,7 @@ fn unwrap(server: &Server, token: Secret) -> Result<Answer, StoreError> {
         return Ok(answer);
     }
     let why = match refusal(&answer) {
-        Refusal::Credentials(why) => why,
+        ServerRefusal::Credentials(why) => why,
         _ => "the server refuses to unwrap it",
     };
     Err(StoreError::not_admitted("unwrapping", why))

@@ -7,25 +7,25 @@ use std::time::{Instant, SystemTime};
 use serde::Deserialize;
 
 use super::paths::{Mount, clean, encoded};
-use super::read::{self, Document, Read};
+use super::read::{self, Read, VaultDocument};
 use super::{Vault, get, path_of, response};
 use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::{Name, Scope};
 use crate::model::named::ShownPath;
-use crate::stores::document::{Documents, Known, Place, Reading, known};
+use crate::stores::document::{Documents, KnownDocuments, Place, Reading, known};
 use crate::sys::duration;
 use crate::sys::http::Answer;
 
 /// A document on its way.
-struct Wanted {
+struct WantedDocument {
     place: Place,
-    /// Of a scope's document its path, and what is mounted there as far as is known.
+    /// The path of a scope's document, and its mount as far as known; `None` for a single place.
     scoped: Option<(String, Mount)>,
     read: Read,
 }
 
-impl Wanted {
+impl WantedDocument {
     /// The path of the request for it.
     fn request(&self) -> String {
         if let Some((document, mount)) = &self.scoped {
@@ -46,37 +46,38 @@ impl Wanted {
     }
 }
 
-impl Documents<Document> for Vault {
+impl Documents<VaultDocument> for Vault {
     fn in_force(&self) -> &[Scope] {
         &self.context.scopes
     }
 
-    /// Where a request would find it, as far as that can be said without asking.
+    /// Gives the path that a request would have, as far as that is known without asking.
     fn document_of(&self, scope: &Scope) -> Result<(String, String), StoreError> {
         let document = self.layout.document(scope)?;
         let path = self.layout.guess(&document).path("data", &document);
         Ok((path, document))
     }
 
-    fn kept(&self) -> &Mutex<Known<Document>> {
+    fn kept(&self) -> &Mutex<KnownDocuments<VaultDocument>> {
         &self.documents
     }
 
-    /// What is mounted is known afterwards: where no answer shows it, the server is asked.
-    fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
+    /// Reads the documents, and finds their mounts: the server is asked for those that no answer
+    /// shows.
+    fn read(&self, places: &[Place]) -> Result<Vec<Reading<VaultDocument>>, StoreError> {
         let wanted = |place: &Place| {
             let documents = known(self);
             let document = documents.scopes.get(&place.0);
             let document = document.filter(|_| place.1.is_none());
             let scoped = document.map(|document| (document.clone(), self.mount_of(document)));
             let (place, read) = (place.clone(), Read::Absent);
-            Wanted {
+            WantedDocument {
                 place,
                 scoped,
                 read,
             }
         };
-        let mut wanted: Vec<Wanted> = places.iter().map(wanted).collect();
+        let mut wanted: Vec<WantedDocument> = places.iter().map(wanted).collect();
         // Logging in is timed by itself.
         self.remote.with_session(|_| ())?;
         let began = Instant::now();
@@ -93,8 +94,9 @@ impl Documents<Document> for Vault {
 }
 
 impl Vault {
-    /// Notes what of what was read at `began` is lent, and has the token live on that it hangs on.
-    fn keep_lent(&self, wanted: &mut [Wanted], began: Instant) -> Result<(), StoreError> {
+    /// Notes the leases of documents that were read at `began`, and keeps the token that they
+    /// depend on.
+    fn keep_lent(&self, wanted: &mut [WantedDocument], began: Instant) -> Result<(), StoreError> {
         let documents = wanted
             .iter_mut()
             .filter_map(|wanted| match &mut wanted.read {
@@ -115,8 +117,8 @@ impl Vault {
         Ok(())
     }
 
-    /// One round.
-    fn read_round(&self, mut wanted: Vec<&mut Wanted>) -> Result<(), StoreError> {
+    /// Reads the documents in one round of requests.
+    fn read_round(&self, mut wanted: Vec<&mut WantedDocument>) -> Result<(), StoreError> {
         let requests = wanted.iter().map(|wanted| get(wanted.request())).collect();
         let answers = self.round(requests)?;
         for (wanted, answer) in wanted.iter_mut().zip(answers) {
@@ -125,9 +127,9 @@ impl Vault {
         Ok(())
     }
 
-    /// Finds out what is mounted where no answer has shown it, which takes one question for each
-    /// mount, and reads again what was read in the wrong way.
-    fn settle_mounts(&self, wanted: &mut [Wanted]) -> Result<(), StoreError> {
+    /// Finds the mounts that no answer has shown, with one question for each mount. Documents that
+    /// were read in the wrong way are read again.
+    fn settle_mounts(&self, wanted: &mut [WantedDocument]) -> Result<(), StoreError> {
         let mut unclear: BTreeMap<String, String> = BTreeMap::new();
         for one in wanted.iter() {
             let Some((document, mount)) = &one.scoped else {
@@ -149,13 +151,13 @@ impl Vault {
         for ((guess, path), answer) in unclear.iter().zip(answers) {
             let answer = answer?;
             if answer.status >= 400 {
-                // The server tells nobody whether there is no such mount, or no right to it.
+                // The server never tells a missing mount from a forbidden one.
                 continue;
             }
             let mount = mounted(&answer, path)?;
             self.of_server().mounts.insert(guess.clone(), mount);
         }
-        let mut again: Vec<&mut Wanted> = Vec::new();
+        let mut again: Vec<&mut WantedDocument> = Vec::new();
         for one in wanted.iter_mut() {
             let Some((document, mount)) = &mut one.scoped else {
                 continue;
@@ -172,13 +174,13 @@ impl Vault {
         }
     }
 
-    /// The ids below folders, all listed at once.
+    /// Lists the ids below folders, all at once.
     ///
     /// # Errors
-    /// Why that can't be said.
+    /// The reason why that can't be said.
     pub(super) fn list(&self, folders: &[String]) -> Result<Vec<Vec<Name>>, StoreError> {
         #[derive(Deserialize)]
-        struct Listed {
+        struct KeyList {
             keys: Vec<String>,
         }
         let question = |folder: &String| {
@@ -198,8 +200,8 @@ impl Vault {
             }
             let data = response::open(&answer, folder)?.data;
             let listed = data.and_then(|data| serde_json::from_str(data.get()).ok());
-            let Listed { keys } = listed.ok_or_else(|| no_answer(folder))?;
-            // What ends with a slash is a folder.
+            let KeyList { keys } = listed.ok_or_else(|| no_answer(folder))?;
+            // A key that ends with a slash is a folder.
             lists.push(
                 keys.iter()
                     .filter_map(|key| Name::new(key.as_bytes()))
@@ -209,13 +211,13 @@ impl Vault {
         Ok(lists)
     }
 
-    /// When a scope's document was made, where the server keeps and tells that.
+    /// Gives the time when a scope's document was made, if the server keeps and tells it.
     ///
     /// # Errors
-    /// Why the server can't be asked.
+    /// The reason why the server can't be asked.
     pub(super) fn created(&self, scope: &Scope) -> Result<Option<SystemTime>, StoreError> {
         #[derive(Deserialize)]
-        struct Metadata<'a> {
+        struct CreatedTime<'a> {
             #[serde(borrow)]
             created_time: &'a str,
         }
@@ -230,10 +232,10 @@ impl Vault {
         let answer = self.ask(get(mount.request("metadata", &path)))?;
         let created = match answer.status {
             200 => response::open(&answer, &path)?.data.and_then(|data| {
-                let metadata: Metadata<'_> = serde_json::from_str(data.get()).ok()?;
+                let metadata: CreatedTime<'_> = serde_json::from_str(data.get()).ok()?;
                 humantime::parse_rfc3339(metadata.created_time).ok()
             }),
-            // A policy may well allow the document and not what is known of it.
+            // A policy may allow the document and not its metadata.
             _ => None,
         };
         self.of_server().created.insert(path, created);
@@ -241,8 +243,8 @@ impl Vault {
     }
 }
 
-/// What a launch keeps of what was read.
-impl From<Read> for Reading<Document> {
+/// Converts a read document to the form that a launch keeps.
+impl From<Read> for Reading<VaultDocument> {
     fn from(read: Read) -> Self {
         match read {
             Read::There(document) => Ok(Some(document)),
@@ -256,25 +258,26 @@ fn no_answer(path: &str) -> StoreError {
     StoreError::unusable(ShownPath(path), "the answer is not what was asked for")
 }
 
-/// What the server says is mounted where a document is.
+/// Reads the mount of a document from the server's answer.
 fn mounted(answer: &Answer, document: &str) -> Result<Mount, StoreError> {
     #[derive(Deserialize)]
-    struct Mounted<'a> {
+    struct MountRow<'a> {
         #[serde(borrow)]
         path: &'a str,
         #[serde(borrow, rename = "type", default)]
         kind: &'a str,
         #[serde(borrow, default)]
-        options: Option<Options<'a>>,
+        options: Option<MountOptions<'a>>,
     }
     #[derive(Deserialize)]
-    struct Options<'a> {
+    struct MountOptions<'a> {
         #[serde(borrow, default)]
         version: Option<&'a str>,
     }
     let data = response::open(answer, document)?.data;
     let data = data.ok_or_else(|| no_answer(document))?;
-    let mounted: Mounted<'_> = serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
+    let mounted: MountRow<'_> =
+        serde_json::from_str(data.get()).map_err(|_| no_answer(document))?;
     if !matches!(mounted.kind, "kv" | "generic") {
         let path = mounted.path;
         return Err(StoreError::setting(format!(

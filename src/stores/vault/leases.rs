@@ -1,5 +1,5 @@
-//! Leases: what the server makes for whoever reads, and takes back when its time, or that of the
-//! token it hangs on, is over.
+//! Leases of values that the server makes for each reader. The server takes a value back when its
+//! time, or the time of its token, is over.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::paths::encoded;
 use super::read::Granted;
-use super::session::Session;
+use super::session::VaultSession;
 use super::{Vault, get, response};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
@@ -22,7 +22,7 @@ use crate::sys::http::{self, Method, Request};
 const READING: [&str; 2] = ["read", "root"];
 
 impl Granted {
-    /// The lease that it is, of what was read at `began`.
+    /// Makes the lease of a value that was read at `began`.
     pub fn lease(&self, began: Instant, holder: &Arc<Holder>) -> Lease {
         let lasts = Duration::from_secs(self.seconds);
         Lease {
@@ -36,12 +36,12 @@ impl Granted {
 }
 
 impl Vault {
-    /// Has the token live on, as leases hang on it, and finds out until when it does.
+    /// Keeps the token, as leases depend on it, and finds the time when it expires.
     ///
     /// # Errors
-    /// Why there is no session.
+    /// The reason why there is no session.
     pub(super) fn hold(&self) -> Result<Arc<Holder>, StoreError> {
-        let keep = |session: &mut Session| session.keep();
+        let keep = |session: &mut VaultSession| session.keep();
         let (is_once, holder) = self.remote.with_session(keep)?;
         let once = |holder| Arc::new(Holder { is_once, ..holder });
         if let Some(holder) = holder {
@@ -56,12 +56,12 @@ impl Vault {
         Ok(once(holder))
     }
 
-    /// Finds out which single places are not to be read just to look at them, as something would
-    /// be made for whoever reads: those whose mount is no KV store. What may not be read there is
-    /// denied.
+    /// Finds the single places that must not be read just to look at them, as a value would be made
+    /// for the reader. These are places whose mount is no KV store. A place there that the token
+    /// may not read is denied.
     ///
     /// # Errors
-    /// What keeps all of them from being looked at.
+    /// The fault that keeps all places from being checked.
     pub(super) fn settle_lent(&self, places: &[Place]) -> Result<(), StoreError> {
         let mut paths: BTreeSet<&str> = places.iter().map(|(path, _)| path.as_str()).collect();
         {
@@ -73,7 +73,7 @@ impl Vault {
                     && !known.places.keys().any(is_read)
             });
         }
-        // What is in one folder is of one mount.
+        // Places in one folder belong to one mount.
         let folder = |path: &str| {
             path.rsplit_once('/')
                 .map_or(path, |(folder, _)| folder)
@@ -86,7 +86,7 @@ impl Vault {
         let mut others = BTreeSet::new();
         for (folder, answer) in folders.iter().zip(answers) {
             let answer = answer?;
-            // Who is told nothing of a mount may not read there either.
+            // A token that is told nothing of a mount may not read there either.
             if answer.status < 400 && !is_kv(&answer, folder)? {
                 others.insert(folder.clone());
             }
@@ -112,7 +112,8 @@ impl Vault {
 }
 
 impl Vault {
-    /// Of these paths those that may not be read. Who may not even ask may still read all.
+    /// Gives the paths that the token may not read. A token that may not even ask may still read
+    /// them all.
     fn denied<'p>(&self, paths: &BTreeSet<&'p str>) -> Result<BTreeSet<&'p str>, StoreError> {
         let path = "v1/sys/capabilities-self".to_owned();
         let answer = self.ask(self.write(path, &json!({"paths": paths})))?;
@@ -201,7 +202,7 @@ impl Lender for Vault {
         };
         let answers = self.round(accessors.iter().map(by_accessor).collect())?;
         for (accessor, answer) in accessors.iter().zip(answers) {
-            // One that is there no more has taken them along.
+            // A token that no longer exists has taken its leases along.
             if answer?.status != 403 {
                 left.retain(|&at| leases[at].1 != *accessor);
             }
@@ -210,14 +211,14 @@ impl Lender for Vault {
     }
 }
 
-/// Of what was asked for the places of those that are refused.
+/// Gives the places whose request is refused.
 fn refused(
     places: &[usize],
     answers: Vec<Result<http::Answer, StoreError>>,
 ) -> Result<Vec<usize>, StoreError> {
     let mut left = Vec::new();
     for (&at, answer) in places.iter().zip(answers) {
-        // What is there no more is given back.
+        // A lease that no longer exists counts as given back.
         if matches!(answer?.status, 403 | 405 | 500..) {
             left.push(at);
         }
@@ -225,7 +226,7 @@ fn refused(
     Ok(left)
 }
 
-/// What an answer to a renewal says.
+/// Reads an answer to a renewal.
 fn renewal(answer: &http::Answer) -> Renewal {
     #[derive(Deserialize)]
     struct Lasts {
@@ -250,19 +251,20 @@ fn renewal(answer: &http::Answer) -> Renewal {
     })
 }
 
-/// Whether a KV store is mounted there, by what the server says.
+/// True if a KV store is mounted there, according to the server.
 fn is_kv(answer: &http::Answer, path: &str) -> Result<bool, StoreError> {
     #[derive(Deserialize)]
-    struct Mounted<'a> {
+    struct MountKind<'a> {
         #[serde(borrow, rename = "type", default)]
         kind: &'a str,
     }
     let data = response::open(answer, path)?.data;
-    let mounted: Option<Mounted<'_>> = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    let mounted: Option<MountKind<'_>> =
+        data.and_then(|data| serde_json::from_str(data.get()).ok());
     Ok(mounted.is_none_or(|mounted| matches!(mounted.kind, "kv" | "generic" | "cubbyhole")))
 }
 
-/// What a token says of itself.
+/// Reads the facts about a token from an answer.
 fn looked_up(answer: &http::Answer) -> Option<Holder> {
     #[derive(Deserialize)]
     struct Looked<'a> {
@@ -289,7 +291,7 @@ fn looked_up(answer: &http::Answer) -> Option<Holder> {
     ))
 }
 
-/// A token's facts; a time of zero is none.
+/// Makes the facts of a token; a time of zero is none.
 pub(super) fn holder(
     accessor: &str,
     seconds: u64,

@@ -18,17 +18,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use self::paths::{Layout, Mount, encoded};
-use self::read::Document;
-use self::session::{Session, header};
+use self::read::VaultDocument;
+use self::session::{VaultSession, header};
 use self::settings::Reader;
-use super::document::{self, Known, known, path_in};
+use super::document::{self, KnownDocuments, known, path_in};
 use super::remote::{Remote, Service};
 use super::{
     Answer, Context, Depth, Found, Here, How, Lease, Lender, Location, Names, Opened, Record,
     Store, Writer, search,
 };
 use crate::model::error::StoreError;
-use crate::model::location::{Form, Misfit, Part};
+use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{self, Level, Name, Scope};
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Method, Request, Server, Settings};
@@ -38,26 +38,26 @@ pub use self::settings::{
     ACCOUNT, ADDRESSES, CREDENTIALS, FILES, LISTING, OPTIONS, PASSING, VARIABLES, are_two,
 };
 
-/// What stands in the place of a path where our own token is meant.
+/// The word for doorkey's own token, in the place of a path.
 const LOGIN: &str = "login";
 
 struct Vault {
     label: String,
     context: Arc<Context>,
     layout: Layout,
-    remote: Remote<Who>,
-    documents: Mutex<Known<Document>>,
-    /// What is known of the server beside its documents.
+    remote: Remote<TokenSource>,
+    documents: Mutex<KnownDocuments<VaultDocument>>,
+    /// Facts about the server, apart from its documents.
     server: Mutex<OfServer>,
 }
 
 #[derive(Default)]
 struct OfServer {
-    /// What is mounted, by the first guess.
+    /// Mounts, by the first guess of their paths.
     mounts: BTreeMap<String, Mount>,
-    /// The paths of what is lent, and not to be read.
+    /// The paths of lent values that are not to be read.
     lent: BTreeSet<String>,
-    /// When documents were made, by their path.
+    /// Times of creation of documents, by their path.
     created: BTreeMap<String, Option<SystemTime>>,
 }
 
@@ -76,7 +76,7 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         label: context.label.clone(),
         context: Arc::clone(context),
         layout,
-        remote: Remote::new(Who(Arc::clone(context)), context),
+        remote: Remote::new(TokenSource(Arc::clone(context)), context),
         documents: Mutex::default(),
         server: Mutex::default(),
     }))
@@ -87,7 +87,7 @@ impl Vault {
         Reader(&self.context)
     }
 
-    /// Asks several things at once, with our token.
+    /// Sends several requests at once, with the token.
     fn round(
         &self,
         requests: Vec<Request>,
@@ -96,7 +96,7 @@ impl Vault {
         self.remote.round(requests.collect())
     }
 
-    /// Asks one thing, with our token.
+    /// Sends one request, with the token.
     fn ask(&self, request: Request) -> Result<http::Answer, StoreError> {
         self.remote.ask(&(), request)
     }
@@ -105,17 +105,18 @@ impl Vault {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is mounted where a document is: what is known, or else a guess.
+    /// Gives the mount of a document: the known one, or else a guess.
     fn mount_of(&self, document: &str) -> Mount {
         let guess = self.layout.guess(document);
         let known = self.of_server().mounts.get(&guess.path).cloned();
         known.unwrap_or(guess)
     }
 
-    /// What is at a location, when its document has been fetched.
+    /// Looks up a location, after its document was fetched.
     fn look(&self, location: &Location, depth: Depth) -> Result<Here, StoreError> {
         if is_login(location) {
-            let token = |session: &mut Session| session.token.as_ref().map(|token| copy(token));
+            let token =
+                |session: &mut VaultSession| session.token.as_ref().map(|token| copy(token));
             let none = || StoreError::setting("with --auth none there is no token");
             let token = self.remote.with_session(token)?.ok_or_else(none)?;
             return Ok(Here::value(Some(token)));
@@ -157,21 +158,25 @@ fn copy(secret: &Secret) -> Secret {
     Secret::new(secret.expose().to_vec())
 }
 
-/// Takes what a reference says: the path of a document as the server's interface has it, a key
-/// unless the whole document is meant, and, it may be, a version; or the word for our own token.
+/// Checks the location in a reference. The location has the path of a document as in the server's
+/// interface, a key unless the whole document is meant, and possibly a version. The word for
+/// doorkey's own token is a location too.
 ///
 /// # Errors
-/// Why it is none of them.
+/// The reason why the location is none of them.
 pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
     if is_login(&location) {
         return match form {
             Form::Value => Ok(location),
-            Form::Document => Err((Part::Path, "this is the word for doorkey's own token")),
+            Form::Document => Err((
+                LocationPart::Path,
+                "this is the word for doorkey's own token",
+            )),
         };
     }
     let path = location.path.strip_prefix('/').unwrap_or(&location.path);
     if !name::is_path(path) {
-        return Err((Part::Path, name::NO_PATH));
+        return Err((LocationPart::Path, name::NO_PATH));
     }
     location.path = path.to_owned();
     let version: u64 = match location.version.as_deref() {
@@ -179,22 +184,22 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
         None | Some("-1") => 0,
         Some(number) => {
             let number = number.parse();
-            number.map_err(|_| (Part::Version, "the version is no number"))?
+            number.map_err(|_| (LocationPart::Version, "the version is no number"))?
         }
     };
     location.version = (version > 0).then(|| version.to_string());
     if form == Form::Value && location.key.is_none() {
-        return Err((Part::Key, "'#' and a key must follow the path"));
+        return Err((LocationPart::Key, "'#' and a key must follow the path"));
     }
     Ok(location)
 }
 
-/// Whether a location stands for our own token.
+/// True if a location stands for doorkey's own token.
 pub fn is_login(location: &Location) -> bool {
     location.path == LOGIN && location.key.is_none()
 }
 
-/// A request's path for what is at a path of the server's interface.
+/// Gives a request's path for a path of the server's interface.
 fn path_of(path: &str) -> String {
     format!("v1/{}", encoded(path))
 }
@@ -204,24 +209,24 @@ fn get(path: String) -> Request {
     Request::new(Method::GET, path)
 }
 
-/// Who we are to the server.
-struct Who(Arc<Context>);
+/// The source of the token for the server.
+struct TokenSource(Arc<Context>);
 
-impl Service for Who {
+impl Service for TokenSource {
     type Host = ();
-    type Session = Session;
+    type Session = VaultSession;
 
     fn settings(&self, _: &()) -> Result<Settings, StoreError> {
         Reader(&self.0).http()
     }
 
-    fn log_in(&self, remote: &Remote<Self>) -> Result<Session, StoreError> {
+    fn log_in(&self, remote: &Remote<Self>) -> Result<VaultSession, StoreError> {
         auth::start(&Reader(&self.0), &*remote.server(&())?)
     }
 
     fn sign(
         &self,
-        session: &Session,
+        session: &VaultSession,
         _: (&(), &Server),
         request: &mut Request,
     ) -> Result<(), StoreError> {
@@ -229,7 +234,7 @@ impl Service for Who {
         Ok(())
     }
 
-    fn log_out(&self, session: Session, remote: &Remote<Self>) {
+    fn log_out(&self, session: VaultSession, remote: &Remote<Self>) {
         if let Ok(server) = remote.server(&()) {
             session.end(&server);
         }
@@ -291,7 +296,7 @@ impl Store for Vault {
         }
         document::fetch(self, places)?;
         document::check(self)?;
-        let names = |document: Option<&Document>| {
+        let names = |document: Option<&VaultDocument>| {
             let members = document.map_or(&[][..], |document| &document.members.all);
             let names = members.iter().map(|(name, _)| name.as_bytes());
             let mut names: Vec<Name> = names.filter_map(Name::new).collect();

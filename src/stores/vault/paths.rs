@@ -1,4 +1,4 @@
-//! Where the documents of the scopes are.
+//! Paths of the documents of the scopes.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -7,7 +7,7 @@ use super::settings::Reader;
 use crate::model::error::StoreError;
 use crate::model::name::{Level, NO_PATH, Scope, is_path};
 
-/// All but what stands for itself in a step of a path (RFC 3986, `pchar`, and the slash).
+/// All characters to encode in a path: all but `pchar` of RFC 3986, and the slash.
 const UNFIT: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,17 +25,17 @@ pub fn encoded(path: &str) -> String {
     utf8_percent_encode(path, &UNFIT).to_string()
 }
 
-/// Something that is mounted: a KV store of version 1 or 2.
+/// A mount: a KV store of version 1 or 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
-    /// Its path, without slashes around it.
+    /// The mount's path, without slashes around it.
     pub path: String,
-    /// Whether it keeps versions.
+    /// True if the mount keeps versions.
     pub versioned: bool,
 }
 
 impl Mount {
-    /// The path, in the server's interface, of what `kind` says (`data`, `metadata`) of a document.
+    /// Gives the path in the server's interface for `kind` (`data`, `metadata`) of a document.
     pub fn path(&self, kind: &str, document: &str) -> String {
         let mount = &self.path;
         let inner = self.inside(document);
@@ -45,13 +45,13 @@ impl Mount {
         }
     }
 
-    /// The path of requests for that.
+    /// Gives the path of requests for `kind` of a document.
     pub fn request(&self, kind: &str, document: &str) -> String {
         path_of(&self.path(kind, document))
     }
 
-    /// A document's path in it. What is written as requests have it (`secret/data/db`) means the
-    /// same.
+    /// Gives a document's path in the mount. A path that is written as in requests
+    /// (`secret/data/db`) means the same document.
     fn inside<'d>(&self, document: &'d str) -> &'d str {
         let rest = document
             .strip_prefix(self.path.as_str())
@@ -64,21 +64,21 @@ impl Mount {
     }
 }
 
-/// Where the scopes are.
+/// The layout of the scopes' documents.
 pub struct Layout {
     /// The mount and the folder in it.
     prefix: String,
-    /// Paths that stand in the place of the usual ones.
+    /// Paths that replace the usual ones.
     instead: [(Level, Option<String>); 3],
-    /// The version of KV, where the location says it.
+    /// True for KV version 2; `None` if the location has no version.
     pub versioned: Option<bool>,
 }
 
 impl Layout {
-    /// Reads `MOUNT/PREFIX`, and what the settings put in its place.
+    /// Reads `MOUNT/PREFIX`, and the paths in the settings that replace it.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault of the place or of a setting.
     pub fn new(place: &str, reader: &Reader<'_>) -> Result<Self, StoreError> {
         let said = |id: &str| reader.0.said(id).or_else(|| reader.0.configured(id));
         let versioned = match said("kv") {
@@ -112,7 +112,7 @@ impl Layout {
     /// The path of a scope's document, with its mount.
     ///
     /// # Errors
-    /// Where nothing says where it is.
+    /// An error that nothing gives the document's path.
     pub fn document(&self, scope: &Scope) -> Result<String, StoreError> {
         let level = scope.level();
         let instead = self.instead.iter().find(|(other, _)| *other == level);
@@ -126,7 +126,7 @@ impl Layout {
         Ok(format!("{}/{scope}", self.prefix))
     }
 
-    /// The paths that stand in the place of the usual ones, as one text.
+    /// Gives the paths that replace the usual ones, as one text.
     pub fn instead(&self) -> String {
         let paths = self.instead.iter();
         let said = paths.filter_map(|(level, path)| Some(format!("{level}={}", path.as_ref()?)));
@@ -138,7 +138,7 @@ impl Layout {
         Some(self.prefix.as_str()).filter(|prefix| !prefix.is_empty())
     }
 
-    /// What is mounted there, as far as it can be said without asking: the path's first step.
+    /// Guesses a document's mount without asking: the path's first step.
     pub fn guess(&self, document: &str) -> Mount {
         Mount {
             path: document.split('/').next().unwrap_or_default().to_owned(),
@@ -147,7 +147,7 @@ impl Layout {
     }
 }
 
-/// A path without slashes around it, that leads nowhere else; `what` is what gives it.
+/// Gives a path without slashes around it, that leads nowhere else. `what` names its source.
 pub fn clean<'p>(what: &str, path: &'p str) -> Result<&'p str, StoreError> {
     let path = path.trim_matches('/');
     match is_path(path) {

@@ -6,8 +6,8 @@ use crate::model::error::StoreError;
 use crate::model::log::{self, Label};
 use crate::stores::remote;
 
-/// Those that decide what is delivered, or who we are to the server, by their names without the
-/// prefix: a launch without them would be another one. And what to do about each.
+/// Names without prefix that decide what is delivered, or the identity at the server, and a hint
+/// for each. A launch without them would have another result.
 const DECIDING: &[(&str, &str)] = &[
     (
         "SRV_LOOKUP",
@@ -27,7 +27,7 @@ const DECIDING: &[(&str, &str)] = &[
     ("TOKEN_PATH", "give VAULT_TOKEN_FILE instead"),
 ];
 
-/// Those that change how it is done, and what there is instead.
+/// Names without prefix that only change the way of working, and the replacement for each.
 const OTHER: &[(&str, &str)] = &[
     ("ENV_DAEMON", DAEMON),
     ("ENV_DELAY", DELAY),
@@ -55,7 +55,7 @@ const SERVERS: &str = "it is a server's own";
 /// The variable by which the other tool chooses where secrets come from.
 const PROVIDER: &str = "SECRET_INIT_PROVIDER";
 
-/// The other variables that are that tool's own.
+/// The other variables of that tool alone.
 const SECRET_INIT: &[(&str, &str)] = &[
     ("SECRET_INIT_DAEMON", DAEMON),
     ("SECRET_INIT_DELAY", DELAY),
@@ -65,10 +65,10 @@ const SECRET_INIT: &[(&str, &str)] = &[
 ];
 
 impl Reader<'_> {
-    /// Looks at what is set of all these.
+    /// Checks which of all these variables are set. Warns about those that decide nothing.
     ///
     /// # Errors
-    /// Each that decides something.
+    /// An error for each set variable that decides something.
     pub fn judge_peers(&self) -> Result<(), StoreError> {
         let is_set = |value: &&str| yes_or_no(value) != Some(false);
         let full = |name: &str| {

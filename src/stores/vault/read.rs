@@ -1,11 +1,11 @@
-//! One document: its members, and what its store knows of it.
+//! One document: its members, and the facts that its store keeps.
 
 use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::response::{self, Refusal, refusal, trouble};
+use super::response::{self, ServerRefusal, refusal, trouble};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -14,44 +14,44 @@ use crate::stores::document::Members;
 use crate::sys::http::Answer;
 
 /// A document.
-pub struct Document {
-    /// Its members.
+pub struct VaultDocument {
+    /// The document's members.
     pub members: Members,
     /// The lease that it comes with.
     pub granted: Option<Granted>,
-    /// The same with what it hangs on.
+    /// The lease together with its token.
     pub lease: Option<Lease>,
-    /// The source of the object that they are in.
+    /// The JSON source of the object with the members.
     pub source: Secret,
-    /// Its version, where versions are kept.
+    /// The document's version; 0 if no versions are kept.
     pub version: u64,
-    /// When it was written, where that is kept.
+    /// The time of writing, if the store keeps it.
     pub written: Option<SystemTime>,
 }
 
-/// A lease, as the server says it.
+/// A lease, as the server describes it.
 pub struct Granted {
-    /// Its id.
+    /// The lease's id.
     pub id: String,
-    /// How long it lasts, in seconds.
+    /// The duration in seconds.
     pub seconds: u64,
-    /// Whether it can be made longer.
+    /// True if the lease can be renewed.
     pub renewable: bool,
 }
 
-/// What reading a document came to.
+/// The result of reading a document.
 pub enum Read {
-    /// It is there.
-    There(Document),
-    /// It isn't, or nothing that could be told from that.
+    /// The document exists.
+    There(VaultDocument),
+    /// The document does not exist, or the server does not tell it apart from a missing one.
     Absent,
-    /// Its newest version, of this number, is deleted or destroyed.
+    /// The document's newest version, of this number, is deleted or destroyed.
     Gone(u64, StoreError),
-    /// There is an answer, but not to the question.
+    /// The server answered, but did not give the document.
     Failed(StoreError),
 }
 
-/// What a mount with versions puts around a document's members.
+/// The wrapping of a document's members in a mount with versions.
 #[derive(Deserialize)]
 struct Versioned<'a> {
     #[serde(borrow)]
@@ -70,7 +70,7 @@ struct Metadata<'a> {
     version: u64,
 }
 
-impl Document {
+impl VaultDocument {
     /// A member's value.
     pub fn member(&self, name: &str) -> Option<&Secret> {
         self.members.get(name)
@@ -78,7 +78,7 @@ impl Document {
 
     fn new(source: &RawValue, version: u64, written: Option<SystemTime>) -> Option<Self> {
         let source = source.get().as_bytes();
-        Some(Document {
+        Some(VaultDocument {
             members: Members::read(source)?,
             granted: None,
             lease: None,
@@ -89,8 +89,8 @@ impl Document {
     }
 }
 
-/// Reads the answer to a request for the document at `path`. `versioned` says how it is wrapped,
-/// where that is known.
+/// Reads the answer to a request for the document at `path`. `versioned` tells if the answer is
+/// wrapped, if that is known.
 pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;
@@ -105,7 +105,9 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let Some(data) = opened.data.filter(|data| data.get() != "null") else {
         return match refusal(answer) {
             _ if !missing => Read::Failed(unusable()),
-            Refusal::NoMount | Refusal::NoNamespace => Read::Failed(trouble(answer, path)),
+            ServerRefusal::NoMount | ServerRefusal::NoNamespace => {
+                Read::Failed(trouble(answer, path))
+            }
             _ => Read::Absent,
         };
     };
@@ -118,17 +120,17 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
     let wrapped: Option<Versioned<'_>> = match versioned {
         _ if granted.is_some() => None,
         Some(false) => None,
-        // A flat document may have members of these names, too, but not such ones.
+        // A flat document may have members of these names, but not of these types.
         _ => serde_json::from_str(data.get()).ok(),
     };
     let found = match &wrapped {
         None if versioned == Some(true) || missing => None,
-        None => Document::new(data, 0, None),
+        None => VaultDocument::new(data, 0, None),
         Some(Versioned { data, metadata }) => {
             match data.filter(|data| data.get() != "null" && !missing) {
                 Some(data) => {
                     let written = humantime::parse_rfc3339(metadata.created_time).ok();
-                    Document::new(data, metadata.version, written)
+                    VaultDocument::new(data, metadata.version, written)
                 }
                 None => {
                     let gone = match metadata.destroyed {
@@ -140,7 +142,7 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
             }
         }
     };
-    let granting = |found| Document { granted, ..found };
+    let granting = |found| VaultDocument { granted, ..found };
     found.map_or_else(
         || Read::Failed(unusable()),
         |found| Read::There(granting(found)),

@@ -1,5 +1,5 @@
-//! What the server's answers say. Its own words are matched, never passed on: they may quote what
-//! was sent.
+//! Answers of the server. The server's own words are matched, and never passed on: they may quote
+//! what was sent.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,8 +23,8 @@ fn messages(body: &[u8]) -> String {
         .unwrap_or_default()
 }
 
-/// What an answer means. Beside what passes everywhere: a state that has not arrived yet (412), a
-/// standby (473), and some messages.
+/// Judges an answer. Beside the passing faults of all servers, it knows three more. They are a
+/// state that has not arrived yet (412), a standby (473), and some messages.
 pub fn verdict(answer: &Answer) -> Verdict {
     const KNOWN: [(&str, bool, &str); 7] = [
         ("is sealed", false, "it is sealed; unseal it"),
@@ -68,35 +68,36 @@ pub fn verdict(answer: &Answer) -> Verdict {
 }
 
 #[derive(Deserialize)]
-struct Leader {
+struct LeaderAnswer {
     #[serde(default)]
     ha_enabled: bool,
     #[serde(default)]
     leader_address: String,
 }
 
-/// The address of the cluster's leader, empty while it has none; `None` where there is no cluster.
+/// Reads the address of the cluster's leader, empty if there is none; `None` if there is no
+/// cluster.
 pub fn leader(body: &[u8]) -> Option<String> {
-    let leader: Leader = serde_json::from_slice(body).ok()?;
+    let leader: LeaderAnswer = serde_json::from_slice(body).ok()?;
     leader.ha_enabled.then_some(leader.leader_address)
 }
 
-/// What is in an answer beside its messages.
+/// The parts of an answer, apart from its messages.
 #[derive(Deserialize)]
 pub struct Envelope<'a> {
-    /// What was read.
+    /// The content that was read.
     #[serde(borrow, default)]
     pub data: Option<&'a RawValue>,
-    /// What a login gave.
+    /// The result of a login.
     #[serde(borrow, default)]
     pub auth: Option<&'a RawValue>,
-    /// The lease of what was read, where it is lent; else empty.
+    /// The lease of the content; empty if it is not lent.
     #[serde(borrow, default)]
     pub lease_id: Option<&'a str>,
-    /// How long that lasts, in seconds.
+    /// The duration of the lease in seconds.
     #[serde(default)]
     pub lease_duration: u64,
-    /// Whether it can be made longer.
+    /// True if the lease can be renewed.
     #[serde(default)]
     pub renewable: bool,
 }
@@ -106,7 +107,7 @@ const NOT_JSON: &str = "not JSON; is this the address of an OpenBao or Vault ser
 /// The parts of an answer.
 ///
 /// # Errors
-/// An unusable answer: what is not the server's JSON.
+/// An unusable answer, which is not the server's JSON.
 pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, StoreError> {
     let unusable = |why: &str| StoreError::unusable(ShownPath(what), why);
     if !answer.is_json() {
@@ -116,9 +117,9 @@ pub fn open<'a>(answer: &'a Answer, what: &str) -> Result<Envelope<'a>, StoreErr
         .map_err(|_| unusable("the answer is broken JSON, or not the server's"))
 }
 
-/// What kind of refusal an answer is.
-pub enum Refusal {
-    /// The token is none, or no longer one.
+/// The kind of a refusal.
+pub enum ServerRefusal {
+    /// The token is invalid, or no longer valid.
     BadToken,
     /// A policy says no.
     Policy,
@@ -130,9 +131,10 @@ pub enum Refusal {
     LostRace,
     /// The document is only written with the version that it replaces.
     NeedsVersion,
-    /// The credentials are wrong; why.
+    /// The credentials are wrong, for this reason.
     Credentials(&'static str),
-    /// The token that asked was used up by it, and what was made for it went with it.
+    /// The token was used up by this request, and the lease that was made for it ended with the
+    /// token.
     UsedUp,
     /// The path answers only to a write.
     WriteOnly,
@@ -140,8 +142,8 @@ pub enum Refusal {
     Other,
 }
 
-/// What kind of refusal an answer of 400 and up is.
-pub fn refusal(answer: &Answer) -> Refusal {
+/// Tells the kind of refusal in an answer of status 400 or more.
+pub fn refusal(answer: &Answer) -> ServerRefusal {
     const CREDENTIALS: [(&str, &str); 14] = [
         (
             "invalid role or secret ID",
@@ -189,41 +191,43 @@ pub fn refusal(answer: &Answer) -> Refusal {
     if answer.status == 403 {
         // A policy's no comes as a list of errors, that to a bad token by itself.
         return match messages.trim() {
-            "permission denied" => Refusal::BadToken,
+            "permission denied" => ServerRefusal::BadToken,
             _ => match CREDENTIALS.iter().find(|(text, _)| messages.contains(text)) {
-                Some((_, why)) => Refusal::Credentials(why),
-                None => Refusal::Policy,
+                Some((_, why)) => ServerRefusal::Credentials(why),
+                None => ServerRefusal::Policy,
             },
         };
     }
     if answer.status == 405 || messages.contains("unsupported operation") {
-        return Refusal::WriteOnly;
+        return ServerRefusal::WriteOnly;
     }
     if messages.contains("token had one use left") {
-        return Refusal::UsedUp;
+        return ServerRefusal::UsedUp;
     }
     if messages.contains("no handler for route") {
-        Refusal::NoMount
+        ServerRefusal::NoMount
     } else if messages.contains("namespace not found") {
-        Refusal::NoNamespace
+        ServerRefusal::NoNamespace
     } else if messages.contains("check-and-set parameter did not match") {
-        Refusal::LostRace
+        ServerRefusal::LostRace
     } else if messages.contains("check-and-set parameter required") {
-        Refusal::NeedsVersion
+        ServerRefusal::NeedsVersion
     } else {
         let known = CREDENTIALS.iter().find(|(text, _)| messages.contains(text));
-        known.map_or(Refusal::Other, |(_, why)| Refusal::Credentials(why))
+        known.map_or(ServerRefusal::Other, |(_, why)| {
+            ServerRefusal::Credentials(why)
+        })
     }
 }
 
-/// That we have no right to a path.
+/// The error that the token has no right to a path.
 pub fn denied(path: &str) -> StoreError {
     let path = ShownPath(path);
     let what = format_args!("the token may not use {path}, or is no longer valid");
     StoreError::denied(what).hint("its policies must allow it")
 }
 
-/// Whether something can't be made to last longer at all.
+/// True if an answer says that something can't be renewed.
 pub fn is_not_renewable(answer: &Answer) -> bool {
     let messages = messages(answer.body.expose());
     ["not renewable", "past the max", "beyond the max", "max_ttl"]
@@ -231,32 +235,32 @@ pub fn is_not_renewable(answer: &Answer) -> bool {
         .any(|text| messages.contains(text))
 }
 
-/// The trouble that an answer to a request for `path` is, where it is none that the caller knows.
+/// The fault in an answer to a request for `path`, if the caller knows no better one.
 pub fn trouble(answer: &Answer, path: &str) -> StoreError {
     match refusal(answer) {
-        Refusal::BadToken => {
+        ServerRefusal::BadToken => {
             let why = "it is none that the server knows: wrong, expired, revoked or used up";
             StoreError::not_admitted("token", why)
         }
-        Refusal::WriteOnly => {
+        ServerRefusal::WriteOnly => {
             let why = "it answers only to a write, which doorkey does not send to get a value";
             StoreError::unusable(ShownPath(path), why).hint("have what is made there put into KV")
         }
-        Refusal::UsedUp => {
+        ServerRefusal::UsedUp => {
             let why = "the token had one use left, so that the server took the credentials back \
                        at once";
             StoreError::unusable(ShownPath(path), why).hint("give a token of more uses")
         }
-        Refusal::Policy => denied(path),
-        Refusal::NoMount => {
+        ServerRefusal::Policy => denied(path),
+        ServerRefusal::NoMount => {
             let what = format_args!("nothing is mounted at {}", ShownPath(path));
             StoreError::absent(what).hint("check the store's name")
         }
-        Refusal::NoNamespace => {
+        ServerRefusal::NoNamespace => {
             StoreError::setting("the server has no such namespace").hint("check VAULT_NAMESPACE")
         }
-        Refusal::LostRace => crate::stores::contended(),
-        Refusal::NeedsVersion | Refusal::Credentials(_) | Refusal::Other => {
+        ServerRefusal::LostRace => crate::stores::contended(),
+        ServerRefusal::NeedsVersion | ServerRefusal::Credentials(_) | ServerRefusal::Other => {
             let why = match answer.is_json() {
                 true => format!("the server refuses with status {}", answer.status),
                 false => format!("status {}, {NOT_JSON}", answer.status),
@@ -266,14 +270,14 @@ pub fn trouble(answer: &Answer, path: &str) -> StoreError {
     }
 }
 
-/// That the newest version of a document is deleted.
+/// The error that the newest version of a document is deleted.
 pub fn deleted(path: &str) -> StoreError {
     let path = ShownPath(path);
     StoreError::gone(format_args!("{path} is deleted"))
         .hint("undelete it, or set its secrets again")
 }
 
-/// That the newest version of a document is destroyed.
+/// The error that the newest version of a document is destroyed.
 pub fn destroyed(path: &str) -> StoreError {
     let path = ShownPath(path);
     StoreError::destroyed(format_args!("{path} is destroyed")).hint("set its secrets again")

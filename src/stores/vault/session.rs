@@ -1,4 +1,4 @@
-//! A token, from when it was got to when it is given back.
+//! A token's session, from login to revocation.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,15 +15,15 @@ use crate::stores::{Holder, remote};
 use crate::sys::duration;
 use crate::sys::http::{self, Method, Request, Server};
 
-/// What we are to the server.
-pub struct Session {
-    /// The token; none where somebody in between adds one.
+/// A session at the server.
+pub struct VaultSession {
+    /// The token; `None` if an agent or a proxy in between adds one.
     pub token: Option<Arc<Secret>>,
-    /// Whether it is revoked at the end.
+    /// True if the token is revoked at the end.
     pub revoked: bool,
-    /// Whether it was got by something that can be used once.
+    /// True if the token was received for a credential that can be used only once.
     pub is_once: bool,
-    /// What is known of the token.
+    /// Facts about the token.
     pub holder: Option<Arc<Holder>>,
 }
 
@@ -33,7 +33,7 @@ pub fn header(token: &Arc<Secret>) -> http::Header {
 }
 
 /// The session that a login's answer gives.
-pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
+pub fn session(auth: &str, revoked: bool) -> Result<VaultSession, StoreError> {
     #[derive(Deserialize)]
     struct Auth<'a> {
         #[serde(borrow)]
@@ -51,7 +51,7 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     let auth: Auth<'_> = serde_json::from_str(auth).map_err(unusable)?;
     // Batch tokens are kept by nobody, so that nobody can revoke one.
     let is_batch = auth.token_type == "batch" || auth.accessor == Some("");
-    Ok(Session {
+    Ok(VaultSession {
         token: Some(Arc::new(response::secret(auth.client_token))),
         revoked: revoked && !is_batch,
         is_once: false,
@@ -65,14 +65,14 @@ pub fn session(auth: &str, revoked: bool) -> Result<Session, StoreError> {
     })
 }
 
-impl Session {
-    /// Has the token live on, as something hangs on it; what is known of it.
+impl VaultSession {
+    /// Keeps the token, as leases depend on it. Gives `is_once` and the facts about the token.
     pub fn keep(&mut self) -> (bool, Option<Arc<Holder>>) {
         self.revoked = false;
         (self.is_once, self.holder.clone())
     }
 
-    /// What was found out about the token.
+    /// Notes the facts that were found about the token.
     pub fn is(&mut self, holder: Arc<Holder>) {
         self.holder = Some(holder);
     }
@@ -82,8 +82,8 @@ impl Session {
         self.revoked = matches!(reader.yes("REVOKE_TOKEN"), Ok(Some(true)));
     }
 
-    /// Ends the token, if it was got for this launch. A failure is no reason not to launch, and
-    /// nobody waits for the answer for long.
+    /// Revokes the token, if it was received for this launch. A failure does not stop the launch,
+    /// and the wait for the answer is short.
     pub fn end(&self, server: &Server) {
         let Some(token) = self.token.as_ref().filter(|_| self.revoked) else {
             return;

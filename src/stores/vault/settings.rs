@@ -1,4 +1,4 @@
-//! How the server is reached: options, then the official clients' variables, then the file.
+//! Settings to reach the server: options, then the official clients' variables, then the file.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::sys::http::tls::{self, Pem};
 use crate::sys::http::{self, Address};
 use crate::sys::random;
 
-/// Names with both prefixes, the one that wins first; after a semicolon those without.
+/// Makes names with both prefixes, the winning one first; those after a semicolon get no prefix.
 macro_rules! both {
     ($($name:literal),* $(,)? $(; $($other:literal),*)?) => {
         &[$(concat!("BAO_", $name), concat!("VAULT_", $name),)* $($($other),*)?]
@@ -25,8 +25,8 @@ macro_rules! both {
 /// Variables whose values are secret.
 pub const CREDENTIALS: &[&str] = both!["TOKEN", "ROLE_ID", "SECRET_ID", "PASSWORD", "JWT"];
 
-/// The other variables that are about the store, those of other clients that doorkey has no use
-/// for included: none is of use to a workload that has been given its secrets.
+/// The other variables of the store, also those of other clients that doorkey has no use for. A
+/// workload that has been given its secrets needs none of them.
 pub const VARIABLES: &[&str] = both![
     "ADDR",
     "AGENT_ADDR",
@@ -86,19 +86,20 @@ pub const VARIABLES: &[&str] = both![
     "SECRET_INIT_*"
 ];
 
-/// Variables by which a server is named.
+/// Variables that give a server's address.
 pub const ADDRESSES: &[&str] = both!["ADDR", "AGENT_ADDR"];
 
-/// Lists of names that are passed on all the same.
+/// Variables that list names of variables which are passed on all the same.
 pub const PASSING: &[&str] = both!["PASSTHROUGH", "ENV_PASSTHROUGH"];
 
-/// Lists of documents whose members are added: of each kind the first that is set counts.
+/// Variables that list documents whose members are added. The first of each kind that is set
+/// counts.
 pub const LISTING: [&[&str]; 2] = [both!["FROM_PATH"], both!["ENV_FROM_PATH"]];
 
-/// Where the token of a pod's service account is.
+/// The variable with the path of a pod's service account token.
 pub const ACCOUNT: &str = "KUBERNETES_SERVICE_ACCOUNT_TOKEN";
 
-/// Paths of files with credentials.
+/// Variables with the paths of credential files.
 pub const FILES: &[&str] = both![
     "JWT_FILE",
     "PASSWORD_FILE",
@@ -108,7 +109,7 @@ pub const FILES: &[&str] = both![
     "KUBERNETES_SERVICE_ACCOUNT_TOKEN"
 ];
 
-/// Options.
+/// The options of a store.
 pub const OPTIONS: &[StoreOption] = &[
     StoreOption::flag(
         value("address", "URL", "The server's address"),
@@ -186,11 +187,11 @@ pub const YES_OR_NO: [&str; 4] = [
     "UNWRAP_TOKEN",
 ];
 
-/// What the settings of a store are read from.
+/// A reader of a store's settings.
 pub struct Reader<'a>(pub &'a Context);
 
-/// Whether `vault:` and `bao:` are two servers: each family of variables names another address, and
-/// no option one for both.
+/// True if `vault:` and `bao:` are two servers: each family of variables has another address, and
+/// no option gives one for both.
 pub fn are_two(access: &Access) -> bool {
     let mut said = access.settings.iter();
     if said.any(|setting| setting.id == "address" && setting.origin == Origin::Said) {
@@ -210,9 +211,9 @@ impl Reader<'_> {
         }
     }
 
-    /// A variable's value by its name without the prefix. One with the prefix `BAO_` hides the
-    /// other even where it is empty; an empty one is none. Where `vault:` and `bao:` are two
-    /// servers each has its own family.
+    /// Gives a variable's value by its name without the prefix; an empty one is none. A variable
+    /// with the prefix `BAO_` hides the other even if it is empty. If `vault:` and `bao:` are two
+    /// servers, each has its own family.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let bytes = self
             .prefixes()
@@ -221,7 +222,7 @@ impl Reader<'_> {
         str::from_utf8(bytes).ok().filter(|value| !value.is_empty())
     }
 
-    /// The same of a secret one.
+    /// Gives a secret variable's value by its name without the prefix; an empty one is none.
     pub fn secret(&self, name: &str) -> Option<&Secret> {
         let found = self.prefixes().iter().find_map(|prefix| {
             let wanted = format!("{prefix}_{name}");
@@ -233,27 +234,27 @@ impl Reader<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// A setting: what an option says, then its variable, then the file.
+    /// Gives a setting: from an option, else its variable, else the file.
     pub fn setting(&self, id: &str, variable: &str) -> Option<&str> {
         let said = self.0.said(id).or_else(|| self.variable(variable));
         said.or_else(|| self.0.configured(id))
             .filter(|value| !value.is_empty())
     }
 
-    /// A setting that is a path in the server's interface, or becomes part of one.
+    /// Gives a setting that is a path in the server's interface, or becomes part of one.
     ///
     /// # Errors
-    /// Where it leads elsewhere.
+    /// An error that the path leads elsewhere.
     pub fn path_setting(&self, id: &str, variable: &str) -> Result<Option<&str>, StoreError> {
         let path = self.setting(id, variable);
         let what = || format!("--{id} (VAULT_{variable})");
         path.map(|path| clean(&what(), path)).transpose()
     }
 
-    /// Whether a flag is given, or its variable or the file says yes.
+    /// True if a flag is given, or its variable or the file says yes.
     ///
     /// # Errors
-    /// Where one of these says neither yes nor no.
+    /// The error that one of these says neither yes nor no.
     pub fn flag(&self, id: &str, variable: &str) -> Result<bool, StoreError> {
         let configured = self.0.configured(id).map(|text| {
             let name = format!("{id} in doorkey.toml");
@@ -263,10 +264,10 @@ impl Reader<'_> {
         Ok(said || configured.transpose()? == Some(true))
     }
 
-    /// What a variable says, yes or no.
+    /// Reads a variable that says yes or no.
     ///
     /// # Errors
-    /// Where that is neither: what was meant may be the safer one.
+    /// The error that the value is neither: what was meant may be the safer one.
     pub fn yes(&self, variable: &str) -> Result<Option<bool>, StoreError> {
         let said = self.variable(variable);
         let said = said.map(|text| yes_or_no(text).ok_or_else(|| neither(&self.full(variable))));
@@ -290,10 +291,10 @@ impl Reader<'_> {
         }
     }
 
-    /// How the server is reached.
+    /// Gives the settings of the connection to the server.
     ///
     /// # Errors
-    /// What is missing or can't be used.
+    /// The setting that is missing or can't be used.
     pub fn http(&self) -> Result<http::Settings, StoreError> {
         let shared = remote::settings(self.0, self.address()?);
         let mut headers = vec![
@@ -328,7 +329,7 @@ impl Reader<'_> {
             tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
             headers,
             verdict: response::verdict,
-            hints: http::Hints {
+            hints: http::FaultHints {
                 trust: "VAULT_CACERT",
                 name: "VAULT_TLS_SERVER_NAME",
                 client: "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY",
@@ -373,12 +374,12 @@ impl Reader<'_> {
         self.yes("SKIP_VERIFY").is_ok_and(|said| said == Some(true))
     }
 
-    fn tls(&self, shared: tls::Settings) -> tls::Settings {
+    fn tls(&self, shared: tls::TlsSettings) -> tls::TlsSettings {
         let file = |name| self.path(name).map(Pem::File);
         let bytes = self.variable("CACERT_BYTES");
         let bytes =
             bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), response::secret(text)));
-        tls::Settings {
+        tls::TlsSettings {
             trust: file("CACERT").or(bytes),
             folder: self.path("CAPATH"),
             client: file("CLIENT_CERT").zip(file("CLIENT_KEY")),
@@ -396,7 +397,7 @@ fn neither(name: &str) -> StoreError {
     StoreError::setting(format_args!("{name} must be true or false"))
 }
 
-/// As Go's `strconv.ParseBool` reads it, which the official clients use.
+/// Reads a boolean as Go's `strconv.ParseBool`, which the official clients use.
 pub fn yes_or_no(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),

@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::read::{self, Read};
-use super::response::{self, Refusal, refusal};
+use super::response::{self, ServerRefusal, refusal};
 use super::{Vault, get};
 use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::secret::Secret;
-use crate::stores::document::{Change, known, merged, path_in, with};
+use crate::stores::document::{DocumentChange, known, merged, path_in, with};
 use crate::stores::{How, contended};
 use crate::sys::http::{self, Answer, Method, Request};
 use crate::sys::random;
 
-/// Whoever lost a race waits at most this long before the next try.
+/// The longest wait of a writer that lost a race, before the next try.
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// What a try came to.
+/// The result of a try.
 enum Tried {
     Done,
     /// Somebody else was faster.
@@ -35,15 +35,16 @@ impl Vault {
     /// Changes members of a scope's document, all of them or none.
     ///
     /// # Errors
-    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` has it; why nothing is changed.
+    /// [`StoreError::taken`] and [`StoreError::no_secret`], as `how` asks; or the reason why
+    /// nothing is changed.
     pub(super) fn change(
         &self,
         scope: &Scope,
-        changes: &[Change<'_>],
+        changes: &[DocumentChange<'_>],
         how: How,
     ) -> Result<(), StoreError> {
         let path = self.layout.document(scope)?;
-        // Shows what is mounted, too, unless the command has asked before.
+        // Shows the mount too, unless the command has asked before.
         with(self, scope, |_| ()).or_else(|trouble| match trouble.is_gone() {
             true => Ok(()),
             false => Err(trouble),
@@ -78,7 +79,7 @@ impl Vault {
     fn compare_and_set(
         &self,
         path: &str,
-        changes: &[Change<'_>],
+        changes: &[DocumentChange<'_>],
         how: How,
         patches: bool,
     ) -> Result<Tried, StoreError> {
@@ -134,10 +135,10 @@ impl Vault {
     fn patch(
         &self,
         path: &str,
-        changes: &[Change<'_>],
+        changes: &[DocumentChange<'_>],
         version: Option<u64>,
     ) -> Result<Tried, StoreError> {
-        let change = |(name, value): &Change<'_>| ((*name).to_owned(), json!(value));
+        let change = |(name, value): &DocumentChange<'_>| ((*name).to_owned(), json!(value));
         let data: Map<String, Value> = changes.iter().map(change).collect();
         let mut body = json!({"data": data});
         if let Some(version) = version {
@@ -154,7 +155,7 @@ impl Vault {
         match answer.status {
             404 => Ok(Tried::Nothing),
             405 | 415 => Ok(Tried::NoPatches),
-            403 if matches!(refusal(&answer), Refusal::Policy) => Ok(Tried::NoPatches),
+            403 if matches!(refusal(&answer), ServerRefusal::Policy) => Ok(Tried::NoPatches),
             _ => tried(&answer, path),
         }
     }
@@ -165,8 +166,8 @@ fn tried(answer: &Answer, path: &str) -> Result<Tried, StoreError> {
         return Ok(Tried::Done);
     }
     match refusal(answer) {
-        Refusal::LostRace => Ok(Tried::Lost),
-        Refusal::NeedsVersion => Ok(Tried::NeedsVersion),
+        ServerRefusal::LostRace => Ok(Tried::Lost),
+        ServerRefusal::NeedsVersion => Ok(Tried::NeedsVersion),
         _ => Err(response::trouble(answer, path)),
     }
 }

@@ -1,19 +1,19 @@
-//! Where a server is.
+//! Addresses of servers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::{ClientBuilder, Url};
 
-use super::names::Names;
+use super::names::NameLookup;
 use crate::model::named::ShownPath;
 
 /// The address of a server: `http://`, `https://` or `unix://`.
 #[derive(Clone)]
 pub struct Address {
-    /// As it was given, with a slash at its end.
+    /// The address as it was given, with a slash at its end.
     base: Url,
-    /// What requests go to: the same under the name that the certificate must have.
+    /// The URL that requests go to: `base`, with the host that the certificate must name.
     target: Url,
     /// The socket's path, for `unix://`.
     socket: Option<String>,
@@ -23,7 +23,7 @@ impl Address {
     /// Reads an address.
     ///
     /// # Errors
-    /// What is wrong with it, without quoting it.
+    /// The fault of the address, without quoting it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Some(path) = text.strip_prefix("unix://") {
             let base = Url::parse("http://localhost/").map_err(|_| "is no URL")?;
@@ -54,11 +54,11 @@ impl Address {
         })
     }
 
-    /// Reads the URL of one thing, such as where tokens are got: its server's address, and the path
-    /// there with the query.
+    /// Splits the URL of one thing, such as where tokens are got. The parts are its server's
+    /// address, and the path there with the query.
     ///
     /// # Errors
-    /// As [`Self::parse`].
+    /// The errors of [`Self::parse`].
     pub fn split(text: &str) -> Result<(Self, String), &'static str> {
         let mut url = Url::parse(text).map_err(|_| "is no URL")?;
         let mut path = url.path().trim_start_matches('/').to_owned();
@@ -73,28 +73,28 @@ impl Address {
     /// Expects a certificate for this name, not for the address.
     ///
     /// # Errors
-    /// What is wrong with the name.
+    /// The fault of the name.
     pub fn expect(&mut self, name: &str) -> Result<(), &'static str> {
         let set = self.target.set_host(Some(name));
         set.map_err(|_| "is no name of a host")
     }
 
-    /// Whether nothing keeps others on the way from reading along.
+    /// True if requests are not encrypted, so that others on the way can read along.
     pub fn is_plain(&self) -> bool {
         self.base.scheme() == "http"
     }
 
-    /// Whether it is on this machine.
+    /// True if the server is on this machine.
     pub fn is_loopback(&self) -> bool {
         self.socket.is_some() || is_loopback(&self.base)
     }
 
-    /// The host as it is written.
+    /// Returns the host as it is written.
     pub fn host(&self) -> &str {
         self.base.host_str().unwrap_or_default()
     }
 
-    /// What requests have in their `Host`: with the port where it is not the scheme's own.
+    /// Returns the `Host` of requests: with the port if it is not the scheme's own.
     pub fn authority(&self) -> String {
         let host = self.target.host_str().unwrap_or_default();
         match self.target.port() {
@@ -103,23 +103,23 @@ impl Address {
         }
     }
 
-    /// What the paths of all requests begin with: `/`, unless there is more.
+    /// Returns the beginning of all requests' paths: `/`, unless there is more.
     pub fn path(&self) -> &str {
         self.target.path()
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> Option<u16> {
         self.base.port_or_known_default()
     }
 
-    /// The full address of a path.
+    /// Returns the full URL of a path.
     pub(super) fn url(&self, path: &str) -> Option<Url> {
         // Not joined, as what is before a colon at its beginning would be a scheme.
         Url::parse(&format!("{}{path}", self.target)).ok()
     }
 
-    /// The same as it is shown.
+    /// Returns the full address of a path as it is shown, without the query.
     pub(super) fn shown(&self, path: &str) -> String {
         let path = path.split('?').next().unwrap_or_default();
         let path = match path {
@@ -132,7 +132,7 @@ impl Address {
         }
     }
 
-    /// Sets up how names are resolved and what is connected to; `turn` is the place, in a name's
+    /// Sets up how names are resolved and what is connected to. `turn` is the place, in a name's
     /// addresses, of the one that is tried first.
     pub(super) fn configure(&self, builder: ClientBuilder, turn: usize) -> ClientBuilder {
         if let Some(socket) = &self.socket {
@@ -140,7 +140,7 @@ impl Address {
         }
         let other = self.target.host_str() != self.base.host_str();
         let always = other.then(|| self.host().trim_matches(['[', ']']).to_owned());
-        let builder = builder.dns_resolver(Arc::new(Names { always, turn }));
+        let builder = builder.dns_resolver(Arc::new(NameLookup { always, turn }));
         if other {
             return builder;
         }
@@ -165,7 +165,7 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a redirect leads to where we were going: the same place or, there, to encryption.
+/// True if a redirect leads to the same server, or from there to encryption.
 pub(super) fn is_same(from: &Url, to: &Url) -> bool {
     let same_host = from.host_str() == to.host_str();
     let same_port = from.port_or_known_default() == to.port_or_known_default();

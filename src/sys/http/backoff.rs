@@ -1,5 +1,5 @@
-//! One backoff for all requests of a launch to a server: while it fails one of them tries, and the
-//! others wait. A request that backs off by itself would make many launches a flood.
+//! One backoff for all requests of a launch to a server. While the server fails, one of them tries
+//! and the others wait. A backoff for each request would make many launches a flood.
 
 use std::sync::{Mutex as Plain, MutexGuard as PlainGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,29 +10,29 @@ use tokio::time::{sleep, timeout};
 use crate::model::error::StoreError;
 use crate::sys::random;
 
-/// The first pause is at most this long; each further one at most twice as long as the last.
+/// The longest first pause; each further one is at most twice as long as the last.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// In less time than this nothing is tried any more.
+/// The shortest time left in which another try is made.
 pub const SHORTEST: Duration = Duration::from_millis(100);
 
-/// What tries have come to.
+/// The record of tries and their outcomes.
 #[derive(Clone)]
-pub struct Record {
+pub struct Tries {
     began: Instant,
     tries: u32,
-    /// What was asked last: method and address.
+    /// The last request: method and address.
     what: String,
-    /// Each outcome, whether it is a complete answer, and how often it was seen; the last at the
-    /// end.
+    /// Each outcome, whether it is a complete answer, and how often it was seen; the last comes
+    /// last.
     seen: Vec<(String, bool, u32)>,
 }
 
-impl Record {
-    /// Nothing was tried yet.
+impl Tries {
+    /// Starts an empty record.
     pub fn new(what: &str) -> Self {
-        Record {
+        Tries {
             began: Instant::now(),
             tries: 0,
             what: what.to_owned(),
@@ -40,7 +40,7 @@ impl Record {
         }
     }
 
-    /// How often something was tried.
+    /// Returns the number of tries.
     pub fn tries(&self) -> u32 {
         self.tries
     }
@@ -52,8 +52,8 @@ impl Record {
         self.seen.push((why.to_owned(), is_answer, times + 1));
     }
 
-    /// The last complete answer, or else what came last; with several kinds how often each was
-    /// seen.
+    /// Returns the last complete answer, or else the last outcome. With several kinds it says how
+    /// often each was seen.
     fn outcome(&self) -> String {
         let answer = self.seen.iter().rposition(|(_, is_answer, _)| *is_answer);
         let last = answer.or(self.seen.len().checked_sub(1));
@@ -70,7 +70,7 @@ impl Record {
         }
     }
 
-    /// The fault that comes of them.
+    /// Returns the error that sums them up.
     fn fault(&self) -> StoreError {
         let (what, tries, last) = (&self.what, self.tries, self.outcome());
         let plural = if tries == 1 { "try" } else { "tries" };
@@ -88,21 +88,21 @@ fn count(times: u32) -> String {
     }
 }
 
-/// How a server does.
+/// The backoff of one server.
 #[derive(Default)]
 pub struct Backoff {
     state: Plain<State>,
-    /// Held by the request that tries while it fails.
+    /// The lock of the request that tries while the server fails.
     turn: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What was tried since it fails; `None` while it doesn't.
-    failing: Option<Record>,
-    /// How many pauses were made since then.
+    /// The tries since the server fails; `None` while it doesn't.
+    failing: Option<Tries>,
+    /// The number of pauses since then.
     pauses: u32,
-    /// When it is asked again.
+    /// The instant of the next try.
     until: Option<Instant>,
 }
 
@@ -114,15 +114,15 @@ impl Backoff {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until one may try: at once where the server does not fail, else alone, after the
-    /// pause. `held` is what one has already.
+    /// Waits until a request may try: at once if the server does not fail, else alone, after the
+    /// pause. `held` is the turn that the request has already.
     ///
     /// # Errors
     /// There is no time, or no try, left.
     pub async fn wait<'a>(
         &'a self,
         held: Option<Turn<'a>>,
-        own: &Record,
+        own: &Tries,
         (deadline, most): (Instant, u32),
     ) -> Result<Option<Turn<'a>>, StoreError> {
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -152,11 +152,11 @@ impl Backoff {
         Ok(Some(turn))
     }
 
-    /// A try has failed: the next one is after a pause, of which this is the longest. `at_least` is
-    /// what the server asks for.
+    /// Records a failed try, and returns the pause before the next. `longest` limits the pause;
+    /// `at_least`, which the server asks for, goes first.
     pub fn failed(
         &self,
-        own: &mut Record,
+        own: &mut Tries,
         (why, is_answer): (&str, bool),
         holds_turn: bool,
         (at_least, longest): (Option<Duration>, Duration),
@@ -166,9 +166,9 @@ impl Backoff {
         if state.failing.is_none() || holds_turn {
             state.pauses += 1;
         }
-        let failing = state.failing.get_or_insert_with(|| Record {
+        let failing = state.failing.get_or_insert_with(|| Tries {
             began: own.began,
-            ..Record::new("")
+            ..Tries::new("")
         });
         failing.what.clone_from(&own.what);
         failing.add(why, is_answer);
@@ -179,20 +179,20 @@ impl Backoff {
         pause
     }
 
-    /// An answer has come that counts.
+    /// Ends the backoff, as an answer has come that counts.
     pub fn recovered(&self) {
         *self.state() = State::default();
     }
 
-    /// What a person at the terminal is told of the last try that failed.
+    /// Returns the outcome of the last failed try, to show to a person at the terminal.
     pub fn last(&self) -> Option<String> {
         let state = self.state();
         let last = state.failing.as_ref()?.seen.last();
         last.map(|(why, ..)| why.clone())
     }
 
-    /// The fault of a request that gives up: what it has tried itself, or all together have.
-    pub fn fault(&self, own: &Record) -> StoreError {
+    /// Returns the error of a request that gives up: with its own tries, or, if more, those of all.
+    pub fn fault(&self, own: &Tries) -> StoreError {
         let state = self.state();
         match &state.failing {
             Some(all) if all.tries > own.tries => all.fault(),
@@ -201,8 +201,8 @@ impl Backoff {
     }
 }
 
-/// A random pause from nothing to twice as long as could come before ("full jitter"), so that a
-/// fleet does not come back all at once.
+/// Returns a random pause, at most twice as long as could come before ("full jitter"). A fleet does
+/// not come back all at once.
 fn pause(number: u32) -> Duration {
     let most = PAUSE
         .saturating_mul(1 << number.saturating_sub(1).min(16))
@@ -212,11 +212,11 @@ fn pause(number: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::Record;
+    use super::Tries;
 
     #[test]
     fn the_last_answer_is_said_with_how_often_each_was_seen() {
-        let mut record = Record::new("GET x");
+        let mut record = Tries::new("GET x");
         assert_eq!(record.outcome(), "nothing was sent");
         for _ in 0..3 {
             record.add("status 503", true);

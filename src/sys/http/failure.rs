@@ -1,5 +1,5 @@
-//! Why a try failed: whether another can help, and one line that says why. Messages of libraries
-//! are not passed on, as they may quote an answer; what is advised is the asker's.
+//! Explains why a try failed, in one line, and whether another can help. Messages of libraries are
+//! not passed on, as they may quote an answer. Hints come from the caller.
 
 use std::error::Error;
 use std::io;
@@ -7,26 +7,26 @@ use std::io;
 use rustls::{AlertDescription, CertificateError};
 use thiserror::Error as Failing;
 
-use super::{Hints, Settings};
+use super::{FaultHints, Settings};
 use crate::model::error::Os;
 
-/// Why a try failed.
+/// The reason why a try failed.
 #[derive(Debug, Failing)]
 pub enum Failure {
-    /// Another try may go well.
+    /// A failure that another try may not have.
     #[error("{why}")]
     Passing {
-        /// Why this one did not.
+        /// The reason why this try failed.
         why: String,
-        /// Whether nothing was sent.
+        /// True if nothing was sent.
         unsent: bool,
     },
-    /// Another try would fail as well.
+    /// A failure that another try would have as well.
     #[error("{0}")]
     Final(String),
 }
 
-/// What an error of the client means.
+/// Classifies an error of the client.
 pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
     let hints = &settings.hints;
     if error.is_builder() {
@@ -85,8 +85,8 @@ pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
     }
 }
 
-/// What is wrong with the encryption.
-fn tls(error: &rustls::Error, hints: &Hints) -> String {
+/// Explains a TLS error.
+fn tls(error: &rustls::Error, hints: &FaultHints) -> String {
     use rustls::Error::{
         AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible,
     };

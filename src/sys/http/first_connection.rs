@@ -1,6 +1,6 @@
-//! Lets the first request of a round connect before the others start, so that they find its
-//! connection and share it where the server speaks HTTP/2. Each would make one of its own
-//! otherwise: three handshakes where one is enough.
+//! Lets the first request of a round connect before the others start. They find its connection, and
+//! share it if the server speaks HTTP/2. Each would make its own otherwise: three handshakes where
+//! one is enough.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tower::{Layer, Service};
 
-/// How often those who wait let others go first: what comes between a connection and its place
-/// in the pool is a few steps of another task.
+/// The number of times that waiting requests let others go first. A few steps of another task lie
+/// between a connection and its place in the pool.
 const TURNS: usize = 8;
 
-/// Open as soon as the first connection has been made, or could not be.
+/// A gate that opens as soon as the first connection has been made, or could not be.
 #[derive(Default)]
 pub struct Gate {
     is_open: AtomicBool,
@@ -24,7 +24,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Waits until it is open.
+    /// Waits until the gate is open.
     pub async fn pass(&self) {
         let opened = self.opened.notified();
         if !self.is_open() {
@@ -35,19 +35,19 @@ impl Gate {
         }
     }
 
-    /// Whether it is open.
+    /// True if the gate is open.
     pub fn is_open(&self) -> bool {
         self.is_open.load(Relaxed)
     }
 
-    /// Opens it, for good.
+    /// Opens the gate, for good.
     pub fn open(&self) {
         self.is_open.store(true, Relaxed);
         self.opened.notify_waiters();
     }
 }
 
-/// Has a connector open the gate.
+/// A layer that has a connector open the gate.
 #[derive(Clone)]
 pub struct Opening(pub Arc<Gate>);
 

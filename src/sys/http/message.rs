@@ -11,10 +11,10 @@ use crate::model::secret::Secret;
 /// The content type of JSON.
 pub const JSON: &str = "application/json";
 
-/// That of a change of a part by a JSON merge patch (RFC 7396).
+/// The content type of a JSON merge patch (RFC 7396), which changes a part.
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// That of a form's fields.
+/// The content type of a form's fields.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A header's name and its value.
@@ -23,16 +23,15 @@ pub type Header = (&'static str, Arc<Secret>);
 /// One request.
 #[derive(Default)]
 pub struct Request {
-    /// What to do.
+    /// The method.
     pub method: Method,
-    /// Where, after the server's address: percent-encoded, with the query.
+    /// The path after the server's address: percent-encoded, with the query.
     pub path: String,
-    /// What goes with it, beside what goes with each.
+    /// The headers of this request, on top of those that each gets.
     pub headers: Vec<Header>,
-    /// What is sent: its content type, and itself.
+    /// The body: its content type, and its bytes.
     pub body: Option<(&'static str, Secret)>,
-    /// Whether it must not be done twice, so that it isn't tried again unless it surely was not
-    /// done.
+    /// True if it must not be done twice. It is tried again only if it surely was not done.
     pub once: bool,
 }
 
@@ -49,7 +48,7 @@ impl Request {
     }
 }
 
-/// What a server said.
+/// A server's answer.
 pub struct Answer {
     /// The status, which is no redirect.
     pub status: u16,
@@ -59,23 +58,23 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header's value, where it is text.
+    /// Returns a header's value, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether it says that it is JSON.
+    /// True if its content type is JSON.
     pub fn is_json(&self) -> bool {
         let kind = self.header(CONTENT_TYPE.as_str());
         kind.is_some_and(|kind| kind.contains("json"))
     }
 
-    /// The server's time.
+    /// Returns the server's time, from its `Date`.
     pub fn date(&self) -> Option<SystemTime> {
         httpdate::parse_http_date(self.header(DATE.as_str())?).ok()
     }
 
-    /// How long the server wants to be left alone: `Retry-After` in seconds, or as a date (RFC
+    /// Returns the pause that the server asks for: `Retry-After` in seconds, or as a date (RFC
     /// 9110, 10.2.3).
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let text = self.header(RETRY_AFTER.as_str())?.trim();
@@ -87,23 +86,24 @@ impl Answer {
     }
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It counts, whatever it says.
+    /// The answer counts, whatever it says.
     Counts,
-    /// It may be another one the next time.
+    /// The answer may be another one at the next try.
     Passing {
-        /// Why, beside its status, where that is known.
+        /// The reason, on top of its status, if that is known.
         why: Option<&'static str>,
-        /// Whether nothing was done, so that even what must not be done twice is tried again.
+        /// True if nothing was done, so that even a request that must not be done twice is tried
+        /// again.
         undone: bool,
     },
 }
 
 impl Verdict {
-    /// What the status alone means: a quota (429) and faults in between or inside (5xx) pass; of
-    /// these 429 and 503 say that nothing was done (RFC 6585, 4; RFC 9110, 15.6.4).
+    /// Judges by the status alone: a quota (429) and faults in between or inside (5xx) pass. Of
+    /// these, 429 and 503 say that nothing was done (RFC 6585, 4; RFC 9110, 15.6.4).
     pub fn of_status(answer: &Answer) -> Self {
         match answer.status {
             status @ (429 | 500 | 502..=504) => Verdict::Passing {

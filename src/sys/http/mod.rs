@@ -1,9 +1,9 @@
 //! The only HTTP client: rounds of requests to servers, each of which may be a cluster.
 //!
-//! Whoever asks gives all requests of a round at once and gets all answers back; how they share
-//! connections, are tried again and end by the deadline is decided here, what an answer means by
-//! whoever asks. The runtime lives in the calling thread. A resolver that hangs keeps a thread of
-//! its own, which nobody waits for.
+//! The caller gives all requests of a round at once and gets all answers back. This module shares
+//! connections, tries requests again, and ends by the deadline. The caller decides what an answer
+//! means. The runtime lives in the calling thread. A resolver that hangs keeps a thread of its own,
+//! which nobody waits for.
 
 mod address;
 mod backoff;
@@ -31,55 +31,55 @@ use crate::model::log;
 use crate::model::secret::Secret;
 pub use reqwest::Method;
 
-/// How long a round may be silent before a person at a terminal is told what it waits for.
+/// The longest silence of a round before a person at a terminal is told what it waits for.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// A connection that is not there by then is tried again.
+/// The timeout of a connection attempt, which is then tried again.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// What is never asked through a proxy: this machine, and what a cloud has beside each of its
-/// machines, which no proxy can reach and which gives credentials to whoever asks.
+/// The hosts that are never reached through a proxy. They are this machine, and a cloud's metadata
+/// servers, which no proxy can reach and which give credentials to any client.
 const NEAR: &str = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fe80::/10,fd00:ec2::/32,\
     metadata.google.internal,metadata.google.internal.";
 
-/// How to reach a server.
+/// The settings of a server and of the requests to it.
 pub struct Settings {
-    /// Where it is.
+    /// The server's address.
     pub address: Address,
-    /// The longest that one try takes.
+    /// The timeout of one try.
     pub attempt: Duration,
-    /// How often at most; 0 for as often as there is time.
+    /// The largest number of tries; 0 for no limit but the time.
     pub tries: u32,
-    /// What it is asked through.
+    /// The proxy that requests go through, if any.
     pub proxy: Option<Proxy>,
-    /// How to be sure whom we talk to.
-    pub tls: tls::Settings,
-    /// What goes with each request.
+    /// The settings by which the server's certificate is checked.
+    pub tls: tls::TlsSettings,
+    /// The headers that each request gets.
     pub headers: Vec<Header>,
-    /// What its answers mean.
+    /// Decides what an answer means.
     pub verdict: fn(&Answer) -> Verdict,
-    /// What to do about its faults.
-    pub hints: Hints,
-    /// What ends the waiting for it; where that is said, not only a person at a terminal is told
-    /// what is waited for.
+    /// The hints for its TLS faults.
+    pub hints: FaultHints,
+    /// The way to end the waiting for this server, in words. If given, the notice of what is waited
+    /// for is shown without a terminal, too.
     pub ends: &'static str,
-    /// Where it says how its cluster is to be asked: a redirect may lead there.
+    /// The place where it names its cluster's leader: a redirect may lead there.
     pub leader: Option<Leader>,
 }
 
 /// A proxy.
 pub struct Proxy {
-    /// Its URL, which may have a password in it.
+    /// The proxy's URL, which may have a password in it.
     pub url: Secret,
-    /// The hosts that are not reached through it, as `NO_PROXY` lists them, beside those that
-    /// never are.
+    /// The hosts that are not reached through it, as in `NO_PROXY`. Those that never are come on
+    /// top.
     pub except: String,
 }
 
-/// The settings to give when a server can't be trusted, or does not trust us; empty where there
-/// are none.
+/// The settings to name when a server can't be trusted, or does not trust us. Each is empty if
+/// there are none.
 #[derive(Clone, Copy, Default)]
-pub struct Hints {
+pub struct FaultHints {
     /// For an authority that is not trusted.
     pub trust: &'static str,
     /// For a certificate that has another name.
@@ -88,19 +88,18 @@ pub struct Hints {
     pub client: &'static str,
 }
 
-/// What a server says, to anybody, of its cluster.
+/// The way to learn a cluster's leader from a server, without credentials.
 pub struct Leader {
-    /// Where it says that.
+    /// The path, after the server's address, that is asked for it.
     pub path: &'static str,
-    /// Finds in it the address of the one to be asked, empty while there is none; `None` where
-    /// there is no cluster.
+    /// Finds the leader's address in the answer, empty while there is none. `None` means that there
+    /// is no cluster.
     pub read: fn(&[u8]) -> Option<String>,
 }
 
-/// What all servers have in common that are asked for one purpose: the deadline, and the thread
-/// that asks.
+/// The state that servers asked for one purpose share: the deadline, and the thread that asks.
 pub struct Client {
-    /// Taken when dropped.
+    /// The runtime; taken when dropped.
     runtime: Option<Runtime>,
     deadline: Instant,
 }
@@ -112,10 +111,10 @@ pub struct Server {
 }
 
 impl Client {
-    /// Makes ready to ask; everything has to be over by the deadline.
+    /// Sets up the runtime; all requests have to be over by the deadline.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new(deadline: Instant) -> Result<Arc<Self>, StoreError> {
         let runtime = Builder::new_current_thread()
             .enable_io()
@@ -128,12 +127,12 @@ impl Client {
         }))
     }
 
-    /// When everything has to be over.
+    /// Returns the deadline of all requests.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Asks everything at the same time, and gives the answers in the same order. Requests are
+    /// Sends all requests at the same time, and returns the answers in the same order. Requests are
     /// tried again, with growing random pauses, while that can help and there is time.
     pub fn round(&self, requests: Vec<(&Server, Request)>) -> Vec<Result<Answer, StoreError>> {
         self.round_until(requests, self.deadline)
@@ -193,7 +192,7 @@ impl Client {
 }
 
 impl Server {
-    /// Makes ready to ask a server; nothing is sent yet.
+    /// Sets up a server; nothing is sent yet.
     ///
     /// # Errors
     /// Settings that can't be used.
@@ -232,28 +231,28 @@ impl Server {
         })
     }
 
-    /// What it has in common with the other servers.
+    /// Returns the client that it shares with other servers.
     pub fn client(&self) -> &Arc<Client> {
         &self.client
     }
 
-    /// Where it is.
+    /// Returns the server's address.
     pub fn address(&self) -> &Address {
         self.exchange.address()
     }
 
-    /// One request by itself.
+    /// Sends one request.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask(&self, request: Request) -> Result<Answer, StoreError> {
         self.ask_until(request, self.client.deadline)
     }
 
-    /// The same with a deadline of its own.
+    /// Sends one request, with a deadline of its own.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// The reason why there is no answer.
     pub fn ask_until(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let only = self.client.round_until(vec![(self, request)], deadline);
         let none = || Err(StoreError::setting("nothing was asked"));

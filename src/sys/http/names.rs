@@ -1,4 +1,4 @@
-//! Finding servers by their names.
+//! Resolves the names of servers.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -7,16 +7,16 @@ use std::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
-/// Asks the C library, which may hang: in a thread of its own, which nobody waits for, or, where
-/// none is to be had under a limit of processes, in this one.
-pub(super) struct Names {
-    /// The host that is found whatever the name, if any.
+/// Resolves names by the C library, which may hang. A thread of its own does that, which nobody
+/// waits for. If a limit of processes allows none, this thread does.
+pub(super) struct NameLookup {
+    /// The host that is resolved in place of any name, if any.
     pub(super) always: Option<String>,
-    /// The place of the address that is tried first, counted round and round.
+    /// The place of the address that is tried first, modulo their number.
     pub(super) turn: usize,
 }
 
-impl Resolve for Names {
+impl Resolve for NameLookup {
     fn resolve(&self, name: Name) -> Resolving {
         let (always, turn) = (self.always.clone(), self.turn);
         let host = always.unwrap_or_else(|| name.as_str().to_owned());

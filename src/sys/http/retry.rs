@@ -1,4 +1,4 @@
-//! One request, until it has an answer or there is no more time.
+//! Sends one request until it has an answer or there is no more time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::address::{Address, is_same};
-use super::backoff::{Backoff, Record, SHORTEST};
+use super::backoff::{Backoff, SHORTEST, Tries};
 use super::failure::{Failure, failure};
 use super::first_connection::Gate;
 use super::{Answer, Method, Request, Settings, Verdict};
@@ -18,34 +18,34 @@ use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 
-/// More redirects than these lead nowhere.
+/// The largest number of redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
 
-/// As many requests at once have a connection each at most, where one does not take them all.
+/// The largest number of requests at once, with a connection each, until one takes them all.
 const MOST_CONNECTIONS: usize = 8;
 
-/// Answers are not larger than this, in bytes.
+/// The largest answer, in bytes.
 const LARGEST: usize = 8 * 1024 * 1024;
 
-/// All that a request needs.
+/// The shared state of requests to one server.
 pub struct Exchange {
     http: Mutex<reqwest::Client>,
     /// Makes a client whose connections are new; it is told how many were made before.
     make: Make,
     made: AtomicUsize,
     settings: Settings,
-    /// What requests wait at for the first connection.
+    /// The gate that requests wait at for the first connection.
     pub gate: Arc<Gate>,
     backoff: Backoff,
-    /// How many requests may be on their way, until it is known that one connection takes them all.
+    /// The limit of requests on their way, until one connection is known to take them all.
     room: Semaphore,
 }
 
-/// What makes a client; it is told how many were made before.
+/// The maker of a client; it is told how many were made before.
 pub type Make = Box<dyn Fn(usize) -> Option<reqwest::Client> + Send + Sync>;
 
 impl Exchange {
-    /// `None` where no client can be made.
+    /// Sets up the exchange; `None` if no client can be made.
     pub fn new(make: Make, settings: Settings, gate: Arc<Gate>) -> Option<Self> {
         Some(Exchange {
             http: Mutex::new(make(0)?),
@@ -62,12 +62,12 @@ impl Exchange {
         &self.settings.address
     }
 
-    /// What ends the waiting for it.
+    /// Returns the way to end the waiting for it, in words.
     pub fn ends(&self) -> &'static str {
         self.settings.ends
     }
 
-    /// What a person at the terminal is told that we wait for.
+    /// Returns the text of what is waited for, to show to a person at the terminal.
     pub fn waiting(&self) -> String {
         let address = self.settings.address.shown("");
         match self.backoff.last() {
@@ -81,7 +81,7 @@ impl Exchange {
         http.clone()
     }
 
-    /// Leaves connections that have gone silent: the next one is new, and to another address where
+    /// Replaces connections that have gone silent. The next one is new, and to another address if
     /// the name has several.
     fn leave_connections(&self) {
         let made = self.made.fetch_add(1, Ordering::Relaxed);
@@ -90,14 +90,14 @@ impl Exchange {
         }
     }
 
-    /// Asks until there is an answer that counts.
+    /// Tries until there is an answer that counts.
     ///
     /// # Errors
     /// No answer before the deadline, or an unusable one.
     pub async fn run(&self, request: Request, deadline: Instant) -> Result<Answer, StoreError> {
         let shown = self.settings.address.shown(&request.path);
         let what = format!("{} {shown}", request.method);
-        let mut own = Record::new(&what);
+        let mut own = Tries::new(&what);
         let mut turn = None;
         let limits = (deadline, self.settings.tries);
         loop {
@@ -147,7 +147,7 @@ impl Exchange {
         }
     }
 
-    /// One try, redirects followed.
+    /// Makes one try, and follows redirects.
     async fn attempt(&self, request: &Request) -> Result<Answer, Failure> {
         let bad = |why: &str| Failure::Final(why.to_owned());
         let mut url = self
@@ -199,7 +199,7 @@ impl Exchange {
         builder.send().await.map_err(|error| self.failure(&error))
     }
 
-    /// Where a redirect leads, if we may follow: what we send is for this server alone.
+    /// Returns the target of a redirect, if it may be followed: requests are for this server alone.
     async fn redirected(&self, from: &Url, response: &Response) -> Result<Url, Failure> {
         let location = response.headers().get(LOCATION);
         let next = location
@@ -230,8 +230,8 @@ impl Exchange {
         )))
     }
 
-    /// Where the server itself says that its cluster is to be asked; empty while there is nobody
-    /// to ask. This question carries nothing of ours.
+    /// Asks the server for its cluster's leader; empty while there is none. The request carries
+    /// nothing of ours.
     async fn leader(&self) -> Option<String> {
         let leader = self.settings.leader.as_ref()?;
         let asked = self.settings.address.url(leader.path)?;
@@ -242,7 +242,7 @@ impl Exchange {
         Some(url.map_or_else(String::new, |url| url.origin().ascii_serialization()))
     }
 
-    /// The whole body, as long as it is not too large.
+    /// Reads the whole body, if it is not too large.
     async fn read(&self, response: &mut Response) -> Result<Secret, Failure> {
         let too_large = || Failure::Final("the answer is larger than 8 MB".to_owned());
         let announced = response.content_length().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Whom we trust, and who we are, in TLS 1.2 and 1.3.
+//! Trust and our own certificate in TLS 1.2 and 1.3.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::files;
 
-/// A file of certificates or a key is not larger than this, in bytes.
+/// The largest file of certificates or of a key, in bytes.
 const LARGEST: usize = 4 * 1024 * 1024;
 
-/// Where systems keep the certificates that they trust, all in one file: Debian and Alpine, Red
-/// Hat, SUSE, others.
+/// The files in which systems keep all their trusted certificates: Debian and Alpine, Red Hat,
+/// SUSE, others.
 const SYSTEM: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -27,11 +27,11 @@ const SYSTEM: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What is written in PEM.
+/// Certificates or a key in PEM.
 pub enum Pem {
-    /// In a file.
+    /// A file with the text.
     File(Named),
-    /// Itself, and the setting that holds it.
+    /// The setting that holds the text, and the text.
     Text(String, Secret),
 }
 
@@ -54,23 +54,23 @@ impl Pem {
     }
 }
 
-/// How to be sure whom we talk to. Of the sources of trust the first that is there counts.
+/// The settings by which a server is trusted. The first source of trust that is given counts.
 #[derive(Default)]
-pub struct Settings {
+pub struct TlsSettings {
     /// Trusted certificates.
     pub trust: Option<Pem>,
     /// A folder of files of trusted certificates.
     pub folder: Option<Named>,
-    /// The file of the whole system's trust, where it is somewhere else.
+    /// The file of the system's trusted certificates, if it is in another place.
     pub system: Option<Pem>,
     /// Our own certificate, and its key.
     pub client: Option<(Pem, Pem)>,
-    /// Whether anybody is believed to be the server.
+    /// True if any server is trusted unchecked.
     pub unverified: bool,
 }
 
-/// What the client needs; nothing is read for a server that is talked to in plain text.
-pub fn config(settings: &Settings, plain: bool) -> Result<ClientConfig, StoreError> {
+/// Builds the TLS settings of the client. No file is read for a server without encryption.
+pub fn config(settings: &TlsSettings, plain: bool) -> Result<ClientConfig, StoreError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -107,7 +107,7 @@ fn unfit(setting: &str, what: &str) -> StoreError {
     StoreError::setting(format_args!("{setting} {what}"))
 }
 
-/// All certificates in a PEM text, of which there must be one.
+/// Reads all certificates in a PEM text; an error if there is none.
 fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, StoreError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     found
@@ -116,7 +116,7 @@ fn certificates(setting: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static
         .ok_or_else(|| unfit(setting, "holds no certificate in PEM"))
 }
 
-fn roots(settings: &Settings) -> Result<RootCertStore, StoreError> {
+fn roots(settings: &TlsSettings) -> Result<RootCertStore, StoreError> {
     let mut roots = RootCertStore::empty();
     if let Some(trust) = &settings.trust {
         add(&mut roots, trust.setting(), trust.read()?.expose())?;
@@ -155,8 +155,8 @@ fn add(roots: &mut RootCertStore, setting: &str, text: &[u8]) -> Result<(), Stor
     }
 }
 
-/// Believes anybody, as is asked for. Signatures are still checked: a server must have
-/// the key of the certificate that it shows.
+/// Accepts any certificate, as is asked for. Signatures are still checked: a server must have the
+/// key of the certificate that it shows.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

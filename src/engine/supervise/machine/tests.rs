@@ -1,5 +1,5 @@
-//! Tables: what a supervisor does about what happens, by what it knows. Each row begins where a
-//! workload runs, or is launched, and each pair of features is in one row at least.
+//! Tables of a supervisor's actions on events. Each row begins where a workload runs, or is
+//! launched. Each pair of features is in one row at least.
 
 mod changes;
 mod ends;
@@ -26,7 +26,7 @@ enum Feature {
     Relay,
     /// `--watch`.
     Watch,
-    /// Files in a folder: whether they are removed, or stay.
+    /// Files in a folder, which are removed or stay.
     Files,
     /// `--on-change`.
     Change,
@@ -40,9 +40,9 @@ use Feature::{Change as OfChange, End, Files, Grace, Job as OfJob, Loss, Relay, 
 
 const FEATURES: [Feature; 8] = [OfJob, Relay, OfWatch, Files, OfChange, Grace, Loss, End];
 
-/// What a row begins with.
+/// The beginning of a row.
 #[derive(Clone, Copy, Default)]
-struct Start {
+struct Begin {
     first: bool,
     has_terminal: bool,
     output: Output,
@@ -52,23 +52,23 @@ struct Start {
     group: bool,
 }
 
-/// The time between two fetches, and that which one may take, in seconds.
+/// The time between two fetches, and the timeout of one, in seconds.
 const EVERY: u64 = 100;
 const TIMEOUT: u64 = 30;
 
-/// The signal that asks for one.
+/// The signal that asks for a fetch.
 const REFRESH: Signal = 12;
 
-impl Start {
+impl Begin {
     fn machine(self, now: Instant) -> Machine {
         let mut machine = Machine::new(Fixed {
             first: self.first,
             timeout: seconds(TIMEOUT),
             ending: bit(TERM.into()) | bit(INT.into()),
-            // So that an interval is exactly that.
+            // An interval is then exactly that.
             chance: |most| most / 2,
         });
-        let settings = Settings {
+        let settings = Supervision {
             grace: self.grace.map(seconds),
             group: self.group,
             watching: self.on_change.map(|on_change| Watching {
@@ -77,13 +77,13 @@ impl Start {
                 stop_on_loss: self.stop_on_loss,
                 refresh: REFRESH,
             }),
-            ..Settings::default()
+            ..Supervision::default()
         };
         let below = Below {
             output: self.output,
             has_terminal: self.has_terminal,
         };
-        for event in [Event::Forked(below), Event::Settings(settings)] {
+        for event in [Event::Forked(below), Event::Supervision(settings)] {
             assert_eq!(did(&mut machine, now, event), []);
         }
         machine
@@ -100,26 +100,26 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// At so many seconds, what happens, and what is done.
-type Step = (u64, Event, Vec<Action>);
+/// A time in seconds, the event then, and the actions on it.
+type TableStep = (u64, Event, Vec<Action>);
 
-struct Row {
+struct TableRow {
     features: Vec<Feature>,
-    start: Start,
-    steps: Vec<Step>,
+    start: Begin,
+    steps: Vec<TableStep>,
 }
 
-fn row(features: &[Feature], start: Start, steps: Vec<Step>) -> Row {
+fn row(features: &[Feature], start: Begin, steps: Vec<TableStep>) -> TableRow {
     let features = features.to_vec();
-    Row {
+    TableRow {
         features,
         start,
         steps,
     }
 }
 
-/// Plays rows, in which the workload runs where `runs` says so.
-fn play(rows: &[Row], runs: bool) {
+/// Plays rows, in which the workload runs where `runs` is true.
+fn play(rows: &[TableRow], runs: bool) {
     for (at, row) in rows.iter().enumerate() {
         let start = Instant::now();
         let mut machine = row.start.machine(start);
@@ -159,8 +159,8 @@ fn rest(any: bool) -> Event {
     Event::Rest { any, apart: false }
 }
 
-/// The workload ends at this time with this code, after what `before` says is done.
-fn ends(time: u64, code: u8, before: &[Action]) -> Vec<Step> {
+/// The workload ends at this time with this code, after the actions `before`.
+fn ends(time: u64, code: u8, before: &[Action]) -> Vec<TableStep> {
     let child = by_kernel(CHLD);
     let last = [Action::TerminalBack, Action::CountRest];
     vec![
@@ -174,8 +174,8 @@ fn ends(time: u64, code: u8, before: &[Action]) -> Vec<Step> {
     ]
 }
 
-/// Nothing is left of it, and its output goes out.
-fn leaves(time: u64, code: u8) -> Vec<Step> {
+/// No process is left of the workload, and its output goes out.
+fn leaves(time: u64, code: u8) -> Vec<TableStep> {
     vec![
         (time, rest(false), vec![Action::EndOutput]),
         (
@@ -186,8 +186,8 @@ fn leaves(time: u64, code: u8) -> Vec<Step> {
     ]
 }
 
-/// Secrets are fetched at this time, and this has come of it.
-fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<Step> {
+/// Secrets are fetched at this time, with this outcome.
+fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<TableStep> {
     let start = vec![Action::StartErrand(Purpose::Refresh)];
     vec![
         (time, Event::Time, start),
@@ -196,8 +196,8 @@ fn fetches(time: u64, outcome: Outcome, then: &[Action]) -> Vec<Step> {
     ]
 }
 
-/// It is told to end.
-fn is_stopped(time: u64, then: Then) -> Vec<Step> {
+/// The workload is told to end.
+fn is_stopped(time: u64, then: Then) -> Vec<TableStep> {
     let told = [TERM, CONT].map(|signal| Action::Send(Workload, signal));
     vec![(time, Event::Lives(then), told.to_vec())]
 }
@@ -206,24 +206,24 @@ fn changed() -> Outcome {
     Outcome::Changed(vec![(b"A".to_vec(), [1; 16])])
 }
 
-fn masked() -> Start {
-    Start {
+fn masked() -> Begin {
+    Begin {
         output: Output::Relayed,
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
-fn at_terminal() -> Start {
-    Start {
+fn at_terminal() -> Begin {
+    Begin {
         has_terminal: true,
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
-fn watched(on_change: OnChange) -> Start {
-    Start {
+fn watched(on_change: OnChange) -> Begin {
+    Begin {
         on_change: Some(on_change),
-        ..Start::default()
+        ..Begin::default()
     }
 }
 
@@ -255,25 +255,32 @@ fn launches() {
     let ended = |code| Event::Child(Change::Ended(code), None);
     let last = vec![Action::TerminalBack, Action::CountRest];
     play(&[
-        row(&[End], Start::default(), [vec![
+        row(&[End], Begin::default(), [vec![
             (1, Event::Signal(sent(TERM)), vec![Action::Kill, reap.clone()]),
             (1, Event::Child(Change::None, None), vec![]),
             (1, ended(137), vec![Action::HearOut]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 143)].concat()),
-        // One that hangs in the kernel is not waited for.
-        row(&[End], Start::default(), [vec![
+        // A process that hangs in the kernel is not waited for.
+        row(&[End], Begin::default(), [vec![
             (TIMEOUT, Event::Time, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::LaunchHangs)),
             (TIMEOUT + 2, Event::Time, last.clone()),
         ], leaves(TIMEOUT + 2, 125)].concat()),
-        // What it has told last counts, files above all.
-        row(&[End], Start::default(), [vec![
+        // It waits before it asks a server.
+        row(&[End], Begin::default(), [vec![
+            (1, Event::Pauses(seconds(9)), vec![]),
+            (TIMEOUT + 9, Event::Time, vec![]),
+            (TIMEOUT + 10, Event::Time, give_up(Notice::LaunchHangs)),
+            (TIMEOUT + 11, Event::Time, last.clone()),
+        ], leaves(TIMEOUT + 11, 125)].concat()),
+        // The last messages of a launch count, files above all.
+        row(&[End], Begin::default(), [vec![
             (1, ended(1), vec![Action::HearOut]),
             (1, Event::Unheard, vec![Action::Kill, Action::Notify(Notice::Unheard)]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 125)].concat()),
-        // It is not known what to mask: nothing goes out, and it ends.
+        // Unknown needles: nothing goes out, and the launch ends.
         row(&[Relay, End], masked(), vec![
             (1, Event::Begun { armed: false }, vec![]),
             (TIMEOUT + 1, Event::Time, give_up(Notice::Unheard)),
@@ -313,8 +320,8 @@ fn it_listens_and_waits_for_what_it_can_handle() {
         assert_eq!((machine.listens(), machine.hears()), (listens, false));
         assert_eq!(machine.due(), None);
     }
-    // Who waits for nothing else sleeps for ever.
-    let mut machine = Start::default().machine(now);
+    // A machine that waits for nothing else sleeps for ever.
+    let mut machine = Begin::default().machine(now);
     did(&mut machine, now, Event::Begun { armed: true });
     assert_eq!(machine.due(), None);
 }

@@ -1,4 +1,4 @@
-//! Errands: what processes are given that are started for one, and what follows when they have ended.
+//! Errands: the knowledge that their processes are given, and the consequences of their end.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::engine::supervise::notice::Notice;
 use crate::engine::supervise::watch::Follows;
 
 impl Machine {
-    /// Whether a process on an errand is heard as it tells something.
+    /// True if messages of a process on an errand are heard.
     pub(in crate::engine::supervise) fn hears_errand(&self) -> bool {
         match &self.phase {
             Phase::Ending(end) => end.is_giving_back(),
@@ -18,7 +18,8 @@ impl Machine {
         }
     }
 
-    /// What is known of the workload's secrets, for a process on an errand, which is done with it.
+    /// Hands the knowledge of the workload's secrets to a process on an errand; the machine of that
+    /// process is done with it.
     pub(in crate::engine::supervise) fn known(&mut self, purpose: Purpose, now: Instant) -> Known {
         let mut known = std::mem::take(&mut self.watch.known);
         known.held_back = self.watch.holds_back(now);
@@ -30,7 +31,7 @@ impl Machine {
         known
     }
 
-    /// A process on an errand tells what has come of it.
+    /// Notes the outcome that a process on an errand tells.
     pub(super) fn reported(&mut self, outcome: Outcome) {
         match self.errands.purpose() {
             Some(Purpose::Refresh) => self.watch.report(outcome),
@@ -46,7 +47,7 @@ impl Machine {
         }
     }
 
-    /// Gives up an errand, with what there is of it, and says so.
+    /// Gives up an errand, with any outcome so far, and says so.
     pub(super) fn give_up_errand(&mut self, hangs: bool, now: Instant, actions: &mut Actions) {
         let notice = match (self.errands.purpose(), self.settings.watching) {
             (Some(Purpose::Refresh), Some(watching)) => {
@@ -59,7 +60,7 @@ impl Machine {
         self.errand_over(now, actions);
     }
 
-    /// A process on an errand has ended, or could not even begin.
+    /// Handles the end of a process on an errand, or that it could not even begin.
     pub(super) fn errand_over(&mut self, now: Instant, actions: &mut Actions) {
         if let Phase::Ending(_) = self.phase {
             return self.of_end(Event::ErrandOver, now, actions);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[rustfmt::skip]
-pub(super) fn of_changes() -> Vec<Row> {
+pub(super) fn of_changes() -> Vec<TableRow> {
     let restarts = watched(OnChange::Restart);
     let terms = || vec![Action::ReapBefore(Then::Launch)];
     let end_of = |code| (103, Event::Child(Change::Ended(code), None), vec![Action::HearOut]);
@@ -12,11 +12,11 @@ pub(super) fn of_changes() -> Vec<Row> {
     let looks = vec![Action::TakeEnding(bit(TERM.into()) | bit(INT.into()))];
     let let_out = (103, Event::OutputDone, looks);
     let kill = [Group, Workload].map(|whom| Action::Send(whom, KILL)).to_vec();
-    let with = |start: Start, grace| Start { grace: Some(grace), ..start };
+    let with = |start: Begin, grace| Begin { grace: Some(grace), ..start };
     let killed = |rest: Rest| vec![Action::KillRest(rest)];
     vec![
         // The files stay for the workload that is launched anew.
-        row(&[OfJob, OfWatch, Files, OfChange], Start { has_terminal: true, ..restarts }, [
+        row(&[OfJob, OfWatch, Files, OfChange], Begin { has_terminal: true, ..restarts }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -24,7 +24,7 @@ pub(super) fn of_changes() -> Vec<Row> {
                 (103, Event::Taken(None), vec![Action::Launch]),
             ],
         ].concat()),
-        // Whoever has us end meanwhile does not want it launched anew.
+        // A workload that is asked to end meanwhile is not launched anew.
         row(&[OfWatch, Files, OfChange, End], restarts, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
@@ -41,14 +41,15 @@ pub(super) fn of_changes() -> Vec<Row> {
             ends(103, 0, &[]),
             leaves(103, 0),
         ].concat()),
-        // It has ended by itself, just before it was told to.
+        // The workload has ended by itself, just before it was told to.
         row(&[OfWatch, OfChange, End], restarts, [
             fetches(EVERY, changed(), &terms()),
             vec![end_of(4), cleared.clone()],
             leaves(103, 4),
         ].concat()),
-        // The grace is for the workload and for what it leaves; all of that has to be gone.
-        row(&[OfWatch, OfChange, Grace, Relay], Start { output: Output::Relayed, ..with(restarts, 5) }, [
+        // The grace is for the workload and for the processes that it leaves; all of that has to be
+        // gone.
+        row(&[OfWatch, OfChange, Grace, Relay], Begin { output: Output::Relayed, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -66,8 +67,8 @@ pub(super) fn of_changes() -> Vec<Row> {
                 ]),
             ],
         ].concat()),
-        // Those that came from elsewhere are not ours to end, where they can be told apart.
-        row(&[OfChange, Grace], Start { first: true, ..with(restarts, 5) }, [
+        // Processes that came from elsewhere are not ours to end, where they can be told apart.
+        row(&[OfChange, Grace], Begin { first: true, ..with(restarts, 5) }, [
             fetches(EVERY, changed(), &terms()),
             is_stopped(101, Then::Launch),
             vec![
@@ -84,19 +85,19 @@ pub(super) fn of_changes() -> Vec<Row> {
             ends(107, 137, &[]),
             leaves(107, 75),
         ].concat()),
-        // They are looked for, and in their place, before the workload hears of them.
-        row(&[OfWatch, OfChange, Relay], Start { output: Output::Relayed, ..watched(OnChange::Signal(HUP)) }, [
+        // The new values are looked for, and in their place, before the workload hears of them.
+        row(&[OfWatch, OfChange, Relay], Begin { output: Output::Relayed, ..watched(OnChange::Signal(HUP)) }, [
             fetches(EVERY, changed(), &[Action::Placed, Action::Send(Workload, HUP)]),
             fetches(2 * EVERY + 1, Outcome::Same, &[]),
         ].concat()),
-        // Nothing is ended by a change while it may be ending by itself.
+        // No change ends a workload that may be ending by itself.
         row(&[OfWatch, OfChange, Grace], with(restarts, 50), [
             vec![(90, Event::Signal(sent(TERM)), vec![Action::Forward(Workload, TERM)])],
             fetches(EVERY, changed(), &[]),
             vec![(139, Event::Time, vec![])],
             fetches(140, changed(), &terms()),
         ].concat()),
-        // Asked for, it is done at once, but once a second.
+        // A fetch that is asked for begins at once, but once a second.
         row(&[OfWatch], restarts, [
             vec![
                 (1, Event::Time, vec![]),
@@ -111,20 +112,20 @@ pub(super) fn of_changes() -> Vec<Row> {
 }
 
 #[rustfmt::skip]
-pub(super) fn of_losses() -> Vec<Row> {
+pub(super) fn of_losses() -> Vec<TableRow> {
     let not_fetched = |next, hangs| {
         let next = seconds(next);
         vec![Action::EndErrand, Action::Notify(Notice::NotFetched { next, hangs })]
     };
-    let stops = |on_change| Start { stop_on_loss: true, ..watched(on_change) };
+    let stops = |on_change| Begin { stop_on_loss: true, ..watched(on_change) };
     let restarts = watched(OnChange::Restart);
     let lost = || Outcome::Lost([1; 16]);
     let exits = [Action::ReapBefore(Then::Exit(125))];
     let kill = [Group, Workload].map(|whom| Action::Send(whom, KILL)).to_vec();
-    let at_terminal = Start { has_terminal: true, ..stops(OnChange::Restart) };
+    let at_terminal = Begin { has_terminal: true, ..stops(OnChange::Restart) };
     let ctrl_z = stop(TSTP, Foreground::Workload, false, false);
     let stopped = Event::Child(Change::Stopped(ctrl_z), None);
-    let masked = Start { output: Output::Relayed, grace: Some(5), ..stops(OnChange::Restart) };
+    let masked = Begin { output: Output::Relayed, grace: Some(5), ..stops(OnChange::Restart) };
     let begins = vec![Action::StartErrand(Purpose::Refresh)];
     vec![
         row(&[Loss, OfWatch, OfChange], restarts, [
@@ -146,7 +147,7 @@ pub(super) fn of_losses() -> Vec<Row> {
             ends(107, 137, &[]),
             leaves(107, 125),
         ].concat()),
-        // After failures the time between grows.
+        // The time between fetches grows after failures.
         row(&[OfWatch], restarts, vec![
             (EVERY, Event::Time, begins.clone()),
             (EVERY, Event::ErrandOver, vec![]),
@@ -155,7 +156,7 @@ pub(super) fn of_losses() -> Vec<Row> {
             (3 * EVERY, Event::ErrandLost, not_fetched(4 * EVERY, false)),
             (7 * EVERY - 1, Event::Time, vec![]),
             (7 * EVERY, Event::Time, begins.clone()),
-            // What has come is not what is left of it.
+            // An outcome told by a process that hangs does not count.
             (7 * EVERY, Event::Reported(changed()), vec![]),
             (7 * EVERY + TIMEOUT + 1, Event::Time, vec![Action::LookAtErrand]),
             (7 * EVERY + TIMEOUT + 1, Event::ErrandHangs, not_fetched(8 * EVERY, true)),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[rustfmt::skip]
-pub(super) fn of_signals_and_stops() -> Vec<Row> {
+pub(super) fn of_signals_and_stops() -> Vec<TableRow> {
     let ctrl_z = stop(TSTP, Foreground::Workload, false, false);
     let wants = stop(TTIN, Foreground::Ours, false, false);
     let nobody = stop(TSTP, Foreground::Workload, true, false);
@@ -12,17 +12,17 @@ pub(super) fn of_signals_and_stops() -> Vec<Row> {
     let inner_nobody = stop(19, Foreground::Other, true, true);
     let stopped = |stop| Event::Child(Change::Stopped(stop), None);
     let forward = |whom, signal| vec![Action::Forward(whom, signal)];
-    let own_terminal = Start {
+    let own_terminal = Begin {
         output: Output::Terminal,
         ..at_terminal()
     };
     let job = at_terminal();
-    let group = Start {
+    let group = Begin {
         group: true,
-        ..Start::default()
+        ..Begin::default()
     };
     vec![
-        row(&[], Start::default(), vec![
+        row(&[], Begin::default(), vec![
             (0, Event::Signal(sent(TERM)), forward(Workload, TERM)),
             (0, Event::Signal(sent(CONT)), vec![Action::Continued, Action::Forward(Workload, CONT)]),
             (0, Event::Signal(by_kernel(INT)), forward(Group, INT)),
@@ -42,7 +42,7 @@ pub(super) fn of_signals_and_stops() -> Vec<Row> {
             (0, Event::TerminalNotGiven(wants), vec![Action::StopOurselves(TTIN)]),
             (0, stopped(nobody), vec![Action::Send(Group, CONT)]),
         ]),
-        row(&[OfJob, Relay], Start { has_terminal: true, ..masked() }, vec![
+        row(&[OfJob, Relay], Begin { has_terminal: true, ..masked() }, vec![
             (0, stopped(ctrl_z), vec![
                 Action::Flush, Action::TakeTerminal, Action::StopOurselves(TSTP),
             ]),
@@ -64,7 +64,7 @@ pub(super) fn of_signals_and_stops() -> Vec<Row> {
             ]),
         ]),
         // A time that was slept through goes on for a moment.
-        row(&[OfJob, OfWatch], Start { has_terminal: true, ..watched(OnChange::Restart) }, vec![
+        row(&[OfJob, OfWatch], Begin { has_terminal: true, ..watched(OnChange::Restart) }, vec![
             (EVERY, Event::Time, vec![Action::StartErrand(Purpose::Refresh)]),
             (EVERY, stopped(ctrl_z), vec![Action::TakeTerminal, Action::StopOurselves(TSTP)]),
             (9 * EVERY, Event::Time, vec![]),
@@ -74,16 +74,16 @@ pub(super) fn of_signals_and_stops() -> Vec<Row> {
 }
 
 #[rustfmt::skip]
-pub(super) fn of_ends() -> Vec<Row> {
-    let with_grace = |start: Start| Start { grace: Some(5), ..start };
+pub(super) fn of_ends() -> Vec<TableRow> {
+    let with_grace = |start: Begin| Begin { grace: Some(5), ..start };
     let child = by_kernel(CHLD);
     let counts = vec![Action::CountRest];
     let asked = |rest| vec![Action::TerminateRest(rest)];
     let is_killed = vec![Action::KillRest(AllBelow), Action::EndOutput];
     let done = |code| (9, Event::OutputDone, vec![Action::RemoveFiles, Action::Quit(code)]);
     vec![
-        row(&[Files, End], Start::default(), [ends(1, 3, &[]), leaves(1, 3)].concat()),
-        // Without a grace what is left is asked to end, and not waited for.
+        row(&[Files, End], Begin::default(), [ends(1, 3, &[]), leaves(1, 3)].concat()),
+        // Processes left are asked to end, and not waited for without a grace.
         row(&[OfJob, Files, End], at_terminal(), [ends(1, 3, &[]), vec![
             (1, rest(true), [asked(AllBelow), vec![Action::EndOutput]].concat()),
             done(3),
@@ -106,30 +106,30 @@ pub(super) fn of_ends() -> Vec<Row> {
             (3, Event::Output(Output::Direct), vec![]),
             done(3),
         ]].concat()),
-        // Nobody has to wait for whoever does not read.
+        // Nobody has to wait for a reader that does not read.
         row(&[Relay, Files, End], masked(), [ends(1, 3, &[]), vec![
             (1, rest(false), vec![Action::EndOutput]),
             (2, Event::Signal(sent(TERM)), vec![
                 Action::DropOutput, Action::RemoveFiles, Action::Quit(3),
             ]),
         ]].concat()),
-        // The kernel ends what is left by PID 1, and no sooner than the grace.
-        row(&[End], Start { first: true, ..Start::default() }, vec![
+        // The kernel ends the processes left by PID 1, and no sooner than the grace.
+        row(&[End], Begin { first: true, ..Begin::default() }, vec![
             (1, Event::Child(Change::Ended(0), None), vec![Action::HearOut]),
             (1, Event::HeardOut, vec![Action::TerminalBack, Action::EndOutput]),
         ]),
-        row(&[Grace, End], Start { first: true, ..with_grace(Start::default()) }, [
+        row(&[Grace, End], Begin { first: true, ..with_grace(Begin::default()) }, [
             ends(1, 0, &[]),
             vec![
                 (1, Event::Rest { any: true, apart: true }, asked(Everybody)),
                 (6, Event::Time, vec![Action::EndOutput]),
             ],
         ].concat()),
-        row(&[Grace, End], Start { grace: Some(0), ..Start::default() }, [
+        row(&[Grace, End], Begin { grace: Some(0), ..Begin::default() }, [
             ends(1, 0, &[]),
             vec![(1, rest(true), [asked(AllBelow), is_killed].concat())],
         ].concat()),
-        // What fetches is ended as well.
+        // The process that fetches is ended as well.
         row(&[OfJob, OfWatch, Files, End], watched(OnChange::Restart), [
             vec![(EVERY, Event::Time, vec![Action::StartErrand(Purpose::Refresh)])],
             ends(EVERY, 7, &[Action::EndErrand]),
