@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::Store;
 use crate::model::error::StoreError;
+use crate::model::log;
 use crate::model::name::Scope;
 use crate::model::named::{self, Named};
 use crate::model::secret::Secret;
@@ -39,6 +40,8 @@ pub struct Access {
     pub deadline: Option<Instant>,
     /// Settings of the main store alone.
     pub of_main: OfMain,
+    /// True if the user asks which identity counts; otherwise only the debug log has it.
+    pub tells_identity: bool,
 }
 
 /// Settings of the store that the scopes are in.
@@ -76,6 +79,14 @@ pub struct Setting {
 }
 
 impl Access {
+    /// Logs the identity that counts: at info if the user asks for it, at debug otherwise.
+    pub fn tell_identity(&self, who: &str) {
+        match self.tells_identity {
+            true => log::info!(LoggedIn; "{who}"),
+            false => log::debug!(LoggedIn; "{who}"),
+        }
+    }
+
     /// The value of a credential's variable; an empty one is none.
     pub fn credential(&self, name: &str) -> Option<&Secret> {
         let found = self.credentials.iter().find(|(known, _)| *known == name);

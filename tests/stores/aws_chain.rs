@@ -129,6 +129,27 @@ fn each_step_in_its_place() {
 }
 
 #[test]
+fn check_says_which_identity_counts() {
+    let world = World::new();
+    for (step, who) in [
+        (&STATIC, "the key in AWS_ACCESS_KEY_ID"),
+        (&WEB, &format!("the role {ROLE} by web identity")),
+        (&POD, "the container's, by AWS_CONTAINER_CREDENTIALS_…"),
+    ] {
+        let mut check = world
+            .place
+            .doorkey(["check", "-eA=secret:name", "--store=aws-sm:app"]);
+        check = check.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", world.cloud.address());
+        for (name, value) in world.environment(step) {
+            check = check.env(name, value);
+        }
+        let said = check.end().err();
+        let line = format!("doorkey: the identity that counts: {who}\n");
+        assert!(said.contains(&line), "{said}");
+    }
+}
+
+#[test]
 fn profiles() {
     let world = World::new();
     world.config(

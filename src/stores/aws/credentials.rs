@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::profile::{Section, value};
 use super::{Aws, AwsRemote, Keys, is_yes, sso, sts};
 use crate::model::error::StoreError;
-use crate::model::log;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::stores::program;
@@ -113,7 +112,8 @@ impl Aws {
             }
             Step::Machine => (self.of_machine(remote)?, "the machine's".to_owned()),
         };
-        log::debug!(LoggedIn; "the identity that counts: {who}");
+        self.context
+            .tell_identity(&format!("the identity that counts: {who}"));
         Ok(keys)
     }
 

@@ -9,7 +9,6 @@ use std::time::Instant;
 use super::kubeconfig::{self, Chosen};
 use super::plugin::{self, Credential};
 use crate::model::error::StoreError;
-use crate::model::log;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::stores::remote::{self, PATIENCE, Remote};
@@ -226,7 +225,7 @@ fn find(context: &Context) -> Result<Whence, StoreError> {
     if let Some((variable, list)) = named {
         let paths = list.split(':').filter(|path| !path.is_empty());
         let paths: Vec<_> = paths.map(|path| Named::new(variable, path)).collect();
-        return chosen(&paths, wanted);
+        return chosen(context, &paths, wanted);
     }
     let pod = [HOST, PORT].map(|name| remote::text(context, name));
     if let ([Some(host), Some(port)], None) = (pod, wanted) {
@@ -235,12 +234,12 @@ fn find(context: &Context) -> Result<Whence, StoreError> {
             false => host.to_owned(),
         };
         let server = format!("https://{host}:{port}");
-        log::debug!(LoggedIn; "the cluster knows us by the pod's service account");
+        context.tell_identity("the cluster knows us by the pod's service account");
         return Ok(Whence::Pod { server });
     }
     let home = context.home.as_ref().map(|home| home.join(".kube/config"));
     match home.filter(|path| files::exists(path)) {
-        Some(path) => chosen(&[path.into()], wanted),
+        Some(path) => chosen(context, &[path.into()], wanted),
         None => {
             let what = "there is no cluster: this is no pod, and there is no ~/.kube/config";
             Err(StoreError::setting(what).hint("give KUBECONFIG"))
@@ -248,10 +247,14 @@ fn find(context: &Context) -> Result<Whence, StoreError> {
     }
 }
 
-fn chosen(paths: &[Named], wanted: Option<&str>) -> Result<Whence, StoreError> {
+fn chosen(context: &Context, paths: &[Named], wanted: Option<&str>) -> Result<Whence, StoreError> {
     let chosen = kubeconfig::choose(paths, wanted)?;
     let name = ShownPath(&chosen.name);
-    log::debug!(LoggedIn; "the cluster knows us by the context {name}, {}", chosen.user.what);
+    let who = format!(
+        "the cluster knows us by the context {name}, {}",
+        chosen.user.what
+    );
+    context.tell_identity(&who);
     Ok(Whence::File(Box::new(chosen)))
 }
 
