@@ -1,6 +1,7 @@
 //! `vault:` against real servers, and against servers of our own that go wrong.
 
 mod cache;
+mod costs;
 mod direct;
 mod faults;
 mod fleet;
