@@ -171,7 +171,7 @@ mod tests {
         let near = "there is no such setting; did you mean store?";
         assert_eq!(at(b"\nstor = ''"), fault(2, 1, near));
         let none = "this setting is none of store, project, cluster, references, cache, cache-recipient, \
-                    cache-max-age, address, role";
+                    cache-max-age, splay, address, role";
         assert_eq!(at(b"x = ''"), fault(1, 1, none));
         let string = "a string is wanted here";
         assert_eq!(at(b"store = 1"), fault(1, 9, string));
