@@ -7,11 +7,11 @@ use doorkey::model::name::{Level, Name};
 use doorkey::model::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
 use doorkey::stores::schemes;
 
-fn parse(value: &[u8]) -> Result<Value, Malformed> {
+pub fn parse(value: &[u8]) -> Result<Value, Malformed> {
     doorkey::model::reference::parse(value, &schemes(&[]))
 }
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::new(text.as_bytes()).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn bare(text: &str) -> Reference {
     }
 }
 
-fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
+pub fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
     let location = Location {
         path: path.to_owned(),
         key: Some(key.to_owned()),
@@ -37,7 +37,7 @@ fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> T
     Target::Direct(Direct { scheme, location })
 }
 
-fn plain(target: Target) -> Reference {
+pub fn plain(target: Target) -> Reference {
     Reference {
         target,
         filters: vec![],
@@ -54,7 +54,7 @@ fn scoped(reference: &mut Reference) -> &mut Scoped {
     }
 }
 
-fn text(bytes: impl AsRef<[u8]>) -> Part {
+pub fn text(bytes: impl AsRef<[u8]>) -> Part {
     Part::Text(bytes.as_ref().to_vec())
 }
 

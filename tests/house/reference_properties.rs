@@ -1,11 +1,10 @@
 //! The grammar of references, held from outside: what is printed parses back, and no bytes panic.
 
-use doorkey::model::error::Malformed;
-use doorkey::model::location::Location;
-use doorkey::model::name::{Level, Name};
-use doorkey::model::reference::{Delivery, Direct, Filter, Part, Reference, Scoped, Target, Value};
-use doorkey::stores::schemes;
+use doorkey::model::name::Level;
+use doorkey::model::reference::{Delivery, Filter, Part, Reference, Scoped, Target, Value};
 use proptest::prelude::*;
+
+use crate::reference::{name, parse, place, plain, text};
 
 const FILTERS: [Filter; 4] = [
     Filter::UrlEncode,
@@ -13,36 +12,6 @@ const FILTERS: [Filter; 4] = [
     Filter::Base64Decode,
     Filter::Trim,
 ];
-
-fn parse(value: &[u8]) -> Result<Value, Malformed> {
-    doorkey::model::reference::parse(value, &schemes(&[]))
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text.as_bytes()).unwrap()
-}
-
-fn place(scheme: &'static str, path: &str, key: &str, version: Option<u64>) -> Target {
-    let location = Location {
-        path: path.to_owned(),
-        key: Some(key.to_owned()),
-        version: version.map(|version| version.to_string()),
-    };
-    Target::Direct(Direct { scheme, location })
-}
-
-fn plain(target: Target) -> Reference {
-    Reference {
-        target,
-        filters: vec![],
-        delivery: Delivery::Plain,
-        fallback: None,
-    }
-}
-
-fn text(bytes: impl AsRef<[u8]>) -> Part {
-    Part::Text(bytes.as_ref().to_vec())
-}
 
 /// Any reference; `fallback` says what may stand after the question mark.
 fn references(fallback: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Reference> {

@@ -57,23 +57,14 @@ impl App {
             .env("AWS_ENDPOINT_URL", self.front.address())
     }
 
-    /// What a launch makes of a reference.
     #[track_caller]
     fn value(&self, reference: &str) -> String {
-        let run = self.run("run -q -p web -- printenv V");
-        let out = run.env("V", reference).ok().out();
-        out.strip_suffix('\n').unwrap().to_owned()
+        self.run("run -q -p web -- printenv V").value_of(reference)
     }
 
-    /// What a launch says of a reference, after the reference.
     #[track_caller]
     fn fault(&self, reference: &str) -> String {
-        let ended = self.run("run -q -p web -- true").env("V", reference).end();
-        assert_eq!(ended.code(), 125);
-        let said = ended.err();
-        let said = said.trim_end().strip_prefix("doorkey: error: ").unwrap();
-        let after = said.strip_prefix(&format!("V: {reference}: "));
-        after.unwrap_or(said).to_owned()
+        self.run("run -q -p web -- true").fault_of(reference)
     }
 
     /// The calls of one kind, with the names that each asked for.

@@ -56,16 +56,9 @@ impl App {
         self.account.put(name, values);
     }
 
-    /// What a launch says of a reference, after the reference.
     #[track_caller]
     fn fault(&self, reference: &str) -> String {
-        let ended = self.run("run -q -p web -- true").env("V", reference).end();
-        assert_eq!(ended.code(), 125);
-        let said = ended.err();
-        let said = said.trim_end().strip_prefix("doorkey: error: ").unwrap();
-        said.strip_prefix(&format!("V: {reference}: "))
-            .unwrap_or(said)
-            .to_owned()
+        self.run("run -q -p web -- true").fault_of(reference)
     }
 }
 

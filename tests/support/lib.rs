@@ -15,6 +15,7 @@ pub mod lending;
 pub mod moto;
 pub mod postgres;
 pub mod pty;
+mod reference;
 pub mod search;
 pub mod strays;
 pub mod trace;
