@@ -57,8 +57,19 @@ pub fn start(level: Level, format: Format) {
     }
 }
 
+/// Calls a function without logging what the launch has logged already.
+pub fn quietly<T>(then: impl FnOnce() -> T) -> T {
+    let level = match shows(Level::DEBUG) {
+        true => Level::DEBUG,
+        false => set_level(Level::ERROR),
+    };
+    let done = then();
+    set_level(level);
+    done
+}
+
 /// Logs lines of `level` and above from now on. Returns the level before.
-pub fn set_level(level: Level) -> Level {
+fn set_level(level: Level) -> Level {
     LEVELS[usize::from(LEVEL.swap(rank(level), Relaxed))].0
 }
 

@@ -1,6 +1,7 @@
 //! The command line, the only layer that prints.
 
 mod account;
+mod again;
 mod check;
 pub mod command_line;
 mod configuration;

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+use super::again::{self, Again};
 use super::options::Options;
 use super::patience::not_fetched;
 use super::process_options::Launching;
-use super::told::{self, Sought};
-use super::{deadline, flags, logger, pipeline, upkeep};
+use super::{deadline, logger, pipeline, upkeep};
 use crate::core::keyed_hash::keyed;
-use crate::core::signal;
-use crate::engine::leases::Lent;
-use crate::engine::secret_files::Deliveries;
 use crate::engine::supervise::{
     Digests, Known, OnChange, Outcome, Supervised, Task, Watching, pause,
 };
@@ -39,14 +36,9 @@ pub fn refresh(
     let Some(watching) = launching.settings.watching else {
         return Ok(ExitCode::FAILURE);
     };
-    // The launch has given all other warnings already.
-    let level = match logger::shows(Level::DEBUG) {
-        true => Level::DEBUG,
-        false => logger::set_level(Level::ERROR),
-    };
     let depth = Depth::Watch(std::mem::take(&mut known.lent).leak());
-    let fetched = fetch(options, depth, &watching, &key);
-    logger::set_level(level);
+    let fetched =
+        logger::quietly(|| again::fetch(options, depth, watching.on_change, &key, |_| Ok(())));
     let outcome = fetched.and_then(|fetched| {
         compared(
             launching.window,
@@ -65,43 +57,6 @@ pub fn refresh(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fetches all secrets again.
-fn fetch(
-    options: &mut Options,
-    depth: Depth,
-    watching: &Watching,
-    key: &[u8; 32],
-) -> Result<Again, Error> {
-    let sourced = pipeline::assemble(options, None)?;
-    let located = pipeline::locate(options, sourced, depth)?;
-    let fetched = pipeline::fetch(located);
-    let lent = Lent::of(&fetched);
-    let filling = pipeline::fill(&fetched);
-    let digests = told::digests(&filling, &lent, key);
-    // Only a workload that keeps running can print them.
-    let goes_on = matches!(watching.on_change, OnChange::Signal(_));
-    let masks = options.flag(&flags::MASK) && goes_on;
-    let sought = masks.then(|| Sought::of(&fetched, &filling));
-    let entries = filling.finish();
-    let deliveries = fetched.complete(entries)?.deliveries;
-    Ok(Again {
-        digests,
-        deliveries,
-        sought,
-        is_lent: !lent.labels.is_empty(),
-    })
-}
-
-/// The result of another fetch.
-struct Again {
-    digests: Digests,
-    deliveries: Deliveries,
-    /// The values to mask in the command's output, if it is masked.
-    sought: Option<Sought>,
-    /// True if some of the values are on lease, and were not read.
-    is_lent: bool,
-}
-
 fn compared(
     window: usize,
     fetched: Again,
@@ -116,22 +71,21 @@ fn compared(
     if changed.is_empty() {
         return Ok(Outcome::Same);
     }
-    let then = match watching.on_change {
+    match watching.on_change {
         OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
-        OnChange::Restart => "the command is launched anew".to_owned(),
+        OnChange::Restart | OnChange::Exit(_) => {}
         // All files have to be written, but the leased values were not read.
-        OnChange::Signal(_) if fetched.is_lent => return Ok(Outcome::Anew),
-        OnChange::Signal(signal) => {
+        OnChange::Signal(_) if !fetched.lent.labels.is_empty() => return Ok(Outcome::Anew),
+        OnChange::Signal(_) => {
             // The supervisor must mask them before the workload can have them.
             if let Some(sought) = fetched.sought {
                 let needles = sought.needles(window, supervised);
                 supervised.arm_now(&needles)?;
             }
             pipeline::swap(fetched.deliveries, supervised)?;
-            format!("the command gets {}", signal::name(signal))
         }
-        OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
-    };
+    }
+    let then = again::action(watching.on_change);
     let names = changed.join(", ");
     log::info!(Changed, variable = &Label(&names); "changed: {names}; {then}");
     Ok(Outcome::Changed(fetched.digests))

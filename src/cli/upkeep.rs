@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::again::{self, Again};
 use super::options::Options;
 use super::process_options::Launching;
-use super::told::{self, Sought};
-use super::{flags, logger, pipeline};
-use crate::core::signal;
+use super::{logger, pipeline};
 use crate::engine::leases::{self, Lent};
 use crate::engine::open_stores::Stores;
 use crate::engine::supervise::{
@@ -100,17 +99,6 @@ pub fn keep(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Calls a function without logging what the launch has logged already.
-fn quietly<T>(then: impl FnOnce() -> T) -> T {
-    let level = match logger::shows(Level::DEBUG) {
-        true => Level::DEBUG,
-        false => logger::set_level(Level::ERROR),
-    };
-    let done = then();
-    logger::set_level(level);
-    done
-}
-
 /// Calls a function for each store with leases, with the places of those leases in the list.
 fn each_lender(
     stores: &Stores,
@@ -148,7 +136,7 @@ fn left(held: &[HeldLease]) -> Duration {
 
 fn renew(options: &mut Options, held: &[HeldLease]) -> Outcome {
     let mut renewals = vec![(Renewal::Denied, None); held.len()];
-    let renewed = quietly(|| {
+    let renewed = logger::quietly(|| {
         let stores = pipeline::open(options)?;
         each_lender(&stores, held, |lender, places| {
             let ids = places
@@ -231,34 +219,29 @@ fn try_replace(
         true => "the token that it hangs on ends",
         false => "it can't be renewed any more",
     };
-    let then = match on_change {
-        OnChange::Restart | OnChange::Exit(_) if known.held_back => return Ok(Outcome::HeldBack),
-        OnChange::Restart => "the command is launched anew".to_owned(),
-        OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
-        OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
-    };
     let is_new = matches!(on_change, OnChange::Signal(_));
+    if known.held_back && !is_new {
+        return Ok(Outcome::HeldBack);
+    }
+    let then = again::action(on_change);
     let depth = match is_new {
         true => Depth::Fresh,
         // The launch fetches the new lease; this only shows that it will be able to.
         false => Depth::Watch(known.lent.clone().leak()),
     };
-    let (digests, deliveries, sought, lent) = quietly(|| {
-        let sourced = pipeline::assemble(options, None)?;
-        let located = pipeline::locate(options, sourced, depth)?;
-        let fetched = pipeline::fetch(located);
-        let lent = Lent::of(&fetched);
-        if !is_new {
-            Lent::would_be(&fetched.answers)?;
-        }
-        let filling = pipeline::fill(&fetched);
-        let digests = told::digests(&filling, &lent, &supervised.key);
-        let masks = options.flag(&flags::MASK);
-        let sought = masks.then(|| Sought::of(&fetched, &filling));
-        let entries = filling.finish();
-        let deliveries = fetched.complete(entries)?.deliveries;
-        Ok::<_, Error>((digests, deliveries, sought, lent))
+    let key = supervised.key;
+    let again = logger::quietly(|| {
+        again::fetch(options, depth, on_change, &key, |fetched| match is_new {
+            true => Ok(()),
+            false => Lent::would_be(&fetched.answers),
+        })
     })?;
+    let Again {
+        digests,
+        deliveries,
+        sought,
+        lent,
+    } = again;
     let names = lent.variables.join(", ");
     if !is_new {
         log::info!(Leased, variable = &Label(&names); "fetched anew, as {why}: {names}; {then}");
@@ -280,7 +263,7 @@ fn give_back(options: &mut Options, held: &[HeldLease]) -> Outcome {
         return Outcome::GivenBack;
     }
     let mut living = Vec::new();
-    let given = quietly(|| {
+    let given = logger::quietly(|| {
         let stores = pipeline::open(options)?;
         each_lender(&stores, held, |lender, places| {
             let lent = places
