@@ -177,7 +177,7 @@ pub const SPLAY: One = one(
     "Wait up to this long before a server is asked",
 );
 
-/// When a launch begins.
+/// Options about the beginning of a launch.
 const BEGINNING: Group = Group {
     heading: OWN,
     options: &[SPLAY.0],

@@ -270,7 +270,7 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
 /// Reads the time of which a launch waits a random part.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The reason why it is refused.
 pub fn splay(text: Option<&str>) -> Result<Option<Duration>, &'static str> {
     let parse = |text| duration::parse(text).filter(|time| *time <= LONGEST_SPLAY);
     let splay =

@@ -15,7 +15,7 @@ const NOT_YAML: &str = "this is not YAML";
 /// The most nodes that a text may come to, those that its aliases stand for included.
 const MOST: usize = 100_000;
 
-/// How deep they may lie in each other.
+/// Deepest nesting of nodes.
 const DEEPEST: usize = 64;
 
 /// A YAML text with one document, or a JSON text, as a tree in which every scalar is text: what is

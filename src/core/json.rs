@@ -24,9 +24,9 @@ pub enum MemberFault {
 /// members of a large text together take as long as the text is, and not its square.
 #[derive(Default)]
 pub struct Levels {
-    /// Where the value is that the text is; `None` before it was looked for.
+    /// Place of the whole text's value; `None` before the first search.
     whole: Option<Result<Span, MemberFault>>,
-    /// What is on a level, by the place at which that begins.
+    /// Levels that were read, by the place where each begins.
     read: BTreeMap<usize, JsonLevel>,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Levels {
     }
 }
 
-/// What is on a level.
+/// Content of one level.
 enum JsonLevel {
     Scalar,
     List(Vec<Span>),
@@ -80,7 +80,7 @@ pub fn member<'t>(
     }
 }
 
-/// Where a value is in its text.
+/// Returns the place of a value in its text.
 fn span(text: &[u8], value: &RawValue) -> Span {
     let start = value.get().as_ptr() as usize - text.as_ptr() as usize;
     (start, start + value.get().len())

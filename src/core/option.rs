@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-/// How an option is given.
+/// Form of an option on the command line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// Without a value.
@@ -19,7 +19,7 @@ pub enum Takes {
     Argument(&'static str, Arity),
 }
 
-/// How many arguments are taken.
+/// Number of arguments that are taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
     /// One, which has to be there.

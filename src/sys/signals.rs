@@ -126,7 +126,7 @@ impl Deadline {
     /// Makes it later.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn extend(&self, by: Duration) -> io::Result<()> {
         // SAFETY: plain data for which zeros are valid, and the timer is ours.
         unsafe {

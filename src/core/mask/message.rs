@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::key::{BITS, Key};
 use super::patterns::{Needle, Needles, Print, SET_BITS, Set, WINDOWS, empty};
 
-/// What is passed on of needles.
+/// Patterns as they are passed on.
 #[derive(Serialize)]
 struct Telling<'n> {
     key: [u8; 32],
