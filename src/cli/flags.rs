@@ -1,6 +1,7 @@
 //! The table of options. Clap makes help, completions and the manual from it, and `parse` reads the
 //! command line by it. Code asks for an option by its constant here.
 
+use super::own_flags::SPECS;
 use crate::core::option::{Flag, Many, One, Opt, Takes, many, number, one, switch, value};
 use crate::stores;
 
@@ -89,14 +90,16 @@ pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv
 pub const SPEC: One = one(
     "spec",
     "FILE",
-    "Add variables from a deployment spec, YAML or JSON",
+    "Add variables of a manifest or Compose file",
 );
 /// `--spec-path`.
 pub const SPEC_PATH: One = one(
     "spec-path",
     "PATH",
-    "Where the list is in the spec [default: env]",
+    "Which container, as deploy/web/server, or where",
 );
+/// `--interpolate`.
+pub const INTERPOLATE: Flag = switch("interpolate", "Fill ${NAME} in, as Compose does");
 /// `--env`.
 pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
 /// `--all`.
@@ -128,12 +131,24 @@ pub const FILES_OWNER: One = one(
     "Whose |file is, USER[:GROUP] [default: --user's]",
 );
 
+/// The one spec of an environment.
+const ONE_SPEC: Group = Group {
+    heading: "Environment",
+    options: &[SPEC.0],
+};
+
+/// All specs of a check.
+const ALL_SPECS: Group = Group {
+    heading: "Environment",
+    options: &[SPECS.0],
+};
+
 const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
         ENV_FILE.0,
-        SPEC.0,
         SPEC_PATH.0,
+        INTERPOLATE.0,
         ENV.0,
         ALL.0,
         CLEAR_ENV.0,
@@ -329,6 +344,18 @@ pub const SOURCES: &[Group] = &[
     STORES,
     CONFIGURATION,
     CACHED,
+    ONE_SPEC,
+    ENVIRONMENT,
+    TIME,
+    LOGGING,
+];
+/// Options of `check`.
+pub const CHECKING: &[Group] = &[
+    IN_FORCE,
+    STORES,
+    CONFIGURATION,
+    CACHED,
+    ALL_SPECS,
     ENVIRONMENT,
     TIME,
     LOGGING,
@@ -339,6 +366,7 @@ pub const LAUNCH: &[Group] = &[
     STORES,
     CONFIGURATION,
     CACHED,
+    ONE_SPEC,
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,

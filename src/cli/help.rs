@@ -21,7 +21,15 @@ signal N before the start; else the command's own.
 
 Examples:
   doorkey run --store EXAMPLE_STORE --project web -- ./server --port 80
+  doorkey run --spec deploy.yaml --spec-path deploy/web/server -- ./server
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
+
+pub const CHECK_EXAMPLES: &str = "\
+All containers of a manifest and all services of a Compose file are checked.
+
+Examples:
+  doorkey check --store EXAMPLE_STORE -p web --spec deploy.yaml --names
+  doorkey check --store EXAMPLE_STORE --spec k8s --spec compose.yaml --strict --json";
 
 pub const RENDER_EXAMPLE: &str = "\
 What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,

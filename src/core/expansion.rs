@@ -47,6 +47,10 @@ pub fn pieces(mut rest: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// The length at which a value is cut, in bytes: more than a kernel takes. Names that stand for
+/// names could make it any length.
+const LONGEST: usize = 1 << 20;
+
 /// Puts a value together. `known` gives the value of a name.
 pub fn expanded<'v>(
     pieces: &[Piece<'_>],
@@ -54,6 +58,9 @@ pub fn expanded<'v>(
 ) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in pieces {
+        if out.len() > LONGEST {
+            break;
+        }
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Name(name) => match known(name) {

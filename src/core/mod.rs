@@ -1,7 +1,9 @@
 //! Logic that needs nothing but its arguments: precedence, configuration, environments, filters,
 //! masking, signals, limits, accounts, texts of /proc.
 
+pub mod compose;
 pub mod config;
+pub mod container;
 pub mod document;
 pub mod dotenv;
 pub mod env_list;
@@ -12,6 +14,7 @@ pub mod filter;
 pub mod interpolate;
 pub mod json;
 pub mod keyed_hash;
+pub mod manifest;
 pub mod mask;
 pub mod option;
 pub mod passwd;

@@ -29,6 +29,9 @@ impl Cause {
             Cause::NotJson(_) | Cause::NoMember(_) | Cause::NotBase64(_) | Cause::Nul => "value",
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
+            Cause::NotHere(_) => "missing",
+            Cause::InText(..) => "malformed",
+            Cause::Unfilled(..) => "missing",
         }
     }
 }
