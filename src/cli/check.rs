@@ -47,7 +47,9 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
         true => json(&rows),
         false => table(&rows, options.is_colourful()),
     })?;
-    if !has_reference {
+    // What can't be read is said already.
+    let has_error = !errors.is_empty() || !fetched.errors.is_empty();
+    if !has_reference && !has_error {
         let nothing = nothing(&gathered);
         match options.flag(&own_flags::STRICT) {
             true => errors.push(Error::Found {

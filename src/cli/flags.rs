@@ -86,6 +86,8 @@ const WHOLE_TEAM: Group = Group {
 
 /// `--env-file`.
 pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
+/// `--interpolate`.
+pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose");
 /// `--spec`.
 pub const SPEC: One = one(
     "spec",
@@ -98,8 +100,6 @@ pub const SPEC_PATH: One = one(
     "PATH",
     "Which container, as deploy/web/server, or where",
 );
-/// `--interpolate`.
-pub const INTERPOLATE: Flag = switch("interpolate", "Fill ${NAME} in, as Compose does");
 /// `--env`.
 pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
 /// `--all`.
@@ -147,8 +147,8 @@ const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
         ENV_FILE.0,
-        SPEC_PATH.0,
         INTERPOLATE.0,
+        SPEC_PATH.0,
         ENV.0,
         ALL.0,
         CLEAR_ENV.0,

@@ -201,7 +201,7 @@ pub fn assemble_manifests(options: &Options) -> Result<(Sourced, Gathered), Erro
         literal: sources.literal.clone(),
         outside: Outside {
             known: &known,
-            interpolate: sources.interpolate,
+            interpolate: sources.interpolates,
             schemes: &schemes,
             distrust: None,
         },

@@ -49,7 +49,7 @@ impl Options {
             env_files: self.paths(&flags::ENV_FILE),
             configured: self.configured(place),
             spec: spec.map(|file| Spec { file, path }),
-            interpolate: self.flag(&flags::INTERPOLATE),
+            interpolates: self.flag(&flags::INTERPOLATE),
             assignments,
             literal: bytes(&flags::LITERAL),
             references: self.references(place)?,

@@ -17,6 +17,8 @@ pub enum Dialect {
 pub struct Container {
     /// The text that chooses it: `deploy/web/server`, a service's name, or a dotted path.
     pub label: String,
+    /// The dotted path to its variables, if it has one.
+    pub(super) path: String,
     /// The kind, in lower case, and the name of what the container is in.
     pub(super) owner: Option<(String, String)>,
     /// The container's own name.
@@ -61,6 +63,7 @@ impl Container {
     pub(super) fn new(dialect: Dialect) -> Self {
         Container {
             label: String::new(),
+            path: String::new(),
             owner: None,
             name: String::new(),
             line: 1,

@@ -1,6 +1,8 @@
 //! The containers of a deployment spec, whatever it is: a list of variables at `env`; manifests of
 //! Kubernetes, in which whatever has a list `containers` is a pod's spec; or a Compose file.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::compose::Services;
 use super::container::{Container, Dialect, EnvFrom, short};
 use super::document::{DEEPEST, NOT_YAML, Pair, TOO_MUCH, Tree, View};
@@ -86,7 +88,10 @@ pub fn container(text: &[u8], path: Option<&str>) -> Result<Container, Vec<Unfit
         [first, ..] => {
             let what = match path {
                 None => format!("several containers are in this: give {}", choices(all)),
-                Some(_) => "several containers of this file are called so".to_owned(),
+                Some(_) => format!(
+                    "several containers are called so; there is {}",
+                    choices(all)
+                ),
             };
             let line = all[first].line;
             return Err(vec![Unfit {
@@ -261,6 +266,7 @@ fn search<'t, 'c>(tree: &'t Tree<'c>) -> Search<'t, 'c> {
     for &document in &tree.documents {
         search.document(document);
     }
+    search.tell_apart();
     search
 }
 
@@ -318,6 +324,24 @@ impl Search<'_, '_> {
             Err(fault) => self.faults.push(fault),
         }
         self.walk(root, None);
+    }
+
+    /// Gives containers that would be called the same their paths.
+    fn tell_apart(&mut self) {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for one in &self.found {
+            *count.entry(&one.label).or_default() += 1;
+        }
+        let same: BTreeSet<String> = count
+            .into_iter()
+            .filter(|(_, count)| *count > 1)
+            .map(|(label, _)| label.to_owned())
+            .collect();
+        for one in &mut self.found {
+            if same.contains(&one.label) && !one.path.is_empty() {
+                one.label.clone_from(&one.path);
+            }
+        }
     }
 
     /// Looks for the specs of pods in a node.
@@ -421,11 +445,13 @@ impl Search<'_, '_> {
             let members = tree.members(item).unwrap_or_default();
             let name = tree.get(item, "name").and_then(|name| tree.scalar(name));
             let name = name.map_or_else(|| index.to_string(), str::to_owned);
+            let path = format!("{}.{index}.env", self.path.join("."));
             let mut container = Container {
                 label: match owner {
                     Some((kind, of)) => format!("{}/{of}/{name}", short(kind)),
-                    None => format!("{}.{index}.env", self.path.join(".")),
+                    None => path.clone(),
                 },
+                path,
                 owner: owner.cloned(),
                 name,
                 line: tree.line(item),

@@ -37,7 +37,7 @@ pub struct Sources {
     /// A deployment spec.
     pub spec: Option<Spec>,
     /// True if `${NAME}` in a Compose file is filled in.
-    pub interpolate: bool,
+    pub interpolates: bool,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
@@ -168,7 +168,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         let known = known(&environment, by_name(), sources);
         let outside = Outside {
             known: &known,
-            interpolate: sources.interpolate,
+            interpolate: sources.interpolates,
             schemes: &schemes,
             distrust,
         };

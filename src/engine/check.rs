@@ -7,7 +7,7 @@ use super::fill::{FilledVariable, Filling};
 use super::lookup::{Answered, Question};
 use super::manifests::{Gathered, Place, What};
 use super::substitute::Piece;
-use crate::model::error::{Cause, Error};
+use crate::model::error::{Cause, Error, Fault};
 use crate::model::escape::Shown;
 use crate::model::name::{Name, Scope};
 use crate::model::reference::Reference;
@@ -73,48 +73,42 @@ pub fn check_manifests(
     let values = gathered.before..gathered.before + gathered.values;
     let mut values = filling.variables.drain(values);
     for mention in &gathered.mentions {
-        let first = all.len();
-        match &mention.what {
-            What::Value => {
-                let rows = values
-                    .next()
-                    .map(|value| of_variable(&value, fetched, shadows));
-                all.extend(rows.into_iter().flatten());
-            }
+        let (rows, faults) = match &mention.what {
+            What::Value => match values.next() {
+                None => continue,
+                Some(value) => {
+                    let faults = value.faults().collect();
+                    (of_variable(&value, fetched, shadows), faults)
+                }
+            },
             What::Fault(cause) => {
                 let mut row = Row::new(&mention.variable);
                 row.fail(cause);
-                all.push(row);
+                let fault = Fault::of(&mention.variable, None, cause.clone());
+                (vec![row], vec![Error::from(fault)])
             }
-            What::Platform(source) => all.push(Row {
-                reference: Some(source.clone()),
-                status: PLATFORM,
-                ..Row::new(&mention.variable)
-            }),
-        }
-        let mut last = None;
-        for row in &mut all[first..] {
-            row.place = Some(mention.place.clone());
-            let Some(cause) = row.cause.as_ref().filter(|_| row.cause != last) else {
-                continue;
-            };
-            let Place {
-                file,
-                line,
-                container,
-            } = &mention.place;
-            let variable = Shown(&mention.variable);
-            let reference = row
-                .reference
-                .as_ref()
-                .map(|reference| format!("{reference}: "));
-            let reference = reference.unwrap_or_default();
-            errors.push(Error::Found {
-                place: format!("{file}:{line}: {}: {variable}", Shown(container.as_bytes())),
-                what: format!("{reference}{cause}"),
-            });
-            last.clone_from(&row.cause);
-        }
+            What::Platform(source) => {
+                let row = Row {
+                    reference: Some(source.clone()),
+                    status: PLATFORM,
+                    ..Row::new(&mention.variable)
+                };
+                (vec![row], vec![])
+            }
+        };
+        all.extend(rows.into_iter().map(|row| Row {
+            place: Some(mention.place.clone()),
+            ..row
+        }));
+        let Place {
+            file,
+            line,
+            container,
+        } = &mention.place;
+        errors.extend(faults.into_iter().map(|fault| Error::Found {
+            place: format!("{file}:{line}: {}", Shown(container.as_bytes())),
+            what: fault.to_string(),
+        }));
     }
     (all, errors)
 }

@@ -74,6 +74,9 @@ pub struct Gathered {
     pub variables: usize,
 }
 
+/// The beginning of doorkey's own variables.
+const OWN: &[u8] = b"DOORKEY_";
+
 /// Endings of manifests in a folder.
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 
@@ -191,7 +194,9 @@ impl Manifests<'_> {
     /// Reads the value of a variable; none where nothing is to be said of it.
     #[allow(clippy::type_complexity, reason = "a name and its value")]
     fn meant(&self, variable: &Specified) -> Option<(What, Option<(Vec<u8>, Value)>)> {
-        let is_literal = self.literal.contains(&variable.name);
+        let is_literal = self.literal.contains(&variable.name)
+            // These are for the doorkey in the container.
+            || variable.name.starts_with(OWN);
         Some(match &variable.value {
             Err(cause) => (What::Fault(cause.clone()), None),
             Ok(Source::Platform(source, _)) => (What::Platform(source.clone()), None),

@@ -145,7 +145,8 @@ fn env_files(
             }
         };
         let folder = file.parent().unwrap_or(Path::new(""));
-        let path = file.with(folder.join(String::from_utf8_lossy(&path).as_ref()));
+        let path = folder.join(String::from_utf8_lossy(&path).as_ref());
+        let path = Named::new(format!("{file}:{}: env_file", env_file.line), path);
         if !env_file.required && !files::exists(&path) {
             continue;
         }

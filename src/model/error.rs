@@ -273,8 +273,8 @@ pub enum Cause {
     NotHere(String),
     /// A `$(NAME)` in a text, where the variable's value is a reference.
     #[error(
-        "$({}) puts the text of a reference into this value, not what it refers to; write ${{{}}} \
-         in its place",
+        "a reference is meant, and is not read, as the cluster puts its text in for $({}): write \
+         ${{{}}}",
         Shown(.0), .1
     )]
     InText(Vec<u8>, Reference),

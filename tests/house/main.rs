@@ -4,8 +4,10 @@
 //! `tests/cli`.
 
 mod circles;
+mod expansion_properties;
 mod layers;
 mod mask_properties;
 mod readme;
 mod reference;
 mod reference_properties;
+mod schema;
