@@ -1,7 +1,6 @@
 //! The table of options. Clap makes help, completions and the manual from it, and `parse` reads the
 //! command line by it. Code asks for an option by its constant here.
 
-use super::own_flags::SPECS;
 use crate::core::option::{Flag, Many, One, Opt, Takes, many, number, one, switch, value};
 use crate::stores;
 
@@ -93,6 +92,12 @@ pub const SPEC: One = one(
     "spec",
     "FILE",
     "Add variables of a manifest or Compose file",
+);
+/// `--spec` of a check, which takes all containers.
+pub const SPECS: Many = many(
+    "spec",
+    "PATH",
+    "Check manifests, Compose files, folders of them",
 );
 /// `--spec-path`.
 pub const SPEC_PATH: One = one(

@@ -1,9 +1,7 @@
 //! The second part of the table: arguments, and the options of single subcommands.
 
 use super::flags::{CLUSTER, PROJECT, SPEC, TEAM};
-use crate::core::option::{
-    Arity, Flag, Many, One, Opt, argument, arguments, many, one, switch, value,
-};
+use crate::core::option::{Arity, Flag, Many, One, Opt, argument, arguments, one, switch, value};
 
 /// The command that doorkey becomes.
 pub const COMMAND: Many = arguments(
@@ -66,12 +64,6 @@ pub const SPEC_REFERENCES: Opt = value(
     SPEC.0.id,
     "FILE",
     "Resolve this deployment spec's references, too",
-);
-/// `--spec` of a check, which takes all containers.
-pub const SPECS: Many = many(
-    "spec",
-    "PATH",
-    "Check manifests, Compose files, folders of them",
 );
 /// `--strict`.
 pub const STRICT: Flag = switch("strict", "Fail if nothing was checked, or a file was not");

@@ -169,9 +169,14 @@ impl Sourced {
 pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Sourced, Error> {
     let _phase = log::begin(Phase::Assemble);
     let place = options.place()?;
-    let sources = options.sources(&place)?;
+    let mut sources = options.sources(&place)?;
     let mut assembled = match template {
-        Some(template) => template.assemble(&sources),
+        Some(template) => {
+            // A file that is filled in has nothing of an environment but what is asked for.
+            sources.configured = Default::default();
+            sources.lacks_platform = true;
+            template.assemble(&sources)
+        }
         None => assemble::assemble(&options.inherited.0, &sources),
     };
     Ok(Sourced {
@@ -195,7 +200,7 @@ pub fn assemble_manifests(options: &Options) -> Result<(Sourced, Gathered), Erro
     let environment = std::mem::take(&mut assembled.environment);
     let known = |name: &[u8]| environment.value(name).map(<[u8]>::to_vec);
     let manifests = Manifests {
-        specs: options.paths(&own_flags::SPECS),
+        specs: options.paths(&flags::SPECS),
         path: options.text(&flags::SPEC_PATH)?.map(str::to_owned),
         strict: options.flag(&own_flags::STRICT),
         literal: sources.literal.clone(),

@@ -50,6 +50,7 @@ impl Options {
             configured: self.configured(place),
             spec: spec.map(|file| Spec { file, path }),
             interpolates: self.flag(&flags::INTERPOLATE),
+            lacks_platform: false,
             assignments,
             literal: bytes(&flags::LITERAL),
             references: self.references(place)?,

@@ -1,9 +1,10 @@
 //! Logic that needs nothing but its arguments: precedence, configuration, environments, filters,
 //! masking, signals, limits, accounts, texts of /proc.
 
-pub mod compose;
+mod compose;
 pub mod config;
 pub mod container;
+mod containers;
 pub mod document;
 pub mod dotenv;
 pub mod env_list;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
 use super::secret_files::{self, Files};
-use super::specs::{self, Outside, Source, Spec};
+use super::specs::{self, LARGEST, Outside, Source, Spec, read_text};
 use crate::core::dotenv;
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::core::executing::is_executing;
@@ -15,11 +15,7 @@ use crate::model::log;
 use crate::model::named::Named;
 use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
-use crate::sys::files;
 use crate::sys::trust::Trust;
-
-/// The limit of an environment file's size, in bytes.
-const LARGEST: usize = 8 * 1024 * 1024;
 
 /// The sources of an environment; later sources win.
 #[derive(Default)]
@@ -38,6 +34,8 @@ pub struct Sources {
     pub spec: Option<Spec>,
     /// True if `${NAME}` in a Compose file is filled in.
     pub interpolates: bool,
+    /// True if no variable of the platform's is there, nor has to be.
+    pub lacks_platform: bool,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
@@ -144,8 +142,8 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let configured = &sources.configured;
     for path in &configured.env_files {
         let text = match &configured.found {
-            Some(trust) => trust.read_found(path, LARGEST),
-            None => read_text(path, distrust),
+            Some(trust) if distrust.is_none() => trust.read_found(path, LARGEST),
+            _ => read_text(path, distrust),
         };
         let is_found = configured.found.is_some();
         add(&mut environment, path, text, is_found, &mut errors);
@@ -192,7 +190,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         }
         match by_name().get(&*name) {
             Some(value) => assign(&mut environment, &name, value),
-            None if optional => {}
+            None if optional || sources.lacks_platform => {}
             None => errors.push(Fault::of(&name, None, Cause::NotHere(source)).into()),
         }
     }
@@ -335,17 +333,6 @@ fn listed<'v>(
         }
     }
     all
-}
-
-/// Reads a file of variables.
-///
-/// # Errors
-/// The file can't be read, or must not be.
-pub fn read_text(path: &Named, distrust: Option<&Trust>) -> Result<Vec<u8>, Error> {
-    match distrust {
-        Some(trust) => trust.read_again(path, LARGEST),
-        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
-    }
 }
 
 /// Reads the variables in a file's text. A failure is added to the errors, and there are no

@@ -89,7 +89,7 @@ pub fn check_manifests(
             }
             What::Platform(source) => {
                 let row = Row {
-                    reference: Some(source.clone()),
+                    reference: Some(Shown(source.as_bytes()).to_string()),
                     status: PLATFORM,
                     ..Row::new(&mention.variable)
                 };

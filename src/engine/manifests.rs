@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::assemble::{Assembled, read_text};
-use super::specs::{self, Outside, Source, Specified, unfit};
+use super::assemble::Assembled;
+use super::specs::{self, Outside, Source, Specified, read_text, unfit};
 use crate::core::container::{Container, Dialect};
 use crate::core::manifest;
 use crate::model::error::{Cause, Error};

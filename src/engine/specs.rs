@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::assemble::read_text;
 use crate::core::container::{Container, Dialect, EnvFrom};
 use crate::core::dotenv;
 use crate::core::env_list::{Given, Variable};
@@ -20,6 +19,9 @@ use crate::model::named::Named;
 use crate::model::reference::{self, Value};
 use crate::sys::files;
 use crate::sys::trust::Trust;
+
+/// The limit of the size of a file of variables, in bytes.
+pub const LARGEST: usize = 8 * 1024 * 1024;
 
 /// A deployment spec, and the text that chooses a container in it.
 pub struct Spec {
@@ -294,5 +296,16 @@ impl Further<'_> {
             }
         }
         Ok(expanded(&pieces, &|name| self.value(name)))
+    }
+}
+
+/// Reads a file of variables.
+///
+/// # Errors
+/// The file can't be read, or must not be.
+pub fn read_text(path: &Named, distrust: Option<&Trust>) -> Result<Vec<u8>, Error> {
+    match distrust {
+        Some(trust) => trust.read_again(path, LARGEST),
+        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
     }
 }

@@ -269,7 +269,10 @@ pub enum Cause {
     )]
     SameFile(Name),
     /// A value of the platform's that is not here; holds its source.
-    #[error("its value is the platform's ({}), and is not here; pass it on, or give --env", Shown(.0.as_bytes()))]
+    #[error(
+        "its value is the platform's ({}), and is not here; pass it on, or give --env",
+        Shown(.0.as_bytes())
+    )]
     NotHere(String),
     /// A `$(NAME)` in a text, where the variable's value is a reference.
     #[error(

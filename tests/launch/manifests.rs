@@ -218,6 +218,20 @@ fn a_variable_of_the_platforms_is_inherited_or_given() {
     run(&place, "--spec spec.yaml").gives(0, "A=<$(POD)>\n", "");
 }
 
+/// A template needs the spec's references alone.
+#[test]
+fn a_template_needs_nothing_of_the_platform() {
+    let place = place();
+    place.write("k8s/one.yaml", DEPLOYMENT.replace("kye", "key"));
+    place.write("in", "${secret:old}");
+    place.write("doorkey.toml", "[env]\nA = 'secret:nowhere'\n");
+    let render = |path: &str| {
+        let words = ["render", "--store=dir:plain", "--spec=k8s/one.yaml", "in"];
+        place.doorkey(words).args(["--spec-path", path])
+    };
+    render("deploy/web/server").gives(0, "canary", "");
+}
+
 #[test]
 fn what_the_platform_gives_may_be_a_reference() {
     let place = place();
