@@ -2,7 +2,7 @@
 //! `$$` is `$` everywhere; an unknown name and a `$(` that is never closed stay as they are; what is
 //! put in is not read again.
 
-use std::borrow::Cow;
+use super::interpolate::Lookup;
 
 /// A part of a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,10 +52,7 @@ pub fn pieces(mut rest: &[u8]) -> Vec<Piece<'_>> {
 const LONGEST: usize = 1 << 20;
 
 /// Puts a value together. `known` gives the value of a name.
-pub fn expanded<'v>(
-    pieces: &[Piece<'_>],
-    known: &dyn Fn(&[u8]) -> Option<Cow<'v, [u8]>>,
-) -> Vec<u8> {
+pub fn expanded(pieces: &[Piece<'_>], known: Lookup<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in pieces {
         if out.len() > LONGEST {

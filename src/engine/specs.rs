@@ -1,7 +1,6 @@
 //! Deployment specs: the environment of a container in them, with what the platform would put
 //! into its values.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -270,15 +269,14 @@ struct Further<'f> {
 
 impl Further<'_> {
     /// Returns the value that the cluster would put in, if it is known.
-    fn value(&self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+    fn value(&self, name: &[u8]) -> Option<Vec<u8>> {
         match self.values.get(name) {
-            Some(value) => value.as_deref().map(Cow::Borrowed),
+            Some(value) => value.clone(),
             None => {
                 // Whatever else is inherited here is not there.
                 let mut prefixes = self.env_from.iter().map(|from| from.prefix.as_bytes());
                 let may_be = is_of_service(name) || prefixes.any(|prefix| name.starts_with(prefix));
-                let value = may_be.then(|| (self.known)(name)).flatten();
-                value.map(Cow::Owned)
+                may_be.then(|| (self.known)(name)).flatten()
             }
         }
     }
@@ -291,7 +289,7 @@ impl Further<'_> {
                     && let Some(value) = self.value(name)
                     && let Ok(Value::Whole(reference)) = reference::parse(&value, schemes)
                 {
-                    return Err(Cause::InText(name.to_vec(), reference));
+                    return Err(Cause::InText(name.to_vec(), reference.to_string()));
                 }
             }
         }

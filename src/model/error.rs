@@ -274,13 +274,14 @@ pub enum Cause {
         Shown(.0.as_bytes())
     )]
     NotHere(String),
-    /// A `$(NAME)` in a text, where the variable's value is a reference.
+    /// A `$(NAME)` in a text, where the variable's value is a reference; holds the name, and the
+    /// reference.
     #[error(
         "a reference is meant, and is not read, as the cluster puts its text in for $({}): write \
          ${{{}}}",
         Shown(.0), .1
     )]
-    InText(Vec<u8>, Reference),
+    InText(Vec<u8>, String),
     /// A `${NAME}` that can't be filled in; holds the name, and the reason.
     #[error("{}: {}", Shown(.0), .1)]
     Unfilled(Vec<u8>, &'static str),
