@@ -134,12 +134,12 @@ pub fn ours() -> impl Iterator<Item = &'static str> {
     names.filter(|name| is_ours(name))
 }
 
-/// Gives the kind of the store at `location`, and the text after the colon.
+/// Gives the kind of the store at `location`, and the text after the scheme's colon. A scheme of
+/// another tool's references can have a colon in it.
 pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
-    let (scheme, place) = location.split_once(':')?;
+    let after = |scheme: &&str| location.strip_prefix(*scheme)?.strip_prefix(':');
     let mut all = kinds().iter();
-    let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
-    Some((kind, place))
+    all.find_map(|kind| Some((kind, kind.schemes.iter().find_map(after)?)))
 }
 
 /// Lists the schemes of references to single places, also those that count only with these words.
