@@ -21,6 +21,8 @@ mod age;
 mod aws;
 mod aws_sm;
 mod aws_ssm;
+mod azure;
+mod azure_kv;
 mod context;
 mod credential;
 mod dir;

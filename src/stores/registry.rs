@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Asked, Kind, NOTHING, Places, Use, is_ours};
-use super::{Store, age, aws, aws_sm, aws_ssm, dir, exec, file, k8s, remote, settings, vault};
+use super::{
+    Store, age, aws, aws_sm, aws_ssm, azure, azure_kv, dir, exec, file, k8s, remote, settings,
+    vault,
+};
 use crate::core::option::InFile;
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -71,6 +74,21 @@ pub static KINDS: &[Kind] = &[
         direct: Some(aws_ssm::PLACES),
         open: aws_ssm::open,
         ..aws::KIND
+    },
+    Kind {
+        schemes: &["azure-kv"],
+        place: "VAULT/PREFIX",
+        heading: "Azure Key Vault",
+        direct: Some(azure_kv::PLACES),
+        open: azure_kv::open,
+        ..azure::KIND
+    },
+    Kind {
+        schemes: &[azure_kv::PEER],
+        place: "",
+        direct: Some(azure_kv::PEERS),
+        open: azure_kv::open,
+        ..azure::KIND
     },
     Kind {
         schemes: &["k8s"],
