@@ -1,4 +1,4 @@
-//! Stores and the commands that manage them: the embedded one, folders of files, AWS,
+//! Stores and the commands that manage them: the embedded one, folders of files, AWS, Azure,
 //! Kubernetes, programs.
 
 mod aws_chain;
@@ -6,6 +6,10 @@ mod aws_metadata;
 mod aws_sm;
 mod aws_ssm;
 mod aws_write;
+mod azure_chain;
+mod azure_kv;
+mod azure_metadata;
+mod azure_write;
 mod bound;
 mod check;
 mod crafted;

@@ -6,6 +6,7 @@
 )]
 
 pub mod apiserver;
+pub mod azure;
 pub mod bao;
 pub mod beside;
 pub mod canaries;
