@@ -6,17 +6,17 @@ use support::azure::{Application, Azure, Front, HEADER, TENANT, WEB_TOKEN, is_of
 use support::{Place, Run};
 
 /// A place with the files that steps need, a vault whose team has `a`, and an application.
-struct World {
-    place: Place,
-    front: Front,
-    vault: String,
-    app: Application,
+pub struct World {
+    pub place: Place,
+    pub front: Front,
+    pub vault: String,
+    pub app: Application,
 }
 
 /// Variables, in which `APP`, `CLOUD`, `FRONT` and `PLACE` stand for what they are.
-type Step = [(&'static str, &'static str)];
+pub type Step = [(&'static str, &'static str)];
 
-const SECRET: [(&str, &str); 3] = [
+pub const SECRET: [(&str, &str); 3] = [
     ("AZURE_TENANT_ID", TENANT),
     ("AZURE_CLIENT_ID", "APP"),
     ("AZURE_CLIENT_SECRET", "canary-secret"),
@@ -26,7 +26,7 @@ const CERTIFICATE: [(&str, &str); 3] = [
     SECRET[1],
     ("AZURE_CLIENT_CERTIFICATE_PATH", "CLOUD/app.pem"),
 ];
-const WORKLOAD: [(&str, &str); 3] = [
+pub const WORKLOAD: [(&str, &str); 3] = [
     SECRET[0],
     SECRET[1],
     ("AZURE_FEDERATED_TOKEN_FILE", "PLACE/web-token"),
@@ -37,7 +37,7 @@ const APP: [(&str, &str); 2] = [
 ];
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let azure = Azure::shared();
         let world = World {
             place: Place::new(),
@@ -85,7 +85,7 @@ impl World {
             .collect()
     }
 
-    fn launch(&self, step: &Step) -> Run {
+    pub fn launch(&self, step: &Step) -> Run {
         let run = self
             .place
             .doorkey("run -q --timeout 3s -- printenv V".split(' '));
@@ -382,117 +382,4 @@ fn a_step_that_fails_is_not_passed_over() {
     ] {
         world.fails(step, why);
     }
-}
-
-/// With `DOORKEY_` in front a variable is doorkey's alone, counts first, and is nowhere afterwards.
-#[test]
-fn doorkeys_own_identity() {
-    let world = World::new();
-    let own = world.front.azure.application("canary-own", None);
-    let asks = |step: &Step, more: &[(&str, &str)], how: &str| {
-        let mut run = world.launch(step);
-        for (name, value) in more {
-            run = run.env(name, value);
-        }
-        run.gives(0, "canary-value\n", "");
-        assert_eq!(
-            world.front.asked_as().pop().unwrap(),
-            format!("Bearer token-of-{how}")
-        );
-    };
-    let id = ("DOORKEY_AZURE_CLIENT_ID", &*own.id);
-    let secret = ("DOORKEY_AZURE_CLIENT_SECRET", "canary-own");
-    asks(&SECRET, &[id, secret], &format!("secret-{}", own.id));
-    // Another application by everybody's token, and another identity of the machine.
-    asks(&WORKLOAD, &[id], &format!("federated-{}", own.id));
-    asks(&[], &[id], &format!("imds-{}", own.id));
-    asks(&SECRET, &[id], &format!("imds-{}", own.id));
-    // Never one's id with the other's secret.
-    let ended = world.launch(&SECRET).env(secret.0, secret.1).end();
-    let said = "DOORKEY_AZURE_CLIENT_ID is missing, which DOORKEY_AZURE_CLIENT_SECRET needs";
-    assert!(ended.err().contains(said), "{}", ended.err());
-    // The workload has its own, and nothing of doorkey's.
-    let run = world
-        .place
-        .doorkey("run -q -- env".split(' '))
-        .env("V", "secret:a");
-    let run = run.env("DOORKEY_STORE", format!("azure-kv:{}/app", world.vault));
-    let run = world.app.give(world.front.lead(run)).env(id.0, id.1);
-    let out = run.env(secret.0, secret.1).ok().out();
-    assert!(
-        !out.contains("DOORKEY_") && !out.contains("canary-own"),
-        "{out}"
-    );
-    assert!(out.contains("AZURE_CLIENT_SECRET=canary-secret\n"), "{out}");
-    // What is overwritten can't be read again.
-    let run = world.place.doorkey("run -q --watch 1h -- true".split(' '));
-    let run = run
-        .env("DOORKEY_STORE", "azure-kv:v/app")
-        .env("V", "secret:a");
-    let said = "DOORKEY_AZURE_CLIENT_SECRET can't; give DOORKEY_AZURE_CLIENT_CERTIFICATE_PATH or \
-                DOORKEY_AZURE_FEDERATED_TOKEN_FILE in its place\n";
-    let ended = run.env(id.0, id.1).env(secret.0, secret.1).end();
-    assert!(ended.err().ends_with(said), "{}", ended.err());
-}
-
-#[test]
-fn sovereign_clouds() {
-    let world = World::new();
-    let text = json!({"a": "in China"}).to_string();
-    world.front.azure.put(&world.vault, "app--team", &text);
-    let china = ("AZURE_AUTHORITY_HOST", "https://login.chinacloudapi.cn/");
-    let hosts = || -> Vec<_> {
-        let requests = world.front.faulty.requests();
-        requests
-            .iter()
-            .rev()
-            .take(2)
-            .map(|one| one.header("host").unwrap().to_owned())
-            .collect()
-    };
-    let expected = [
-        format!("{}.vault.azure.cn", world.vault),
-        "login.chinacloudapi.cn".to_owned(),
-    ];
-    let run = world.launch(&[&SECRET[..], &[china]].concat());
-    run.gives(0, "in China\n", "");
-    assert_eq!(hosts(), expected);
-    // The vault's own domain says it, too.
-    let whole = format!("azure-kv:{}.vault.azure.cn/app", world.vault);
-    let run = world.launch(&SECRET).env("DOORKEY_STORE", &whole);
-    run.gives(0, "in China\n", "");
-    assert_eq!(hosts(), expected);
-    // A cloud that is not known needs the whole host.
-    let run = world
-        .launch(&SECRET)
-        .env("AZURE_AUTHORITY_HOST", "login.example");
-    let ended = run.end();
-    assert!(
-        ended.err().contains("give the vault's whole host"),
-        "{}",
-        ended.err()
-    );
-    // A token is for one domain, and comes nowhere else.
-    let run = world
-        .launch(&SECRET)
-        .env("W", "azure-kv:x.vault.azure.cn/y");
-    let ended = run.end();
-    assert!(
-        ended.err().contains("is in another domain than"),
-        "{}",
-        ended.err()
-    );
-    let before = world.front.asked().len();
-    let run = world
-        .launch(&SECRET)
-        .env("DOORKEY_STORE", "azure-kv:v.evil.test/app");
-    let ended = run.end();
-    assert!(
-        ended
-            .err()
-            .contains("the tenant knows no https://evil.test"),
-        "{}",
-        ended.err()
-    );
-    assert_eq!(world.front.asked().len(), before);
 }
