@@ -101,10 +101,10 @@ impl Azure {
             }
             Step::Workload => {
                 const FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
-                let needed = |name| self.variable(name).ok_or_else(|| missing("", name, FILE));
+                let needed = |name| self.variable(name).ok_or_else(|| missing(name, FILE));
                 let application = (needed("AZURE_TENANT_ID")?, needed("AZURE_CLIENT_ID")?);
                 let file = self.path(FILE);
-                let file = file.ok_or_else(|| missing("", FILE, "AZURE_CLIENT_ID"))?;
+                let file = file.ok_or_else(|| missing(FILE, "AZURE_CLIENT_ID"))?;
                 // Read each time, as the kubelet replaces it.
                 let shown = credential::read(&file)?;
                 let shown = str::from_utf8(shown.expose()).map_err(|_| {
@@ -121,15 +121,16 @@ impl Azure {
         Ok(token)
     }
 
-    /// The tenant and the application beside a secret or a certificate. Doorkey's own and the
-    /// workload's are never mixed, but for the tenant.
+    /// The tenant and the application beside a secret or a certificate. Doorkey's own application
+    /// and the workload's are never mixed.
     fn application(&self, whose: &str, beside: &str) -> Result<(&str, &str), StoreError> {
-        let tenant = self.of(whose, "AZURE_TENANT_ID");
-        let tenant = tenant.or_else(|| self.of("", "AZURE_TENANT_ID"));
+        let beside = format!("{whose}{beside}");
+        let tenant = self.variable("AZURE_TENANT_ID");
         let client = self.of(whose, "AZURE_CLIENT_ID");
+        let own = format!("{whose}AZURE_CLIENT_ID");
         Ok((
-            tenant.ok_or_else(|| missing(whose, "AZURE_TENANT_ID", beside))?,
-            client.ok_or_else(|| missing(whose, "AZURE_CLIENT_ID", beside))?,
+            tenant.ok_or_else(|| missing("AZURE_TENANT_ID", &beside))?,
+            client.ok_or_else(|| missing(&own, &beside))?,
         ))
     }
 
@@ -149,7 +150,7 @@ impl Azure {
         }
         let name = format!("{whose}AZURE_CLIENT_CERTIFICATE_PATH");
         let file = remote::path(&self.context, &name);
-        let file = file.ok_or_else(|| missing(whose, "AZURE_CLIENT_CERTIFICATE_PATH", ""))?;
+        let file = file.ok_or_else(|| missing(&name, "AZURE_CLIENT_ID"))?;
         let pem = credential::read(&file)?;
         let chain = self.of(whose, "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN");
         let with_chain = chain.is_some_and(|said| said == "1" || said.eq_ignore_ascii_case("true"));
@@ -157,16 +158,16 @@ impl Azure {
         let audience = entra::address(self, tenant)?;
         let signed = entra::signed(pem.expose(), (client, &audience), with_chain);
         let signed =
-            signed.map_err(|why| StoreError::setting(format_args!("{}: {file} {why}", name)))?;
+            signed.map_err(|why| StoreError::setting(format_args!("{name}: {file} {why}")))?;
         let shown = str::from_utf8(signed.expose()).unwrap_or_default();
         entra::token(remote, application, "certificate", &entra::assertion(shown))
     }
 }
 
 /// The error that a variable is missing, which another one needs.
-pub fn missing(whose: &str, name: &str, beside: &str) -> StoreError {
+pub fn missing(name: &str, beside: &str) -> StoreError {
     StoreError::setting(format_args!(
-        "{whose}{name} is missing, which {whose}{beside} needs beside it"
+        "{name} is missing, which {beside} needs beside it"
     ))
 }
 

@@ -55,8 +55,8 @@ impl Azure {
             (Some(_), None) if has("IMDS_ENDPOINT") => {
                 left_out("the identity of Azure Arc (IMDS_ENDPOINT)")
             }
-            (Some(_), None) => Err(missing("", "IDENTITY_HEADER", "IDENTITY_ENDPOINT")),
-            (None, Some(_)) => Err(missing("", "IDENTITY_ENDPOINT", "IDENTITY_HEADER")),
+            (Some(_), None) => Err(missing("IDENTITY_HEADER", "IDENTITY_ENDPOINT")),
+            (None, Some(_)) => Err(missing("IDENTITY_ENDPOINT", "IDENTITY_HEADER")),
             (None, None) if has("MSI_ENDPOINT") => {
                 left_out("the identity of Cloud Shell and Azure ML (MSI_ENDPOINT)")
             }
