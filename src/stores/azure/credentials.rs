@@ -82,16 +82,12 @@ impl Azure {
     pub fn find_token(&self, remote: &AzureRemote) -> Result<Secret, StoreError> {
         let (token, who) = match self.step()? {
             Step::ClientSecret(whose) => {
-                let secret = self
-                    .secret(whose, "AZURE_CLIENT_SECRET")
-                    .unwrap_or_default();
-                let (tenant, client) = self.application(whose, "AZURE_CLIENT_SECRET")?;
-                let proof = [("client_secret", secret)];
-                let token = entra::token(remote, (tenant, client), "client secret", &proof)?;
-                (
-                    token,
-                    format!("an application, by {whose}AZURE_CLIENT_SECRET"),
-                )
+                const SECRET: &str = "AZURE_CLIENT_SECRET";
+                let application = self.application(whose, SECRET)?;
+                let secret = self.secret(whose, SECRET).unwrap_or_default();
+                let proof = [("client_secret", as_text(secret, SECRET)?)];
+                let token = entra::token(remote, application, "client secret", &proof)?;
+                (token, format!("an application, by {whose}{SECRET}"))
             }
             Step::Certificate(whose) => {
                 const PATH: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
@@ -107,10 +103,7 @@ impl Azure {
                 let file = file.ok_or_else(|| missing(FILE, "AZURE_CLIENT_ID"))?;
                 // Read each time, as the kubelet replaces it.
                 let shown = credential::read(&file)?;
-                let shown = str::from_utf8(shown.expose()).map_err(|_| {
-                    StoreError::setting(format_args!("{file}: the token is no text"))
-                })?;
-                let proof = entra::assertion(shown);
+                let proof = entra::assertion(as_text(shown.expose(), FILE)?);
                 let token = entra::token(remote, application, "workload identity", &proof)?;
                 (token, format!("workload identity, by {}", file.setting()))
             }
@@ -162,6 +155,11 @@ impl Azure {
         let shown = str::from_utf8(signed.expose()).unwrap_or_default();
         entra::token(remote, application, "certificate", &entra::assertion(shown))
     }
+}
+
+/// The text of a secret or a token, which a setting gives.
+fn as_text<'t>(bytes: &'t [u8], setting: &str) -> Result<&'t str, StoreError> {
+    str::from_utf8(bytes).map_err(|_| StoreError::setting(format_args!("{setting} is no UTF-8")))
 }
 
 /// The error that a variable is missing, which another one needs.

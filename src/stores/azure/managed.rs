@@ -91,7 +91,7 @@ impl Azure {
         &self,
         remote: &AzureRemote,
         url: &str,
-        header: &str,
+        header: &[u8],
     ) -> Result<(Secret, String), StoreError> {
         let unfit = |why: &str| StoreError::setting(format_args!("IDENTITY_ENDPOINT {why}"));
         let (address, path) = Address::split(url).map_err(unfit)?;
@@ -99,7 +99,7 @@ impl Azure {
             return Err(unfit("leads elsewhere without TLS"));
         }
         let mut request = self.wanted(&path, "2019-08-01");
-        let header = Secret::new(header.as_bytes().to_vec());
+        let header = Secret::new(header.to_vec());
         request
             .headers
             .push(("x-identity-header", Arc::new(header)));
@@ -121,8 +121,7 @@ impl Azure {
         const NAME: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
         let address = Address::parse(self.variable(NAME).unwrap_or(MACHINE))
             .map_err(|why| StoreError::setting(format_args!("{NAME} {why}")))?;
-        let request = self.wanted("metadata/identity/oauth2/token", "2018-02-01");
-        let mut request = request;
+        let mut request = self.wanted("metadata/identity/oauth2/token", "2018-02-01");
         let mark = Secret::new(b"true".to_vec());
         request.headers.push(("metadata", Arc::new(mark)));
         let answer = self.near(remote, address, of_machine)?.ask(request);

@@ -110,14 +110,13 @@ impl Azure {
     }
 
     /// A variable with a secret, doorkey's own or everybody's.
-    fn secret(&self, whose: &str, name: &str) -> Option<&str> {
+    fn secret(&self, whose: &str, name: &str) -> Option<&[u8]> {
         let name = format!("{whose}{name}");
         let found = match whose.is_empty() {
             true => self.context.variable(&name),
             false => self.context.credential(&name).map(Secret::expose),
         };
-        let text = str::from_utf8(found?).ok()?;
-        Some(text).filter(|text| !text.is_empty())
+        found.filter(|value| !value.is_empty())
     }
 
     /// The host of a vault that is given by its name or by its whole host.
