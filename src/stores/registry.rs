@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Asked, Kind, NOTHING, Places, Use, is_ours};
-use super::{Store, age, aws, aws_sm, aws_ssm, dir, exec, file, k8s, remote, settings, vault};
+use super::{
+    Store, age, aws, aws_sm, aws_ssm, dir, exec, file, gcp, gcp_sm, k8s, remote, settings, vault,
+};
 use crate::core::option::InFile;
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -71,6 +73,19 @@ pub static KINDS: &[Kind] = &[
         direct: Some(aws_ssm::PLACES),
         open: aws_ssm::open,
         ..aws::KIND
+    },
+    Kind {
+        schemes: &["gcp-sm", "gcp:secretmanager"],
+        place: "PROJECT/PREFIX",
+        heading: "Google Secret Manager",
+        options: gcp_sm::OPTIONS,
+        direct: Some(Places {
+            judge: gcp_sm::judge,
+            hands_over: |_| false,
+            asked: None,
+        }),
+        open: gcp_sm::open,
+        ..gcp::KIND
     },
     Kind {
         schemes: &["k8s"],
