@@ -238,7 +238,8 @@ impl Gcp {
             claims["sub"] = email.into();
             claims["aud"] = format!("https://secretmanager.{universe}/").into();
         } else {
-            claims["aud"] = url.into();
+            // Whoever stands at another address passes it on to Google.
+            claims["aud"] = TOKENS.into();
             claims["scope"] = SCOPE.into();
         }
         let header = match part.text("private_key_id") {
