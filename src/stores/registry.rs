@@ -248,7 +248,8 @@ pub fn unnamed() -> Error {
 pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let Some((kind, after)) = kind(location) else {
         let form = |kind: &Kind| {
-            let forms = kind.schemes.iter();
+            // One with a colon in it is for references alone.
+            let forms = kind.schemes.iter().filter(|scheme| !scheme.contains(':'));
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };

@@ -2,16 +2,15 @@
 //! clocks that are apart.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, SystemTime};
 use support::bao;
 use support::cloud;
 use support::faulty;
+use support::late::late;
 
 use serde_json::json;
 use support::canaries::{Canaries, Random, SEED, held};
@@ -35,35 +34,10 @@ fn launch(machine: &str, store: &Faulty, timeout: &str) -> Ended {
 
 const ENDS: &str = "AWS_EC2_METADATA_DISABLED=true ends that";
 
-/// A port that refuses for a while, and leads to a server then.
-fn late(to: &Faulty, after: Duration) -> String {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let to = to.at.clone();
-    thread::spawn(move || {
-        thread::sleep(after);
-        let listener = TcpListener::bind(free).unwrap();
-        for from in listener.incoming().flatten() {
-            let Ok(there) = TcpStream::connect(&to) else {
-                return;
-            };
-            for (mut one, mut other) in [
-                (from.try_clone().unwrap(), there.try_clone().unwrap()),
-                (there, from),
-            ] {
-                thread::spawn(move || std::io::copy(&mut one, &mut other));
-            }
-        }
-    });
-    format!("http://{free}")
-}
-
 #[test]
 fn who_refuses_at_first_is_waited_for() {
     let cloud = start();
-    let machine = late(&cloud, Duration::from_secs(2));
+    let machine = format!("http://{}", late(&cloud.at, Duration::from_secs(2)));
     let ended = launch(&machine, &cloud, "20s");
     assert_eq!(
         (ended.code(), ended.out()),

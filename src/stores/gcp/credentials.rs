@@ -180,7 +180,7 @@ impl Gcp {
         part: Part<'_>,
         is_last: bool,
     ) -> Result<Token, StoreError> {
-        match part.text("type").unwrap_or_default() {
+        match part.needed("type")? {
             "service_account" => self.of_account(remote, part, is_last),
             "authorized_user" => {
                 let fields = [

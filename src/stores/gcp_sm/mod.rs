@@ -306,8 +306,10 @@ impl Documents<Document> for SecretManager {
             "{} secrets fetched in {}", places.len(), duration::shown(took)
         );
         let answers = places.iter().zip(answers);
-        let answers = answers.map(|(place, answer)| self.content(&answer?, place));
-        Ok(answers.collect())
+        // Who does not answer about one secret answers about none.
+        answers
+            .map(|(place, answer)| Ok(self.content(&answer?, place)))
+            .collect()
     }
 }
 
