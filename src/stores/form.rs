@@ -21,6 +21,12 @@ pub fn add(form: &mut String, name: &str, value: &str) {
     form.extend(utf8_percent_encode(value, &UNFIT));
 }
 
+/// Encodes a text as a field's value is.
+pub fn encoded(text: &str) -> Secret {
+    let encoded = utf8_percent_encode(text, &UNFIT).to_string();
+    Secret::new(encoded.into_bytes())
+}
+
 /// Makes the text of a form.
 pub fn of(fields: &[(&str, &str)]) -> Secret {
     let mut form = String::new();

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use super::context::{Access, Context};
 use super::kind::{Asked, Kind, NOTHING, Places, Use, is_ours};
 use super::{
-    Store, age, aws, aws_sm, aws_ssm, azure, azure_kv, dir, exec, file, k8s, remote, settings,
-    vault,
+    Store, age, aws, aws_sm, aws_ssm, azure, azure_kv, dir, exec, file, gcp, gcp_sm, k8s, remote,
+    settings, vault,
 };
 use crate::core::option::InFile;
 use crate::model::error::Error;
@@ -89,6 +89,19 @@ pub static KINDS: &[Kind] = &[
         direct: Some(azure_kv::PEERS),
         open: azure_kv::open,
         ..azure::KIND
+    },
+    Kind {
+        schemes: &["gcp-sm", "gcp:secretmanager"],
+        place: "PROJECT/PREFIX",
+        heading: "Google Secret Manager",
+        options: gcp_sm::OPTIONS,
+        direct: Some(Places {
+            judge: gcp_sm::judge,
+            hands_over: |_| false,
+            asked: None,
+        }),
+        open: gcp_sm::open,
+        ..gcp::KIND
     },
     Kind {
         schemes: &["k8s"],
@@ -251,7 +264,8 @@ pub fn unnamed() -> Error {
 pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let Some((kind, after)) = kind(location) else {
         let form = |kind: &Kind| {
-            let forms = kind.schemes.iter();
+            // One with a colon in it is for references alone.
+            let forms = kind.schemes.iter().filter(|scheme| !scheme.contains(':'));
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };

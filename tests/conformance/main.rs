@@ -2,6 +2,7 @@
 //! of this suite is also doorkey with one store more, which exists only here.
 
 mod azure;
+mod google;
 mod kubernetes;
 mod local;
 mod mem;

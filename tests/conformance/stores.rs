@@ -2,6 +2,7 @@
 //! stands behind it.
 
 use crate::azure::Vaults;
+use crate::google::Google;
 use crate::kubernetes::Kubernetes;
 use crate::local::{Age, Dir, Mem};
 use crate::program::Program;
@@ -129,6 +130,18 @@ pub const TABLE: &[Row] = &[
             let store = subject.store();
             let (vault, _) = store.split_once('/').unwrap();
             format!("{vault}/bytes")
+        }),
+    },
+    Row {
+        scheme: "gcp-sm",
+        make: || Box::new(Google::new()),
+        denied: "denied: PLACE--project--web is not for us, or does not exist; allow secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; allowed in the whole project it tells which",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Single(|subject| {
+            let store = subject.store();
+            let (project, _) = store.split_once('/').unwrap();
+            format!("{project}/bytes")
         }),
     },
     Row {

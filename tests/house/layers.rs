@@ -248,6 +248,9 @@ fn of_one_store(path: &str, text: &str) -> Vec<String> {
             "BAO_",
             "AWS_",
             "AZURE_",
+            "CLOUDSDK_",
+            "GCE_",
+            "GOOGLE_",
             "KUBECONFIG",
             "KUBERNETES_",
         ] {

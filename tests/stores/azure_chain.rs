@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use support::azure::{Application, Azure, Front, HEADER, TENANT, WEB_TOKEN, is_of_vault};
+use support::faulty::{self, Request};
 use support::{Place, Run};
 
 /// A place with the files that steps need, a vault whose team has `a`, and an application.
@@ -21,7 +22,7 @@ pub const SECRET: [(&str, &str); 3] = [
     ("AZURE_CLIENT_ID", "APP"),
     ("AZURE_CLIENT_SECRET", "canary-secret"),
 ];
-const CERTIFICATE: [(&str, &str); 3] = [
+pub const CERTIFICATE: [(&str, &str); 3] = [
     SECRET[0],
     SECRET[1],
     ("AZURE_CLIENT_CERTIFICATE_PATH", "CLOUD/app.pem"),
@@ -38,12 +39,18 @@ const APP: [(&str, &str); 2] = [
 
 impl World {
     pub fn new() -> Self {
+        Self::behind(|_| None)
+    }
+
+    pub fn behind(
+        first: impl Fn(&Request) -> Option<Vec<faulty::Step>> + Send + Sync + 'static,
+    ) -> Self {
         let azure = Azure::shared();
         let world = World {
             place: Place::new(),
             vault: azure.vault(),
             app: azure.application("canary-secret", None),
-            front: azure.behind(|_| None),
+            front: azure.behind(first),
         };
         world.place.write("web-token", WEB_TOKEN);
         let text = json!({"a": "canary-value"}).to_string();
@@ -86,9 +93,11 @@ impl World {
     }
 
     pub fn launch(&self, step: &Step) -> Run {
-        let run = self
-            .place
-            .doorkey("run -q --timeout 3s -- printenv V".split(' '));
+        self.run("run -q --timeout 3s -- printenv V", step)
+    }
+
+    pub fn run(&self, words: &str, step: &Step) -> Run {
+        let run = self.place.doorkey(words.split(' '));
         let run = run
             .env("DOORKEY_STORE", format!("azure-kv:{}/app", self.vault))
             .env("V", "secret:team/a");

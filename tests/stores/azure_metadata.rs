@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::azure_kv::App;
 use support::azure::{HEADER, TENANT, WEB_TOKEN};
-use support::faulty::{self, Deaf, Faulty, Step, late};
+use support::faulty::{self, Deaf, Faulty, Step};
+use support::late::late;
 use support::{DOORKEY, Ended, bao, executable};
 
 const ENDS: &str =
@@ -28,7 +29,10 @@ fn launch(app: &App, machine: &str, timeout: &str) -> Ended {
 #[test]
 fn who_refuses_at_first_is_waited_for() {
     let app = App::new();
-    let machine = late(&app.front.faulty, Duration::from_secs(5));
+    let machine = format!(
+        "http://{}",
+        late(&app.front.faulty.at, Duration::from_secs(5))
+    );
     let ended = launch(&app, &machine, "30s");
     let said = ended.err();
     assert_eq!(

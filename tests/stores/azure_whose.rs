@@ -1,8 +1,13 @@
 //! Whose identity counts for Azure, doorkey's or the workload's; and clouds that are not the first.
 
-use serde_json::json;
+use std::time::{Duration, SystemTime};
 
-use crate::azure_chain::{SECRET, Step, WORKLOAD, World};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::azure_chain::{CERTIFICATE, SECRET, Step, WORKLOAD, World};
+use support::faulty;
 
 /// With `DOORKEY_` in front a variable is doorkey's alone, counts first, and is nowhere afterwards.
 #[test]
@@ -115,4 +120,38 @@ fn sovereign_clouds() {
         ended.err()
     );
     assert_eq!(world.front.asked().len(), before);
+}
+
+/// Entra's clock is an hour ahead: an assertion is signed once more by its time, and that is said.
+#[test]
+fn clocks_that_are_apart() {
+    let there = SystemTime::now() + Duration::from_secs(3600);
+    let date = httpdate::fmt_http_date(there);
+    let since = there.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let world = World::behind(move |request| {
+        let form = String::from_utf8_lossy(&request.body).into_owned();
+        let shown = form.split("client_assertion=").nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode(shown.split('.').nth(1)?).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        let is_timely = claims["nbf"].as_u64().unwrap().abs_diff(since.as_secs()) < 300;
+        let given = json!({"access_token": "x", "token_type": "Bearer"});
+        let refused = json!({"error": "invalid_client", "error_codes": [700_024]});
+        let (status, body) = if is_timely {
+            (200, given)
+        } else {
+            (401, refused)
+        };
+        let headers = [("Date", &*date), ("Content-Type", "application/json")];
+        Some(faulty::answer(
+            status,
+            &headers,
+            body.to_string().as_bytes(),
+        ))
+    });
+    // The vault does not know that token, which is another matter.
+    let said = world.run("run -- true", &CERTIFICATE).end().err();
+    let line = "behind that of Entra: requests are signed by the time there; set it\n";
+    assert_eq!(said.matches(line).count(), 1, "{said}");
+    assert!(said.contains("the vault does not accept it"), "{said}");
+    assert_eq!(world.front.faulty.requests().len(), 3);
 }

@@ -1,5 +1,5 @@
 //! Stores and the commands that manage them: the embedded one, folders of files, AWS, Azure,
-//! Kubernetes, programs.
+//! Google, Kubernetes, programs.
 
 mod aws_chain;
 mod aws_metadata;
@@ -19,6 +19,10 @@ mod dir;
 mod embedded;
 mod exec;
 mod exec_examples;
+mod gcp_chain;
+mod gcp_metadata;
+mod gcp_sm;
+mod gcp_write;
 mod git;
 mod import;
 mod interrupted;

@@ -12,6 +12,8 @@ pub mod beside;
 pub mod canaries;
 pub mod cloud;
 pub mod faulty;
+pub mod gcp;
+pub mod late;
 pub mod lending;
 pub mod moto;
 pub mod postgres;

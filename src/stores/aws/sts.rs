@@ -81,7 +81,7 @@ fn ask(
                 &mut request,
                 server.address(),
                 (STS.name, &region),
-                aws.now(),
+                aws.clock.now(),
             );
         }
         request

@@ -5,6 +5,7 @@ use super::{Azure, AzureRemote, entra};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
 use crate::stores::{credential, remote};
+use crate::sys::http::Answer;
 
 /// The step that gives the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,8 @@ impl Azure {
                 let application = self.application(whose, SECRET)?;
                 let secret = self.secret(whose, SECRET).unwrap_or_default();
                 let proof = [("client_secret", as_text(secret, SECRET)?)];
-                let token = entra::token(remote, application, "client secret", &proof)?;
+                let answer = entra::ask(remote, application, &proof)?;
+                let token = self.given(&answer, "client secret")?;
                 (token, format!("an application, by {whose}{SECRET}"))
             }
             Step::Certificate(whose) => {
@@ -104,7 +106,8 @@ impl Azure {
                 // Read each time, as the kubelet replaces it.
                 let shown = credential::read(&file)?;
                 let proof = entra::assertion(as_text(shown.expose(), FILE)?);
-                let token = entra::token(remote, application, "workload identity", &proof)?;
+                let answer = entra::ask(remote, application, &proof)?;
+                let token = self.given(&answer, "workload identity")?;
                 (token, format!("workload identity, by {}", file.setting()))
             }
             Step::Managed => self.of_managed(remote)?,
@@ -149,11 +152,23 @@ impl Azure {
         let with_chain = chain.is_some_and(|said| said == "1" || said.eq_ignore_ascii_case("true"));
         let (tenant, client) = application;
         let audience = entra::address(self, tenant)?;
-        let signed = entra::signed(pem.expose(), (client, &audience), with_chain);
-        let signed =
-            signed.map_err(|why| StoreError::setting(format_args!("{name}: {file} {why}")))?;
-        let shown = str::from_utf8(signed.expose()).unwrap_or_default();
-        entra::token(remote, application, "certificate", &entra::assertion(shown))
+        let ask = || {
+            let (who, now) = ((client, &*audience), self.clock.now());
+            let signed = entra::signed(pem.expose(), who, with_chain, now)
+                .map_err(|why| StoreError::setting(format_args!("{name}: {file} {why}")))?;
+            let shown = str::from_utf8(signed.expose()).unwrap_or_default();
+            entra::ask(remote, application, &entra::assertion(shown))
+        };
+        let mut answer = ask()?;
+        if entra::is_untimely(&answer) && self.clock.is_off(&answer) {
+            answer = ask()?;
+        }
+        self.given(&answer, "certificate")
+    }
+
+    /// The token in Entra's answer.
+    fn given(&self, answer: &Answer, method: &str) -> Result<Secret, StoreError> {
+        entra::in_answer(answer).ok_or_else(|| entra::refusal(answer, method, self))
     }
 }
 

@@ -25,6 +25,9 @@ const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// The lifetime of an assertion of ours in seconds, as Azure's clients make them.
 const LIFE: u64 = 600;
 
+/// The number of a refusal for the time of what is shown.
+const UNTIMELY: u32 = 700_024;
+
 /// Gives the fields of a form that show an assertion.
 pub fn assertion(text: &str) -> [(&'static str, &str); 2] {
     [("client_assertion_type", JWT), ("client_assertion", text)]
@@ -60,6 +63,7 @@ pub fn signed(
     pem: &[u8],
     (client, audience): (&str, &str),
     with_chain: bool,
+    now: SystemTime,
 ) -> Result<Secret, &'static str> {
     const NONE: &str = "holds no certificate in PEM";
     let chain: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -71,7 +75,7 @@ pub fn signed(
         let chain = chain.iter().map(|one| BASE64_STANDARD.encode(one));
         header["x5c"] = chain.collect::<Vec<_>>().into();
     }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs();
     let claims = json!({
         "iss": client, "sub": client, "aud": audience, "jti": random::id(),
@@ -80,16 +84,15 @@ pub fn signed(
     jwt::signed(pem, header, &claims)
 }
 
-/// Gets a token for the vaults. `proof` shows that we are the application, by a `method`.
+/// Asks for a token for the vaults. `proof` shows that we are the application.
 ///
 /// # Errors
-/// The reason why there is none.
-pub fn token(
+/// The reason why there is no answer.
+pub fn ask(
     remote: &AzureRemote,
     (tenant, client): (&str, &str),
-    method: &str,
     proof: &[(&str, &str)],
-) -> Result<Secret, StoreError> {
+) -> Result<Answer, StoreError> {
     let azure = remote.service();
     let path = path(tenant)?;
     let server = Server::new(remote.client()?, azure.reached_at(azure.authority()?))?;
@@ -102,8 +105,7 @@ pub fn token(
     fields.extend_from_slice(proof);
     let mut request = Request::new(Method::POST, path);
     request.body = Some((FORM, form::of(&fields)));
-    let answer = server.ask(request)?;
-    in_answer(&answer).ok_or_else(|| refusal(&answer, method, azure))
+    server.ask(request)
 }
 
 /// The token in an answer, whose form Entra and metadata services share.
@@ -118,8 +120,8 @@ pub fn in_answer(answer: &Answer) -> Option<Secret> {
     token.filter(|token| answer.status == 200 && !token.is_empty())
 }
 
-/// The meaning of a refusal, by Entra's own numbers.
-fn refusal(answer: &Answer, method: &str, azure: &Azure) -> StoreError {
+/// The number of a refusal; 0 if there is none.
+fn number(answer: &Answer) -> u32 {
     #[derive(Deserialize)]
     struct Refused {
         #[serde(default)]
@@ -127,7 +129,17 @@ fn refusal(answer: &Answer, method: &str, azure: &Azure) -> StoreError {
     }
     let refused: Option<Refused> = serde_json::from_slice(answer.body.expose()).ok();
     let number = refused.and_then(|refused| refused.error_codes.first().copied());
-    let why = match number.unwrap_or_default() {
+    number.unwrap_or_default()
+}
+
+/// True if an answer refuses an assertion for its time.
+pub fn is_untimely(answer: &Answer) -> bool {
+    number(answer) == UNTIMELY
+}
+
+/// The meaning of a refusal, by Entra's own numbers. `method` is how we have logged in.
+pub fn refusal(answer: &Answer, method: &str, azure: &Azure) -> StoreError {
+    let why = match number(answer) {
         7_000_215 | 7_000_216 => "the client secret is wrong",
         7_000_222 => "the client secret has expired",
         7_000_112 => "the application is disabled",
@@ -137,7 +149,7 @@ fn refusal(answer: &Answer, method: &str, azure: &Azure) -> StoreError {
             "the application has no federated credential with the token's issuer, subject and \
              audience"
         }
-        700_024 => "what is shown is not valid now; is the token old, or the clock wrong?",
+        UNTIMELY => "what is shown is not valid now; is the token old, or the clock wrong?",
         700_027 => "the application does not have this certificate, or its key is another",
         500_011 => {
             let what = format_args!(

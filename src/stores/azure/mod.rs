@@ -12,6 +12,8 @@ mod managed;
 
 use std::sync::{Arc, OnceLock};
 
+use super::clock::Clock;
+use super::kind::variables;
 use super::{Context, Kind, NOTHING, Use, remote};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
@@ -20,15 +22,7 @@ use crate::sys::http::{self, Address, Request, Server};
 
 pub use self::fault::{code, disabled, trouble};
 
-/// Defines one list of names twice: as doorkey's own and as everybody's.
-macro_rules! variables {
-    ($($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
-        const $ours: &[&str] = &[$(concat!("DOORKEY_", $name)),+];
-        const $theirs: &[&str] = &[$($name),+];
-    )*};
-}
-
-variables! {
+variables! { "":
     OUR_SECRETS, SECRETS =
         "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD",
         "IDENTITY_HEADER";
@@ -78,6 +72,7 @@ pub struct Azure {
     pub context: Arc<Context>,
     /// The domain of the vaults that are asked. The token is for this domain alone.
     domain: OnceLock<String>,
+    clock: Clock,
 }
 
 /// The servers, and our session.
@@ -89,6 +84,7 @@ impl Azure {
         Azure {
             context: Arc::clone(context),
             domain: OnceLock::new(),
+            clock: Clock::new("Entra"),
         }
     }
 
