@@ -70,7 +70,8 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     if !place.is_empty() && !is_vault(vault) {
         return Err(StoreError::setting(NO_VAULT));
     }
-    if !prefix.is_empty() && !(is_name(prefix) && flat::is_prefix(prefix)) {
+    let is_fit = is_name(prefix) && flat::is_prefix(prefix);
+    if !prefix.is_empty() && !is_fit {
         let what = "a prefix has letters, digits and '-' alone, no '--', and no '-' at its end";
         return Err(StoreError::setting(what));
     }
