@@ -10,12 +10,11 @@ use std::time::{Duration, SystemTime};
 use support::bao;
 use support::cloud;
 use support::faulty;
-use support::late::late;
 
 use serde_json::json;
 use support::canaries::{Canaries, Random, SEED, held};
 use support::cloud::{POD_TOKEN, WEB_TOKEN, asked_as, cloud as start};
-use support::faulty::{Deaf, Faulty, Step};
+use support::faulty::{Deaf, Faulty, Step, late};
 use support::trace::Begin;
 use support::{DOORKEY, Ended, Place, executable};
 
@@ -37,7 +36,7 @@ const ENDS: &str = "AWS_EC2_METADATA_DISABLED=true ends that";
 #[test]
 fn who_refuses_at_first_is_waited_for() {
     let cloud = start();
-    let machine = format!("http://{}", late(&cloud.at, Duration::from_secs(2)));
+    let machine = late(&cloud, Duration::from_secs(2));
     let ended = launch(&machine, &cloud, "20s");
     assert_eq!(
         (ended.code(), ended.out()),

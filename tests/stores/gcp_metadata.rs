@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use support::bao;
 use support::canaries::{Canaries, Random, SEED, held};
-use support::faulty::{self, Deaf, Faulty, Step};
+use support::faulty::{self, Deaf, Faulty, Step, late};
 use support::gcp::{ENDPOINT, Gcp};
-use support::late::late;
 use support::trace::Begin;
 use support::{DOORKEY, Ended, Place, executable};
 
@@ -44,8 +43,10 @@ fn launch(gcp: &Gcp, project: &str, machine: &str, timeout: &str) -> Ended {
 #[test]
 fn who_refuses_at_first_is_waited_for() {
     let (gcp, project) = start();
-    let machine = late(&gcp.at, Duration::from_secs(5));
-    let ended = launch(&gcp, &project, &machine, "30s");
+    let front = gcp.behind(|_| None);
+    let machine = late(&front, Duration::from_secs(5));
+    let machine = machine.trim_start_matches("http://");
+    let ended = launch(&gcp, &project, machine, "30s");
     let said = ended.err();
     assert_eq!(
         (ended.code(), ended.out()),
@@ -54,7 +55,7 @@ fn who_refuses_at_first_is_waited_for() {
     );
     let line = said.lines().find(|line| line.contains("waiting for"));
     let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains(&machine) && line.ends_with(ENDS), "{line}");
+    assert!(line.contains(machine) && line.ends_with(ENDS), "{line}");
 }
 
 #[test]

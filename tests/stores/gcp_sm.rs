@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use support::faulty::{self, Faulty};
 use support::gcp::{ENDPOINT, Gcp, refusal};
-use support::watched::Watched;
 use support::{Place, Run};
 
 /// A project of its own on the server that all share.
@@ -407,60 +406,4 @@ fn what_is_there_is_listed() {
     let run = app.run("secret list --all --json");
     let listed = run.env(ENDPOINT, server.address()).ok().json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
-}
-
-const SAYS: &str = "echo began $A; exec sleep 60";
-
-#[test]
-fn watched_cached_checked_and_masked() {
-    let app = App::new();
-    app.put(
-        "app--team",
-        r#"{"k": "one", "long": "a-value-that-is-masked"}"#,
-    );
-    let run = app.run("run --watch=1h -eA=secret:k -- sh -c").arg(SAYS);
-    let mut watched = Watched::began(run, "began one");
-    app.put(
-        "app--team",
-        r#"{"k": "two", "long": "a-value-that-is-masked"}"#,
-    );
-    watched.refresh();
-    watched.restarts("A", "began two");
-    drop(watched);
-
-    let run = app.run("check --quiet -p web").env("V", "secret:k");
-    let ended = run.env("W", "secret:none").end();
-    assert_eq!(ended.code(), 1);
-    let absent = "W: secret:none: not found in project/web, team of gcp-sm:";
-    assert!(ended.err().contains(absent), "{}", ended.err());
-
-    let run = app.run("run -q --mask -- sh -c").arg("echo $V");
-    let out = run.env("V", "secret:long").ok().out();
-    assert!(!out.contains("a-value") && !out.is_empty(), "{out}");
-
-    let kept = Place::within(env!("CARGO_TARGET_TMPDIR"));
-    let recipient = kept.key("own");
-    // A server that goes away, at an address that stays.
-    let front = app.gcp.behind(|_| None);
-    let address = front.address();
-    let launch = |project: &str| {
-        let run = app.run("run -q --timeout 2s -- printenv V");
-        run.env(ENDPOINT, &address)
-            .env("DOORKEY_STORE", format!("gcp-sm:{project}/app"))
-            .env("V", "secret:k")
-            .env("DOORKEY_CACHE", kept.path("cache"))
-            .env("DOORKEY_CACHE_RECIPIENT", &recipient)
-            .env("DOORKEY_KEY_FILE", kept.path("own.key"))
-    };
-    launch(&app.project).gives(0, "two\n", "");
-    drop(front);
-    let cached = launch(&app.project).end();
-    assert_eq!(
-        (cached.code(), cached.out()),
-        (0, "two\n".to_owned()),
-        "{}",
-        cached.err()
-    );
-    // Another project's values are not its.
-    assert_eq!(launch("another").end().code(), 125);
 }

@@ -1,4 +1,4 @@
-//! Writing to `gcp-sm:`, and many launches at once.
+//! Writing to `gcp-sm:`, many launches at once, and those that stay.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,6 +7,7 @@ use std::thread;
 use serde_json::json;
 use support::faulty::{self, Faulty, Request, Step};
 use support::gcp::{ENDPOINT, Gcp, refusal};
+use support::watched::Watched;
 use support::{Place, Run};
 
 struct App {
@@ -202,7 +203,7 @@ fn three_hundred_launches() {
     );
 }
 
-/// A machine whose service account has too few scopes, or too many who ask at once, waits as one.
+/// Many single secrets over HTTP/1.1: at most eight at once; throttled they all wait together.
 #[test]
 fn one_pause_for_all() {
     let server = Faulty::new(move |request| match request.number < 8 {
@@ -220,4 +221,62 @@ fn one_pause_for_all() {
     run.ok();
     assert_eq!(server.requests().len(), 48);
     assert!(server.connections() <= 9, "{}", server.connections());
+}
+
+const SAYS: &str = "echo began $A; exec sleep 60";
+
+#[test]
+fn watched_cached_checked_and_masked() {
+    let app = App::behind(|_| None);
+    app.gcp.put(
+        &app.project,
+        "app--team",
+        r#"{"k": "one", "long": "a-value-that-is-masked"}"#,
+    );
+    let run = app.run("run --watch=1h -eA=secret:k -- sh -c").arg(SAYS);
+    let mut watched = Watched::began(run, "began one");
+    app.gcp.put(
+        &app.project,
+        "app--team",
+        r#"{"k": "two", "long": "a-value-that-is-masked"}"#,
+    );
+    watched.refresh();
+    watched.restarts("A", "began two");
+    drop(watched);
+
+    let run = app.run("check --quiet -p web").env("V", "secret:k");
+    let ended = run.env("W", "secret:none").end();
+    assert_eq!(ended.code(), 1);
+    let absent = "W: secret:none: not found in project/web, team of gcp-sm:";
+    assert!(ended.err().contains(absent), "{}", ended.err());
+
+    let run = app.run("run -q --mask -- sh -c").arg("echo $V");
+    let out = run.env("V", "secret:long").ok().out();
+    assert!(!out.contains("a-value") && !out.is_empty(), "{out}");
+
+    let kept = Place::within(env!("CARGO_TARGET_TMPDIR"));
+    let recipient = kept.key("own");
+    // A server that goes away, at an address that stays.
+    let front = app.gcp.behind(|_| None);
+    let address = front.address();
+    let launch = |project: &str| {
+        let run = app.run("run -q --timeout 2s -- printenv V");
+        run.env(ENDPOINT, &address)
+            .env("DOORKEY_STORE", format!("gcp-sm:{project}/app"))
+            .env("V", "secret:k")
+            .env("DOORKEY_CACHE", kept.path("cache"))
+            .env("DOORKEY_CACHE_RECIPIENT", &recipient)
+            .env("DOORKEY_KEY_FILE", kept.path("own.key"))
+    };
+    launch(&app.project).gives(0, "two\n", "");
+    drop(front);
+    let cached = launch(&app.project).end();
+    assert_eq!(
+        (cached.code(), cached.out()),
+        (0, "two\n".to_owned()),
+        "{}",
+        cached.err()
+    );
+    // Another project's values are not its.
+    assert_eq!(launch("another").end().code(), 125);
 }

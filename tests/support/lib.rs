@@ -13,7 +13,6 @@ pub mod canaries;
 pub mod cloud;
 pub mod faulty;
 pub mod gcp;
-pub mod late;
 pub mod lending;
 pub mod moto;
 pub mod postgres;
