@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use crate::azure_kv::App;
 use support::azure::{HEADER, TENANT, WEB_TOKEN};
-use support::faulty::{self, Deaf, Faulty, Step};
-use support::late::late;
+use support::faulty::{self, Deaf, Faulty, Step, late};
 use support::{DOORKEY, Ended, bao, executable};
 
 const ENDS: &str =
