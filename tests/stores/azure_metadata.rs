@@ -28,10 +28,7 @@ fn launch(app: &App, machine: &str, timeout: &str) -> Ended {
 #[test]
 fn who_refuses_at_first_is_waited_for() {
     let app = App::new();
-    let machine = format!(
-        "http://{}",
-        late(&app.front.faulty.at, Duration::from_secs(5))
-    );
+    let machine = late(&app.front.faulty, Duration::from_secs(5));
     let ended = launch(&app, &machine, "30s");
     let said = ended.err();
     assert_eq!(
