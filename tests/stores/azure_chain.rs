@@ -79,11 +79,8 @@ impl World {
         let value = |value: &str| {
             let mut known = known.iter();
             let found = known.find_map(|(word, meant)| {
-                Some(
-                    value
-                        .strip_prefix(word)
-                        .map(|rest| format!("{meant}{rest}"))?,
-                )
+                let rest = value.strip_prefix(word)?;
+                Some(format!("{meant}{rest}"))
             });
             found.unwrap_or_else(|| value.to_owned())
         };

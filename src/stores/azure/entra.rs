@@ -6,12 +6,10 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::{Azure, AzureRemote};
-use crate::core::json;
+use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
@@ -110,25 +108,21 @@ pub fn ask(
 
 /// The token in an answer, whose form Entra and metadata services share.
 pub fn in_answer(answer: &Answer) -> Option<Secret> {
-    #[derive(Deserialize)]
-    struct Given<'a> {
-        #[serde(borrow)]
-        access_token: &'a RawValue,
-    }
-    let given: Given<'_> = serde_json::from_slice(answer.body.expose()).ok()?;
-    let token = json::plain(given.access_token).ok().map(Secret::new);
+    let given = json::member(answer.body.expose(), "access_token", &mut Levels::default());
+    let token = given.ok().map(|token| Secret::new(token.into_owned()));
     token.filter(|token| answer.status == 200 && !token.is_empty())
 }
 
 /// The number of a refusal; 0 if there is none.
 fn number(answer: &Answer) -> u32 {
-    #[derive(Deserialize)]
-    struct Refused {
-        #[serde(default)]
-        error_codes: Vec<u32>,
-    }
-    let refused: Option<Refused> = serde_json::from_slice(answer.body.expose()).ok();
-    let number = refused.and_then(|refused| refused.error_codes.first().copied());
+    let said = json::member(
+        answer.body.expose(),
+        "error_codes.0",
+        &mut Levels::default(),
+    );
+    let number = said
+        .ok()
+        .and_then(|said| str::from_utf8(&said).ok()?.parse().ok());
     number.unwrap_or_default()
 }
 

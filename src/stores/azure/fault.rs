@@ -1,48 +1,36 @@
 //! Meanings of a vault's faults.
 
-use serde::Deserialize;
-
+use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::sys::http::Answer;
 
 /// A fault: its code, and the more exact one inside.
 #[derive(Default)]
-pub struct VaultCode<'a> {
+pub struct VaultCode {
     /// The code, such as `SecretNotFound`.
-    pub code: &'a str,
+    pub code: String,
     /// The code inside, such as `ForbiddenByRbac`; empty if there is none.
-    pub inner: &'a str,
+    pub inner: String,
 }
 
 /// Gives the code of a fault; empty if the answer is none.
-pub fn code(answer: &Answer) -> VaultCode<'_> {
-    #[derive(Deserialize)]
-    struct Whole<'a> {
-        #[serde(borrow)]
-        error: Outer<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Outer<'a> {
-        code: &'a str,
-        #[serde(borrow, default)]
-        innererror: Option<Inner<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Inner<'a> {
-        code: &'a str,
-    }
+pub fn code(answer: &Answer) -> VaultCode {
     if answer.status < 400 {
         return VaultCode::default();
     }
-    let whole: Result<Whole<'_>, _> = serde_json::from_slice(answer.body.expose());
-    whole.map_or_else(
-        |_| VaultCode::default(),
-        |whole| VaultCode {
-            code: whole.error.code,
-            inner: whole.error.innererror.map_or("", |inner| inner.code),
-        },
-    )
+    let mut levels = Levels::default();
+    let mut said = |path| {
+        let found = json::member(answer.body.expose(), path, &mut levels);
+        found.map_or_else(
+            |_| String::new(),
+            |code| String::from_utf8_lossy(&code).into_owned(),
+        )
+    };
+    VaultCode {
+        code: said("error.code"),
+        inner: said("error.innererror.code"),
+    }
 }
 
 /// The fault in an answer of status 400 or more to a request about `what`. `right` is the word for
@@ -54,7 +42,7 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
     };
     let shown = ShownPath(what);
     let denied = |why: &str| StoreError::denied(format_args!("{shown} is not for us: {why}"));
-    match (answer.status, code(answer).inner) {
+    match (answer.status, &*code(answer).inner) {
         (401, _) => {
             let why = match () {
                 () if is_about("AKV10032") => "the vault belongs to another tenant",

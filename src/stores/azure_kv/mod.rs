@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use super::azure::{self, Azure, AzureRemote};
 use super::document::{self, Document, Documents, KnownDocuments, Place, Reading};
 use super::kind::Places;
 use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store, Writer, flat};
-use crate::core::json;
+use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
@@ -245,53 +244,38 @@ impl Documents<Document> for KeyVault {
 
 /// Reads the answer to a request for a secret; `None` if the secret does not exist.
 fn read(answer: &http::Answer, path: &str) -> Reading<Document> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct VaultSecret<'a> {
-        #[serde(borrow)]
-        value: &'a RawValue,
-        #[serde(default)]
-        content_type: Option<String>,
-        attributes: Attributes,
-        #[serde(default)]
-        tags: Tags,
-    }
-    #[derive(Deserialize)]
-    struct Attributes {
-        #[serde(default)]
-        enabled: Option<bool>,
-        #[serde(default)]
-        updated: Option<u64>,
-    }
-    #[derive(Deserialize, Default)]
-    struct Tags {
-        #[serde(default, rename = "file-encoding")]
-        encoding: Option<String>,
-    }
-    match azure::code(answer).code {
+    match &*azure::code(answer).code {
         "SecretNotFound" => return Ok(None),
         _ if answer.status >= 400 => return Err(azure::trouble(answer, path, "get")),
         _ => {}
     }
     let unusable = |why| StoreError::unusable(ShownPath(path), why);
-    let secret: Result<VaultSecret<'_>, _> = serde_json::from_slice(answer.body.expose());
-    let secret = secret.map_err(|_| unusable("the answer is no secret"))?;
-    if secret.attributes.enabled == Some(false) {
+    let mut levels = Levels::default();
+    let mut member = |path| {
+        let found = json::member(answer.body.expose(), path, &mut levels);
+        found.map(|found| Secret::new(found.into_owned()))
+    };
+    let content = member("value").map_err(|_| unusable("the answer is no secret"))?;
+    let mut said = |path| {
+        let found = member(path).ok();
+        found.map(|found| String::from_utf8_lossy(found.expose()).to_ascii_lowercase())
+    };
+    if said("attributes.enabled").as_deref() == Some("false") {
         return Err(azure::disabled(path));
     }
-    let plain = json::plain(secret.value).map(Secret::new);
-    let mut content = plain.map_err(|_| unusable("the answer is no secret"))?;
     // A vault holds text. Bytes are base64 by convention, which the type says, or a tag of `az`.
-    let kind = secret.content_type.unwrap_or_default().to_ascii_lowercase();
+    let kind = said("contentType").unwrap_or_default();
     let is_bytes = kind == "application/octet-stream" || kind == "application/x-pkcs12";
-    if is_bytes || kind.contains("base64") || secret.tags.encoding.as_deref() == Some("base64") {
-        let bytes = BASE64_STANDARD.decode(content.expose());
-        content = Secret::new(bytes.map_err(|_| {
+    let is_marked = said("tags.file-encoding").as_deref() == Some("base64");
+    let content = match is_bytes || is_marked || kind.contains("base64") {
+        false => content,
+        true => Secret::new(BASE64_STANDARD.decode(content.expose()).map_err(|_| {
             unusable("its content type says that it is base64, and its value is none")
-        })?);
-    }
-    let since = secret.attributes.updated.map(Duration::from_secs);
-    let written = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+        })?),
+    };
+    let since = said("attributes.updated").and_then(|since| since.parse().ok());
+    let written = since.map(Duration::from_secs);
+    let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
     Ok(Some(Document::new(content, written)))
 }
 
@@ -322,17 +306,6 @@ impl Store for KeyVault {
     }
 
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct SecretPage {
-            value: Vec<Listed>,
-            #[serde(default)]
-            next_link: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Listed {
-            id: String,
-        }
         let (team, _) = self.document_of(&Scope::Team)?;
         let host = self.azure().host_of(&self.vault)?;
         let here = self.remote.server(&host)?.address().authority();
@@ -345,19 +318,17 @@ impl Store for KeyVault {
             if answer.status >= 400 {
                 return Err(azure::trouble(&answer, &team, "list"));
             }
-            let page: Result<SecretPage, _> = serde_json::from_slice(answer.body.expose());
+            let page: Result<Value, _> = serde_json::from_slice(answer.body.expose());
             let page = page.map_err(|_| no_list())?;
-            let ids = page
-                .value
-                .iter()
-                .filter_map(|one| one.id.rsplit('/').next());
+            let listed = page["value"].as_array().ok_or_else(no_list)?.iter();
+            let ids = listed.filter_map(|one| one["id"].as_str()?.rsplit('/').next());
             let names = ids.map(str::to_ascii_lowercase);
             scopes.extend(names.filter_map(|name| flat::scope_in(&self.prefix, &name)));
-            let next = page.next_link.filter(|next| !next.is_empty());
+            let next = page["nextLink"].as_str().filter(|next| !next.is_empty());
             let Some(next) = next else {
                 return Ok(scopes.into_iter().collect());
             };
-            let (address, rest) = Address::split(&next).map_err(|_| no_list())?;
+            let (address, rest) = Address::split(next).map_err(|_| no_list())?;
             if address.authority() != here {
                 return Err(no_list());
             }

@@ -29,7 +29,7 @@ impl KeyVault {
         let (host, mut request) = self.request(Method::PUT, &(path.clone(), None))?;
         request.body = Some((http::JSON, Secret::new(body.into_bytes())));
         let answer = self.remote.ask(&host, request)?;
-        match (answer.status, azure::code(&answer).inner) {
+        match (answer.status, &*azure::code(&answer).inner) {
             (..400, _) => Ok(()),
             (409, "ObjectIsDeletedButRecoverable") => {
                 let what = format_args!("{} is deleted, and keeps its name", ShownPath(&path));
