@@ -431,9 +431,7 @@ impl Place {
         let key = self.path(&format!("{key}.key"));
         self.on(words).env("DOORKEY_KEY_FILE", key)
     }
-}
 
-impl Place {
     /// A shell's script, with the program on its PATH and `secrets` as its store.
     pub fn shell(&self, script: &str) -> Run {
         let mut run = self.on("").env("PATH", {
