@@ -43,7 +43,7 @@ pub fn trouble(remote: &GcpRemote, answer: &Answer, what: &str, right: &str) -> 
         // what is missing.
         403 => {
             let what = format_args!("{what} is not for us, or does not exist");
-            let hint = format!("allow {right} on it; allowed in the whole project it tells which");
+            let hint = format!("allow {right} on it; in the whole project that tells which it is");
             StoreError::denied(what).hint(hint)
         }
         status => StoreError::unusable(what, format_args!("Google refuses with status {status}")),

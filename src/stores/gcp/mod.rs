@@ -19,7 +19,6 @@ use super::kind::variables;
 use super::{Context, Kind, NOTHING, StoreOption, Use, aws, remote};
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Address, Answer, Header, Request, Server};
 
@@ -114,12 +113,6 @@ impl Gcp {
     fn variable(&self, name: &str) -> Option<&str> {
         let own = remote::text(&self.context, &format!("DOORKEY_{name}"));
         own.or_else(|| remote::text(&self.context, name))
-    }
-
-    /// The path in a variable, doorkey's own first.
-    fn path(&self, name: &str) -> Option<Named> {
-        let own = remote::path(&self.context, &format!("DOORKEY_{name}"));
-        own.or_else(|| remote::path(&self.context, name))
     }
 
     /// The domain of the services, which the identity is for.
