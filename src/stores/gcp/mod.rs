@@ -13,7 +13,9 @@ mod metadata;
 use std::sync::{Arc, OnceLock};
 
 use self::credentials::{CredentialFile, Session};
-pub use self::fault::{is_about, trouble};
+pub use self::fault::trouble;
+use super::aws::header;
+pub use super::aws::is_about;
 use super::clock::Clock;
 use super::kind::variables;
 use super::{Context, Kind, NOTHING, StoreOption, Use, aws, remote};
@@ -86,11 +88,6 @@ pub struct Gcp {
 
 /// The servers of a service, and our session.
 pub type GcpRemote = remote::Remote<Gcp>;
-
-/// Makes a header.
-fn header(name: &'static str, value: impl Into<Vec<u8>>) -> Header {
-    (name, Arc::new(Secret::new(value.into())))
-}
 
 /// Makes the header that shows a token.
 fn bearer(token: &Secret) -> Header {
