@@ -135,7 +135,7 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "gcp-sm",
         make: || Box::new(Google::new()),
-        denied: "denied: PLACE--project--web is not for us, or does not exist; allow secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; allowed in the whole project it tells which",
+        denied: "denied: PLACE--project--web is not for us, or does not exist; allow secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; in the whole project that tells which it is",
         unreachable: "gave up after T; the last: no connection in time",
         asked: Some(3),
         bytes: Bytes::Single(|subject| {

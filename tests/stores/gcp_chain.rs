@@ -211,6 +211,16 @@ fn the_order() {
     let own = world.file("own", &world.gcp.user());
     let own = ("DOORKEY_GOOGLE_APPLICATION_CREDENTIALS", own.as_str());
     world.is(&[(CREDENTIALS, &account), own], "user");
+    // Whatever the step.
+    let folder = ("DOORKEY_CLOUDSDK_CONFIG", folder);
+    world.is(&[(CREDENTIALS, &account), folder], "pool");
+    let host = ("DOORKEY_GCE_METADATA_HOST", world.gcp.at.as_str());
+    world.is(&[(CREDENTIALS, &account), config, host], "machine");
+    let none = ("DOORKEY_CLOUDSDK_CONFIG", "/none");
+    world.fails(
+        &[config, none],
+        "DOORKEY_CLOUDSDK_CONFIG: can't read /none/application",
+    );
     let run = world.run("run -q -- env", &[(CREDENTIALS, &account), own]);
     let out = run.env("V", "secret:team/a").ok().out();
     assert!(!out.contains("DOORKEY_"), "{out}");

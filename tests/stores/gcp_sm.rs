@@ -278,8 +278,8 @@ fn faults_as_google_says_them() {
     let project = &app.project;
     let denied = format!(
         "denied: {project}/app--team is not for us, or does not exist; allow \
-         secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; allowed in the \
-         whole project it tells which"
+         secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; in the whole project that \
+         tells which it is"
     );
     for (answer, what) in [
         (

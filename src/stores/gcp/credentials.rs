@@ -12,7 +12,7 @@ use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
 use crate::stores::document::Members;
-use crate::stores::{credential, form, jwt};
+use crate::stores::{credential, form, jwt, remote};
 use crate::sys::files;
 use crate::sys::http::{Address, Answer, FORM, JSON, Method, Request, Server};
 
@@ -127,21 +127,27 @@ impl Gcp {
             .map_err(StoreError::clone)
     }
 
+    /// Finds the file. Doorkey's own variables count before everybody's, whatever the step.
     fn file_path(&self) -> Option<Named> {
-        const NAME: &str = "application_default_credentials.json";
-        if let Some(path) = self.path("GOOGLE_APPLICATION_CREDENTIALS") {
+        let path = |name: &str| remote::path(&self.context, name);
+        let inside =
+            |folder: Named| folder.with(folder.join("application_default_credentials.json"));
+        let own = path("DOORKEY_GOOGLE_APPLICATION_CREDENTIALS");
+        if let Some(own) = own.or_else(|| path("DOORKEY_CLOUDSDK_CONFIG").map(inside)) {
+            return Some(own);
+        }
+        if remote::text(&self.context, "DOORKEY_GCE_METADATA_HOST").is_some() {
+            return None;
+        }
+        if let Some(path) = path("GOOGLE_APPLICATION_CREDENTIALS") {
             return Some(path);
         }
-        let path = match self.path("CLOUDSDK_CONFIG") {
-            Some(folder) => folder.with(folder.join(NAME)),
-            None => Named::from(
-                self.context
-                    .home
-                    .as_ref()?
-                    .join(".config/gcloud")
-                    .join(NAME),
-            ),
+        let home = || {
+            Some(Named::from(
+                self.context.home.as_ref()?.join(".config/gcloud"),
+            ))
         };
+        let path = inside(path("CLOUDSDK_CONFIG").or_else(home)?);
         files::exists(&path).then_some(path)
     }
 
@@ -291,7 +297,7 @@ impl Gcp {
                  (roles/iam.serviceAccountTokenCreator or roles/iam.workloadIdentityUser)",
             ),
             404 => not_admitted("there is no such account"),
-            401 => not_admitted("Google does not take the token of who we are before"),
+            401 => not_admitted("Google does not take the token of its source"),
             200 => StoreError::unusable(who, "Google answers no token"),
             status => {
                 StoreError::unusable(who, format_args!("Google refuses with status {status}"))

@@ -144,7 +144,7 @@ impl Gcp {
         let unfit = |why: &str| part.fault(format_args!("regional_cred_verification_url {why}"));
         let (address, path) = Address::split(&url).map_err(unfit)?;
         let mut request = Request::new(Method::POST, path);
-        let target = aws::header("x-goog-cloud-target-resource", audience);
+        let target = header("x-goog-cloud-target-resource", audience);
         request.headers.push(target);
         let keys = remote.service().find_keys(&remote)?;
         keys.sign(

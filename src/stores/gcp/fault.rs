@@ -1,15 +1,9 @@
 //! Meanings of Google's faults.
 
-use super::GcpRemote;
+use super::{GcpRemote, is_about};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
 use crate::sys::http::Answer;
-
-/// True if an answer has a word in it. The words are not passed on.
-pub fn is_about(answer: &Answer, word: &str) -> bool {
-    let mut all = answer.body.expose().windows(word.len());
-    all.any(|part| part == word.as_bytes())
-}
 
 /// The fault in an answer of status 400 or more to a request about `what`, if the caller knows no
 /// better one. `right` is the right that would have allowed it, and a role that has it.
@@ -43,7 +37,7 @@ pub fn trouble(remote: &GcpRemote, answer: &Answer, what: &str, right: &str) -> 
         // what is missing.
         403 => {
             let what = format_args!("{what} is not for us, or does not exist");
-            let hint = format!("allow {right} on it; allowed in the whole project it tells which");
+            let hint = format!("allow {right} on it; in the whole project that tells which it is");
             StoreError::denied(what).hint(hint)
         }
         status => StoreError::unusable(what, format_args!("Google refuses with status {status}")),

@@ -13,13 +13,14 @@ mod metadata;
 use std::sync::{Arc, OnceLock};
 
 use self::credentials::{CredentialFile, Session};
-pub use self::fault::{is_about, trouble};
+pub use self::fault::trouble;
+use super::aws::header;
+pub use super::aws::is_about;
 use super::clock::Clock;
 use super::kind::variables;
 use super::{Context, Kind, NOTHING, StoreOption, Use, aws, remote};
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Address, Answer, Header, Request, Server};
 
@@ -88,11 +89,6 @@ pub struct Gcp {
 /// The servers of a service, and our session.
 pub type GcpRemote = remote::Remote<Gcp>;
 
-/// Makes a header.
-fn header(name: &'static str, value: impl Into<Vec<u8>>) -> Header {
-    (name, Arc::new(Secret::new(value.into())))
-}
-
 /// Makes the header that shows a token.
 fn bearer(token: &Secret) -> Header {
     header("authorization", [b"Bearer ", token.expose()].concat())
@@ -114,12 +110,6 @@ impl Gcp {
     fn variable(&self, name: &str) -> Option<&str> {
         let own = remote::text(&self.context, &format!("DOORKEY_{name}"));
         own.or_else(|| remote::text(&self.context, name))
-    }
-
-    /// The path in a variable, doorkey's own first.
-    fn path(&self, name: &str) -> Option<Named> {
-        let own = remote::path(&self.context, &format!("DOORKEY_{name}"));
-        own.or_else(|| remote::path(&self.context, name))
     }
 
     /// The domain of the services, which the identity is for.

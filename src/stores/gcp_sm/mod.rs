@@ -180,7 +180,9 @@ impl SecretManager {
         }
         let project = project.filter(|project| is_project(project));
         let project = project.ok_or_else(|| {
-            StoreError::setting("GOOGLE_CLOUD_PROJECT is not the id of a project")
+            StoreError::setting(
+                "the project of the variables, or of the file, is not the id of one",
+            )
         })?;
         let location = resource.location.unwrap_or(&self.location);
         let part = match location {
