@@ -14,7 +14,8 @@ use crate::stores;
 pub struct Leaf {
     /// The subcommand's words: `secret set`.
     pub words: &'static [&'static str],
-    about: &'static str,
+    /// A line that says its purpose.
+    pub about: &'static str,
     /// The arguments, in their order.
     pub arguments: &'static [Opt],
     /// The options that it shares with others.
@@ -22,7 +23,8 @@ pub struct Leaf {
     /// The subcommand's own options, listed before the shared ones.
     own: &'static [Opt],
     usage: Option<&'static str>,
-    after_help: Option<&'static str>,
+    /// The text below the options: paragraphs, and then examples.
+    pub after_help: Option<&'static str>,
 }
 
 const NOTHING: Leaf = Leaf {
@@ -215,13 +217,15 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["completions"],
         about: "Print completions for a shell",
-        arguments: &[own::SHELL.0],
+        arguments: &[own::SHELL.0, own::WORDS.0],
         after_help: Some(help::COMPLETIONS),
         ..NOTHING
     },
     Leaf {
         words: &["man"],
-        about: "Print the manual page",
+        about: "Print a page of the manual",
+        arguments: &[own::PAGE.0],
+        own: &[own::PAGES_DIR.0],
         after_help: Some(help::MAN),
         ..NOTHING
     },
@@ -251,6 +255,12 @@ impl Leaf {
         let shared = self.groups.iter().flat_map(Group::headed);
         let shared = shared.map(|(_, option)| option);
         shared.chain(self.own)
+    }
+
+    /// Lists all options with their headings, the subcommand's own first.
+    pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
+        let own = self.own.iter().map(|option| (flags::OWN, option));
+        own.chain(self.groups.iter().flat_map(Group::headed))
     }
 
     /// Makes clap's form of the subcommand for the short help: with its own options, and those that
@@ -329,12 +339,16 @@ fn wrapped(list: &str) -> String {
 }
 
 impl Opt {
+    /// The help text; that of `--store` is made from the table of stores.
+    pub fn help(&self) -> String {
+        match self.id == flags::STORE.id {
+            true => wrapped(&stores::forms()),
+            false => self.help.to_owned(),
+        }
+    }
+
     fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id);
-        arg = match self.id == flags::STORE.id {
-            true => arg.help(wrapped(&stores::forms())),
-            false => arg.help(self.help),
-        };
+        let mut arg = Arg::new(self.id).help(self.help());
         if !matches!(self.takes, Takes::Argument(..)) {
             arg = arg.long(self.id);
         }
@@ -359,6 +373,7 @@ impl Opt {
                     Arity::Hidden => arg.hide(true),
                     Arity::Some => arg.num_args(1..),
                     Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
+                    Arity::HiddenRest => arg.hide(true).num_args(1..).trailing_var_arg(true),
                 }
             }
         }

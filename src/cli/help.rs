@@ -117,9 +117,15 @@ Example, for an init container that puts doorkey in front of another image:
   doorkey install /shared";
 
 pub const COMPLETIONS: &str = "\
+They complete projects, clusters and names of a local store, too. They log in
+nowhere, and show no value.
+
 Example:
   doorkey completions bash > /etc/bash_completion.d/doorkey";
 
 pub const MAN: &str = "\
-Example:
-  doorkey man > /usr/local/share/man/man1/doorkey.1";
+A page is named by its subcommand, or is references or doorkey.toml.
+
+Examples:
+  doorkey man run | man -l -
+  doorkey man --dir /usr/local/share/man";

@@ -1,4 +1,4 @@
-//! Texts that clap makes from the table: help, completions, the manual page.
+//! Help, which clap makes from the table; and the faults of words before a subcommand.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::command_line::{self, LEAVES, Leaf};
-use super::options::Options;
-use super::output::{print, unprintable};
+use super::logger;
+use super::output::print;
 use super::parse::option_in;
-use super::{logger, own_flags};
 use crate::core::suggest::nearest;
 use crate::model::error::Error;
 use crate::model::log::Level;
@@ -170,49 +169,4 @@ pub fn help(leaf: &Leaf, all: bool) -> Result<ExitCode, Error> {
         false => leaf.in_short(),
     };
     print_help(&help.render_help().to_string())
-}
-
-/// Prints the completions for a shell.
-///
-/// # Errors
-/// A usage error.
-pub fn completions(options: &Options) -> Result<ExitCode, Error> {
-    use clap_complete::{Shell, generate};
-    let shell = options.text(&own_flags::SHELL)?.unwrap_or_default();
-    let shell: Shell = shell.parse().map_err(|_| {
-        Error::Usage("the shell must be bash, elvish, fish, powershell or zsh".to_owned())
-    })?;
-    let mut script = Vec::new();
-    generate(shell, &mut command_line::tree(), "doorkey", &mut script);
-    print(&script)
-}
-
-/// Prints the manual page: the program, then each subcommand with its options.
-///
-/// # Errors
-/// A failure to write.
-pub fn manual() -> Result<ExitCode, Error> {
-    let mut page = Vec::new();
-    let mut write = || {
-        let program = clap_mangen::Man::new(command_line::tree());
-        program.render_title(&mut page)?;
-        program.render_name_section(&mut page)?;
-        program.render_synopsis_section(&mut page)?;
-        program.render_description_section(&mut page)?;
-        program.render_options_section(&mut page)?;
-        for leaf in LEAVES {
-            let mut section = Vec::new();
-            let subcommand = clap_mangen::Man::new(leaf.command());
-            subcommand.render_synopsis_section(&mut section)?;
-            subcommand.render_description_section(&mut section)?;
-            subcommand.render_options_section(&mut section)?;
-            let section = String::from_utf8_lossy(&section).replace(".SH ", ".SS ");
-            let heading = leaf.words.join(" ").to_uppercase();
-            page.extend_from_slice(format!(".SH DOORKEY {heading}\n{section}").as_bytes());
-        }
-        program.render_extra_section(&mut page)?;
-        program.render_version_section(&mut page)
-    };
-    write().map_err(unprintable)?;
-    print(&page)
 }

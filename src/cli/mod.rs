@@ -4,6 +4,7 @@ mod account;
 mod again;
 mod check;
 pub mod command_line;
+mod complete;
 mod configuration;
 mod deadline;
 mod doctor;
@@ -18,6 +19,7 @@ mod manual;
 mod options;
 mod output;
 mod own_flags;
+mod pages;
 mod parse;
 mod patience;
 mod pipeline;
@@ -157,7 +159,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["store", "recipient", "add"] => store::add_recipients(options),
         ["store", "recipient", "remove"] => store::remove_recipients(options),
         ["install"] => install::install(options),
-        ["completions"] => manual::completions(options),
-        _ => manual::manual(),
+        ["completions"] => complete::completions(options),
+        _ => pages::manual(options),
     }
 }

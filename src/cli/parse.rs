@@ -214,7 +214,7 @@ impl Words {
         }
         self.add(argument, value)?;
         match argument.takes {
-            Takes::Argument(_, Arity::Rest) => {
+            Takes::Argument(_, Arity::Rest | Arity::HiddenRest) => {
                 let rest = self.parser.raw_args().into_iter().flatten();
                 self.said.extend(rest.map(|value| Said {
                     option: argument,
@@ -269,7 +269,7 @@ impl Opt {
     fn is_repeatable(&self) -> bool {
         matches!(
             self.takes,
-            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest)
+            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest | Arity::HiddenRest)
         )
     }
 
