@@ -9,6 +9,7 @@ use super::manifests::{Gathered, Place, What};
 use super::substitute::Piece;
 use crate::model::error::{Cause, Error, Fault};
 use crate::model::escape::Shown;
+use crate::model::meant::Meant;
 use crate::model::name::{Name, Scope};
 use crate::model::reference::Reference;
 
@@ -164,7 +165,7 @@ fn of_variable(
     let references = variable.filled.references();
     let mut rows: Vec<Row> = references
         .map(|(reference, part)| Row {
-            reference: Some(reference.to_string()),
+            reference: Some(reference.in_full()),
             ..row(variable.name, reference, &part.gives, fetched, shadows)
         })
         .collect();
@@ -234,8 +235,12 @@ impl Row {
     fn fail(&mut self, cause: &Cause) {
         self.status = status(cause);
         self.cause = Some(cause.to_string());
-        if let Cause::Missing { nearest, .. } = cause {
-            self.nearest.clone_from(nearest);
+        if let Cause::Missing {
+            meant: Meant::Name(name, scope),
+            ..
+        } = cause
+        {
+            self.nearest = Some((name.clone(), scope.clone()));
         }
     }
 
@@ -259,7 +264,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => trouble.status(),
         Cause::NotJson(_) => "not-json",
-        Cause::NoMember(_) => "no-member",
+        Cause::NoMember { .. } => "no-member",
         Cause::NotBase64(_) => "not-base64",
         Cause::NoFileName | Cause::SameFile(_) => "file-name",
         Cause::Nul => "nul",

@@ -7,6 +7,7 @@ mod circles;
 mod expansion_properties;
 mod layers;
 mod mask_properties;
+mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;
