@@ -289,7 +289,7 @@ impl Further<'_> {
                     && let Some(value) = self.value(name)
                     && let Ok(Value::Whole(reference)) = reference::parse(&value, schemes)
                 {
-                    return Err(Cause::InText(name.to_vec(), reference.to_string()));
+                    return Err(Cause::InText(name.to_vec(), reference.in_full()));
                 }
             }
         }
