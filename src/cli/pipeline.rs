@@ -253,7 +253,11 @@ pub fn locate(
     }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
+    let is_asked = !scoped && assembled.meant.has_names();
+    let local = location.filter(|location| is_asked && stores::is_local(location));
+    let names = local.and_then(|location| stores::open(location, &access).ok());
     Ok(Located {
+        names,
         assembled,
         stores,
         scopes: place.scopes,

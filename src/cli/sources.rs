@@ -4,8 +4,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::account::account;
 use super::configuration::StorePlace;
-use super::flags;
 use super::options::Options;
+use super::{flags, own_flags};
 use crate::engine::assemble::Sources;
 use crate::engine::secret_files::Files;
 use crate::model::error::Error;
@@ -42,6 +42,7 @@ impl Options {
             env_files: self.paths(&flags::ENV_FILE),
             spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
             assignments,
+            arguments: bytes(&own_flags::COMMAND).into_iter().skip(1).collect(),
             literal: bytes(&flags::LITERAL),
             references: self.references(place)?,
             distrust: self.distrust()?,

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod json;
 pub mod keyed_hash;
 pub mod mask;
+pub mod meant;
 pub mod option;
 pub mod passwd;
 pub mod proc;

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::ffi::CStr;
 
+use super::meant::{self, MeantPlaces};
 use super::secret_files::{self, Files};
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::core::{dotenv, env_list};
@@ -36,6 +37,8 @@ pub struct Sources {
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// The arguments of the command, in which nothing is filled in.
+    pub arguments: Vec<Vec<u8>>,
     /// The words that make more values references.
     pub references: Vec<&'static str>,
     /// The owners that files have to have, where they are read again beside others.
@@ -62,6 +65,8 @@ pub struct Assembled<'a> {
     pub documents: Vec<(Vec<u8>, Vec<Reference>)>,
     /// The names that an option gives and no variable has, so far.
     pub unnamed: Vec<(&'static str, Vec<u8>)>,
+    /// The places where a reference is meant, and none is read.
+    pub meant: MeantPlaces,
     /// The settings of delivery in files.
     pub files: Files,
     /// The errors so far.
@@ -114,7 +119,8 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let by_name = OnceCell::new();
     let distrust = sources.distrust.as_ref();
     for path in &sources.env_files {
-        for assignment in read(path, distrust, &mut errors, dotenv::parse) {
+        let parse = |text: &[u8]| dotenv::parse(text, sources.interpolates);
+        for assignment in read(path, distrust, &mut errors, parse) {
             // A name alone on a line stands for the inherited value.
             let by_name = || by_name.get_or_init(|| values(inherited));
             let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
@@ -126,7 +132,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     }
     if let Some((path, place)) = &sources.spec {
         for variable in read(path, distrust, &mut errors, |text| {
-            env_list::parse(text, place)
+            env_list::parse(text, place).map_err(|fault| vec![fault])
         }) {
             assign(&variable.name, &variable.value);
         }
@@ -153,6 +159,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let options = options.iter();
     let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
     let unnamed: Vec<_> = unnamed
+        .filter(|(_, name)| name.as_slice() != meant::ARGUMENTS)
         .filter(|(_, name)| environment.value(name).is_none())
         .filter(|(_, name)| !by_name().contains_key(name.as_slice()))
         .map(|(option, name)| (option, name.clone()))
@@ -164,6 +171,16 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     environment.retain(stays);
     meant.retain(|(name, _)| stays(name));
 
+    let read = environment.variables().zip(&meant);
+    let read = read.filter(|(_, (name, _))| !is_literal(name));
+    let read: Vec<_> = read
+        .map(|((_, name, text), (_, value))| (name, text, value))
+        .collect();
+    let arguments: &[_] = match is_literal(meant::ARGUMENTS) {
+        true => &[],
+        false => &sources.arguments,
+    };
+    let places = MeantPlaces::find(&read, arguments, &schemes);
     let mut values = Vec::new();
     for ((place, _, value), (name, meant)) in environment.variables().zip(meant) {
         match meant {
@@ -185,6 +202,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         own,
         documents,
         unnamed,
+        meant: places,
         files: sources.files.clone(),
         errors,
     }
@@ -282,9 +300,14 @@ fn read<T>(
     path: &Named,
     distrust: Option<&Trust>,
     errors: &mut Vec<Error>,
-    parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
+    parse: impl Fn(&[u8]) -> Result<Vec<T>, Vec<Malformed>>,
 ) -> Vec<T> {
+    let path = &match path.as_os_str() == "-" {
+        true => Named::from("standard input"),
+        false => path.clone(),
+    };
     let text = match distrust {
+        _ if is_stdin => files::read_stdin(LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
         Some(trust) => trust.read_again(path, LARGEST),
         None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
     };

@@ -33,6 +33,8 @@ pub struct Located<'e> {
     pub depth: Depth,
     /// The cache that keeps the last values.
     pub cache: Option<Cache>,
+    /// The store that tells which names exist, where no reference needs it.
+    pub names: Option<Box<dyn Store>>,
 }
 
 /// An environment, its references, and the answers.
@@ -93,6 +95,7 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         all,
         depth,
         cache,
+        names,
     } = located;
     let mut answers = Answers::none(stores, scopes);
     let stores = Rc::clone(&answers.stores);
@@ -103,11 +106,13 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         let bound = cache::bound(&identities, &answers.scopes, &asked, all);
         (cache, bound)
     });
+    let mut can_tell = true;
     for store in stores.all() {
         let trouble = match ask(&mut assembled, store, all, depth, &mut answers) {
             Ok(()) => continue,
             Err(trouble) => trouble,
         };
+        can_tell &= !stores.is_main(store);
         match &cache {
             Some((cache, bound)) if trouble.is_unreached() => {
                 match cache.use_instead(&trouble, bound, &mut answers, &asked) {
@@ -130,6 +135,10 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         });
     }
     added::documents(&mut assembled, &mut answers);
+    let teller = stores.main.as_deref().or(names.as_deref());
+    let meant = std::mem::take(&mut assembled.meant);
+    let faults = meant.judge(&answers, teller.filter(|_| can_tell));
+    assembled.errors.extend(faults);
     if let Some((cache, bound)) = cache {
         keep(cache, bound, &assembled, &answers, &asked);
     }

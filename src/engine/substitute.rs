@@ -246,7 +246,11 @@ fn filtered<'a>(
     from: impl Fn() -> String,
 ) -> Result<Piece<'a>, Cause> {
     for filter in &reference.filters {
-        value = filter::apply(*filter, value).map_err(|_| Cause::NotBase64(from()))?;
+        value = filter::apply(*filter, value).map_err(|wanted| Cause::Unfit {
+            filter: *filter,
+            from: from(),
+            wanted,
+        })?;
     }
     Ok(Piece::Secret(reference.label(), value))
 }

@@ -22,11 +22,14 @@ impl Error {
 impl Cause {
     fn kind(&self) -> &'static str {
         match self {
-            Cause::Malformed(_) | Cause::NoVariable => "malformed",
+            Cause::Malformed(_)
+            | Cause::Unread { .. }
+            | Cause::InArgument(_)
+            | Cause::NoVariable => "malformed",
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
-            Cause::NotJson(_) | Cause::NoMember(_) | Cause::NotBase64(_) | Cause::Nul => "value",
+            Cause::NotJson(_) | Cause::NoMember(_) | Cause::Unfit { .. } | Cause::Nul => "value",
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
         }

@@ -54,8 +54,8 @@ pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use lease::{Holder, Lease, Lender, Renewal, Renewals};
 pub use registry::{
-    KINDS, configurable, forms, is_handed_over, is_same_kind, kinds, likely, open, open_places,
-    ours, references, schemes, schemes_of, unnamed, use_table,
+    KINDS, configurable, forms, is_handed_over, is_local, is_same_kind, kinds, likely, open,
+    open_places, ours, references, schemes, schemes_of, unnamed, use_table,
 };
 pub use variables::{
     are_remote, credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables,

@@ -18,12 +18,14 @@ pub static KINDS: &[Kind] = &[
         schemes: &["age"],
         options: age::OPTIONS,
         variables: &[(Use::Secret, &[age::KEY]), (Use::Reading, &[age::KEY])],
+        is_local: true,
         open: age::open,
         ..NOTHING
     },
     Kind {
         schemes: &["dir"],
         options: dir::OPTIONS,
+        is_local: true,
         ..NOTHING
     },
     Kind {
@@ -50,6 +52,7 @@ pub static KINDS: &[Kind] = &[
             asked: None,
         }),
         is_remote: true,
+        is_local: false,
         lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
@@ -140,6 +143,11 @@ pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let mut all = kinds().iter();
     let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
     Some((kind, place))
+}
+
+/// True if the store at `location` looks a name up in files, and starts nothing.
+pub fn is_local(location: &str) -> bool {
+    kind(location).is_some_and(|(kind, _)| kind.is_local)
 }
 
 /// Lists the schemes of references to single places, also those that count only with these words.
