@@ -84,7 +84,9 @@ const WHOLE_TEAM: Group = Group {
 };
 
 /// `--env-file`.
-pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
+pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file, or -");
+/// `--interpolate`.
+pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose");
 /// `--spec`.
 pub const SPEC: One = one(
     "spec",
@@ -132,6 +134,7 @@ const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
         ENV_FILE.0,
+        INTERPOLATE.0,
         SPEC.0,
         SPEC_PATH.0,
         ENV.0,

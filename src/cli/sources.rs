@@ -40,6 +40,7 @@ impl Options {
             keep: bytes(&flags::KEEP_ENV),
             store: place.store.clone(),
             env_files: self.paths(&flags::ENV_FILE),
+            interpolates: self.flag(&flags::INTERPOLATE),
             spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
             assignments,
             arguments: bytes(&own_flags::COMMAND).into_iter().skip(1).collect(),

@@ -7,10 +7,11 @@ use std::ffi::CStr;
 use super::meant::{self, MeantPlaces};
 use super::secret_files::{self, Files};
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
+use crate::core::interpolate::interpolate;
 use crate::core::{dotenv, env_list};
 use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
-use crate::model::log;
+use crate::model::log::{self, Label};
 use crate::model::named::Named;
 use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
@@ -29,8 +30,10 @@ pub struct Sources {
     pub keep: Vec<Vec<u8>>,
     /// The store, whose own variables no workload gets.
     pub store: Option<String>,
-    /// Environment files.
+    /// Environment files; `-` is standard input.
     pub env_files: Vec<Named>,
+    /// True if variables in those files are filled in, as Compose does.
+    pub interpolates: bool,
     /// A deployment spec, and the place of the list in it.
     pub spec: Option<(Named, String)>,
     /// Single assignments.
@@ -111,7 +114,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         keep: set(&sources.keep),
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
-    let mut assign = |name: &[u8], value: &[u8]| {
+    let assign = |environment: &mut Environment<'a>, name: &[u8], value: &[u8]| {
         if !inheriting.strips(name) {
             environment.assign(name, value);
         }
@@ -119,26 +122,55 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let by_name = OnceCell::new();
     let distrust = sources.distrust.as_ref();
     for path in &sources.env_files {
-        let parse = |text: &[u8]| dotenv::parse(text, sources.interpolates);
-        for assignment in read(path, distrust, &mut errors, parse) {
-            // A name alone on a line stands for the inherited value.
-            let by_name = || by_name.get_or_init(|| values(inherited));
-            let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
-            let value = assignment.value.or_else(inherited);
-            if let Some(value) = value {
-                assign(&assignment.name, &value);
+        let parse = |text: &[u8]| {
+            let lines = sources.interpolates.then(|| dotenv::lines(text));
+            dotenv::parse(text, sources.interpolates).map(|read| vec![(read, lines)])
+        };
+        let mut unfilled = Vec::new();
+        for (assignments, lines) in read(path, distrust, &mut errors, parse) {
+            for assignment in assignments {
+                // A name alone on a line stands for the inherited value.
+                let by_name = || by_name.get_or_init(|| values(inherited));
+                let inherited = |name: &[u8]| by_name().get(name).map(|value| value.to_vec());
+                let Some(value) = &assignment.value else {
+                    if let Some(value) = inherited(&assignment.name) {
+                        assign(&mut environment, &assignment.name, &value);
+                    }
+                    continue;
+                };
+                let value = match &lines {
+                    Some(lines) if !assignment.is_literal => {
+                        let known = |name: &[u8]| environment.value(name).map(<[u8]>::to_vec);
+                        let known = |name: &[u8]| known(name).or_else(|| inherited(name));
+                        interpolate(value, &known).map_err(|unfilled| {
+                            let at = assignment.fault(lines, unfilled.reason);
+                            let place = format!("{}:{}:{}", file_name(path), at.line, at.column);
+                            let what = format!("{}: {}", Shown(&unfilled.name), at.reason);
+                            Error::Found { place, what }
+                        })
+                    }
+                    _ => {
+                        unfilled.extend(assignment.braced);
+                        Ok(value.clone())
+                    }
+                };
+                match value {
+                    Ok(value) => assign(&mut environment, &assignment.name, &value),
+                    Err(error) => errors.push(error),
+                }
             }
         }
+        warn_of_braced(&file_name(path), unfilled);
     }
     if let Some((path, place)) = &sources.spec {
         for variable in read(path, distrust, &mut errors, |text| {
             env_list::parse(text, place).map_err(|fault| vec![fault])
         }) {
-            assign(&variable.name, &variable.value);
+            assign(&mut environment, &variable.name, &variable.value);
         }
     }
     for (name, value) in &sources.assignments {
-        assign(name, value);
+        assign(&mut environment, name, value);
     }
 
     let schemes = stores::schemes(&sources.references);
@@ -205,6 +237,24 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         meant: places,
         files: sources.files.clone(),
         errors,
+    }
+}
+
+/// Warns of variables in braces that a file of variables has, where nothing fills them in.
+pub fn warn_of_braced(path: &Named, mut names: Vec<Vec<u8>>) {
+    names.sort_unstable();
+    names.dedup();
+    if !names.is_empty() {
+        let names: Vec<_> = names
+            .iter()
+            .map(|name| format!("${{{}}}", Shown(name)))
+            .collect();
+        let names = names.join(", ");
+        log::warning!(
+            Ignored, variable = &Label(&names);
+            "{path}: not filled in: {names}; --interpolate does, as Compose would; single quotes \
+             end this"
+        );
     }
 }
 
@@ -295,29 +345,47 @@ fn listed<'v>(
     all
 }
 
-/// Reads a file of variables. A failure is added to the errors, and there are no variables then.
+/// Reads a file of variables, or standard input. A failure is added to the errors, and there are no
+/// variables then.
 fn read<T>(
     path: &Named,
     distrust: Option<&Trust>,
     errors: &mut Vec<Error>,
     parse: impl Fn(&[u8]) -> Result<Vec<T>, Vec<Malformed>>,
 ) -> Vec<T> {
-    let path = &match path.as_os_str() == "-" {
-        true => Named::from("standard input"),
-        false => path.clone(),
-    };
+    let path = &file_name(path);
     let text = match distrust {
-        _ if is_stdin => files::read_stdin(LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
+        _ if path.as_os_str() == STDIN => {
+            files::read_stdin(LARGEST).map_err(|why| Error::file("read", path.clone(), why))
+        }
         Some(trust) => trust.read_again(path, LARGEST),
         None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
     };
-    let at = |at| Error::Text {
-        path: path.clone(),
-        at,
+    let parsed = match text {
+        Ok(text) => parse(&text),
+        Err(error) => {
+            errors.push(error);
+            return Vec::new();
+        }
     };
-    let read = text.and_then(|text| parse(&text).map_err(at));
-    read.unwrap_or_else(|error| {
-        errors.push(error);
+    parsed.unwrap_or_else(|faults| {
+        let path = || path.clone();
+        errors.extend(
+            faults
+                .into_iter()
+                .map(|at| Error::Text { path: path(), at }),
+        );
         Vec::new()
     })
+}
+
+/// Words for standard input, in the place of a file's name.
+const STDIN: &str = "standard input";
+
+/// Names a file of variables in messages; `-` is standard input.
+fn file_name(path: &Named) -> Named {
+    match path.as_os_str() == "-" {
+        true => STDIN.into(),
+        false => path.clone(),
+    }
 }
