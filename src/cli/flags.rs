@@ -130,6 +130,15 @@ pub const FILES_OWNER: One = one(
     "Whose |file is, USER[:GROUP] [default: --user's]",
 );
 
+/// `--render`.
+pub const RENDER: Many = many("render", "IN:OUT", "Fill a file in for it, OUT on tmpfs");
+
+/// Files that a launch writes beside the environment.
+const RENDERED: Group = Group {
+    heading: "Environment",
+    options: &[RENDER.0],
+};
+
 const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
@@ -221,7 +230,7 @@ pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again")
 pub const ON_CHANGE: One = one(
     "on-change",
     "WHAT",
-    "restart, signal:NAME, exit:CODE [default: restart]",
+    "restart, signal:NAME, exit:CODE or none [default: restart]",
 );
 /// `--on-loss`.
 pub const ON_LOSS: One = one(
@@ -343,6 +352,7 @@ pub const LAUNCH: &[Group] = &[
     CONFIGURATION,
     CACHED,
     ENVIRONMENT,
+    RENDERED,
     SUPERVISION,
     WORKLOAD,
     BEGINNING,

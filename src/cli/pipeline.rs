@@ -162,12 +162,16 @@ impl Sourced {
 ///
 /// # Errors
 /// A usage error, or a configuration that can't be read. Other faults are reported later, together.
-pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Sourced, Error> {
+pub fn assemble(options: &Options, template: Option<Template>) -> Result<Sourced, Error> {
     let _phase = log::begin(Phase::Assemble);
     let place = options.place()?;
     let sources = options.sources(&place)?;
     let mut assembled = match template {
-        Some(template) => template.assemble(&sources),
+        Some(template) => {
+            let mut assembled = assemble::assemble(&[], &sources);
+            template.add_to(&mut assembled, &sources.references);
+            assembled
+        }
         None => assemble::assemble(&options.inherited.0, &sources),
     };
     Ok(Sourced {

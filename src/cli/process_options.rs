@@ -249,6 +249,7 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = options.text(&flags::ON_CHANGE)?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
         None if on_change == "restart" => Some(OnChange::Restart),
+        None if on_change == "none" => Some(OnChange::Signal(0)),
         Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
         Some(("exit", code)) => code.parse().map(OnChange::Exit).ok(),
         _ => None,
@@ -256,7 +257,7 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = on_change.ok_or_else(|| {
         options.usage(
             &flags::ON_CHANGE,
-            "must be restart, signal:NAME or exit:CODE, such as signal:HUP",
+            "must be restart, none, signal:NAME or exit:CODE, such as signal:HUP",
         )
     })?;
     let stop_on_loss = match options.text(&flags::ON_LOSS)?.unwrap_or("warn") {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 
 use super::meant::{self, MeantPlaces};
+use super::render::{self, Template};
 use super::secret_files::{self, Files};
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
 use crate::core::interpolate::interpolate;
@@ -13,7 +14,7 @@ use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
 use crate::model::log::{self, Label};
 use crate::model::named::Named;
-use crate::model::reference::{self, Part, Reference, Target, Value, references};
+use crate::model::reference::{self, Reference, Target, Value, references};
 use crate::stores;
 use crate::sys::files;
 use crate::sys::trust::Trust;
@@ -36,6 +37,8 @@ pub struct Sources {
     pub interpolates: bool,
     /// A deployment spec, and the place of the list in it.
     pub spec: Option<(Named, String)>,
+    /// Templates that are filled in, each with the file that is written.
+    pub renders: Vec<(Named, Named)>,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
@@ -56,8 +59,8 @@ pub struct Assembled<'a> {
     pub environment: Environment<'a>,
     /// The variables that have a reference or an escape: place, name and parsed value.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// The text to fill in beside the environment: each part, with the offset of its beginning.
-    pub template: Vec<(usize, Part)>,
+    /// The texts to fill in beside the environment.
+    pub templates: Vec<Template>,
     /// The words with which references to single places begin.
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
@@ -81,10 +84,7 @@ impl Assembled<'_> {
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let values = self.values.iter();
         let values = values.flat_map(|(_, _, value)| references(value));
-        values.chain(self.template.iter().filter_map(|(_, part)| match part {
-            Part::Reference(reference) => Some(reference),
-            Part::Text(_) => None,
-        }))
+        values.chain(self.templates.iter().flat_map(Template::references))
     }
 
     /// True if anything is looked for in scopes.
@@ -225,10 +225,12 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         }
     }
     errors.extend(secret_files::faults(&sources.files, &values));
-    Assembled {
+    let (templates, wrong) = read_templates(sources);
+    errors.extend(wrong);
+    let mut assembled = Assembled {
         environment,
         values,
-        template: Vec::new(),
+        templates: Vec::new(),
         words,
         kept,
         own,
@@ -237,6 +239,36 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         meant: places,
         files: sources.files.clone(),
         errors,
+    };
+    for template in templates {
+        template.add_to(&mut assembled, &sources.references);
+    }
+    assembled
+}
+
+/// Reads the templates that a launch fills in, and looks at the folders of their files.
+fn read_templates(sources: &Sources) -> (Vec<Template>, Vec<Error>) {
+    let (mut templates, mut errors) = (Vec::new(), Vec::new());
+    for (from, to) in &sources.renders {
+        let folder = to.with(to.parent().unwrap_or(to));
+        errors.extend(sources.files.look(&folder).err());
+        match read_text(from, sources.distrust.as_ref(), render::LARGEST) {
+            Err(error) => errors.push(error),
+            Ok(text) => {
+                let mut template = Template::new(from.clone(), text, &[to, from]);
+                template.out = Some(to.clone());
+                templates.push(template);
+            }
+        }
+    }
+    (templates, errors)
+}
+
+/// Reads a file, which nobody else may be able to change where it is read again beside others.
+fn read_text(path: &Named, distrust: Option<&Trust>, limit: usize) -> Result<Vec<u8>, Error> {
+    match distrust {
+        Some(trust) => trust.read_again(path, limit),
+        None => files::read(path, limit).map_err(|why| Error::file("read", path.clone(), why)),
     }
 }
 
@@ -358,8 +390,7 @@ fn read<T>(
         _ if path.as_os_str() == STDIN => {
             files::read_stdin(LARGEST).map_err(|why| Error::file("read", path.clone(), why))
         }
-        Some(trust) => trust.read_again(path, LARGEST),
-        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
+        distrust => read_text(path, distrust, LARGEST),
     };
     let parsed = match text {
         Ok(text) => parse(&text),

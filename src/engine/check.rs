@@ -123,6 +123,7 @@ fn status(cause: &Cause) -> &'static str {
         } => "not-text",
         Cause::Unfit { .. } => "not-base64",
         Cause::NoFileName | Cause::SameFile(_) => "file-name",
+        Cause::Breaks(_) => "breaks",
         Cause::Nul => "nul",
         Cause::TooLong(_) => "too-long",
     }

@@ -9,6 +9,7 @@ use super::assemble::Assembled;
 use super::cache::{self, Cache};
 use super::lookup::{Answers, Question};
 use super::open_stores::{Stores, is_same};
+use super::render::Template;
 use super::secret_files::Files;
 use super::substitute;
 use crate::core::environment::Environment;
@@ -16,7 +17,7 @@ use crate::core::scope::Scopes;
 use crate::model::error::{Error, StoreError};
 use crate::model::log::{self, Phase};
 use crate::model::name::Name;
-use crate::model::reference::{Part, Value};
+use crate::model::reference::Value;
 use crate::stores::{Depth, Store};
 
 /// An environment that is put together, the open stores, and the way to ask them.
@@ -43,8 +44,8 @@ pub struct Fetched<'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// The text to fill in beside them.
-    pub template: Vec<(usize, Part)>,
+    /// The texts to fill in beside them.
+    pub templates: Vec<Template>,
     /// The settings of delivery in files.
     pub files: Files,
     /// The answers of the stores.
@@ -210,7 +211,7 @@ fn fetched(assembled: Assembled<'_>, answers: Answers) -> Fetched<'_> {
     Fetched {
         environment: assembled.environment,
         values: assembled.values,
-        template: assembled.template,
+        templates: assembled.templates,
         files: assembled.files,
         answers,
         errors: assembled.errors,

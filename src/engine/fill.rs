@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::fetch::Fetched;
+use super::render::Rendered;
 use super::secret_files::Deliveries;
-use super::substitute::{self, Filled, FilledPart};
+use super::substitute::{self, Filled};
 use crate::core::environment::{Environment, refusal};
 use crate::model::error::{Cause, Error, Fault};
 use crate::model::log::{self, InPhase, Label, Phase};
@@ -14,8 +15,10 @@ use crate::model::name::Scope;
 pub struct Filling<'f> {
     /// The variables, in the order in which they are filled in.
     pub variables: Vec<FilledVariable<'f>>,
-    /// The text's parts, each with the offset of its beginning.
-    pub template: Vec<(usize, FilledPart<'f>)>,
+    /// The texts that are filled in.
+    pub rendered: Vec<Rendered<'f>>,
+    /// The errors in those.
+    errors: Vec<Error>,
     /// The values that go into files.
     deliveries: Deliveries,
     phase: InPhase,
@@ -68,9 +71,10 @@ pub struct Summary {
 pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     let phase = log::begin(Phase::Fill);
     let answers = &fetched.answers;
-    let template = fetched.template.iter();
-    let template = template.map(|(at, part)| (*at, FilledPart::of_template(part, answers)));
-    let template = template.collect();
+    let mut errors = Vec::new();
+    let rendered = fetched.templates.iter();
+    let rendered = rendered.map(|template| template.filled(answers, &mut errors));
+    let rendered: Vec<_> = rendered.collect();
     let mut deliveries = Deliveries::new(fetched.files.clone());
     let mut variables = Vec::with_capacity(fetched.values.len());
     for (place, name, value) in &fetched.values {
@@ -86,9 +90,15 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
             entry,
         });
     }
+    for one in &rendered {
+        if let Some(out) = &one.template.out {
+            deliveries.add_text(out, &one.text);
+        }
+    }
     Filling {
         variables,
-        template,
+        rendered,
+        errors,
         deliveries,
         phase,
     }
@@ -98,7 +108,10 @@ impl Filling<'_> {
     /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
-        let (mut references, mut errors) = (0, Vec::new());
+        let (mut references, mut errors) = (0, self.errors);
+        for one in &self.rendered {
+            references += one.filled.references().count();
+        }
         for variable in self.variables {
             let FilledVariable { name, filled, .. } = variable;
             references += filled.references().count();

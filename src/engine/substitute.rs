@@ -54,12 +54,28 @@ pub struct FilledPart<'a> {
 
 /// A value that is filled in, each reference once.
 pub struct Filled<'a> {
-    parts: Vec<FilledPart<'a>>,
+    /// The parts in their order.
+    pub parts: Vec<FilledPart<'a>>,
     /// True if the value is one reference, without which the variable is removed.
     is_whole: bool,
 }
 
 impl<'a> Filled<'a> {
+    /// Fills in the parts of a template, none of which goes into a file.
+    pub fn of_template(parts: impl Iterator<Item = &'a Part>, answers: &'a Answers) -> Self {
+        let part = |part: &'a Part| match part {
+            Part::Text(text) => FilledPart::text(text),
+            Part::Reference(reference) => FilledPart {
+                reference: Some(reference),
+                gives: said(reference, answers),
+            },
+        };
+        Filled {
+            parts: parts.map(part).collect(),
+            is_whole: false,
+        }
+    }
+
     /// Lists the parts with a reference.
     pub fn references(&self) -> impl Iterator<Item = (&'a Reference, &FilledPart<'a>)> {
         let parts = self.parts.iter();
@@ -126,17 +142,6 @@ impl<'a> FilledPart<'a> {
         FilledPart {
             reference: None,
             gives: Ok(Some(Piece::Text(text))),
-        }
-    }
-
-    /// Fills in a part of a template, none of which goes into a file.
-    pub fn of_template(part: &'a Part, answers: &'a Answers) -> Self {
-        match part {
-            Part::Text(text) => FilledPart::text(text),
-            Part::Reference(reference) => FilledPart {
-                reference: Some(reference),
-                gives: said(reference, answers),
-            },
         }
     }
 }

@@ -278,6 +278,12 @@ pub enum Cause {
         /// The form that the filter wants.
         wanted: &'static str,
     },
+    /// A value that breaks the text that it is put into; holds the text's format.
+    #[error(
+        "the value breaks the {0} around it; in double quotes |json makes it fit, in a block of \
+         YAML |indent:N"
+    )]
+    Breaks(&'static str),
     /// A value with a NUL byte in it.
     #[error("the value contains a NUL byte, which an environment can't hold")]
     Nul,

@@ -29,7 +29,11 @@ impl Cause {
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
-            Cause::NotJson(_) | Cause::NoMember(_) | Cause::Unfit { .. } | Cause::Nul => "value",
+            Cause::NotJson(_)
+            | Cause::NoMember(_)
+            | Cause::Unfit { .. }
+            | Cause::Breaks(_)
+            | Cause::Nul => "value",
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
         }

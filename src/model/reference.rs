@@ -35,11 +35,17 @@ pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
         Value::Whole(reference) => (Some(reference), &[]),
         Value::Mixed(parts) => (None, parts),
     };
-    let inside = parts.iter().filter_map(|part| match part {
+    whole.into_iter().chain(references_in(parts.iter()))
+}
+
+/// Lists the references in the parts of a text.
+pub fn references_in<'p>(
+    parts: impl Iterator<Item = &'p Part>,
+) -> impl Iterator<Item = &'p Reference> {
+    parts.filter_map(|part| match part {
         Part::Reference(reference) => Some(reference),
         Part::Text(_) => None,
-    });
-    whole.into_iter().chain(inside)
+    })
 }
 
 /// A reference to a value: its source, its filters, its delivery and its fallback.
