@@ -110,9 +110,11 @@ impl Row {
 /// Returns a fault in one word.
 fn status(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Malformed(_) | Cause::NoVariable | Cause::Unread { .. } | Cause::InArgument(_) => {
-            "malformed"
-        }
+        Cause::Malformed(_)
+        | Cause::KeyWithMark
+        | Cause::NoVariable
+        | Cause::Unread { .. }
+        | Cause::InArgument(_) => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => trouble.status(),

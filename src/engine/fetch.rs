@@ -151,7 +151,8 @@ fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
     let documents = assembled.documents.iter();
     let documents = documents.flat_map(|(_, documents)| documents);
     let all = assembled.references().chain(documents);
-    all.map(Question::from).collect()
+    let longer = assembled.references().filter_map(Question::with_fallback);
+    all.map(Question::from).chain(longer).collect()
 }
 
 /// Asks one store all that is for it.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lookup::{Answered, Answers};
+use super::lookup::{Answered, Answers, with_fallback};
 use super::secret_files::Deliveries;
 use crate::core::{filter, json};
 use crate::model::error::Cause;
@@ -192,6 +192,9 @@ pub fn piece<'a>(
         Some(Answered::NotInForce(level)) => return Err(Cause::NotInForce(*level)),
         Some(Answered::Asked(scopes, answer)) => (scopes, answer),
     };
+    if answers.is_of_key(reference) {
+        return Err(Cause::KeyWithMark);
+    }
     match answer {
         Answer::Found(at, found) => {
             let Some(value) = &found.value else {
@@ -208,6 +211,12 @@ pub fn piece<'a>(
                     member: Some(path), ..
                 }) => {
                     let levels = &mut *found.levels.borrow_mut();
+                    let longer = with_fallback(path, reference);
+                    if longer
+                        .is_some_and(|path| json::member(value.expose(), &path, levels).is_ok())
+                    {
+                        return Err(Cause::KeyWithMark);
+                    }
                     json::member(value.expose(), path, levels).map_err(|fault| match fault {
                         json::MemberFault::NotJson => Cause::NotJson(from()),
                         json::MemberFault::Missing => Cause::NoMember(from()),

@@ -248,6 +248,12 @@ pub enum Cause {
         /// True if the document exists, and only the key is missing.
         document: bool,
     },
+    /// A key that has a `?` in it, at which a reference's fallback begins.
+    #[error(
+        "there is a key with this '?' in its name, which a reference can't name, as a fallback \
+         begins there; give the key another name"
+    )]
+    KeyWithMark,
     /// A member of the document has a name that no variable can have.
     #[error("a member's name can't be a variable's: it is empty, or has = or NUL in it")]
     NoVariable,

@@ -23,6 +23,7 @@ impl Cause {
     fn kind(&self) -> &'static str {
         match self {
             Cause::Malformed(_)
+            | Cause::KeyWithMark
             | Cause::Unread { .. }
             | Cause::InArgument(_)
             | Cause::NoVariable => "malformed",
