@@ -7,6 +7,9 @@ use crate::model::name::{self, Level, Name};
 /// The word that begins a reference to a name in the scopes.
 const SECRET: &[u8] = b"secret";
 
+/// The reason for a reference that nothing but its place keeps from being read.
+const IN_TEXT: &str = "it stands in the middle of a text";
+
 /// The longest word before a colon that is compared, in bytes.
 const LONGEST: usize = 12;
 
@@ -59,8 +62,19 @@ pub struct Words<'w> {
 }
 
 impl Words<'_> {
-    /// Lists the places of a text where a reference is meant.
-    pub fn find(&self, text: &[u8]) -> Vec<Meant> {
+    /// Lists the places of a text where a reference is meant. `is_whole` is false for a part of a
+    /// value.
+    pub fn find(&self, text: &[u8], is_whole: bool) -> Vec<Meant> {
+        let mut found = self.places(text);
+        if !is_whole {
+            for meant in found.iter_mut().filter(|meant| meant.alone) {
+                (meant.alone, meant.why) = (false, IN_TEXT);
+            }
+        }
+        found
+    }
+
+    fn places(&self, text: &[u8]) -> Vec<Meant> {
         let mut found = Vec::new();
         let mut at = 0;
         while let Some(next) = text[at..].iter().position(|&byte| byte == b':') {
@@ -100,7 +114,7 @@ impl Words<'_> {
         let before = &text[..colon];
         let (scheme, length, exact) = self.word(before)?;
         let before = &before[..before.len() - length];
-        if is_escaped(before, exact) {
+        if is_escaped(before, exact) || is_of_arn(before) {
             return None;
         }
         let mut rest = &text[colon + 1..];
@@ -183,7 +197,7 @@ fn place(before: &[u8], after: &[u8], misspelt: bool) -> (bool, &'static str) {
     if !is_opening(before) || !ends {
         return match misspelt {
             true => (before.ends_with(b"${"), "it is misspelt"),
-            false => (false, "it stands in the middle of a text"),
+            false => (false, IN_TEXT),
         };
     }
     let why = match before.last() {
@@ -193,6 +207,12 @@ fn place(before: &[u8], after: &[u8], misspelt: bool) -> (bool, &'static str) {
         None => "text follows it",
     };
     (true, why)
+}
+
+/// True if a text is the beginning of an ARN of AWS Secrets Manager, in which the word stands too.
+fn is_of_arn(before: &[u8]) -> bool {
+    let mut parts = before.rsplit(|&byte| byte == b':');
+    parts.nth(3) == Some(b"secretsmanager")
 }
 
 /// True if a text has nothing but quotes and blanks in it.
@@ -275,7 +295,7 @@ mod tests {
                 format!("{target}{quiet}")
             };
             words
-                .find(text.as_bytes())
+                .find(text.as_bytes(), true)
                 .into_iter()
                 .map(one)
                 .collect::<Vec<_>>()
@@ -302,6 +322,10 @@ mod tests {
             ("u:Vault:a/b#d@h", "${place}"),
             ("jdbc:file:/run/x", "${file:/run/x}"),
             // Plain text.
+            (
+                "see arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/db-AbCdEf",
+                "",
+            ),
             ("hashicorp/vault:1.13 file:/run/y file:/run/xy", ""),
             ("the secret: x is kept, secret:$X secret: secret::x", ""),
             ("$${Secret:x} ${secret:x} http://h:80/ 01;31:secre", ""),

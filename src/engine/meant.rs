@@ -28,10 +28,13 @@ enum Holder {
 }
 
 impl Holder {
-    fn fault(&self, why: &'static str, right: String) -> Error {
+    fn fault(&self, meant: &Meant, reference: String) -> Error {
         let (name, cause) = match self {
-            Holder::Variable(name) => (name.clone(), Cause::Unread { why, right }),
-            Holder::Argument(_) => (self.to_string().into_bytes(), Cause::InArgument(right)),
+            Holder::Variable(name) => {
+                let (why, right) = (meant.why, meant.right(&reference));
+                (name.clone(), Cause::Unread { why, right })
+            }
+            Holder::Argument(_) => (self.to_string().into_bytes(), Cause::InArgument(reference)),
         };
         Fault::of(&name, None, cause).into()
     }
@@ -68,16 +71,16 @@ impl MeantPlaces {
         };
         let mut places = Vec::new();
         for (name, text, value) in variables {
-            let mut add = |text: &[u8]| {
-                let found = words.find(text).into_iter();
+            let mut add = |text: &[u8], is_whole| {
+                let found = words.find(text, is_whole).into_iter();
                 places.extend(found.map(|meant| (Holder::Variable(name.to_vec()), meant)));
             };
             match value {
-                Ok(Value::Plain) => add(text),
+                Ok(Value::Plain) => add(text, true),
                 // Whoever writes the escape of a whole value knows the grammar.
-                Ok(Value::Mixed(parts)) if !is_escape(parts) => {
+                Ok(Value::Mixed(parts)) if !is_escape(text, schemes) => {
                     parts.iter().for_each(|part| match part {
-                        Part::Text(text) => add(text),
+                        Part::Text(text) => add(text, false),
                         Part::Reference(_) => {}
                     });
                 }
@@ -85,10 +88,10 @@ impl MeantPlaces {
             }
             let all = value.iter().flat_map(references);
             let fallbacks = all.filter_map(|reference| reference.fallback.as_deref());
-            fallbacks.for_each(add);
+            fallbacks.for_each(|text| add(text, false));
         }
         for (at, text) in arguments.iter().enumerate() {
-            let found = words.find(text).into_iter();
+            let found = words.find(text, false).into_iter();
             places.extend(found.map(|meant| (Holder::Argument(at + 1), meant)));
         }
         MeantPlaces { places }
@@ -115,7 +118,7 @@ impl MeantPlaces {
             match shown {
                 Some(_) if faulty.contains(&holder) => {}
                 Some(shown) => {
-                    faults.push(holder.fault(meant.why, meant.right(&shown)));
+                    faults.push(holder.fault(&meant, shown));
                     faulty.push(holder);
                 }
                 None if meant.warns && !unsure.contains(&holder) => unsure.push(holder),
@@ -164,7 +167,12 @@ impl MeantPlaces {
     }
 }
 
-/// True if a value is the escape of a whole reference.
-fn is_escape(parts: &[Part]) -> bool {
-    matches!(parts, [Part::Text(text)] if !text.windows(2).any(|two| two == b"${"))
+/// True if a value is the escape of a whole reference, `secret::TEXT`.
+fn is_escape(text: &[u8], schemes: &[Scheme]) -> bool {
+    let words = schemes.iter().map(|scheme| scheme.word);
+    let mut words = words.chain(["secret"]);
+    words.any(|word| {
+        let rest = text.strip_prefix(word.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"::"))
+    })
 }

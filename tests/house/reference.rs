@@ -331,7 +331,8 @@ fn malformed_values() {
     const STEP: &str = "an empty step in the member";
     const CONTROL: &str = "a control character in the member";
     const UTF8: &str = "the member is not UTF-8";
-    const FILTER: &str = "the filter is not one of urlencode, base64, base64decode, trim, file";
+    const FILTER: &str =
+        "the filter is not one of urlencode, base64, base64decode, trim, json, indent:N, file";
     const LAST: &str = "file must be the last filter";
     const STRAY: &str = "a character that can't stand in a reference";
     const CLOSING: &str = "the closing '}' is missing";

@@ -152,3 +152,36 @@ fn a_file_that_assigns_nothing() {
     let said = "doorkey: 0 stored in team of age:secrets, 0 of them in place of others\n";
     place.on("secret import some.env --team").gives(0, "", said);
 }
+
+#[test]
+fn what_is_skipped_and_what_a_launch_would_say() {
+    let place = Place::with_store();
+    let long = "x".repeat(60_000);
+    let text =
+        format!("A=1\nEMPTY=\nNAME\nB=\nB=${{HOST}}x\nR=secret:db\nZ=\"\\0000\"\nL={long}\n");
+    place.write("some.env", text);
+    let said = "doorkey: warning: Z: the value contains a NUL byte, which an environment can't hold\n\
+        doorkey: warning: some.env: not filled in: ${HOST}; --interpolate does, as Compose would; \
+        single quotes end this\n\
+        doorkey: warning: stored as text, and never read as references: R\n\
+        doorkey: warning: skipped, as they are empty: EMPTY, NAME\n";
+    let dry = place.on("secret import some.env --team --dry-run -j").end();
+    assert_eq!((dry.code(), dry.err().as_str()), (0, said));
+    let changes = dry.json()["items"].clone();
+    assert_eq!(changes[1], json!({"name": "B", "change": "create"}));
+    assert_eq!(changes[5], json!({"name": "EMPTY", "change": "skip"}));
+    place.on("secret import some.env --team -q").ok();
+    assert_eq!(place.reveal("team", "R").unwrap(), b"secret:db");
+    assert_eq!(place.reveal("team", "EMPTY"), None);
+    // Names that can't be stored, and lines that are none.
+    place.write("some.env", "db.password=canary\n9x=canary\nC= # canary\n");
+    let comment = "doorkey: error: some.env:3:4: a comment stands in the value's place; a value that \
+        begins so needs quotes\n";
+    place.on("secret import some.env --team").fails(1, comment);
+    place.write("some.env", "db.password=canary\nA=1\n9x=canary\n");
+    let rule = "a new name is letters, digits and '_', the first a letter, at most 128";
+    let said = format!(
+        "doorkey: error: some.env:1:1: db.password: {rule}\ndoorkey: error: some.env:3:1: 9x: {rule}\n"
+    );
+    place.on("secret import some.env --team").fails(1, &said);
+}
