@@ -210,7 +210,7 @@ fn what_keeps_a_launch_from_filling_them_in() {
     for (option, said) in [
         (to("a.json"), "doorkey: error: a.json:1:31: secret:absent_one: not found in team of age:secrets; create it, or allow its absence with '?'\n".to_owned()),
         (to("b.json"), format!("doorkey: error: b.json:1:3: secret:more: the value breaks the JSON {BREAKS}\n")),
-        (to("no.json"), "doorkey: error: can't read no.json: no such file or directory\n".to_owned()),
+        (to("no.json"), "doorkey: error: --render: can't read no.json: no such file or directory\n".to_owned()),
         (disk, disk_said + &format!("doorkey: error: b.json:1:3: secret:more: the value breaks the JSON {BREAKS}\n")),
         ("--render=a.json".to_owned(), usage.to_owned()),
         ("--render=-:x".to_owned(), usage.to_owned()),
