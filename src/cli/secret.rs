@@ -16,7 +16,7 @@ use crate::model::error::{Error, Fault, Os, StoreError};
 use crate::model::escape::Shown;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
-use crate::model::named::{Named, ShownPath};
+use crate::model::named::{self, Named};
 use crate::model::reference::{self, Value};
 use crate::model::secret::Secret;
 use crate::stores::{self, How};
@@ -115,8 +115,12 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
         }
     }
     if !empty.is_empty() {
-        let names: Vec<_> = empty.iter().map(Name::as_str).collect();
-        let names = names.join(", ");
+        let shown = |name: &&Name| is_shown(name.as_str().as_bytes());
+        let names: Vec<_> = empty.iter().filter(shown).map(Name::as_str).collect();
+        let hidden = empty.len() - names.len();
+        let hidden = (hidden > 0).then(|| format!("{hidden} whose names are not shown"));
+        let names = names.into_iter().map(str::to_owned).chain(hidden);
+        let names = names.collect::<Vec<_>>().join(", ");
         log::warning!(Ignored, reference = &Label(&names); "skipped, as they are empty: {names}");
     }
     if !options.flag(&own_flags::DRY_RUN) {
@@ -143,7 +147,12 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
         let items: Vec<_> = values
             .iter()
             .map(|(name, _)| (name, change(name)))
-            .chain(empty.iter().map(|name| (name, "skip")))
+            .chain(
+                empty
+                    .iter()
+                    .filter(|name| is_shown(name.as_str().as_bytes()))
+                    .map(|name| (name, "skip")),
+            )
             .map(|(name, change)| json!({"name": name.as_str(), "change": change}))
             .collect();
         return print_json(&json!({
@@ -261,6 +270,15 @@ fn wrong_size(value: &Secret) -> Option<&'static str> {
     }
 }
 
+/// True if a text in the place of a name is likely to be one. It may be a piece of an unquoted value,
+/// which is not shown: such pieces mostly have digits and small letters, or many of them.
+fn is_shown(name: &[u8]) -> bool {
+    let has = |is_it: fn(&u8) -> bool| name.iter().any(is_it);
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
+    let is_long = has(u8::is_ascii_digit) && name.len() > 12 && !has(|byte| b"_.-".contains(byte));
+    !is_mixed && !is_long && named::is_path(name)
+}
+
 /// Secrets to store, and the names without a value.
 type Imported = (Vec<(Name, Secret)>, Vec<Name>);
 
@@ -285,21 +303,28 @@ fn read_import(file: Named) -> Result<Imported, Error> {
     let mut values: Vec<(Name, Secret)> = Vec::new();
     let (mut errors, mut braced, mut references) = (Vec::new(), Vec::new(), Vec::new());
     for mut assignment in assignments {
+        let has_value = assignment.value.is_some();
         let value = Secret::new(assignment.value.take().unwrap_or_default());
         let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
-        let Some(name) = name else {
-            // A text in place of a name may be a piece of an unquoted value.
+        if name.is_none() {
             let at = assignment.fault(&lines, RULE);
-            let shown = Shown(&assignment.name).to_string();
-            errors.push(Error::Found {
-                place: format!("{file}:{}:{}", at.line, at.column),
-                what: format!("{}: {RULE}", ShownPath(&shown)),
+            errors.push(match is_shown(&assignment.name) {
+                true => Error::Found {
+                    place: format!("{file}:{}:{}", at.line, at.column),
+                    what: format!("{}: {RULE}", Shown(&assignment.name)),
+                },
+                false => wrong(at),
             });
+        }
+        let unfit = match value.len() {
+            _ if !has_value => Some("the value is empty"),
+            0..=LARGEST => None,
+            _ => Some(TOO_LARGE),
+        };
+        errors.extend(unfit.map(|reason| wrong(assignment.fault(&lines, reason))));
+        let Some(name) = name else {
             continue;
         };
-        if value.len() > LARGEST {
-            errors.push(wrong(assignment.fault(&lines, TOO_LARGE)));
-        }
         braced.extend(assignment.braced);
         if !matches!(reference::parse(value.expose(), &schemes), Ok(Value::Plain)) {
             references.push(name.to_string());

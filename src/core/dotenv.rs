@@ -327,10 +327,10 @@ fn braced(source: &[u8]) -> Vec<Vec<u8>> {
         };
         let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
         let (name, after) = rest.split_at(rest.iter().take_while(is_of_name).count());
-        let ends = match after {
-            [b'}' | b'-' | b'?' | b'+', ..] | [b':', b'-' | b'?' | b'+', ..] => true,
-            _ => false,
-        };
+        let ends = matches!(
+            after,
+            [b'}' | b'-' | b'?' | b'+', ..] | [b':', b'-' | b'?' | b'+', ..]
+        );
         if ends && name.first().is_some_and(|first| !first.is_ascii_digit()) {
             names.push(name.to_vec());
         }

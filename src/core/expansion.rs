@@ -47,13 +47,21 @@ pub fn pieces(mut rest: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
+/// The length at which a value is cut, in bytes: more than a kernel takes. Names that stand for
+/// names could make it any length.
+const LONGEST: usize = 1 << 20;
+
 /// Puts a value together. `known` gives the value of a name.
+#[allow(clippy::type_complexity, reason = "one closure")]
 pub fn expanded<'v>(
     pieces: &[Piece<'_>],
     known: &dyn Fn(&[u8]) -> Option<Cow<'v, [u8]>>,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in pieces {
+        if out.len() > LONGEST {
+            break;
+        }
         match piece {
             Piece::Text(text) => out.extend_from_slice(text),
             Piece::Name(name) => match known(name) {

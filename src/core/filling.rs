@@ -178,7 +178,7 @@ impl Template<'_> {
                 let at: usize = number.parse().ok()?;
                 Some((at, self.parts.get(at)?, after))
             });
-            meant.extend_from_slice(rest[..start].as_bytes());
+            meant.extend_from_slice(&rest.as_bytes()[..start]);
             rest = match place {
                 Some((at, Slice::Value(value), after)) => {
                     any = true;

@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 /// The deepest nesting of one `${…}` in another.
 const DEEPEST: usize = 16;
 
+/// The length at which a text is cut, in bytes: more than a kernel takes.
+const LONGEST: usize = 1 << 20;
+
 /// The value of a name, if it is set.
 pub type Lookup<'l> = &'l dyn Fn(&[u8]) -> Option<Vec<u8>>;
 
@@ -54,6 +57,9 @@ pub fn unescaped(text: &[u8]) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
 fn filled(text: &[u8], lookup: Lookup<'_>, depth: usize) -> Result<Vec<u8>, Unfilled> {
     let mut out = Vec::with_capacity(text.len());
     for piece in (Pieces { rest: text }) {
+        if out.len() > LONGEST {
+            break;
+        }
         let variable = match piece {
             Piece::Text(text) => {
                 out.extend_from_slice(text);

@@ -453,7 +453,14 @@ fn versions_that_are_there_no_more() {
             "5",
             format!("version 5 of {other} is destroyed; name another version"),
         ),
-        ("1", "no such document".to_owned()),
+        (
+            "1",
+            format!("{other} has no version 1, or no more; it has 4 to 6"),
+        ),
+        (
+            "9",
+            format!("{other} has no version 9, or no more; it has 4 to 6"),
+        ),
     ] {
         let ended = bare(&app)
             .env("V", format!("vault:{other}#k#{version}"))
@@ -464,13 +471,8 @@ fn versions_that_are_there_no_more() {
             "{version}: {err}"
         );
     }
-    // Where the policy lets doorkey see which there are.
-    let run = bare(&app).env("VAULT_TOKEN", app.admin.token("root"));
-    for version in ["1", "9"] {
-        let run = bare(&app).env("VAULT_TOKEN", app.admin.token("root"));
-        let ended = run.env("V", format!("vault:{other}#k#{version}")).end();
-        let said = format!("{other} has no version {version}, or no more; it has 4 to 6");
-        assert!(ended.err().contains(&said), "{}", ended.err());
-    }
-    assert_eq!(lines(run.env("V", format!("vault:{other}#k#6"))), ["V=6"]);
+    assert_eq!(
+        lines(bare(&app).env("V", format!("vault:{other}#k#6"))),
+        ["V=6"]
+    );
 }
