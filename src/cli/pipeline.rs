@@ -169,7 +169,7 @@ pub fn assemble(options: &Options, template: Option<Template>) -> Result<Sourced
     let mut assembled = match template {
         Some(template) => {
             let mut assembled = assemble::assemble(&[], &sources);
-            template.add_to(&mut assembled, &sources.references);
+            assembled.add(template, &sources.references);
             assembled
         }
         None => assemble::assemble(&options.inherited.0, &sources),

@@ -56,12 +56,28 @@ impl Meant {
 /// The texts that are looked for.
 pub struct Words<'w> {
     /// The schemes of single places.
-    pub schemes: &'w [Scheme],
+    schemes: &'w [Scheme],
     /// Whole references of other variables, as they are written, and as they are shown.
-    pub known: &'w [(&'w [u8], String)],
+    known: &'w [(&'w [u8], String)],
+    /// The texts in front of the first colon of those, each once.
+    heads: Vec<&'w [u8]>,
 }
 
-impl Words<'_> {
+impl<'w> Words<'w> {
+    /// Looks for references with these schemes, and for whole ones of other variables: as they are
+    /// written, and as they are shown.
+    pub fn new(schemes: &'w [Scheme], known: &'w [(&'w [u8], String)]) -> Self {
+        let heads = known.iter().map(|(whole, _)| head(whole));
+        let mut heads: Vec<_> = heads.collect();
+        heads.sort_unstable();
+        heads.dedup();
+        Words {
+            schemes,
+            known,
+            heads,
+        }
+    }
+
     /// Lists the places of a text where a reference is meant. `is_whole` is false for a part of a
     /// value.
     pub fn find(&self, text: &[u8], is_whole: bool) -> Vec<Meant> {
@@ -87,9 +103,12 @@ impl Words<'_> {
 
     /// Finds another variable's reference whose first colon is here.
     fn known_at(&self, text: &[u8], colon: usize) -> Option<Meant> {
+        // There may be many references, and many colons.
+        if !self.heads.iter().any(|head| text[..colon].ends_with(head)) {
+            return None;
+        }
         let stands = |whole: &[u8]| {
-            let before = whole.iter().position(|&byte| byte == b':')?;
-            let start = colon.checked_sub(before)?;
+            let start = colon.checked_sub(head(whole).len())?;
             let rest = text[start..].strip_prefix(whole)?;
             // The beginning of a longer name is another name.
             let ends = rest.first().is_none_or(|byte| !is_of_word(*byte));
@@ -184,6 +203,12 @@ impl Words<'_> {
     }
 }
 
+/// Returns the text in front of the first colon.
+fn head(whole: &[u8]) -> &[u8] {
+    let end = whole.iter().position(|&byte| byte == b':');
+    &whole[..end.unwrap_or(whole.len())]
+}
+
 /// True if a reference after this text is escaped, or would have been read.
 fn is_escaped(before: &[u8], exact: bool) -> bool {
     before.ends_with(b"$${") || exact && before.ends_with(b"${")
@@ -276,10 +301,7 @@ mod tests {
             (b"vault:a/b#c", "vault:a/b#c".to_owned()),
             (b"file:/run/x", "file:/run/x".to_owned()),
         ];
-        let words = Words {
-            schemes: &schemes,
-            known: &known,
-        };
+        let words = Words::new(&schemes, &known);
         let found = |text: &str| -> String {
             let one = |meant: super::Meant| {
                 let target = match &meant.target {

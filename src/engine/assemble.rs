@@ -87,6 +87,18 @@ impl Assembled<'_> {
         values.chain(self.templates.iter().flat_map(Template::references))
     }
 
+    /// Adds a text to fill in, with its references. `asked` are the words that make more values
+    /// references.
+    pub fn add(&mut self, mut template: Template, asked: &[&'static str]) {
+        self.errors.extend(template.parse(asked));
+        for reference in template.references() {
+            if let Target::Direct(place) = &reference.target {
+                self.words.insert(place.scheme);
+            }
+        }
+        self.templates.push(template);
+    }
+
     /// True if anything is looked for in scopes.
     pub fn has_scoped(&self) -> bool {
         let is_scoped = |reference: &Reference| matches!(reference.target, Target::Scoped(_));
@@ -241,7 +253,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         errors,
     };
     for template in templates {
-        template.add_to(&mut assembled, &sources.references);
+        assembled.add(template, &sources.references);
     }
     assembled
 }

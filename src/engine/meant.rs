@@ -65,10 +65,7 @@ impl MeantPlaces {
             _ => None,
         });
         let known: Vec<_> = known.collect();
-        let words = Words {
-            schemes,
-            known: &known,
-        };
+        let words = Words::new(schemes, &known);
         let mut places = Vec::new();
         for (name, text, value) in variables {
             let mut add = |text: &[u8], is_whole| {

@@ -4,14 +4,13 @@
 use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
 
-use super::assemble::Assembled;
 use super::lookup::Answers;
 use super::substitute::{Filled, Piece};
 use crate::core::filling::{self, Breach, Slice};
 use crate::core::shape::Format;
 use crate::model::error::{Cause, Error, Fault, Lines};
 use crate::model::named::Named;
-use crate::model::reference::{Part, Target, parse_inside, references_in};
+use crate::model::reference::{Part, Reference, parse_inside, references_in};
 use crate::model::secret::Secret;
 use crate::stores;
 
@@ -44,35 +43,28 @@ impl Template {
         }
     }
 
-    /// Reads the references in the text, for this environment. `asked` are the words that make more
-    /// values references.
-    pub fn add_to(mut self, assembled: &mut Assembled<'_>, asked: &[&'static str]) {
+    /// Reads the references in the text. `asked` are the words that make more values references.
+    /// Returns the errors in it.
+    pub fn parse(&mut self, asked: &[&'static str]) -> Vec<Error> {
         let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(asked));
         // A text without references is one part.
         self.parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
         for (at, part) in &self.parts {
-            if let Part::Reference(reference) = part {
-                if let Target::Direct(place) = &reference.target {
-                    assembled.words.insert(place.scheme);
-                }
-                if reference.is_file() {
-                    faults.push((*at, "no |file in a template: it becomes a file itself"));
-                }
+            if matches!(part, Part::Reference(reference) if reference.is_file()) {
+                faults.push((*at, "no |file in a template: it becomes a file itself"));
             }
         }
         faults.sort_unstable_by_key(|(at, _)| *at);
         let lines = LazyCell::new(|| Lines::of(&self.text));
-        assembled
-            .errors
-            .extend(faults.into_iter().map(|(at, reason)| {
-                let (path, at) = (self.path.clone(), lines.fault(at, reason));
-                Error::Text { path, at }
-            }));
-        assembled.templates.push(self);
+        let faults = faults.into_iter().map(|(at, reason)| {
+            let (path, at) = (self.path.clone(), lines.fault(at, reason));
+            Error::Text { path, at }
+        });
+        faults.collect()
     }
 
     /// Lists the references in the text.
-    pub fn references(&self) -> impl Iterator<Item = &crate::model::reference::Reference> {
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
         references_in(self.parts.iter().map(|(_, part)| part))
     }
 

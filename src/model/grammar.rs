@@ -330,7 +330,7 @@ impl<'a> Cursor<'a> {
     fn level_and_name(&mut self) -> Result<(Option<Level>, Name), Malformed> {
         let start = self.at;
         let word = self.word();
-        if self.peek() != Some(b'/') {
+        if self.peek() != Some(b'/') || word.is_empty() {
             return Ok((None, self.name(start, word)?));
         }
         let level = Level::new(word).ok_or_else(|| {

@@ -327,6 +327,7 @@ fn malformed_values() {
     const MISSING: &str = "a name is missing";
     const BEGINS: &str = "a name begins with a letter, a digit or '_'";
     const LONG: &str = "the name is longer than 253 bytes";
+    const AT_ONCE: &str = "the name has to follow the colon at once, as in secret:NAME";
     const LEVEL: &str = "the word before '/' is not team, cluster or project";
     const STEP: &str = "an empty step in the member";
     const CONTROL: &str = "a control character in the member";
@@ -347,12 +348,12 @@ fn malformed_values() {
         (b"secret:", 8, MISSING),
         (b"secret:.a", 8, BEGINS),
         (b"secret:-a", 8, BEGINS),
-        (b"secret: a", 8, BEGINS),
+        (b"secret: a", 8, AT_ONCE),
         (b"secret:?a", 8, BEGINS),
         (b"secret:#a", 8, BEGINS),
         (b"secret:}", 8, BEGINS),
         (b"secret:\xc3\xa4", 8, BEGINS),
-        (b"secret:/a", 8, LEVEL),
+        (b"secret:/a", 8, AT_ONCE),
         (b"secret:Team/a", 8, LEVEL),
         (b"secret:teams/a", 8, LEVEL),
         (b"secret:../a", 8, BEGINS),

@@ -7,7 +7,7 @@ use support::bao;
 use support::bao::App;
 
 /// `doorkey run`, with nothing but the environment of the other tool.
-fn bare(app: &App) -> Run {
+pub fn bare(app: &App) -> Run {
     let run = app
         .place
         .doorkey(["run", "-q", "--", "env", "-u", "PATH", "-u", "HOME"]);
@@ -17,7 +17,7 @@ fn bare(app: &App) -> Run {
 
 /// What the workload's environment is then, sorted.
 #[track_caller]
-fn lines(run: Run) -> Vec<String> {
+pub fn lines(run: Run) -> Vec<String> {
     let out = run.ok().out();
     let mut lines: Vec<_> = out.lines().map(str::to_owned).collect();
     lines.sort();
@@ -373,106 +373,4 @@ fn places_in_files() {
     let read = format!("read {team}");
     let login = "update auth/approle/login".to_owned();
     assert_eq!(app.bao.requests(mark), [read, login]);
-}
-
-/// A member is found by the rule for scoped references.
-#[test]
-fn members_inside_of_members() {
-    let app = App::new();
-    let other = app.document("other");
-    app.put(
-        "other",
-        json!({"tls": {"crt": "inside"}, "a.b": "whole", "a": {"b": "no"}, "n": null}),
-    );
-    for (key, value) in [("tls.crt", "inside"), ("a.b", "whole"), ("n", "null")] {
-        let run = bare(&app).env("V", format!("vault:{other}#{key}"));
-        assert_eq!(lines(run), [format!("V={value}")]);
-    }
-    let ended = bare(&app).env("V", format!("vault:{other}#tls.key")).end();
-    assert_eq!(ended.code(), 125, "{}", ended.err());
-}
-
-/// A key with a `?` in it is never another key with a fallback.
-#[test]
-fn keys_with_a_question_mark() {
-    let app = App::new();
-    let other = app.document("other");
-    app.put(
-        "other",
-        json!({"pass?word": "canary", "ready?": "canary", "pass": "other"}),
-    );
-    app.put("team", json!({"doc": "{\"a?b\": 1, \"a\": 2}"}));
-    for reference in [
-        format!("vault:{other}#pass?word"),
-        format!("vault:{other}#ready?"),
-        "secret:doc#a?b".to_owned(),
-    ] {
-        let run = bare(&app)
-            .env("DOORKEY_STORE", app.store())
-            .env("V", &reference);
-        let ended = run.end();
-        let err = ended.err();
-        let said = "there is a key with this '?' in its name";
-        assert!(
-            ended.code() == 125 && err.contains(said),
-            "{reference}: {err}"
-        );
-    }
-    let run = bare(&app).env("DOORKEY_STORE", app.store());
-    let run = run
-        .env("V", format!("vault:{other}#pass?x"))
-        .env("W", "secret:doc#a?c");
-    assert_eq!(lines(run), ["V=other", "W=2"]);
-}
-
-/// What was dropped of a document is said.
-#[test]
-fn versions_that_are_there_no_more() {
-    let app = App::new();
-    let other = app.document("other");
-    for number in 1..=5 {
-        app.put("other", json!({"k": number.to_string()}));
-    }
-    let metadata = other.replacen("/data/", "/metadata/", 1);
-    app.admin.write(&metadata, json!({"max_versions": 3}));
-    app.put("other", json!({"k": "6"}));
-    app.admin.write(
-        &other.replacen("/data/", "/delete/", 1),
-        json!({"versions": [4]}),
-    );
-    app.admin.write(
-        &other.replacen("/data/", "/destroy/", 1),
-        json!({"versions": [5]}),
-    );
-    for (version, said) in [
-        (
-            "4",
-            format!("version 4 of {other} is deleted; name another version"),
-        ),
-        (
-            "5",
-            format!("version 5 of {other} is destroyed; name another version"),
-        ),
-        (
-            "1",
-            format!("{other} has no version 1, or no more; it has 4 to 6"),
-        ),
-        (
-            "9",
-            format!("{other} has no version 9, or no more; it has 4 to 6"),
-        ),
-    ] {
-        let ended = bare(&app)
-            .env("V", format!("vault:{other}#k#{version}"))
-            .end();
-        let err = ended.err();
-        assert!(
-            ended.code() == 125 && err.contains(&said),
-            "{version}: {err}"
-        );
-    }
-    assert_eq!(
-        lines(bare(&app).env("V", format!("vault:{other}#k#6"))),
-        ["V=6"]
-    );
 }
