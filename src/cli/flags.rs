@@ -230,7 +230,7 @@ pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again")
 pub const ON_CHANGE: One = one(
     "on-change",
     "WHAT",
-    "restart, signal:NAME, exit:CODE or none [default: restart]",
+    "restart, none, signal:X, exit:N [default: restart]",
 );
 /// `--on-loss`.
 pub const ON_LOSS: One = one(
