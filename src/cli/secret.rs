@@ -276,7 +276,7 @@ fn is_shown(name: &[u8]) -> bool {
     let has = |is_it: fn(&u8) -> bool| name.iter().any(is_it);
     let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
     let is_long = has(u8::is_ascii_digit) && name.len() > 12 && !has(|byte| b"_.-".contains(byte));
-    name.is_ascii() && !is_mixed && !is_long && named::is_path(name)
+    name.is_ascii() && name.len() <= 64 && !is_mixed && !is_long && named::is_path(name)
 }
 
 /// Secrets to store, and the names without a value.
