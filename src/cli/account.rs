@@ -8,7 +8,7 @@ use crate::core::option::One;
 use crate::core::passwd::{self, Account, Unknown};
 use crate::model::error::Error;
 use crate::model::named::ShownPath;
-use crate::sys::files;
+use crate::sys::{files, process, process_attributes};
 
 /// The largest size of `/etc/passwd` and `/etc/group`, in bytes.
 const LARGEST: usize = 1024 * 1024;
@@ -42,7 +42,7 @@ pub fn account(options: &Options, one: &One) -> Result<Option<(Account, String)>
         Err(why) => Err(Error::file("read", path, why)),
     };
     let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
-    let account = passwd::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
+    let mut account = passwd::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
         let text = wanted.to_string_lossy();
         let (user, group) = text.split_once(':').unwrap_or((&text, ""));
         let (what, name, list) = match unknown {
@@ -53,5 +53,12 @@ pub fn account(options: &Options, one: &One) -> Result<Option<(Account, String)>
         let what = format!("names the {what} {name}, not found in {list}; a number needs no entry");
         options.usage(one, &what)
     })?;
+    // To be oneself needs no right; without one, groups stay as they are.
+    if let Some((gid, groups)) = process_attributes::unchangeable_groups()
+        && account.uid == process::user()
+        && (account.gid == gid || !wanted.as_bytes().contains(&b':'))
+    {
+        (account.gid, account.groups) = (gid, groups);
+    }
     Ok(Some((account, wanted.to_string_lossy().into_owned())))
 }

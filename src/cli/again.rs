@@ -59,6 +59,7 @@ pub fn fetch(
 pub fn action(on_change: OnChange) -> String {
     match on_change {
         OnChange::Restart => "the command is launched anew".to_owned(),
+        OnChange::Signal(0) => "the command is told nothing".to_owned(),
         OnChange::Signal(signal) => format!("the command gets {}", signal::name(signal)),
         OnChange::Exit(code) => format!("the command is ended, and doorkey with {code}"),
     }

@@ -91,6 +91,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["env"],
         about: "Print the environment, its secrets masked",
         groups: flags::SOURCES,
+        own: &[own::JSON.0, own::NUL.0],
         after_help: Some(help::ENV),
         ..NOTHING
     },

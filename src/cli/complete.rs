@@ -12,6 +12,7 @@ use super::store_and_scope::ScopeTarget;
 use crate::core::option::{Arity, Opt, Takes};
 use crate::model::error::Error;
 use crate::model::name::Scope;
+use crate::stores;
 use crate::sys::environ::Inherited;
 
 const SHELLS: [(&str, &str); 3] = [
@@ -22,9 +23,6 @@ const SHELLS: [(&str, &str); 3] = [
 
 /// The subcommand whose options say all about a store and a scope, and which needs no argument.
 const LISTING: [&str; 2] = ["secret", "list"];
-
-/// The stores that answer without a login and without another program.
-const LOCAL: [&str; 2] = ["age:", "dir:"];
 
 /// Prints the script for a shell; behind `--`, the candidates for the last of these words.
 ///
@@ -48,7 +46,7 @@ pub fn completions(options: &mut Options) -> Result<ExitCode, Error> {
         .collect();
     let inherited = std::mem::take(&mut options.inherited);
     let mut text = String::new();
-    for (candidate, about) in candidates(*shell, words, inherited) {
+    for (candidate, about) in candidates(shell, words, inherited) {
         text += &match *shell {
             "fish" => format!("{candidate}\t{about}\n"),
             "zsh" if !about.is_empty() => format!("{}:{about}\n", candidate.replace(':', "\\:")),
@@ -276,7 +274,8 @@ fn local(words: &[String], inherited: Inherited) -> Option<(ScopeTarget, Option<
     let mut options = Options::parse(leaf, kept, inherited).ok()?;
     let place = options.place().ok()?;
     let location = place.store.as_deref()?;
-    if !LOCAL.iter().any(|kind| location.starts_with(kind)) {
+    // Others want a login, or start another program.
+    if !stores::is_local(location) {
         return None;
     }
     let target = ScopeTarget::open(&mut options, false).ok()?;

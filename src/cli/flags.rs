@@ -84,7 +84,7 @@ const WHOLE_TEAM: Group = Group {
 };
 
 /// `--env-file`.
-pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
+pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file, or -");
 /// `--interpolate`.
 pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose");
 /// `--spec`.
@@ -146,6 +146,15 @@ const ONE_SPEC: Group = Group {
 const ALL_SPECS: Group = Group {
     heading: "Environment",
     options: &[SPECS.0],
+};
+
+/// `--render`.
+pub const RENDER: Many = many("render", "IN:OUT", "Fill a file in for it, OUT on tmpfs");
+
+/// Files that a launch writes beside the environment.
+const RENDERED: Group = Group {
+    heading: "Environment",
+    options: &[RENDER.0],
 };
 
 const ENVIRONMENT: Group = Group {
@@ -238,7 +247,7 @@ pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again")
 pub const ON_CHANGE: One = one(
     "on-change",
     "WHAT",
-    "restart, signal:NAME, exit:CODE [default: restart]",
+    "restart, none, signal:X, exit:N [default: restart]",
 );
 /// `--on-loss`.
 pub const ON_LOSS: One = one(
@@ -369,6 +378,7 @@ pub const LAUNCH: &[Group] = &[
     CONFIGURATION,
     ONE_SPEC,
     ENVIRONMENT,
+    RENDERED,
     SUPERVISION,
     WORKLOAD,
     BEGINNING,

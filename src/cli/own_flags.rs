@@ -86,6 +86,10 @@ pub const PID: One = one(
 );
 /// `--json`.
 pub const JSON: Flag = switch("json", "Print JSON").short('j');
+/// `--null`.
+pub const NUL: Flag = switch("null", "End each variable with a NUL, not a line")
+    .short('0')
+    .conflicts(&[JSON.0.id]);
 /// `--yes`.
 pub const YES: Flag = switch("yes", "Don't ask").short('y');
 /// `--names`.

@@ -167,7 +167,7 @@ impl Sourced {
 ///
 /// # Errors
 /// A usage error, or a configuration that can't be read. Other faults are reported later, together.
-pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Sourced, Error> {
+pub fn assemble(options: &Options, template: Option<Template>) -> Result<Sourced, Error> {
     let _phase = log::begin(Phase::Assemble);
     let place = options.place()?;
     let mut sources = options.sources(&place)?;
@@ -176,7 +176,9 @@ pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Source
             // A file that is filled in has nothing of an environment but what is asked for.
             sources.configured = Default::default();
             sources.lacks_platform = true;
-            template.assemble(&sources)
+            let mut assembled = assemble::assemble(&[], &sources);
+            assembled.add(template, &sources.references);
+            assembled
         }
         None => assemble::assemble(&options.inherited.0, &sources),
     };
@@ -304,7 +306,11 @@ pub fn locate(
     }
     let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
     let cache = options.cache(&place, &access)?;
+    let is_asked = !scoped && assembled.meant.has_names();
+    let local = location.filter(|location| is_asked && stores::is_local(location));
+    let names = local.and_then(|location| stores::open(location, &access).ok());
     Ok(Located {
+        names,
         assembled,
         stores,
         scopes: place.scopes,

@@ -7,12 +7,14 @@ use std::time::Duration;
 use super::account::{account, mode};
 use super::options::Options;
 use super::{flags, logger, own_flags};
+use crate::core::environment::lookup;
 use crate::core::option::Opt;
 use crate::core::rlimit;
 use crate::core::signal::{self, Map, Signal};
 use crate::engine::supervise::{OnChange, Supervised, Supervision, Watching};
 use crate::model::error::Error;
 use crate::model::log::{self, Level};
+use crate::sys::environ::Inherited;
 use crate::sys::process_attributes::Attributes;
 use crate::sys::{duration, environ, process};
 
@@ -69,12 +71,18 @@ pub fn prepare(
     supervised: Option<&mut Supervised>,
 ) -> Result<Attributes, Error> {
     let mut attributes = attributes(options, settings, supervised.as_deref())?;
-    if let Some((account, _)) = &attributes.account
-        && let Some(home) = &account.home
-    {
-        options.inherited.assign("HOME", home);
+    if let Some((account, _)) = &attributes.account {
+        if let Some(home) = &account.home {
+            options.inherited.assign("HOME", home);
+        }
+        for name in ["USER", "LOGNAME"] {
+            if lookup(&options.inherited.0, name.as_bytes()).is_some() {
+                options.inherited.assign(name, &account.name);
+            }
+        }
     }
     if let Some(supervised) = supervised {
+        hand_on_pid(&mut options.inherited, supervised.supervisor);
         supervised.settle(settings);
         // The other settings apply from the exec on.
         if settings.parent_death != 0 || settings.watching.is_some() {
@@ -105,6 +113,29 @@ pub fn prepare(
         }
     }
     Ok(attributes)
+}
+
+/// Variables of systemd's protocols by which a process knows that it is the one that is meant.
+const PIDS: [&str; 3] = ["LISTEN_PID", "WATCHDOG_PID", "SYSTEMD_EXEC_PID"];
+
+/// The variable with the inode of that process's file descriptor, beside `LISTEN_PID`.
+const PIDFD: &str = "LISTEN_PIDFDID";
+
+/// Puts the workload's number into variables that name the supervisor.
+fn hand_on_pid(inherited: &mut Inherited, supervisor: i32) {
+    let names = supervisor.to_string();
+    let own = process::own().to_string();
+    for name in PIDS {
+        if lookup(&inherited.0, name.as_bytes()) != Some(names.as_bytes()) {
+            continue;
+        }
+        inherited.assign(name, own.as_bytes());
+        if name == PIDS[0] && lookup(&inherited.0, PIDFD.as_bytes()).is_some() {
+            // Where the kernel does not tell it, no number is the workload's.
+            let id = process::own_pidfd_id().map_or_else(String::new, |id| id.to_string());
+            inherited.assign(PIDFD, id.as_bytes());
+        }
+    }
 }
 
 /// The options about the command's process, and its supervision.
@@ -249,6 +280,7 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = options.text(&flags::ON_CHANGE)?.unwrap_or("restart");
     let on_change = match on_change.split_once(':') {
         None if on_change == "restart" => Some(OnChange::Restart),
+        None if on_change == "none" => Some(OnChange::Signal(0)),
         Some(("signal", name)) => signal::parse(name).map(OnChange::Signal),
         Some(("exit", code)) => code.parse().map(OnChange::Exit).ok(),
         _ => None,
@@ -256,7 +288,7 @@ fn changes(options: &Options) -> Result<(OnChange, bool), Error> {
     let on_change = on_change.ok_or_else(|| {
         options.usage(
             &flags::ON_CHANGE,
-            "must be restart, signal:NAME or exit:CODE, such as signal:HUP",
+            "must be restart, none, signal:NAME or exit:CODE, such as signal:HUP",
         )
     })?;
     let stop_on_loss = match options.text(&flags::ON_LOSS)?.unwrap_or("warn") {

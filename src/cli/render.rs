@@ -9,14 +9,13 @@ use super::store_and_scope::unreadable;
 use super::{deadline, own_flags, pipeline};
 use crate::core::option::One;
 use crate::engine::render::Template;
+use crate::engine::specs::LARGEST;
 use crate::model::error::Error;
 use crate::model::named::Named;
+use crate::model::secret::Secret;
 use crate::stores::Depth;
 use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
-
-/// The largest size of a template, in bytes.
-const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Fills a file in, and writes it whole or not at all.
 ///
@@ -26,26 +25,31 @@ const LARGEST: usize = 8 * 1024 * 1024;
 pub fn render(options: &mut Options) -> Result<ExitCode, Error> {
     let kind = kind(options)?;
     let _deadline = deadline::start(options.timeout()?, 1, "nothing was written")?;
-    let template = match path(options, &own_flags::TEMPLATE) {
-        Some(path) => Template {
-            text: files::read(&path, LARGEST)
-                .map_err(|why| Error::file("read", path.clone(), why))?,
-            path,
-        },
-        None => Template {
-            text: files::read_stdin(LARGEST).map_err(unreadable)?,
-            path: Named::from("standard input"),
-        },
+    let (path_in, text) = match path(options, &own_flags::TEMPLATE) {
+        Some(path) => {
+            let text = files::read(&path, LARGEST);
+            (
+                path.clone(),
+                text.map_err(|why| Error::file("read", path, why))?,
+            )
+        }
+        None => {
+            let text = files::read_stdin(LARGEST).map_err(unreadable)?;
+            (Named::from("standard input"), text)
+        }
     };
-    let sourced = pipeline::assemble(options, Some(&template))?;
+    let out = path(options, &own_flags::OUT);
+    let names: Vec<_> = out.iter().chain([&path_in]).collect();
+    let template = Template::new(path_in.clone(), text, &names);
+    let sourced = pipeline::assemble(options, Some(template))?;
     let located = pipeline::locate(options, sourced, Depth::Values)?;
-    let mut fetched = pipeline::fetch(located);
-    let filling = pipeline::fill(&fetched);
-    let (filled, faults) = template.filled(&filling);
+    let fetched = pipeline::fetch(located);
+    let mut filling = pipeline::fill(&fetched);
+    let filled = filling.rendered.pop().map(|one| one.text);
+    let filled = filled.unwrap_or_else(|| Secret::new(vec![]));
     let entries = filling.finish();
-    fetched.errors.extend(faults);
     fetched.complete(entries)?;
-    match path(options, &own_flags::OUT) {
+    match out {
         None => print(filled.expose()),
         Some(out) if files::is_special(&out) => Err(Error::Found {
             place: out.to_string(),

@@ -10,12 +10,16 @@ use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
 use crate::core::dotenv;
-use crate::model::error::{Error, Os, StoreError};
+use crate::core::environment::refusal;
+use crate::engine::env_files::warn_of_braced;
+use crate::model::error::{Error, Fault, Os, StoreError};
+use crate::model::escape::Shown;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
-use crate::model::named::Named;
+use crate::model::named::{self, Named};
+use crate::model::reference::{self, Value};
 use crate::model::secret::Secret;
-use crate::stores::How;
+use crate::stores::{self, How};
 use crate::sys::{files, terminal};
 
 /// The largest value, in bytes. AWS Secrets Manager has this limit, and so stores stay
@@ -100,7 +104,8 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
 pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     // Opening the store first removes unneeded credentials before a pipe is waited for.
     let target = ScopeTarget::open(options, false)?;
-    let values = read_import(options.path(&own_flags::IMPORTED).unwrap_or_default())?;
+    let file = options.path(&own_flags::IMPORTED).unwrap_or_default();
+    let (values, empty) = read_import(file)?;
     let scope = target.scope(options)?;
     let mut existing = Vec::new();
     for (name, _) in &values {
@@ -108,6 +113,15 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
         if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
             existing.push(name.clone());
         }
+    }
+    if !empty.is_empty() {
+        let shown = |name: &&Name| is_shown(name.as_str().as_bytes());
+        let names: Vec<_> = empty.iter().filter(shown).map(Name::as_str).collect();
+        let hidden = empty.len() - names.len();
+        let hidden = (hidden > 0).then(|| format!("{hidden} whose names are not shown"));
+        let names = names.into_iter().map(str::to_owned).chain(hidden);
+        let names = names.collect::<Vec<_>>().join(", ");
+        log::warning!(Ignored, reference = &Label(&names); "skipped, as they are empty: {names}");
     }
     if !options.flag(&own_flags::DRY_RUN) {
         if !existing.is_empty() {
@@ -132,7 +146,14 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     if options.flag(&own_flags::JSON) {
         let items: Vec<_> = values
             .iter()
-            .map(|(name, _)| json!({"name": name.as_str(), "change": change(name)}))
+            .map(|(name, _)| (name, change(name)))
+            .chain(
+                empty
+                    .iter()
+                    .filter(|name| is_shown(name.as_str().as_bytes()))
+                    .map(|name| (name, "skip")),
+            )
+            .map(|(name, change)| json!({"name": name.as_str(), "change": change}))
             .collect();
         return print_json(&json!({
             "store": target.store.label(), "scope": scope.to_string(),
@@ -249,41 +270,87 @@ fn wrong_size(value: &Secret) -> Option<&'static str> {
     }
 }
 
-/// Reads the assignments of a file, the last of each name; or returns all faults in them.
-fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
-    let text = match file.to_str() {
-        Some("-") => files::read_stdin(LARGEST_IMPORT),
-        _ => files::read(&file, LARGEST_IMPORT),
+/// True if a text in the place of a name is likely to be one. It may be a piece of an unquoted value,
+/// which is not shown: such pieces mostly have digits and small letters, or many of them.
+fn is_shown(name: &[u8]) -> bool {
+    let has = |is_it: fn(&u8) -> bool| name.iter().any(is_it);
+    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
+    let is_long = has(u8::is_ascii_digit) && name.len() > 12 && !has(|byte| b"_.-".contains(byte));
+    name.is_ascii() && name.len() <= 64 && !is_mixed && !is_long && named::is_path(name)
+}
+
+/// Secrets to store, and the names without a value.
+type Imported = (Vec<(Name, Secret)>, Vec<Name>);
+
+/// Reads the assignments of a file, the last of each name; or returns all faults in them. Warns of
+/// values that a launch would not have had as they are.
+fn read_import(file: Named) -> Result<Imported, Error> {
+    let (text, file) = match file.to_str() {
+        Some("-") => (files::read_stdin(LARGEST_IMPORT), "standard input".into()),
+        _ => (files::read(&file, LARGEST_IMPORT), file),
     };
     let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
     let wrong = |at| Error::Text {
         path: file.clone(),
         at,
     };
-    let assignments = dotenv::parse(&text).map_err(wrong)?;
+    let assignments = dotenv::parse(&text, false).map_err(|faults| {
+        let faults = faults.into_iter().map(wrong);
+        Error::all(faults.collect())
+    })?;
     let lines = dotenv::lines(&text);
+    let schemes = stores::schemes(&[]);
     let mut values: Vec<(Name, Secret)> = Vec::new();
-    let mut errors = Vec::new();
+    let (mut errors, mut braced, mut references) = (Vec::new(), BTreeSet::new(), Vec::new());
     for mut assignment in assignments {
+        let has_value = assignment.value.is_some();
         let value = Secret::new(assignment.value.take().unwrap_or_default());
         let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
-        // A text in place of a name may be a piece of an unquoted value.
-        let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
         if name.is_none() {
-            refuse(RULE);
+            let at = assignment.fault(&lines, RULE);
+            errors.push(match is_shown(&assignment.name) {
+                true => Error::Found {
+                    place: format!("{file}:{}:{}", at.line, at.column),
+                    what: format!("{}: {RULE}", Shown(&assignment.name)),
+                },
+                false => wrong(at),
+            });
         }
-        if let Some(reason) = wrong_size(&value) {
-            refuse(reason);
+        let unfit = match value.len() {
+            _ if !has_value => Some("the value is empty"),
+            0..=LARGEST => None,
+            _ => Some(TOO_LARGE),
+        };
+        errors.extend(unfit.map(|reason| wrong(assignment.fault(&lines, reason))));
+        let Some(name) = name else {
+            continue;
+        };
+        braced.extend(assignment.braced);
+        if !matches!(reference::parse(value.expose(), &schemes), Ok(Value::Plain)) {
+            references.push(name.to_string());
         }
-        values.extend(name.map(|name| (name, value)));
+        if let Some(cause) = refusal(&assignment.name, value.expose()) {
+            let fault = Fault::of(&assignment.name, None, cause);
+            log::warning!(Advice, reference = &name; "{fault}");
+        }
+        values.push((name, value));
+    }
+    if !errors.is_empty() {
+        return Err(Error::all(errors));
+    }
+    warn_of_braced(&file, &braced);
+    if !references.is_empty() {
+        let names = references.join(", ");
+        log::warning!(
+            Advice, reference = &Label(&names);
+            "stored as text, and never read as references: {names}"
+        );
     }
     let mut later = BTreeSet::new();
     values.reverse();
     values.retain(|(name, _)| later.insert(name.clone()));
     values.reverse();
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(Error::all(errors))
-    }
+    let (values, empty): (Vec<_>, Vec<_>) =
+        values.into_iter().partition(|(_, value)| !value.is_empty());
+    Ok((values, empty.into_iter().map(|(name, _)| name).collect()))
 }

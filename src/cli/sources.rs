@@ -1,12 +1,13 @@
 //! The sources of an environment, and the folder for delivered files.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::account::account;
 use super::configuration::StorePlace;
-use super::flags;
 use super::options::Options;
+use super::{flags, own_flags};
 use crate::engine::assemble::{Configured, Sources};
 use crate::engine::secret_files::Files;
 use crate::engine::specs::Spec;
@@ -52,6 +53,8 @@ impl Options {
             interpolates: self.flag(&flags::INTERPOLATE),
             lacks_platform: false,
             assignments,
+            renders: renders(self)?,
+            arguments: bytes(&own_flags::COMMAND).into_iter().skip(1).collect(),
             literal: bytes(&flags::LITERAL),
             references: self.references(place)?,
             distrust: self.distrust()?,
@@ -91,6 +94,36 @@ impl Options {
     }
 }
 
+/// Reads the templates that a launch fills in, each with the absolute path of the file.
+///
+/// # Errors
+/// A usage error.
+fn renders(options: &Options) -> Result<Vec<(Named, Named)>, Error> {
+    let wrong = || options.usage(&flags::RENDER, "must be IN:OUT, two files");
+    let mut renders: Vec<(Named, Named)> = Vec::new();
+    for value in options.values(&flags::RENDER) {
+        let value = value.as_bytes();
+        let colon = value
+            .iter()
+            .position(|&byte| byte == b':')
+            .ok_or_else(wrong)?;
+        let path = |path: &[u8]| {
+            let path = Path::new(OsStr::from_bytes(path));
+            let named = path.file_name().is_some() && path.as_os_str() != "-";
+            let path = named.then(|| Named::new(options.setting(&flags::RENDER), path));
+            path.ok_or_else(wrong)
+        };
+        let (from, to) = (path(&value[..colon])?, path(&value[colon + 1..])?);
+        let absolute = std::path::absolute(&to).map_err(|_| wrong())?;
+        let to = to.with(absolute);
+        if renders.iter().any(|(_, other)| **other == *to) {
+            return Err(options.usage(&flags::RENDER, "names one OUT twice"));
+        }
+        renders.push((from, to));
+    }
+    Ok(renders)
+}
+
 /// Reads the settings of delivered files.
 ///
 /// # Errors
@@ -98,7 +131,9 @@ impl Options {
 fn files(options: &Options) -> Result<Files, Error> {
     let allow_disk = options.flag(&flags::ALLOW_DISK);
     let folder = match options.path(&flags::FILES) {
-        None if allow_disk => return Err(options.usage(&flags::ALLOW_DISK, "needs --files")),
+        None if allow_disk && !options.has(&flags::RENDER) => {
+            return Err(options.usage(&flags::ALLOW_DISK, "needs --files or --render"));
+        }
         None => None,
         Some(folder) => {
             let path = std::path::absolute(&folder);

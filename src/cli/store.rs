@@ -61,14 +61,15 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Verifies a whole store.
+/// Verifies a whole store, or the scopes that the command line names.
 ///
 /// # Errors
 /// The faults of the store.
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     let target = ScopeTarget::open(options, true)?;
+    let only = target.named_scopes(options);
     let checked = recipients(&target)?
-        .check(options.flag(&own_flags::FIX))
+        .check(options.flag(&own_flags::FIX), &only)
         .map_err(|trouble| target.error(None, trouble))?;
     warn(&checked);
     if options.flag(&own_flags::JSON) {

@@ -145,6 +145,10 @@ pub fn unread(options: &Options, spent: Vec<&str>, access: &Access) -> Option<St
     let mut files = given
         .chain(settings.map(|setting| Named::new(&setting.name, &setting.value)))
         .chain(variables.map(|(name, file)| Named::new(*name, OsStr::from_bytes(file))));
-    let pipe = files.find(|file| files::is_pipe(file))?;
-    Some(format!("files that can be read again: {pipe} is a pipe"))
+    let once = files.find(|file| file.as_os_str() == "-" || files::is_pipe(file))?;
+    let what = match once.as_os_str() == "-" {
+        true => "standard input is none".to_owned(),
+        false => format!("{once} is a pipe"),
+    };
+    Some(format!("files that can be read again: {what}"))
 }

@@ -64,6 +64,15 @@ impl ScopeTarget {
         }
     }
 
+    /// Returns every scope that the command line itself names.
+    pub fn named_scopes(&self, options: &Options) -> Vec<Scope> {
+        let scopes = self.place.scopes.clone();
+        let project = scopes.project.filter(|_| options.is_given(&flags::PROJECT));
+        let cluster = scopes.cluster.filter(|_| options.is_given(&flags::CLUSTER));
+        let project = project.map(Scope::Project).into_iter();
+        project.chain(cluster.map(Scope::Cluster)).collect()
+    }
+
     fn choose(&self) -> Result<Scope, Error> {
         let scopes = self
             .store

@@ -2,24 +2,30 @@
 //! values to mask in its output for `--mask`.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::core::mask::patterns::{Needles, too_short};
 use crate::engine::fetch::Fetched;
 use crate::engine::fill::{FilledVariable, Filling};
 use crate::engine::leases::Lent;
-use crate::engine::substitute::Piece;
+use crate::engine::substitute::{Filled, Piece};
 use crate::engine::supervise::{Digests, Supervised, digest};
 use crate::model::log::{self, Label};
 use crate::model::secret::Secret;
 
-/// Makes the keyed digest of each variable's value, without the leased parts.
+/// Makes the keyed digest of each variable's value, and of each file that is filled in, without the
+/// leased parts.
 pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
     let variables = filling.variables.iter();
     let variables = variables.filter(|one| !lent.wholes.contains(one.name));
-    let digest = |one: &FilledVariable<'_>| digest(key, &one.filled, &lent.labels);
-    variables
-        .map(|one| (one.name.to_vec(), digest(one)))
-        .collect()
+    let of = |filled: &Filled<'_>| digest(key, filled, &lent.labels);
+    let digest = |one: &FilledVariable<'_>| of(&one.filled);
+    let variables = variables.map(|one| (one.name.to_vec(), digest(one)));
+    let files = filling.rendered.iter().filter_map(|one| {
+        let out = one.template.out.as_ref()?;
+        Some((out.as_os_str().as_bytes().to_vec(), of(&one.filled)))
+    });
+    variables.chain(files).collect()
 }
 
 /// Values to mask, each after the label that stands for it.
@@ -37,8 +43,9 @@ impl Sought {
         let mut sought = Sought::default();
         let read = fetched.answers.values();
         read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
-        let variables = filling.variables.iter();
-        let pieces = variables.flat_map(|variable| variable.filled.pieces());
+        let variables = filling.variables.iter().map(|variable| &variable.filled);
+        let files = filling.rendered.iter().map(|one| &one.filled);
+        let pieces = variables.chain(files).flat_map(Filled::pieces);
         let secrets = pieces.filter_map(Piece::secret);
         secrets.for_each(|(label, value)| sought.add(label, value));
         sought

@@ -1,9 +1,9 @@
-//! Dotenv files as Docker Compose reads them (its compose-go, 2.16), but with no interpolation:
-//! a `$` is a `$`.
+//! Dotenv files as Docker Compose reads them (its compose-go, 2.16). Without interpolation, a `$` is
+//! a `$`.
 //!
 //! A line that nobody can have meant is a fault here, although Compose reads it: a missing name, a
-//! name with a blank in it, text after a closing quote. A name alone may end the file without a
-//! line break.
+//! name with a blank in it, text after a closing quote, a comment where the value belongs. A name
+//! alone may end the file without a line break.
 
 use std::fmt;
 
@@ -20,6 +20,10 @@ pub struct Assignment {
     /// The value, any bytes. None for a name alone on a line, which asks for the value that the
     /// variable already has.
     pub value: Option<Vec<u8>>,
+    /// True if the value stands in single quotes, so that Compose fills nothing in.
+    pub is_literal: bool,
+    /// The names of variables that Compose would fill in, of those with braces.
+    pub braced: Vec<Vec<u8>>,
     /// Start of the name, in bytes from 0, not counting a byte order mark.
     offset: usize,
 }
@@ -40,19 +44,64 @@ impl fmt::Debug for Assignment {
     }
 }
 
-/// The assignments of a dotenv file in their order, repeated names and all.
+/// The assignments of a dotenv file in their order, repeated names and all. With `interpolates`, a
+/// `\$` in double quotes is `$$`, as interpolation reads it.
 ///
 /// # Errors
-/// The first place where the text is no dotenv file; for a quote that is never closed, the quote.
-pub fn parse(text: &[u8]) -> Result<Vec<Assignment>, Malformed> {
+/// Every line that is none of a dotenv file, up to a number; for a quote that is never closed, the
+/// quote.
+pub fn parse(text: &[u8], interpolates: bool) -> Result<Vec<Assignment>, Vec<Malformed>> {
     let text = unmarked(text);
-    let mut reader = DotenvReader { text, offset: 0 };
-    let mut assignments = Vec::new();
-    while reader.finds_statement() {
-        assignments.push(reader.assignment()?);
+    if is_utf_16(text) {
+        return Err(vec![Malformed::at(
+            text,
+            0,
+            "this is UTF-16; save it as UTF-8",
+        )]);
     }
-    Ok(assignments)
+    let mut reader = DotenvReader {
+        text,
+        offset: 0,
+        interpolates,
+    };
+    let (mut assignments, mut faults) = (Vec::new(), Vec::new());
+    loop {
+        let next = match reader.finds_statement() {
+            Ok(false) => break,
+            Ok(true) => reader.assignment(),
+            Err(fault) => Err(fault),
+        };
+        match next {
+            Ok(assignment) => assignments.push(assignment),
+            Err(fault) => {
+                faults.push(fault);
+                if faults.len() == MOST_FAULTS {
+                    break;
+                }
+                reader.offset += reader.line().len();
+            }
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(assignments),
+        false => Err(faults),
+    }
 }
+
+/// The most faults that are found in one file. More say nothing more.
+const MOST_FAULTS: usize = 1000;
+
+/// True if a text is UTF-16: by its mark, or as each second byte of two letters is 0.
+fn is_utf_16(text: &[u8]) -> bool {
+    match text {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
+        [one, 0, other, 0, ..] | [0, one, 0, other, ..] => *one != 0 && *other != 0,
+        _ => false,
+    }
+}
+
+const CR: &str = "a CR that ends no line stands here; save the file with LF as line ends";
+const COMMENT: &str = "a comment stands in the value's place; a value that begins so needs quotes";
 
 /// Start of each line of a dotenv file.
 pub fn lines(text: &[u8]) -> Lines {
@@ -67,24 +116,37 @@ fn unmarked(text: &[u8]) -> &[u8] {
 struct DotenvReader<'t> {
     text: &'t [u8],
     offset: usize,
+    interpolates: bool,
 }
 
 impl<'t> DotenvReader<'t> {
     /// Skips white space and comments. Returns false at the end of the text.
-    fn finds_statement(&mut self) -> bool {
+    fn finds_statement(&mut self) -> Result<bool, Malformed> {
         loop {
             self.take(char::is_whitespace);
             if self.peek() != Some(b'#') {
-                return self.peek().is_some();
+                return Ok(self.peek().is_some());
             }
-            self.offset += self.line().len();
+            self.offset += self.whole_line()?.len();
+        }
+    }
+
+    /// Returns the rest of the line, in which no CR may stand but at its end.
+    fn whole_line(&self) -> Result<&'t [u8], Malformed> {
+        let line = self.line();
+        let inner = line.strip_suffix(b"\r").unwrap_or(line);
+        match inner.iter().position(|&byte| byte == b'\r') {
+            Some(at) => Err(Malformed::at(self.text, self.offset + at, CR)),
+            None => Ok(line),
         }
     }
 
     fn assignment(&mut self) -> Result<Assignment, Malformed> {
         let name = self.name();
         let offset = self.offset - name.len();
-        self.take(is_blank);
+        let blanks = self.take(is_blank);
+        let mut is_literal = false;
+        let start = self.offset;
         let value = match self.peek() {
             None | Some(b'\n' | b'=' | b':') if name.is_empty() => {
                 return Err(self.fault("a name is missing"));
@@ -92,16 +154,28 @@ impl<'t> DotenvReader<'t> {
             None | Some(b'\n') => None,
             Some(b'=' | b':') => {
                 self.offset += 1;
-                Some(self.value()?)
+                let (value, literal) = self.value()?;
+                is_literal = literal;
+                Some(value)
             }
+            _ if blanks.contains(&b'\r') => return Err(self.fault(CR)),
             _ if self.character().is_some_and(is_of_name) => {
                 return Err(self.fault("a name has no blank in it"));
+            }
+            _ if self.character() == Some('\u{feff}') => {
+                let reason = "a byte order mark stands here, which belongs at a file's beginning";
+                return Err(self.fault(reason));
             }
             _ => return Err(self.fault("a name has only letters, digits and _ . - [ ] in it")),
         };
         Ok(Assignment {
             name: name.to_vec(),
             value,
+            is_literal,
+            braced: match is_literal {
+                true => vec![],
+                false => braced(&self.text[start..self.offset]),
+            },
             offset,
         })
     }
@@ -116,16 +190,28 @@ impl<'t> DotenvReader<'t> {
         self.take(is_of_name)
     }
 
-    fn value(&mut self) -> Result<Vec<u8>, Malformed> {
+    /// Reads a value. Also returns true if it stands in single quotes.
+    fn value(&mut self) -> Result<(Vec<u8>, bool), Malformed> {
+        let before = self.offset;
         self.take(is_blank);
         if let Some(quote @ (b'"' | b'\'')) = self.peek() {
-            return self.quoted(quote);
+            return Ok((self.quoted(quote)?, quote == b'\''));
         }
-        // A value that begins with `#` is one: Compose looks for a comment only after it.
-        let line = self.line();
+        let start = self.offset;
+        self.take(|character| character.is_whitespace() && character != '\n');
+        // Compose takes such a comment for the value.
+        if let Some(after) = self.line().strip_prefix(b"#") {
+            let is_comment = after.first().is_some_and(u8::is_ascii_whitespace);
+            if self.offset > before || is_comment {
+                return Err(self.fault(COMMENT));
+            }
+        }
+        self.offset = start;
+        let line = self.whole_line()?;
         self.offset += line.len();
         let comment = line.windows(2).position(|pair| pair == b" #");
-        Ok(trim_end(&line[..comment.unwrap_or(line.len())]).to_vec())
+        let value = trim_end(&line[..comment.unwrap_or(line.len())]).to_vec();
+        Ok((value, false))
     }
 
     fn quoted(&mut self, quote: u8) -> Result<Vec<u8>, Malformed> {
@@ -135,11 +221,9 @@ impl<'t> DotenvReader<'t> {
         loop {
             match self.next() {
                 None => {
-                    return Err(Malformed::at(
-                        self.text,
-                        opening,
-                        "the quote is never closed",
-                    ));
+                    // The lines below are read as lines again, for the faults in them.
+                    self.offset = opening;
+                    return Err(self.fault("the quote is never closed"));
                 }
                 Some(byte) if byte == quote => break,
                 Some(b'\\') => self.escape(quote, &mut value),
@@ -159,6 +243,8 @@ impl<'t> DotenvReader<'t> {
         let Some(escaped) = self.next() else { return };
         if escaped == quote {
             value.push(quote);
+        } else if self.interpolates && quote == b'"' && escaped == b'$' {
+            value.extend(b"$$");
         } else if quote == b'"' && escaped == b'0' {
             self.octal(value);
         } else {
@@ -230,6 +316,28 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
+/// Lists the variables in braces that stand in a value's source.
+fn braced(source: &[u8]) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    for at in 0..source.len().saturating_sub(2) {
+        let (before, rest) = source.split_at(at);
+        let escaped = matches!(before.last(), Some(b'$' | b'\\'));
+        let Some(rest) = rest.strip_prefix(b"${").filter(|_| !escaped) else {
+            continue;
+        };
+        let is_of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+        let (name, after) = rest.split_at(rest.iter().take_while(is_of_name).count());
+        let ends = matches!(
+            after,
+            [b'}' | b'-' | b'?' | b'+', ..] | [b':', b'-' | b'?' | b'+', ..]
+        );
+        if ends && name.first().is_some_and(|first| !first.is_ascii_digit()) {
+            names.push(name.to_vec());
+        }
+    }
+    names
+}
+
 fn is_of_name(character: char) -> bool {
     character.is_alphanumeric() || "_.-[]".contains(character)
 }
@@ -263,112 +371,4 @@ fn trim_end(text: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::parse;
-
-    /// Each name and value that is read, or the line, column and reason of the fault.
-    #[allow(clippy::type_complexity)]
-    fn read(text: &[u8]) -> Result<Vec<(String, Option<Vec<u8>>)>, (usize, usize, &'static str)> {
-        let pair = |one: super::Assignment| (String::from_utf8(one.name).unwrap(), one.value);
-        parse(text)
-            .map(|all| all.into_iter().map(pair).collect())
-            .map_err(|fault| (fault.line, fault.column, fault.reason))
-    }
-
-    #[test]
-    fn values() {
-        for (text, value) in [
-            ("A =  b \t", "b"),
-            ("A:=b:c=d", "=b:c=d"),
-            ("A=b\r\n", "b"),
-            ("A=\r\n", ""),
-            ("A=b # c", "b"),
-            ("A=b#c #d", "b#c"),
-            ("A=b\t#c", "b\t#c"),
-            ("A= # c", "# c"),
-            ("A=# c", "# c"),
-            (r"A=b\n\$c$D${E}$$", r"b\n\$c$D${E}$$"),
-            ("A=it's \"b\"", "it's \"b\""),
-            ("A=\u{a0}\u{3000}b\u{3000}\u{a0}", "\u{3000}b"),
-            // Single quotes.
-            ("A=''#c", ""),
-            ("A='b # c\r\n d' # c", "b # c\r\n d"),
-            (r"A='\'b\'\\\n\x'", r"'b'\\\n\x"),
-            (r#"A='"\"'"#, r#""\""#),
-            // Double quotes.
-            ("A=\"b\n# c\"\t", "b\n# c"),
-            (r#"A="\a\b\f\n\r\t\v\\\"\$""#, "\x07\x08\x0c\n\r\t\x0b\\\"$"),
-            (r#"A="$D${E}$$\$F""#, "$D${E}$$$F"),
-            (r#"A="\c\x41\u12e4\'\ \\n\\""#, r"\c\x41\u12e4\'\ \n\"),
-            (r#"A="\01234\0351\0000""#, "S4\u{e9}\0"),
-            (r#"A="\0777\0189\012 \0""#, r"\777\189\12 \"),
-        ] {
-            let expected = vec![("A".to_owned(), Some(value.into()))];
-            assert_eq!(read(text.as_bytes()), Ok(expected), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn names() {
-        for (text, names) in [
-            ("", ""),
-            ("\u{feff} \r\n# c\n\t# c", ""),
-            ("\u{feff}A=\nB:\nA='\n'\nC=''", "A B A C"),
-            ("export A=1\n\texport\tB : 2\nexport C", "A B C"),
-            ("A\nB \r\nC", "A B C"),
-            ("export=1\nexported=2\nexport:3", "export exported export"),
-            ("a.b-c[0]=1\n\u{e9}\u{663}=2", "a.b-c[0] \u{e9}\u{663}"),
-        ] {
-            let read = read(text.as_bytes()).unwrap();
-            let read: Vec<_> = read.iter().map(|(name, _)| name.as_str()).collect();
-            assert_eq!(read.join(" "), names, "{text:?}");
-        }
-        assert_eq!(read(b"A\r\n"), Ok(vec![("A".to_owned(), None)]));
-    }
-
-    #[test]
-    fn bytes_that_are_not_text() {
-        let read = parse(b"A=\xff \x00\xc3 # \xff\nB=\"\xff\0\" \nC='\x80'").unwrap();
-        let values = read.iter().map(|one| one.value.as_deref().unwrap());
-        assert!(values.eq([&b"\xff \0\xc3"[..], b"\xff\0", b"\x80"]));
-        assert_eq!(format!("{:?}", read[0]), "Assignment { name: \"A\", .. }");
-    }
-
-    #[test]
-    fn faults() {
-        const LETTERS: &str = "a name has only letters, digits and _ . - [ ] in it";
-        const COMMENT: &str = "only a comment may follow a closing quote";
-        for (text, line, column, reason) in [
-            (&b"A=1\n =2"[..], 2, 2, "a name is missing"),
-            (b"export", 1, 7, "a name is missing"),
-            (b"export =1", 1, 8, "a name is missing"),
-            (b"\nA  B=1", 2, 4, "a name has no blank in it"),
-            (b"\xef\xbb\xbfA B", 1, 3, "a name has no blank in it"),
-            (b"A\xff=1", 1, 2, LETTERS),
-            (b"\xc3\xa9 # c", 1, 4, LETTERS),
-            (b"export A\0", 1, 9, LETTERS),
-            (b"A='1\n\n'2", 3, 2, COMMENT),
-            (b"A=\"1\" B=2", 1, 7, COMMENT),
-            (b"A='\\'\nB=\"2\"", 1, 3, "the quote is never closed"),
-            (b"A=\r\nB= \"\n\\", 2, 4, "the quote is never closed"),
-        ] {
-            assert_eq!(read(text), Err((line, column, reason)), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn any_bytes() {
-        let alphabet = b"A=: \t\r\n\n#'\"\\0n7$\0\xc3\xa9\xff\xef\xbb\xbf";
-        let mut state = 1_u32;
-        for length in (0..24).cycle().take(50_000) {
-            let text = [(); 24].map(|()| {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                alphabet[(state >> 8) as usize % alphabet.len()]
-            });
-            if let Err((line, column, _)) = read(&text[..length]) {
-                let line = text[..length].split(|&byte| byte == b'\n').nth(line - 1);
-                assert!(column <= line.unwrap().len() + 1, "{text:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,6 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use thiserror::Error;
 
 use crate::model::reference::Filter;
 
@@ -23,16 +22,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Error: the value is not base64.
-#[derive(Debug, PartialEq, Eq, Error)]
-#[error("it is not base64")]
-pub struct NotBase64;
+/// Blanks to indent with, as many as can be asked for.
+const BLANKS: [u8; 99] = [b' '; 99];
 
 /// Applies one filter.
 ///
 /// # Errors
-/// [`NotBase64`], from `base64decode` alone. White space inside is skipped, as it wraps lines.
-pub fn apply(filter: Filter, value: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, NotBase64> {
+/// The form that the value does not have: `base64decode` wants base64, where white space inside is
+/// skipped, as it wraps lines; `json` wants UTF-8.
+pub fn apply(filter: Filter, value: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, &'static str> {
     Ok(match filter {
         Filter::UrlEncode => Cow::Owned(percent_encode(&value, &RESERVED).to_string().into_bytes()),
         Filter::Base64 => Cow::Owned(BASE64.encode(&value).into_bytes()),
@@ -42,13 +40,55 @@ pub fn apply(filter: Filter, value: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, NotB
                 .copied()
                 .filter(|byte| !byte.is_ascii_whitespace())
                 .collect();
-            Cow::Owned(BASE64.decode(dense).map_err(|_| NotBase64)?)
+            Cow::Owned(BASE64.decode(dense).map_err(|_| "base64")?)
+        }
+        Filter::Json => Cow::Owned(escaped(str::from_utf8(&value).map_err(|_| "UTF-8")?)),
+        Filter::Indent(blanks) => {
+            let indent = &BLANKS[..usize::from(blanks).min(BLANKS.len())];
+            let mut lines = value.split_inclusive(|&byte| byte == b'\n');
+            let mut out = lines.next().unwrap_or_default().to_vec();
+            for line in lines {
+                // A line without content needs none.
+                if !matches!(line, b"\n" | b"\r\n") {
+                    out.extend_from_slice(indent);
+                }
+                out.extend_from_slice(line);
+            }
+            Cow::Owned(out)
         }
         Filter::Trim => match value {
             Cow::Borrowed(bytes) => Cow::Borrowed(bytes.trim_ascii()),
             Cow::Owned(bytes) => Cow::Owned(bytes.trim_ascii().to_vec()),
         },
     })
+}
+
+/// Escapes a text for the inside of a string. Characters that YAML or TOML don't take as they are
+/// become `\\uXXXX`, which all three read.
+fn escaped(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        let short = match character {
+            '"' | '\\' => Some(character),
+            '\n' => Some('n'),
+            '\r' => Some('r'),
+            '\t' => Some('t'),
+            _ => None,
+        };
+        let is_odd = character.is_control()
+            || matches!(
+                character,
+                '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+            );
+        match short {
+            Some(short) => out.extend([b'\\', short as u8]),
+            None if is_odd => {
+                out.extend(format!("\\u{:04x}", u32::from(character)).into_bytes());
+            }
+            None => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -69,7 +109,14 @@ mod tests {
             Ok(b"a\xff".to_vec())
         );
         assert_eq!(apply(Filter::Base64Decode, b"Y\nf8"), Ok(b"a\xff".to_vec()));
-        assert_eq!(apply(Filter::Base64Decode, b"Y_8="), Err(NotBase64));
+        assert_eq!(apply(Filter::Base64Decode, b"Y_8="), Err("base64"));
+        let awkward = "\"a\\\n\u{7f}\u{2028}\0é".as_bytes();
+        let meant = br#"\"a\\\n\u007f\u2028\u0000"#;
+        let meant = [&meant[..], "é".as_bytes()].concat();
+        assert_eq!(apply(Filter::Json, awkward), Ok(meant));
+        assert_eq!(apply(Filter::Json, b"\xff"), Err("UTF-8"));
+        let indented = apply(Filter::Indent(2), b"a\n\nb\r\n\r\n c\n");
+        assert_eq!(indented, Ok(b"a\n\n  b\r\n\r\n   c\n".to_vec()));
         assert_eq!(apply(Filter::Trim, b" \ta b\r\n"), Ok(b"a b".to_vec()));
     }
 }

@@ -26,12 +26,17 @@ pub struct Unfilled {
     pub reason: &'static str,
 }
 
-/// Fills in every variable of a text.
+/// Fills in every variable of a text. Adds those that are empty in it as they are not set, and have
+/// no default, to `unset`.
 ///
 /// # Errors
 /// The first variable that has to be set and is not, and the first `${NAME` that is never closed.
-pub fn interpolate(text: &[u8], lookup: Lookup<'_>) -> Result<Vec<u8>, Unfilled> {
-    filled(text, lookup, 0)
+pub fn interpolate(
+    text: &[u8],
+    lookup: Lookup<'_>,
+    unset: &mut BTreeSet<Vec<u8>>,
+) -> Result<Vec<u8>, Unfilled> {
+    filled(text, lookup, unset, 0)
 }
 
 /// Replaces each `$$` by `$`, and leaves variables as they are. Also returns the names of the
@@ -54,7 +59,12 @@ pub fn unescaped(text: &[u8]) -> (Vec<u8>, BTreeSet<Vec<u8>>) {
     (out, names)
 }
 
-fn filled(text: &[u8], lookup: Lookup<'_>, depth: usize) -> Result<Vec<u8>, Unfilled> {
+fn filled(
+    text: &[u8],
+    lookup: Lookup<'_>,
+    unset: &mut BTreeSet<Vec<u8>>,
+    depth: usize,
+) -> Result<Vec<u8>, Unfilled> {
     let mut out = Vec::with_capacity(text.len());
     for piece in (Pieces { rest: text }) {
         if out.len() > LONGEST {
@@ -72,6 +82,9 @@ fn filled(text: &[u8], lookup: Lookup<'_>, depth: usize) -> Result<Vec<u8>, Unfi
             reason,
         };
         let value = lookup(variable.name);
+        if value.is_none() && matches!(variable.inner, None | Some(Some(b""))) {
+            unset.insert(variable.name.to_vec());
+        }
         let Some(inner) = variable.inner else {
             out.extend(value.unwrap_or_default());
             continue;
@@ -99,7 +112,7 @@ fn filled(text: &[u8], lookup: Lookup<'_>, depth: usize) -> Result<Vec<u8>, Unfi
         if depth == DEEPEST {
             return Err(fault("too many ${ are in one another"));
         }
-        out.extend(filled(inner, lookup, depth + 1)?);
+        out.extend(filled(inner, lookup, unset, depth + 1)?);
     }
     Ok(out)
 }
@@ -193,6 +206,8 @@ fn closing(text: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::{interpolate, unescaped};
 
     fn lookup(name: &[u8]) -> Option<Vec<u8>> {
@@ -232,7 +247,7 @@ mod tests {
             ("$ $1 ${1} ${} $(A) a$", "$ $1 ${1} ${} $(A) a$"),
             ("é$A€", "éa€"),
         ] {
-            let found = interpolate(text.as_bytes(), &lookup);
+            let found = interpolate(text.as_bytes(), &lookup, &mut BTreeSet::new());
             let found = found.map(|found| String::from_utf8(found).unwrap());
             assert_eq!(found.as_deref(), Ok(meant), "{text}");
         }
@@ -249,10 +264,18 @@ mod tests {
             ("${A:-$${}", "A", "its ${ is never closed"),
             (&deep, "N", "too many ${ are in one another"),
         ] {
-            let fault = interpolate(text.as_bytes(), &lookup).unwrap_err();
+            let fault = interpolate(text.as_bytes(), &lookup, &mut BTreeSet::new()).unwrap_err();
             let name = name.as_bytes().to_vec();
             assert_eq!((fault.name, fault.reason), (name, reason), "{text}");
         }
+    }
+
+    #[test]
+    fn names_that_are_not_set() {
+        let mut unset = BTreeSet::new();
+        let text = b"$A ${A} $B ${C} ${D:-${E}} ${F-} ${G:+$H} ${EMPTY} ${A:-$I} $$J";
+        interpolate(text, &lookup, &mut unset).unwrap();
+        assert_eq!(unset, [b"B", b"C", b"E"].map(|name| name.to_vec()).into());
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Account {
     pub gid: u32,
     /// Further groups, sorted.
     pub groups: Vec<u32>,
+    /// Name of the user's entry; without one, the number.
+    pub name: Vec<u8>,
     /// Home folder, if the user has an entry.
     pub home: Option<Vec<u8>>,
 }
@@ -59,6 +61,7 @@ pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unkno
         .ok_or(Unknown::User)?;
     let home = of_entry(5).filter(|home| home.starts_with(b"/"));
     let mut account = Account {
+        name: of_entry(0).map_or_else(|| uid.to_string().into_bytes(), <[u8]>::to_vec),
         uid,
         gid: uid,
         groups: vec![],

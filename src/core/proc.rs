@@ -99,6 +99,7 @@ pub fn account(status: &[u8]) -> Option<Account> {
         uid: effective(b"Uid:")?,
         gid: effective(b"Gid:")?,
         groups,
+        name: vec![],
         home: None,
     })
 }

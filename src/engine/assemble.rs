@@ -4,17 +4,19 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
+use super::env_files::EnvFiles;
+use super::meant::{self, MeantPlaces};
+use super::render::{self, Template};
 use super::secret_files::{self, Files};
 use super::specs::{self, LARGEST, Outside, Source, Spec, read_text};
-use crate::core::dotenv;
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
-use crate::core::executing::is_executing;
 use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
 use crate::model::log;
 use crate::model::named::Named;
-use crate::model::reference::{self, Part, Reference, Target, Value, references};
+use crate::model::reference::{self, Reference, Target, Value, references};
 use crate::stores;
+use crate::sys::files;
 use crate::sys::trust::Trust;
 
 /// The sources of an environment; later sources win.
@@ -26,20 +28,24 @@ pub struct Sources {
     pub keep: Vec<Vec<u8>>,
     /// The store, whose own variables no workload gets.
     pub store: Option<String>,
-    /// Environment files.
+    /// Environment files; `-` is standard input.
     pub env_files: Vec<Named>,
     /// The variables of the configuration file.
     pub configured: Configured,
     /// A deployment spec.
     pub spec: Option<Spec>,
-    /// True if `${NAME}` in a Compose file is filled in.
+    /// True if `${NAME}` is filled in in env files and in a Compose file.
     pub interpolates: bool,
     /// True if no variable of the platform's is there, nor has to be.
     pub lacks_platform: bool,
+    /// Templates that are filled in, each with the file that is written.
+    pub renders: Vec<(Named, Named)>,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// The arguments of the command, in which nothing is filled in.
+    pub arguments: Vec<Vec<u8>>,
     /// The words that make more values references.
     pub references: Vec<&'static str>,
     /// The owners that files have to have, where they are read again beside others.
@@ -65,8 +71,8 @@ pub struct Assembled<'a> {
     pub environment: Environment<'a>,
     /// The variables that have a reference or an escape: place, name and parsed value.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// The text to fill in beside the environment: each part, with the offset of its beginning.
-    pub template: Vec<(usize, Part)>,
+    /// The texts to fill in beside the environment.
+    pub templates: Vec<Template>,
     /// The words with which references to single places begin.
     pub words: BTreeSet<&'static str>,
     /// The variables that are passed on although they are a store's own.
@@ -77,6 +83,8 @@ pub struct Assembled<'a> {
     pub documents: Vec<(Vec<u8>, Vec<Reference>)>,
     /// The names that an option gives and no variable has, so far.
     pub unnamed: Vec<(&'static str, Vec<u8>)>,
+    /// The places where a reference is meant, and none is read.
+    pub meant: MeantPlaces,
     /// The settings of delivery in files.
     pub files: Files,
     /// The errors so far.
@@ -88,10 +96,19 @@ impl Assembled<'_> {
     pub fn references(&self) -> impl Iterator<Item = &Reference> {
         let values = self.values.iter();
         let values = values.flat_map(|(_, _, value)| references(value));
-        values.chain(self.template.iter().filter_map(|(_, part)| match part {
-            Part::Reference(reference) => Some(reference),
-            Part::Text(_) => None,
-        }))
+        values.chain(self.templates.iter().flat_map(Template::references))
+    }
+
+    /// Adds a text to fill in, with its references. `asked` are the words that make more values
+    /// references.
+    pub fn add(&mut self, mut template: Template, asked: &[&'static str]) {
+        self.errors.extend(template.parse(asked));
+        for reference in template.references() {
+            if let Target::Direct(place) = &reference.target {
+                self.words.insert(place.scheme);
+            }
+        }
+        self.templates.push(template);
     }
 
     /// True if anything is looked for in scopes.
@@ -121,7 +138,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         keep: set(&sources.keep),
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
-    let assign = |environment: &mut Environment<'_>, name: &[u8], value: &[u8]| {
+    let assign = |environment: &mut Environment<'a>, name: &[u8], value: &[u8]| {
         if !inheriting.strips(name) {
             environment.assign(name, value);
         }
@@ -129,13 +146,20 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let by_name = OnceCell::new();
     let by_name = || by_name.get_or_init(|| values(inherited));
     let distrust = sources.distrust.as_ref();
-    let add = |environment: &mut Environment<'_>, path, text, is_found, errors: &mut Vec<Error>| {
-        let parse = |text: &[u8]| parsed(text, is_found);
-        for assignment in read(path, text, errors, parse) {
+    let add = |environment: &mut Environment<'a>, path: &Named, text, is_found, errors: &mut _| {
+        let known = known(environment, by_name(), &[], sources);
+        let files = EnvFiles {
+            known: &known,
+            interpolates: sources.interpolates,
+            is_found,
+        };
+        let variables = files.read(path, text, errors);
+        drop(known);
+        for variable in variables {
             // A name alone on a line stands for the inherited value.
-            let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
-            if let Some(value) = assignment.value.or_else(inherited) {
-                assign(environment, &assignment.name, &value);
+            let inherited = || by_name().get(&*variable.name).map(|value| value.to_vec());
+            if let Some(value) = variable.value.or_else(inherited) {
+                assign(environment, &variable.name, &value);
             }
         }
     };
@@ -152,18 +176,16 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         assign(&mut environment, name, value);
     }
     for path in &sources.env_files {
-        add(
-            &mut environment,
-            path,
-            read_text(path, distrust),
-            false,
-            &mut errors,
-        );
+        let (path, text) = match path.as_os_str() == "-" {
+            true => read_stdin(),
+            false => (path.clone(), read_text(path, distrust)),
+        };
+        add(&mut environment, &path, text, false, &mut errors);
     }
     let schemes = stores::schemes(&sources.references);
     let mut wanted = Vec::new();
     if let Some(spec) = &sources.spec {
-        let known = known(&environment, by_name(), sources);
+        let known = known(&environment, by_name(), &sources.assignments, sources);
         let outside = Outside {
             known: &known,
             interpolate: sources.interpolates,
@@ -211,6 +233,7 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let options = options.iter();
     let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
     let unnamed: Vec<_> = unnamed
+        .filter(|(_, name)| name.as_slice() != meant::ARGUMENTS)
         .filter(|(_, name)| environment.value(name).is_none())
         .filter(|(_, name)| !by_name().contains_key(name.as_slice()))
         .map(|(option, name)| (option, name.clone()))
@@ -222,6 +245,16 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     environment.retain(stays);
     meant.retain(|(name, _)| stays(name));
 
+    let read = environment.variables().zip(&meant);
+    let read = read.filter(|(_, (name, _))| !is_literal(name));
+    let read: Vec<_> = read
+        .map(|((_, name, text), (_, value))| (name, text, value))
+        .collect();
+    let arguments: &[_] = match is_literal(meant::ARGUMENTS) {
+        true => &[],
+        false => &sources.arguments,
+    };
+    let places = MeantPlaces::find(&read, arguments, &schemes);
     let mut values = Vec::new();
     for ((place, _, value), (name, meant)) in environment.variables().zip(meant) {
         match meant {
@@ -234,18 +267,25 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         }
     }
     errors.extend(secret_files::faults(&sources.files, &values));
-    Assembled {
+    let (templates, wrong) = render::read(&sources.renders, &sources.files, distrust);
+    errors.extend(wrong);
+    let mut assembled = Assembled {
         environment,
         values,
-        template: Vec::new(),
+        templates: Vec::new(),
         words,
         kept,
         own,
         documents,
         unnamed,
+        meant: places,
         files: sources.files.clone(),
         errors,
+    };
+    for template in templates {
+        assembled.add(template, &sources.references);
     }
+    assembled
 }
 
 /// Warns of values that `secret-init` would take for references, where others are beside them: the
@@ -335,47 +375,25 @@ fn listed<'v>(
     all
 }
 
-/// Reads the variables in a file's text. A failure is added to the errors, and there are no
-/// variables then.
-fn read<T>(
-    path: &Named,
-    text: Result<Vec<u8>, Error>,
-    errors: &mut Vec<Error>,
-    parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
-) -> Vec<T> {
-    let at = |at| Error::Text {
-        path: path.clone(),
-        at,
-    };
-    let read = text.and_then(|text| parse(&text).map_err(at));
-    read.unwrap_or_else(|error| {
-        errors.push(error);
-        Vec::new()
-    })
+/// Reads standard input. Also returns its name.
+fn read_stdin() -> (Named, Result<Vec<u8>, Error>) {
+    let name = Named::from("standard input");
+    let text = files::read_stdin(LARGEST);
+    let text = text.map_err(|why| Error::file("read", name.clone(), why));
+    (name, text)
 }
 
-/// Reads an env file. One that nobody named has no variable by which programs run code.
-fn parsed(text: &[u8], is_found: bool) -> Result<Vec<dotenv::Assignment>, Malformed> {
-    let assignments = dotenv::parse(text)?;
-    let executing = assignments.iter().find(|one| is_executing(&one.name));
-    match executing.filter(|_| is_found) {
-        Some(one) => Err(one.fault(&dotenv::lines(text), EXECUTING)),
-        None => Ok(assignments),
-    }
-}
-
-const EXECUTING: &str = "programs run code by this variable; it counts only if --config or DOORKEY_CONFIG names \
-     doorkey.toml";
-
-/// Makes the lookup of what is known without a spec. The store's credentials are not.
+/// Makes the lookup of what is known outside of a file: these assignments, the environment so far,
+/// and what is inherited. The store's credentials are not.
 fn known<'k>(
     environment: &'k Environment<'_>,
-    inherited: &BTreeMap<&'k [u8], &'k [u8]>,
-    sources: &'k Sources,
-) -> impl Fn(&[u8]) -> Option<Vec<u8>> {
+    inherited: &'k BTreeMap<&[u8], &[u8]>,
+    assignments: &'k [(Vec<u8>, Vec<u8>)],
+    sources: &Sources,
+) -> impl Fn(&[u8]) -> Option<Vec<u8>> + use<'k> {
     let own = stores::own_variables(sources.store.as_deref(), &BTreeSet::new());
     move |name| {
-        let mut assigned = sources.assignments.iter().rev();
+        let mut assigned = assignments.iter().rev();
         let assigned = assigned.find(|(known, _)| known == name);
         let value = match assigned {
             Some((_, value)) => Some(value.as_slice()),

@@ -259,14 +259,22 @@ impl Row {
 /// Returns a fault in one word.
 fn status(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Malformed(_) | Cause::NoVariable => "malformed",
+        Cause::Malformed(_)
+        | Cause::KeyWithMark
+        | Cause::NoVariable
+        | Cause::Unread { .. }
+        | Cause::InArgument(_) => "malformed",
         Cause::Missing { .. } | Cause::Absent { .. } => "missing",
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => trouble.status(),
         Cause::NotJson(_) => "not-json",
         Cause::NoMember { .. } => "no-member",
-        Cause::NotBase64(_) => "not-base64",
+        Cause::Unfit {
+            wanted: "UTF-8", ..
+        } => "not-text",
+        Cause::Unfit { .. } => "not-base64",
         Cause::NoFileName | Cause::SameFile(_) => "file-name",
+        Cause::Breaks(_) => "breaks",
         Cause::Nul => "nul",
         Cause::TooLong(_) => "too-long",
         Cause::NotHere(_) => "platform",

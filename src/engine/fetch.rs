@@ -9,6 +9,7 @@ use super::assemble::Assembled;
 use super::cache::{self, Cache};
 use super::lookup::{Answers, Question};
 use super::open_stores::{Stores, is_same};
+use super::render::Template;
 use super::secret_files::Files;
 use super::substitute;
 use crate::core::environment::Environment;
@@ -16,7 +17,7 @@ use crate::core::scope::Scopes;
 use crate::model::error::{Error, StoreError};
 use crate::model::log::{self, Phase};
 use crate::model::name::Name;
-use crate::model::reference::{Part, Value};
+use crate::model::reference::Value;
 use crate::stores::{Depth, Store};
 use crate::sys::signals::{self, Work};
 
@@ -34,6 +35,8 @@ pub struct Located<'e> {
     pub depth: Depth,
     /// The cache that keeps the last values.
     pub cache: Option<Cache>,
+    /// The store that tells which names exist, where no reference needs it.
+    pub names: Option<Box<dyn Store>>,
 }
 
 impl Located<'_> {
@@ -50,8 +53,8 @@ pub struct Fetched<'e> {
     pub environment: Environment<'e>,
     /// The variables to fill in.
     pub values: Vec<(usize, Vec<u8>, Value)>,
-    /// The text to fill in beside them.
-    pub template: Vec<(usize, Part)>,
+    /// The texts to fill in beside them.
+    pub templates: Vec<Template>,
     /// The settings of delivery in files.
     pub files: Files,
     /// The answers of the stores.
@@ -103,6 +106,7 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         all,
         depth,
         cache,
+        names,
     } = located;
     let mut answers = Answers::none(stores, scopes);
     let stores = Rc::clone(&answers.stores);
@@ -113,11 +117,13 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         let bound = cache::bound(&identities, &answers.scopes, &asked, all);
         (cache, bound)
     });
+    let mut can_tell = true;
     for store in stores.all() {
         let trouble = match ask(&mut assembled, store, all, depth, &mut answers) {
             Ok(()) => continue,
             Err(trouble) => trouble,
         };
+        can_tell &= !stores.is_main(store);
         match &cache {
             Some((cache, bound)) if trouble.is_unreached() => {
                 match cache.use_instead(&trouble, bound, &mut answers, &asked) {
@@ -145,6 +151,10 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
         });
     }
     added::documents(&mut assembled, &mut answers);
+    let teller = stores.main.as_deref().or(names.as_deref());
+    let meant = std::mem::take(&mut assembled.meant);
+    let faults = meant.judge(&answers, teller.filter(|_| can_tell));
+    assembled.errors.extend(faults);
     if let Some((cache, bound)) = cache {
         keep(cache, bound, &assembled, &answers, &asked);
     }
@@ -156,7 +166,8 @@ fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
     let documents = assembled.documents.iter();
     let documents = documents.flat_map(|(_, documents)| documents);
     let all = assembled.references().chain(documents);
-    all.map(Question::from).collect()
+    let longer = assembled.references().filter_map(Question::with_fallback);
+    all.map(Question::from).chain(longer).collect()
 }
 
 /// Asks one store all that is for it.
@@ -216,7 +227,7 @@ fn fetched(assembled: Assembled<'_>, answers: Answers) -> Fetched<'_> {
     Fetched {
         environment: assembled.environment,
         values: assembled.values,
-        template: assembled.template,
+        templates: assembled.templates,
         files: assembled.files,
         answers,
         errors: assembled.errors,

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::fetch::Fetched;
-use super::lookup::Answered;
+use super::lookup::{Answered, Answers};
+use super::render::Rendered;
 use super::secret_files::Deliveries;
-use super::substitute::{self, Filled, FilledPart, Piece};
+use super::substitute::{self, Filled, Piece};
 use crate::core::environment::{Environment, refusal};
 use crate::model::error::{Cause, Error, Fault};
 use crate::model::log::{self, InPhase, Label, Phase};
@@ -15,8 +16,10 @@ use crate::model::name::Scope;
 pub struct Filling<'f> {
     /// The variables, in the order in which they are filled in.
     pub variables: Vec<FilledVariable<'f>>,
-    /// The text's parts, each with the offset of its beginning.
-    pub template: Vec<(usize, FilledPart<'f>)>,
+    /// The texts that are filled in.
+    pub rendered: Vec<Rendered<'f>>,
+    /// The errors in those.
+    errors: Vec<Error>,
     /// The values that go into files.
     deliveries: Deliveries,
     summary: Summary,
@@ -75,6 +78,15 @@ impl Summary {
         self.scopes.values().sum::<usize>() + self.direct + self.defaults + self.absent
     }
 
+    fn count(&mut self, filled: &Filled<'_>, answers: &Answers) {
+        for (reference, part) in filled.references() {
+            if let Ok(piece) = &part.gives {
+                let scope = answers.to(reference).and_then(Answered::scope);
+                self.add(piece.as_ref(), scope);
+            }
+        }
+    }
+
     fn add(&mut self, piece: Option<&Piece<'_>>, scope: Option<&Scope>) {
         match (piece, scope) {
             (None, _) => self.absent += 1,
@@ -89,20 +101,16 @@ impl Summary {
 pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     let phase = log::begin(Phase::Fill);
     let answers = &fetched.answers;
-    let template = fetched.template.iter();
-    let template = template.map(|(at, part)| (*at, FilledPart::of_template(part, answers)));
-    let template = template.collect();
+    let mut errors = Vec::new();
+    let rendered = fetched.templates.iter();
+    let rendered = rendered.map(|template| template.filled(answers, &mut errors));
+    let rendered: Vec<_> = rendered.collect();
     let mut deliveries = Deliveries::new(fetched.files.clone());
     let mut variables = Vec::with_capacity(fetched.values.len());
     let mut summary = Summary::default();
     for (place, name, value) in &fetched.values {
         let filled = substitute::fill(name, value, answers, &mut deliveries);
-        for (reference, part) in filled.references() {
-            if let Ok(piece) = &part.gives {
-                let scope = answers.to(reference).and_then(Answered::scope);
-                summary.add(piece.as_ref(), scope);
-            }
-        }
+        summary.count(&filled, answers);
         let has_value = filled.faults().next().is_none() && !filled.is_removed();
         let entry = has_value.then(|| filled.entry(name));
         let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
@@ -114,9 +122,16 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
             entry,
         });
     }
+    for one in &rendered {
+        summary.count(&one.filled, answers);
+        if let Some(out) = &one.template.out {
+            deliveries.add_text(out, &one.text);
+        }
+    }
     Filling {
         variables,
-        template,
+        rendered,
+        errors,
         deliveries,
         summary,
         phase,
@@ -140,7 +155,7 @@ impl Filling<'_> {
     /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
-        let mut errors = Vec::new();
+        let mut errors = self.errors;
         for variable in self.variables {
             errors.extend(variable.faults());
             entries.push((variable.place, variable.entry));

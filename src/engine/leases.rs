@@ -8,7 +8,7 @@ use super::lookup::{Answered, Answers, Question};
 use super::supervise::HeldLease;
 use crate::model::error::Error;
 use crate::model::escape::Shown;
-use crate::model::reference::references;
+use crate::model::reference::{Reference, references};
 use crate::stores::Lease;
 
 /// The leases of a launch, and the variables and references that have them.
@@ -54,6 +54,16 @@ impl Lent {
             if is_lent {
                 lent.variables.push(Shown(variable).to_string());
                 lent.wholes.extend(is_whole.then(|| variable.clone()));
+            }
+        }
+        for template in &fetched.templates {
+            let references = template.references();
+            let is_leased =
+                |reference: &&Reference| answers.to(reference).is_some_and(Answered::is_leased);
+            let labels: Vec<_> = references.filter(is_leased).map(Reference::label).collect();
+            if let Some(out) = template.out.as_ref().filter(|_| !labels.is_empty()) {
+                lent.variables.push(out.to_string());
+                lent.labels.extend(labels);
             }
         }
         lent

@@ -25,6 +25,17 @@ pub enum Question {
 }
 
 impl Question {
+    /// Asks for the key that a reference with a fallback would name if its `?` were part of the key.
+    /// `None` for any other reference.
+    pub fn with_fallback(reference: &Reference) -> Option<Self> {
+        let Target::Direct(mut direct) = reference.target.clone() else {
+            return None;
+        };
+        let key = with_fallback(direct.location.key.as_deref()?, reference)?;
+        direct.location.key = Some(key);
+        Some(Question::Direct(direct))
+    }
+
     /// True for a single place.
     pub fn is_direct(&self) -> bool {
         matches!(self, Question::Direct(_))
@@ -158,6 +169,13 @@ impl Answers {
         self.all.get(&Question::from(reference))
     }
 
+    /// True if a key has a `?` in it where a reference's fallback begins.
+    pub fn is_of_key(&self, reference: &Reference) -> bool {
+        let longer = Question::with_fallback(reference);
+        let answered = longer.and_then(|longer| self.all.get(&longer));
+        answered.is_some_and(|answered| answered.found().is_some())
+    }
+
     /// Returns the store that a question is to, as messages name it.
     pub fn label(&self, target: &Target) -> String {
         let store = self.store(target);
@@ -261,6 +279,13 @@ impl Answers {
             advice: store.and_then(|store| store.advice(&place.location, document)),
         }
     }
+}
+
+/// Returns a key, or a path of a member, as it would be with the fallback as a part of it.
+pub fn with_fallback(key: &str, reference: &Reference) -> Option<String> {
+    let plain = reference.filters.is_empty() && !reference.is_file();
+    let text = reference.fallback.as_deref().filter(|_| plain)?;
+    Some(format!("{key}?{}", str::from_utf8(text).ok()?))
 }
 
 /// Lists the locations where a name would be, narrowest scope first.

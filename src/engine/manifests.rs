@@ -139,7 +139,7 @@ impl Manifests<'_> {
                 }
             }
         }
-        specs::warn_of_left(file, &left);
+        specs::warn_of_left(file, &left, self.outside.interpolate);
     }
 
     fn container(

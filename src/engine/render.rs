@@ -1,72 +1,158 @@
 //! Fills in a text file: each reference inside is replaced by its value, and nothing else of the
-//! text is read.
+//! text is read. What is JSON, YAML or TOML by its name has to stay that.
 
 use std::cell::LazyCell;
 use std::os::unix::ffi::OsStrExt;
 
-use super::assemble::{Assembled, Sources, assemble};
-use super::fill::Filling;
-use super::substitute::Piece;
-use crate::model::error::{Error, Fault, Lines};
+use super::lookup::Answers;
+use super::secret_files::Files;
+use super::specs::read_text;
+use super::substitute::{Filled, Piece};
+use crate::core::filling::{self, Breach, Slice};
+use crate::core::shape::Format;
+use crate::model::error::{Cause, Error, Fault, Lines};
 use crate::model::named::Named;
-use crate::model::reference::{Part, Target, parse_inside};
+use crate::model::reference::{Part, Reference, parse_inside, references_in};
 use crate::model::secret::Secret;
 use crate::stores;
+use crate::sys::trust::Trust;
 
 /// A text with references inside.
 pub struct Template {
     /// The name of the text in faults.
     pub path: Named,
+    /// The file that a launch writes; `None` where the text is asked for by itself.
+    pub out: Option<Named>,
+    /// The format that the text has to keep.
+    pub format: Option<Format>,
     /// The text.
-    pub text: Vec<u8>,
+    text: Vec<u8>,
+    /// The parts of the text, each with the offset of its beginning.
+    parts: Vec<(usize, Part)>,
 }
 
 impl Template {
-    /// Assembles all that has to be resolved: the references of the sources' variables, and those
-    /// in the text, last.
-    pub fn assemble(&self, sources: &Sources) -> Assembled<'static> {
-        let mut assembled = assemble(&[], sources);
-        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(&sources.references));
+    /// Makes a template of a text. Its format is that of the first of these names which has one.
+    pub fn new(path: Named, text: Vec<u8>, names: &[&Named]) -> Self {
+        Template {
+            format: names.iter().find_map(|name| Format::of(name)),
+            path,
+            out: None,
+            text,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Reads the references in the text. `asked` are the words that make more values references.
+    /// Returns the errors in it.
+    pub fn parse(&mut self, asked: &[&'static str]) -> Vec<Error> {
+        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(asked));
         // A text without references is one part.
-        let parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
-        for (at, part) in &parts {
-            if let Part::Reference(reference) = part {
-                if let Target::Direct(place) = &reference.target {
-                    assembled.words.insert(place.scheme);
-                }
-                if reference.is_file() {
-                    faults.push((*at, "no |file in a template: it becomes a file itself"));
-                }
+        self.parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
+        for (at, part) in &self.parts {
+            if matches!(part, Part::Reference(reference) if reference.is_file()) {
+                faults.push((*at, "no |file in a template: it becomes a file itself"));
             }
         }
         faults.sort_unstable_by_key(|(at, _)| *at);
         let lines = LazyCell::new(|| Lines::of(&self.text));
-        assembled
-            .errors
-            .extend(faults.into_iter().map(|(at, reason)| {
-                let (path, at) = (self.path.clone(), lines.fault(at, reason));
-                Error::Text { path, at }
-            }));
-        assembled.template = parts;
-        assembled
+        let faults = faults.into_iter().map(|(at, reason)| {
+            let (path, at) = (self.path.clone(), lines.fault(at, reason));
+            Error::Text { path, at }
+        });
+        faults.collect()
     }
 
-    /// Returns the text filled in, and the errors in it.
-    pub fn filled(&self, filling: &Filling<'_>) -> (Secret, Vec<Error>) {
-        let (mut out, mut errors) = (Vec::new(), Vec::new());
+    /// Lists the references in the text.
+    pub fn references(&self) -> impl Iterator<Item = &Reference> {
+        references_in(self.parts.iter().map(|(_, part)| part))
+    }
+
+    /// Fills the text in. The errors in it are added to `errors`.
+    pub fn filled<'f>(&'f self, answers: &'f Answers, errors: &mut Vec<Error>) -> Rendered<'f> {
+        let filled = Filled::of_template(self.parts.iter().map(|(_, part)| part), answers);
         let lines = LazyCell::new(|| Lines::of(&self.text));
-        for (at, part) in &filling.template {
-            match &part.gives {
-                Ok(piece) => out.extend_from_slice(piece.as_ref().map_or(&[], Piece::bytes)),
+        let fault = |at: usize, cause: Cause| {
+            let (at, part) = &self.parts[at];
+            let reference = match part {
+                Part::Reference(reference) => Some(reference.clone()),
+                Part::Text(_) => None,
+            };
+            let at = lines.fault(*at, "");
+            let at = format!(":{}:{}", at.line, at.column);
+            let place = [self.path.as_os_str().as_bytes(), at.as_bytes()].concat();
+            Error::from(Fault::of(&place, reference, cause))
+        };
+        let before = errors.len();
+        let (mut text, mut slices, mut is_read) = (Vec::new(), Vec::new(), true);
+        for (at, part) in filled.parts.iter().enumerate() {
+            let piece = match &part.gives {
+                Ok(piece) => piece.as_ref(),
                 Err(cause) => {
-                    let at = lines.fault(*at, "");
-                    let at = format!(":{}:{}", at.line, at.column);
-                    let place = [self.path.as_os_str().as_bytes(), at.as_bytes()].concat();
-                    let reference = part.reference.cloned();
-                    errors.push(Fault::of(&place, reference, cause.clone()).into());
+                    errors.push(fault(at, cause.clone()));
+                    continue;
+                }
+            };
+            is_read &= !matches!(piece, Some(Piece::Lent(_)));
+            let bytes = piece.map_or(&[][..], Piece::bytes);
+            text.extend_from_slice(bytes);
+            slices.push(match part.reference {
+                Some(_) => Slice::Value(bytes),
+                None => Slice::Text(bytes),
+            });
+        }
+        if let Some(format) = self.format.filter(|_| is_read && errors.len() == before) {
+            match filling::check(format, &slices) {
+                Ok(()) => {}
+                Err(Breach::Template(part, offset)) => {
+                    let at = self.parts.get(part).map_or(0, |(at, _)| *at);
+                    let at = (at + offset).min(self.text.len());
+                    let (path, at) = (self.path.clone(), lines.fault(at, format.unreadable()));
+                    errors.push(Error::Text { path, at });
+                }
+                Err(Breach::Values(parts)) => {
+                    let breaks = |at| fault(at, Cause::Breaks(format.as_str()));
+                    errors.extend(parts.into_iter().map(breaks));
                 }
             }
         }
-        (Secret::new(out), errors)
+        Rendered {
+            template: self,
+            filled,
+            text: Secret::new(text),
+        }
     }
+}
+
+/// A text that is filled in.
+pub struct Rendered<'f> {
+    /// The template.
+    pub template: &'f Template,
+    /// The parts as they are filled in.
+    pub filled: Filled<'f>,
+    /// The text.
+    pub text: Secret,
+}
+
+/// Reads the templates that a launch fills in, and looks at the folders of their files. Also returns
+/// the errors.
+pub fn read(
+    renders: &[(Named, Named)],
+    files: &Files,
+    distrust: Option<&Trust>,
+) -> (Vec<Template>, Vec<Error>) {
+    let (mut templates, mut errors) = (Vec::new(), Vec::new());
+    for (from, to) in renders {
+        let folder = to.with(to.parent().unwrap_or(to));
+        errors.extend(files.look(&folder).err());
+        match read_text(from, distrust) {
+            Err(error) => errors.push(error),
+            Ok(text) => {
+                let mut template = Template::new(from.clone(), text, &[to, from]);
+                template.out = Some(to.clone());
+                templates.push(template);
+            }
+        }
+    }
+    (templates, errors)
 }

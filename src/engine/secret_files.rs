@@ -1,7 +1,7 @@
 //! Values that are delivered in files: in memory, or in a folder.
 
 use std::collections::{BTreeMap, btree_map};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -26,6 +26,14 @@ pub struct Files {
 }
 
 impl Files {
+    /// Checks that files can be delivered in a folder.
+    ///
+    /// # Errors
+    /// The reason why nothing can be delivered there.
+    pub fn look(&self, folder: &Named) -> Result<(), Error> {
+        atomic_dir::look(folder, &self.terms())
+    }
+
     fn terms(&self) -> FolderTerms {
         FolderTerms {
             owner: self.owner,
@@ -61,7 +69,7 @@ pub fn faults(to: &Files, values: &[(usize, Vec<u8>, Value)]) -> Vec<Error> {
     }
     // A folder that is not needed is not looked at.
     if any {
-        errors.extend(atomic_dir::look(path, &to.terms()).err());
+        errors.extend(to.look(path).err());
     }
     errors
 }
@@ -81,6 +89,8 @@ pub struct Deliveries {
     /// The place of each value in `files`: by the file's name in a folder, by the reference's
     /// source in memory.
     places: BTreeMap<Vec<u8>, usize>,
+    /// Texts that are filled in, each with the path of its file.
+    texts: Vec<(Named, Secret)>,
 }
 
 struct ToWrite {
@@ -98,7 +108,14 @@ impl Deliveries {
             to,
             files: Vec::new(),
             places: BTreeMap::new(),
+            texts: Vec::new(),
         }
+    }
+
+    /// Adds a text that is filled in, for the file at a path.
+    pub fn add_text(&mut self, path: &Named, text: &Secret) {
+        let text = Secret::new(text.expose().to_vec());
+        self.texts.push((path.clone(), text));
     }
 
     /// Adds the value that a reference in a variable gives. Returns the path that stands in its
@@ -137,43 +154,67 @@ impl Deliveries {
 
     /// Lists the paths that the workload gets.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.files.iter().map(|file| file.path.clone()).collect()
+        let files = self.files.iter().map(|file| file.path.clone());
+        let texts = self.texts.iter().map(|(path, _)| path.to_path_buf());
+        files.chain(texts).collect()
     }
 
-    /// Opens the folder that files are delivered in, if any are. A folder that was opened before is
+    /// Lists the files in folders: the folder, the file's name, and its content.
+    fn in_folders(&self) -> impl Iterator<Item = (Named, &OsStr, &[u8])> {
+        let folder = self.to.folder.iter();
+        let files = folder.flat_map(|folder| {
+            let files = self.files.iter();
+            files.map(|file| (folder.clone(), file.name(), file.value.expose()))
+        });
+        files.chain(self.texts.iter().map(|(path, text)| {
+            let folder = path.with(path.parent().unwrap_or(path));
+            let name = path.file_name().unwrap_or_default();
+            (folder, name, text.expose())
+        }))
+    }
+
+    /// Opens the folders that files are delivered in, if any are. A folder that was opened before is
     /// opened again.
     ///
     /// # Errors
     /// The reason why nothing can be delivered there.
     pub fn open(&self, before: Option<Delivered>) -> Result<Option<Delivered>, Error> {
-        let Some(path) = self.to.folder.as_ref().filter(|_| !self.files.is_empty()) else {
-            return Ok(None);
-        };
-        let names = self.files.iter().map(|file| file.name().to_owned());
-        Delivered::open(path.clone(), &self.to.terms(), names.collect(), before).map(Some)
+        let mut wanted: BTreeMap<PathBuf, (Named, Vec<OsString>)> = BTreeMap::new();
+        for (folder, name, _) in self.in_folders() {
+            let entry = wanted.entry(folder.to_path_buf());
+            let (_, names) = entry.or_insert((folder, Vec::new()));
+            names.push(name.to_owned());
+        }
+        match wanted.is_empty() {
+            true => Ok(None),
+            false => Delivered::open(wanted.into_values(), &self.to.terms(), before).map(Some),
+        }
     }
 
-    /// Writes every file. Files in a folder are all written before the first is put into its place;
-    /// older ones are replaced.
+    /// Writes every file. The files in a folder are all written before the first is put into its
+    /// place; older ones are replaced.
     ///
     /// # Errors
     /// The reason why a file was not written. Files in a folder may be in their place then, new
     /// ones beside older ones; none is half written.
-    pub fn write(self, folder: Option<&Delivered>) -> Result<(), Error> {
+    pub fn write(self, delivered: Option<&Delivered>) -> Result<(), Error> {
         let owner = self.to.owner;
-        match folder {
-            None => self.files.iter().try_for_each(|file| {
+        if self.to.folder.is_none() {
+            self.files.iter().try_for_each(|file| {
                 let label = file.reference.label();
                 memfd::make(&label, file.value.expose(), file.number, owner)
-            }),
-            Some(folder) => {
-                let files = self.files.iter();
-                let files: Vec<_> = files
-                    .map(|file| (file.name(), file.value.expose()))
-                    .collect();
-                folder.put(&files, owner)
-            }
+            })?;
         }
+        let Some(delivered) = delivered else {
+            return Ok(());
+        };
+        let mut folders: BTreeMap<PathBuf, Vec<(&OsStr, &[u8])>> = BTreeMap::new();
+        for (folder, name, content) in self.in_folders() {
+            let files = folders.entry(folder.to_path_buf()).or_default();
+            files.push((name, content));
+        }
+        let mut folders = folders.iter();
+        folders.try_for_each(|(folder, files)| delivered.put(folder, files, owner))
     }
 }
 

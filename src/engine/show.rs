@@ -5,9 +5,9 @@ use super::fill::Filling;
 use super::substitute::Piece;
 use crate::core::mask::{Hidden, placeholder};
 
-/// Shows one `NAME=value` a line. Each secret is shown as `[secret:NAME]` where a reference stands,
+/// Shows each entry, `NAME=value`. Each secret is shown as `[secret:NAME]` where a reference stands,
 /// and wherever else its value appears. No value of the variables in `credentials` is shown.
-pub fn show(fetched: &Fetched<'_>, filling: &Filling<'_>, credentials: &[&str]) -> Vec<u8> {
+pub fn show(fetched: &Fetched<'_>, filling: &Filling<'_>, credentials: &[&str]) -> Vec<Vec<u8>> {
     let values: Vec<(String, &[u8])> = fetched
         .answers
         .values()
@@ -37,10 +37,7 @@ pub fn show(fetched: &Fetched<'_>, filling: &Filling<'_>, credentials: &[&str]) 
             [variable.name, b"=".as_slice(), &shown].concat()
         });
     }
-    let lines = lines.into_iter().flatten();
-    lines
-        .flat_map(|line| [line, b"\n".to_vec()].concat())
-        .collect()
+    lines.into_iter().flatten().collect()
 }
 
 fn show_piece(piece: &Piece<'_>, hidden: &Hidden<'_>) -> Vec<u8> {

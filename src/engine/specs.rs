@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::env_files::{EnvFiles, in_braces, warn_of_unset};
 use crate::core::container::{Container, Dialect, EnvFrom};
-use crate::core::dotenv;
 use crate::core::env_list::{Given, Variable};
 use crate::core::expansion::{Piece, expanded, is_of_service, pieces};
 use crate::core::interpolate::{Lookup, interpolate, unescaped};
 use crate::core::manifest::{self, Unfit};
 use crate::model::error::{Cause, Error};
-use crate::model::escape::Shown;
 use crate::model::location::Scheme;
 use crate::model::log;
 use crate::model::named::Named;
@@ -75,7 +74,7 @@ pub fn chosen(spec: &Spec, outside: &Outside<'_>, errors: &mut Vec<Error>) -> Ve
         Ok(container) => {
             let mut left = BTreeSet::new();
             let variables = variables(&container, &spec.file, outside, &mut left, errors);
-            warn_of_left(&spec.file, &left);
+            warn_of_left(&spec.file, &left, outside.interpolate);
             variables
         }
         Err(faults) => {
@@ -93,21 +92,21 @@ pub fn unfit(file: &Named, fault: Unfit) -> Error {
     }
 }
 
-/// Warns of variables in a Compose file that are not filled in.
-pub fn warn_of_left(file: &Named, left: &BTreeSet<Vec<u8>>) {
-    if left.is_empty() {
-        return;
+/// Warns of variables in a Compose file that are not filled in, or filled in as empty.
+pub fn warn_of_left(file: &Named, left: &BTreeSet<Vec<u8>>, interpolates: bool) {
+    if interpolates {
+        warn_of_unset(file, left);
+    } else if !left.is_empty() {
+        let names = in_braces(left);
+        log::warning!(
+            Ignored;
+            "{file}: passed on as it is: {names}; --interpolate has it filled in, as Compose does"
+        );
     }
-    let names = left.iter().map(|name| format!("${{{}}}", Shown(name)));
-    let names = names.collect::<Vec<_>>().join(", ");
-    log::warning!(
-        Ignored;
-        "{file}: passed on as it is: {names}; --interpolate has it filled in, as Compose does"
-    );
 }
 
 /// Lists the variables of a container as the platform would make them. Names in Compose's `${NAME}`
-/// that are not filled in are added to `left`.
+/// that are not filled in, or as empty, are added to `left`.
 pub fn variables(
     container: &Container,
     file: &Named,
@@ -151,30 +150,18 @@ fn env_files(
         if !env_file.required && !files::exists(&path) {
             continue;
         }
-        let parsed = read_text(&path, outside.distrust).and_then(|text| {
-            let lines = dotenv::lines(&text);
-            let parsed = dotenv::parse(&text).map_err(|at| Error::Text {
-                path: path.clone(),
-                at,
-            })?;
-            Ok((lines, parsed))
-        });
-        let (lines, assignments) = match parsed {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                errors.push(error);
-                continue;
-            }
+        let files = EnvFiles {
+            known: outside.known,
+            interpolates: outside.interpolate,
+            is_found: false,
         };
-        for assignment in assignments {
-            let line = assignment.fault(&lines, "").line;
-            let value = assignment
-                .value
-                .or_else(|| (outside.known)(&assignment.name));
+        let text = read_text(&path, outside.distrust);
+        for variable in files.read(&path, text, errors) {
+            let value = variable.value.or_else(|| (outside.known)(&variable.name));
             variables.extend(value.map(|value| Specified {
                 file: path.clone(),
-                line,
-                name: assignment.name,
+                line: variable.line,
+                name: variable.name,
                 value: Ok(Source::Text(value)),
             }));
         }
@@ -189,7 +176,7 @@ fn filled(
     left: &mut BTreeSet<Vec<u8>>,
 ) -> Result<Vec<u8>, Cause> {
     if outside.interpolate {
-        return interpolate(text, outside.known)
+        return interpolate(text, outside.known, left)
             .map_err(|unfilled| Cause::Unfilled(unfilled.name, unfilled.reason));
     }
     let (text, names) = unescaped(text);

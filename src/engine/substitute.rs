@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lookup::{Answered, Answers};
+use super::lookup::{Answered, Answers, with_fallback};
 use super::secret_files::Deliveries;
 use crate::core::{filter, json};
 use crate::model::error::Cause;
@@ -55,12 +55,28 @@ pub struct FilledPart<'a> {
 
 /// A value that is filled in, each reference once.
 pub struct Filled<'a> {
-    parts: Vec<FilledPart<'a>>,
+    /// The parts in their order.
+    pub parts: Vec<FilledPart<'a>>,
     /// True if the value is one reference, without which the variable is removed.
     is_whole: bool,
 }
 
 impl<'a> Filled<'a> {
+    /// Fills in the parts of a template, none of which goes into a file.
+    pub fn of_template(parts: impl Iterator<Item = &'a Part>, answers: &'a Answers) -> Self {
+        let part = |part: &'a Part| match part {
+            Part::Text(text) => FilledPart::text(text),
+            Part::Reference(reference) => FilledPart {
+                reference: Some(reference),
+                gives: said(reference, answers),
+            },
+        };
+        Filled {
+            parts: parts.map(part).collect(),
+            is_whole: false,
+        }
+    }
+
     /// Lists the parts with a reference.
     pub fn references(&self) -> impl Iterator<Item = (&'a Reference, &FilledPart<'a>)> {
         let parts = self.parts.iter();
@@ -129,17 +145,6 @@ impl<'a> FilledPart<'a> {
             gives: Ok(Some(Piece::Text(text))),
         }
     }
-
-    /// Fills in a part of a template, none of which goes into a file.
-    pub fn of_template(part: &'a Part, answers: &'a Answers) -> Self {
-        match part {
-            Part::Text(text) => FilledPart::text(text),
-            Part::Reference(reference) => FilledPart {
-                reference: Some(reference),
-                gives: said(reference, answers),
-            },
-        }
-    }
 }
 
 /// Gives the piece for a reference in a variable: the file's path, where it is to be in a file.
@@ -188,6 +193,9 @@ pub fn piece<'a>(
         Some(Answered::NotInForce(level)) => return Err(Cause::NotInForce(*level)),
         Some(Answered::Asked(scopes, answer)) => (scopes, answer),
     };
+    if answers.is_of_key(reference) {
+        return Err(Cause::KeyWithMark);
+    }
     match answer {
         Answer::Found(at, found) => {
             let Some(value) = &found.value else {
@@ -204,6 +212,12 @@ pub fn piece<'a>(
                     member: Some(path), ..
                 }) => {
                     let levels = &mut *found.levels.borrow_mut();
+                    let longer = with_fallback(path, reference);
+                    if longer
+                        .is_some_and(|path| json::member(value.expose(), &path, levels).is_ok())
+                    {
+                        return Err(Cause::KeyWithMark);
+                    }
                     json::member(value.expose(), path, levels).map_err(|fault| match fault {
                         json::MemberFault::NotJson => Cause::NotJson(from()),
                         json::MemberFault::Missing => Cause::NoMember {
@@ -248,7 +262,11 @@ fn filtered<'a>(
     from: impl Fn() -> String,
 ) -> Result<Piece<'a>, Cause> {
     for filter in &reference.filters {
-        value = filter::apply(*filter, value).map_err(|_| Cause::NotBase64(from()))?;
+        value = filter::apply(*filter, value).map_err(|wanted| Cause::Unfit {
+            filter: *filter,
+            from: from(),
+            wanted,
+        })?;
     }
     Ok(Piece::Secret(reference.label(), value))
 }

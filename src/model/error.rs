@@ -11,7 +11,7 @@ pub use super::join_error::JoinError;
 use super::meant::Meant;
 use super::name::{Level, Name, Scope};
 use super::named::{Named, is_path};
-use super::reference::Reference;
+use super::reference::{Filter, Reference};
 pub use super::store_error::StoreError;
 
 /// A fault in a text: its place and the reason. The text itself is never in it, since it may be a
@@ -211,6 +211,20 @@ pub enum Cause {
     /// A value that starts as a reference and is none.
     #[error("column {}: {}", .0.column, .0.reason)]
     Malformed(#[source] Malformed),
+    /// A reference that is plainly meant, and not read.
+    #[error("a reference is meant, and is not read, as {why}: write {right}")]
+    Unread {
+        /// The reason why it is not read.
+        why: &'static str,
+        /// The spelling that would be read there.
+        right: String,
+    },
+    /// A reference in an argument of the command; holds it as it would be read in a variable.
+    #[error(
+        "a reference is meant, and nothing is filled in in arguments, which others can see: put \
+         it into a variable, as NAME={0}; to pass it on as it is, use --literal arguments"
+    )]
+    InArgument(String),
     /// A name that is in none of the searched scopes.
     #[error("not found in {} of {store}; {meant}", joined(searched))]
     Missing {
@@ -238,6 +252,12 @@ pub enum Cause {
         /// The next step, if the store knows a better one than usual.
         advice: Option<String>,
     },
+    /// A key that has a `?` in it, at which a reference's fallback begins.
+    #[error(
+        "there is a key with this '?' in its name, which a reference can't name, as a fallback \
+         begins there; give the key another name"
+    )]
+    KeyWithMark,
     /// A member of the document has a name that no variable can have.
     #[error("a member's name can't be a variable's: it is empty, or has = or NUL in it")]
     NoVariable,
@@ -265,9 +285,22 @@ pub enum Cause {
         /// The existing member that is most like it.
         nearest: Option<String>,
     },
-    /// A value for `base64decode` that is not base64; holds the value's place.
-    #[error("base64decode: the value from {0} is not base64")]
-    NotBase64(String),
+    /// A value that a filter can't be applied to.
+    #[error("{filter}: the value from {from} is not {wanted}")]
+    Unfit {
+        /// The filter.
+        filter: Filter,
+        /// The value's place.
+        from: String,
+        /// The form that the filter wants.
+        wanted: &'static str,
+    },
+    /// A value that breaks the text that it is put into; holds the text's format.
+    #[error(
+        "the value breaks the {0} around it; in double quotes |json makes it fit, in a block of \
+         YAML |indent:N"
+    )]
+    Breaks(&'static str),
     /// A value with a NUL byte in it.
     #[error("the value contains a NUL byte, which an environment can't hold")]
     Nul,
@@ -405,6 +438,10 @@ impl fmt::Display for InVariable<'_> {
             Cause::Malformed(_) => write!(
                 f,
                 "malformed reference: {cause}; to pass the value on as it is, use --literal {variable}"
+            ),
+            Cause::Unread { .. } => write!(
+                f,
+                "{cause}; to pass the value on as it is, use --literal {variable}"
             ),
             Cause::TooLong(_) => write!(f, "{cause}: {variable}_FILE=secret:…|file"),
             cause => cause.fmt(f),

@@ -330,7 +330,7 @@ impl<'a> Cursor<'a> {
     fn level_and_name(&mut self) -> Result<(Option<Level>, Name), Malformed> {
         let start = self.at;
         let word = self.word();
-        if self.peek() != Some(b'/') {
+        if self.peek() != Some(b'/') || word.is_empty() {
             return Ok((None, self.name(start, word)?));
         }
         let level = Level::new(word).ok_or_else(|| {
@@ -347,6 +347,9 @@ impl<'a> Cursor<'a> {
             let reason = match self.peek() {
                 None => "a name is missing",
                 Some(b'}') if self.inline => "a name is missing",
+                Some(b' ' | b'\t' | b'/') => {
+                    "the name has to follow the colon at once, as in secret:NAME"
+                }
                 Some(_) => "a name begins with a letter, a digit or '_'",
             };
             return Err(self.fault(start, reason));
@@ -368,20 +371,8 @@ impl<'a> Cursor<'a> {
 
     /// Takes a filter; `None` for the delivery, which is written like one.
     fn filter(&mut self) -> Result<Option<Filter>, Malformed> {
-        let start = self.at;
-        let length = self
-            .rest()
-            .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric())
-            .count();
-        let word = &self.rest()[..length];
-        let filter = match Filter::new(word) {
-            None if word != b"file" => {
-                let reason = "the filter is not one of urlencode, base64, base64decode, trim, file";
-                return Err(self.fault(start, reason));
-            }
-            found => found,
-        };
+        let (filter, length) = Filter::read(self.rest())
+            .map_err(|(offset, reason)| self.fault(self.at + offset, reason))?;
         self.at += length;
         Ok(filter)
     }

@@ -22,13 +22,19 @@ impl Error {
 impl Cause {
     fn kind(&self) -> &'static str {
         match self {
-            Cause::Malformed(_) | Cause::NoVariable => "malformed",
+            Cause::Malformed(_)
+            | Cause::KeyWithMark
+            | Cause::Unread { .. }
+            | Cause::InArgument(_)
+            | Cause::NoVariable => "malformed",
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
-            Cause::NotJson(_) | Cause::NoMember { .. } | Cause::NotBase64(_) | Cause::Nul => {
-                "value"
-            }
+            Cause::NotJson(_)
+            | Cause::NoMember { .. }
+            | Cause::Unfit { .. }
+            | Cause::Breaks(_)
+            | Cause::Nul => "value",
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
             Cause::NotHere(_) => "missing",

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod escape;
+mod filter;
 pub mod grammar;
 pub mod join_error;
 pub mod kind;

@@ -6,6 +6,7 @@ use super::location::Location;
 use super::name::{Level, Name};
 use super::named::ShownPath;
 
+pub use super::filter::Filter;
 pub use super::grammar::{documents, parse, parse_inside};
 
 /// A variable's value as read, before any secret is known.
@@ -35,11 +36,17 @@ pub fn references(value: &Value) -> impl Iterator<Item = &Reference> {
         Value::Whole(reference) => (Some(reference), &[]),
         Value::Mixed(parts) => (None, parts),
     };
-    let inside = parts.iter().filter_map(|part| match part {
+    whole.into_iter().chain(references_in(parts.iter()))
+}
+
+/// Lists the references in the parts of a text.
+pub fn references_in<'p>(
+    parts: impl Iterator<Item = &'p Part>,
+) -> impl Iterator<Item = &'p Reference> {
+    parts.filter_map(|part| match part {
         Part::Reference(reference) => Some(reference),
         Part::Text(_) => None,
-    });
-    whole.into_iter().chain(inside)
+    })
 }
 
 /// A reference to a value: its source, its filters, its delivery and its fallback.
@@ -84,19 +91,6 @@ pub struct Direct {
     pub location: Location,
 }
 
-/// A change to a value on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filter {
-    /// Percent-encodes all but RFC 3986's unreserved characters.
-    UrlEncode,
-    /// Encodes as base64 (RFC 4648, padded).
-    Base64,
-    /// Decodes base64.
-    Base64Decode,
-    /// Drops ASCII white space at both ends.
-    Trim,
-}
-
 /// The form in which a value is delivered to the workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Delivery {
@@ -106,31 +100,6 @@ pub enum Delivery {
     /// A file, whose path stands in place of the value. It holds the file's name in a folder, if
     /// that is not the variable's name.
     File(Option<Name>),
-}
-
-impl Filter {
-    const ALL: [(&'static str, Filter); 4] = [
-        ("urlencode", Filter::UrlEncode),
-        ("base64", Filter::Base64),
-        ("base64decode", Filter::Base64Decode),
-        ("trim", Filter::Trim),
-    ];
-
-    /// Returns the filter for a word in a reference.
-    pub(super) fn new(word: &[u8]) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _)| name.as_bytes() == word)
-            .map(|(_, filter)| *filter)
-    }
-
-    /// Returns the filter's word in a reference.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, filter)| *filter == self)
-            .map_or("", |(name, _)| name)
-    }
 }
 
 impl From<Target> for Reference {
@@ -177,7 +146,7 @@ impl Reference {
         }
         for filter in &self.filters {
             out.push(b'|');
-            out.extend_from_slice(filter.as_str().as_bytes());
+            out.extend_from_slice(filter.to_string().as_bytes());
         }
         out
     }
@@ -194,7 +163,7 @@ impl Reference {
             out += &format!("#{}", ShownPath(member));
         }
         for filter in &self.filters {
-            out += &format!("|{}", filter.as_str());
+            out += &format!("|{filter}");
         }
         out
     }

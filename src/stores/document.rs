@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Answer, Depth, Found, Here, Location, Names, Record, search};
-use crate::core::json;
+use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::name::{Level, Name, Scope};
 use crate::model::named::ShownPath;
@@ -45,6 +45,11 @@ impl Document {
     pub fn member(&self, name: &str) -> Option<&Secret> {
         self.members()?.get(name)
     }
+
+    /// A copy of the value at a dotted path; see [`Members::at`].
+    pub fn at(&self, path: &str) -> Option<Secret> {
+        self.members()?.at(self.content.expose(), path)
+    }
 }
 
 /// The members of a JSON object.
@@ -65,6 +70,18 @@ impl Members {
         let mut by_name: Vec<usize> = (0..all.len()).collect();
         by_name.sort_by(|&one, &other| all[one].0.cmp(&all[other].0));
         Some(Members { all, by_name })
+    }
+
+    /// A copy of the value at a dotted path, as a reference's member is found: the member that has
+    /// the whole path as its name, or one inside another. `source` is the object that was read.
+    pub fn at(&self, source: &[u8], path: &str) -> Option<Secret> {
+        if let Some(value) = self.get(path) {
+            return Some(Secret::new(value.expose().to_vec()));
+        }
+        let inside = path
+            .contains('.')
+            .then(|| json::member(source, path, &mut Levels::default()));
+        Some(Secret::new(inside?.ok()?.into_owned()))
     }
 
     /// The value of a name; if the name is repeated, the last value.
@@ -241,18 +258,24 @@ fn look(
         Some(Err(trouble)) => return Err(trouble.clone()),
         Some(Ok(None)) | None => return Ok(Here::Nothing),
     };
+    let is_scope = known.scopes.contains_key(&location.path);
+    let copy = |value: &Secret| Secret::new(value.expose().to_vec());
     let value = match &location.key {
-        None => &document.content,
+        None => copy(&document.content),
         Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
         Some(key) => match document.member(key) {
-            Some(value) => value,
-            None => return Ok(Here::NoKey),
+            Some(value) => copy(value),
+            // A secret is a member of its scope's document, and never part of another.
+            None => match document.at(key).filter(|_| !is_scope) {
+                Some(value) => value,
+                None => return Ok(Here::NoKey),
+            },
         },
     };
     // A single place is always read.
-    let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
+    let is_asked = depth != Depth::Names || !is_scope;
     Ok(Here::Found(Found {
-        value: is_asked.then(|| Secret::new(value.expose().to_vec())),
+        value: is_asked.then_some(value),
         ..Found::default()
     }))
 }

@@ -40,6 +40,8 @@ pub struct Kind {
     pub direct: Option<Places>,
     /// True if the store asks a server that other launches ask as well.
     pub is_remote: bool,
+    /// True if the store looks a name up in files, and starts nothing.
+    pub is_local: bool,
     /// Environment variables that name a server which may lend values.
     pub lends: &'static [&'static str],
     /// True if the settings make each scheme stand for a separate store.
@@ -129,6 +131,7 @@ pub const NOTHING: Kind = Kind {
     stays: |_, _| false,
     direct: None,
     is_remote: false,
+    is_local: false,
     lends: &[],
     apart: |_| false,
     open: dir::open,

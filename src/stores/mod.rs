@@ -64,8 +64,8 @@ pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use lease::{Holder, Lease, Lender, Renewal, Renewals};
 pub use registry::{
-    KINDS, configurable, forms, is_handed_over, is_same_kind, kinds, likely, open, open_places,
-    ours, references, schemes, schemes_of, unnamed, use_table,
+    KINDS, configurable, forms, is_handed_over, is_local, is_same_kind, kinds, likely, open,
+    open_places, ours, references, schemes, schemes_of, unnamed, use_table,
 };
 pub use variables::{
     are_remote, credentials, flags, instead, is_file, listing, may_be_lent, needed, own_variables,
@@ -364,12 +364,13 @@ pub trait Recipients {
     fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
 
     /// Checks everything in the store. Each file must open and name its own secret. Its recipients
-    /// must be those of its scope, and nothing else may lie in the store. With `fix`, a sound file
+    /// must be those of its scope, and nothing else may lie in the store. Where `only` has scopes, no
+    /// other is looked at. With `fix`, a sound file
     /// that does not name its secret is written anew with the name.
     ///
     /// # Errors
     /// A missing key, or a file that can't be written.
-    fn check(&self, fix: bool) -> Result<Checked, StoreError>;
+    fn check(&self, fix: bool, only: &[Scope]) -> Result<Checked, StoreError>;
 }
 
 /// A list, given by its scope (`None` for the store's list), and the recipients that it names.

@@ -21,12 +21,14 @@ pub static KINDS: &[Kind] = &[
         schemes: &["age"],
         options: age::OPTIONS,
         variables: &[(Use::Secret, &[age::KEY]), (Use::Reading, &[age::KEY])],
+        is_local: true,
         open: age::open,
         ..NOTHING
     },
     Kind {
         schemes: &["dir"],
         options: dir::OPTIONS,
+        is_local: true,
         ..NOTHING
     },
     Kind {
@@ -53,6 +55,7 @@ pub static KINDS: &[Kind] = &[
             asked: None,
         }),
         is_remote: true,
+        is_local: false,
         lends: vault::ADDRESSES,
         apart: vault::are_two,
         open: vault::open,
@@ -171,6 +174,11 @@ pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
     let after = |scheme: &&str| location.strip_prefix(*scheme)?.strip_prefix(':');
     let mut all = kinds().iter();
     all.find_map(|kind| Some((kind, kind.schemes.iter().find_map(after)?)))
+}
+
+/// True if the store at `location` looks a name up in files, and starts nothing.
+pub fn is_local(location: &str) -> bool {
+    kind(location).is_some_and(|(kind, _)| kind.is_local)
 }
 
 /// Lists the schemes of references to single places, also those that count only with these words.

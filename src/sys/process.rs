@@ -6,6 +6,7 @@
 
 use std::ffi::CString;
 use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -49,6 +50,18 @@ pub fn fork() -> io::Result<Forked> {
 /// Returns this process's number.
 pub fn own() -> i32 {
     getpid().as_raw()
+}
+
+/// Returns the inode of a descriptor of this process, by which systemd tells processes apart; `None`
+/// where the kernel has no such descriptors.
+pub fn own_pidfd_id() -> Option<u64> {
+    // SAFETY: the call takes no pointer.
+    let number = unsafe { libc::syscall(libc::SYS_pidfd_open, own(), 0) };
+    let number = i32::try_from(number).ok().filter(|number| *number >= 0)?;
+    // SAFETY: the kernel has just made it, and nobody else has it.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    let found = nix::sys::stat::fstat(&descriptor).ok()?;
+    Some(found.st_ino)
 }
 
 /// Returns the effective user of this process.
@@ -106,12 +119,6 @@ impl Taken {
     /// Returns the signal's number.
     pub fn signal(&self) -> libc::c_int {
         self.0.si_signo
-    }
-
-    /// Returns the process that has sent it, if one has.
-    pub fn sender(&self) -> Option<i32> {
-        // SAFETY: of a signal that was sent this field is filled in.
-        self.is_sent().then(|| unsafe { self.0.si_pid() })
     }
 
     /// True if a process has sent it; else it is the kernel's own, such as a terminal's.

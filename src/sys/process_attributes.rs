@@ -204,6 +204,12 @@ fn groups() -> Option<Vec<u32>> {
     Some(groups)
 }
 
+/// Returns our group and the supplementary ones, if this process may not change them.
+pub fn unchangeable_groups() -> Option<(u32, Vec<u32>)> {
+    let [gid, ..] = ids(true);
+    (!may(CAP_SETGID)).then_some((gid, groups()?))
+}
+
 /// Returns the niceness now, and raised by `by`.
 fn niceness(by: i32) -> (i32, i32) {
     // SAFETY: it takes no pointer. No error can come, so -1 is a niceness.

@@ -327,11 +327,13 @@ fn malformed_values() {
     const MISSING: &str = "a name is missing";
     const BEGINS: &str = "a name begins with a letter, a digit or '_'";
     const LONG: &str = "the name is longer than 253 bytes";
+    const AT_ONCE: &str = "the name has to follow the colon at once, as in secret:NAME";
     const LEVEL: &str = "the word before '/' is not team, cluster or project";
     const STEP: &str = "an empty step in the member";
     const CONTROL: &str = "a control character in the member";
     const UTF8: &str = "the member is not UTF-8";
-    const FILTER: &str = "the filter is not one of urlencode, base64, base64decode, trim, file";
+    const FILTER: &str =
+        "the filter is not one of urlencode, base64, base64decode, trim, json, indent:N, file";
     const LAST: &str = "file must be the last filter";
     const STRAY: &str = "a character that can't stand in a reference";
     const CLOSING: &str = "the closing '}' is missing";
@@ -346,12 +348,12 @@ fn malformed_values() {
         (b"secret:", 8, MISSING),
         (b"secret:.a", 8, BEGINS),
         (b"secret:-a", 8, BEGINS),
-        (b"secret: a", 8, BEGINS),
+        (b"secret: a", 8, AT_ONCE),
         (b"secret:?a", 8, BEGINS),
         (b"secret:#a", 8, BEGINS),
         (b"secret:}", 8, BEGINS),
         (b"secret:\xc3\xa4", 8, BEGINS),
-        (b"secret:/a", 8, LEVEL),
+        (b"secret:/a", 8, AT_ONCE),
         (b"secret:Team/a", 8, LEVEL),
         (b"secret:teams/a", 8, LEVEL),
         (b"secret:../a", 8, BEGINS),

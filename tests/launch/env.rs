@@ -129,3 +129,21 @@ fn it_fails_as_run_does() {
         assert!(!env.err().is_empty());
     }
 }
+
+#[test]
+fn as_json_and_with_nul() {
+    let place = place();
+    let with = |option: &str| {
+        let run = env(&place, &["-q", option]).env("A", "two\nlines \"x\"");
+        run.env("B", "secret:pass").env("C", "p@ss/word-1")
+    };
+    let text = "{\n  \"A\": \"two\\nlines \\\"x\\\"\",\n  \"B\": \"[secret:pass]\",\n  \
+                \"C\": \"[secret:pass]\"\n}\n";
+    with("--json").gives(0, text, "");
+    with("-0").gives(
+        0,
+        "A=two\nlines \"x\"\0B=[secret:pass]\0C=[secret:pass]\0",
+        "",
+    );
+    assert_eq!(with("-0").arg("--json").end().code(), 2);
+}

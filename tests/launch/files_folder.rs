@@ -226,7 +226,10 @@ fn faults() {
     same.arg("true").ok();
     assert_eq!(listed(&folder), [file("x", 0, VALUE)]);
     let alone = place.run(["--allow-disk", "true"]);
-    alone.fails(125, "doorkey: error: --allow-disk needs --files\n");
+    alone.fails(
+        125,
+        "doorkey: error: --allow-disk needs --files or --render\n",
+    );
     place
         .run(["--files=", "true"])
         .fails(125, "doorkey: error: --files is no path to a folder\n");

@@ -92,3 +92,41 @@ fn capabilities(file: &Path) {
     };
     assert_eq!(done, 0);
 }
+
+/// `--user` to oneself is no change, and needs no right. USER and LOGNAME follow where they are set.
+#[test]
+fn to_be_oneself_needs_no_right() {
+    let place = Place::new();
+    set_mode(&place.path(""), 0o755);
+    let script = "echo $(id -u) $(id -g) $USER $LOGNAME";
+    let as_nobody = |user: &str| {
+        let run = place.doorkey(["run", "--user", user, "sh", "-c", script]);
+        run.env("USER", "root").unprivileged(&place)
+    };
+    for user in ["nobody", "65534", "nobody:65534", "65534:65534"] {
+        as_nobody(user).gives(0, "65534 65534 nobody\n", "");
+    }
+    let said = "doorkey: error: can't become the user nobody:0: operation not permitted\n";
+    as_nobody("nobody:0").fails(125, said);
+    // Groups that it has, and may not give up, stay.
+    let mut run = place.doorkey(["run", "--user=nobody", "sh", "-c", script]);
+    // SAFETY: the calls of this step are safe between fork and exec.
+    unsafe {
+        run.command.pre_exec(|| {
+            let groups: [libc::gid_t; 2] = [60, 65534];
+            let set = libc::setgroups(2, groups.as_ptr());
+            let both = libc::setgid(60) | libc::setuid(65534);
+            match set | both {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        });
+    }
+    set_mode(&place.path("home"), 0o755);
+    run.env("LOGNAME", "x").gives(0, "65534 60 nobody\n", "");
+    // A number without an entry is its own name.
+    let run = place.doorkey(["run", "--user=4711", "sh", "-c", script]);
+    run.env("USER", "root")
+        .env("LOGNAME", "root")
+        .gives(0, "4711 4711 4711 4711\n", "");
+}

@@ -84,9 +84,9 @@ fn bare_arns() {
         .env("A", ARN)
         .env("B", format!("{ARN}#port"))
         .env("C", format!("{ARN}#none?y"))
-        .env("D", format!("see {ARN}"));
+        .env("D", format!("see {ARN}x"));
     let whole = r#"{"user": "x", "port": 1.50}"#;
-    run.gives(0, &format!("{whole}\n1.50\ny\nsee {ARN}\n"), "");
+    run.gives(0, &format!("{whole}\n1.50\ny\nsee {ARN}x\n"), "");
     let asked = server.requests();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].json()["SecretId"], ARN);

@@ -155,7 +155,7 @@ fn every_fault_has_its_place() {
     let said = [
         "4:20: a character that can't stand in a reference",
         "4:46: no |file in a template: it becomes a file itself",
-        "5:47: the filter is not one of urlencode, base64, base64decode, trim, file",
+        "5:47: the filter is not one of urlencode, base64, base64decode, trim, json, indent:N, file",
         "6:19: the closing '}' is missing",
         "2:5: secret:db_pasword: not found in project/web, team of age:secrets; did you mean \
          db_password (team)?",

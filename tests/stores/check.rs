@@ -266,3 +266,39 @@ fn what_can_not_be_checked() {
     let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; give DOORKEY_KEY_FILE or DOORKEY_KEY\n";
     place.on("store check --key-file no.key").fails(1, no_key);
 }
+
+/// Scopes that are named are looked at, and no other.
+#[test]
+fn one_scope_alone() {
+    let (place, _) = store();
+    place.write("secrets/team/foreign", "");
+    place.write("secrets/nonsense/x", "");
+    let sound = |secrets: usize, scopes: usize| {
+        format!("doorkey: age:secrets is sound: {secrets} secrets in {scopes} scopes\n")
+    };
+    let ended = place.with("own", "store check -p web").end();
+    assert_eq!(ended.code(), 0, "{}", ended.err());
+    assert!(
+        sound(1, 1) == ended.err() || sound(2, 1) == ended.err(),
+        "{}",
+        ended.err()
+    );
+    let said = "doorkey: error: age:secrets: there is no project/wbe\n";
+    place.with("own", "store check -p wbe").fails(1, said);
+    place.write("secrets/project/web/foreign", "");
+    let ended = place.with("own", "store check -p web").end();
+    let found = "project/web/foreign: it does not belong in a store";
+    assert!(
+        ended.code() == 1 && ended.err().contains(found),
+        "{}",
+        ended.err()
+    );
+    assert_eq!(
+        ended
+            .err()
+            .lines()
+            .filter(|line| line.contains("foreign"))
+            .count(),
+        1
+    );
+}

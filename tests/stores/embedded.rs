@@ -101,6 +101,8 @@ fn doorkey_opens_what_age_wrote() {
         &["age", "-a", "-R", list, "-o", armored],
         b"in text",
     );
+    let text = std::fs::read(place.path(armored)).unwrap();
+    place.write(armored, [b" \r\n\t\n", text.as_slice()].concat());
     let ended = place.run(["--", "sh", "-c", "cat /proc/$$/environ"]);
     let ended = ended
         .env("TEXT", "secret:text")

@@ -368,3 +368,44 @@ fn one_that_was_ignored_ends_nothing() {
         );
     }
 }
+
+/// A SIGCHLD is doorkey's own, whoever sends it.
+#[test]
+fn one_about_children_is_not_forwarded() {
+    let place = Place::new();
+    let mut receiver = Receiver::start(run(&place, &[]), 1);
+    receiver.send(libc::SIGCHLD);
+    receiver.send(libc::SIGUSR1);
+    assert_eq!(receiver.line(), libc::SIGUSR1.to_string());
+    assert_eq!(receiver.end(), (vec![], Some(42)));
+}
+
+/// Variables of systemd name the process that was started, which the workload is not.
+#[test]
+fn variables_with_a_process_name_the_workload() {
+    let place = Place::new();
+    let script = "echo $LISTEN_PID $WATCHDOG_PID $SYSTEMD_EXEC_PID $OTHER_PID; echo $$ $$ $$ $1; \
+                  echo \"$LISTEN_PIDFDID\"";
+    let started = |before: &str, init: &str| {
+        let start = format!("{before} exec \"$0\" run {init} -- sh -c '{script}' sh $$");
+        let mut shell = std::process::Command::new("sh");
+        let ended = shell
+            .args(["-c", &start, DOORKEY])
+            .current_dir(place.path(""))
+            .output();
+        let text = String::from_utf8(ended.unwrap().stdout).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let all =
+        "export LISTEN_PID=$$ WATCHDOG_PID=$$ SYSTEMD_EXEC_PID=$$ OTHER_PID=$$ LISTEN_PIDFDID=1;";
+    for init in ["--init", ""] {
+        let lines = started(all, init);
+        assert_eq!(lines[0], lines[1], "{init}");
+        assert_eq!(lines[2] == "1", init.is_empty(), "{init}: {lines:?}");
+    }
+    // Those that name another process stay.
+    let others =
+        "export LISTEN_PID=1 WATCHDOG_PID=1 SYSTEMD_EXEC_PID=1 OTHER_PID=1 LISTEN_PIDFDID=1;";
+    let lines = started(others, "--init");
+    assert_eq!((lines[0].as_str(), lines[2].as_str()), ("1 1 1 1", "1"));
+}

@@ -351,3 +351,51 @@ fn many_who_ask() {
     until("it sleeps", || watched.children().len() == 1);
     watched.stop();
 }
+
+/// Files that are filled in follow a change; with `none` the command is told nothing.
+#[test]
+fn files_that_are_filled_in_follow() {
+    let memory = Place::within("/dev/shm");
+    let out = memory.path("b.json");
+    let render = format!("--render=b.json.in:{}", out.display());
+    let place = plain(&[("a", "one"), ("b", "one")]);
+    place.write("b.json.in", "{\"b\": \"${secret:b}\"}");
+    let mut watched = Watched::began(
+        watch(&place, &[&render, "--on-change=none"], SAYS),
+        "began one",
+    );
+    let holds = |value: &str| {
+        let text = fs::read_to_string(&out).unwrap_or_default();
+        text == format!("{{\"b\": \"{value}\"}}")
+    };
+    assert!(holds("one"));
+    for value in ["two", "three"] {
+        watched.refresh();
+        put(&place, "b", value);
+        watched.refresh();
+        watched.says(&format!(
+            "changed: {}; the command is told nothing",
+            out.display()
+        ));
+        until("the file follows", || holds(value));
+    }
+    // A value that would break it is said, and the file stays.
+    put(&place, "b", "\"");
+    watched.refresh();
+    let said = watched.saying();
+    assert!(
+        said.contains("b.json.in:1:8: secret:b: the value breaks the JSON"),
+        "{said}"
+    );
+    assert!(holds("three"));
+    watched.stop();
+    assert!(!out.exists());
+    put(&place, "b", "one");
+    let mut watched = Watched::began(watch(&place, &[&render], SAYS), "began one");
+    put(&place, "b", "two");
+    watched.refresh();
+    watched.restarts(&out.display().to_string(), "began one");
+    assert!(holds("two"));
+    watched.stop();
+    assert!(!out.exists());
+}

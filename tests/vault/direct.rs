@@ -7,7 +7,7 @@ use support::bao;
 use support::bao::App;
 
 /// `doorkey run`, with nothing but the environment of the other tool.
-fn bare(app: &App) -> Run {
+pub fn bare(app: &App) -> Run {
     let run = app
         .place
         .doorkey(["run", "-q", "--", "env", "-u", "PATH", "-u", "HOME"]);
@@ -17,7 +17,7 @@ fn bare(app: &App) -> Run {
 
 /// What the workload's environment is then, sorted.
 #[track_caller]
-fn lines(run: Run) -> Vec<String> {
+pub fn lines(run: Run) -> Vec<String> {
     let out = run.ok().out();
     let mut lines: Vec<_> = out.lines().map(str::to_owned).collect();
     lines.sort();

@@ -142,6 +142,17 @@ fn what_is_refused_says_so() {
         jwt(json!({"sub": "ci", "exp": 1}), "web"),
         "not admitted by jwt at auth/jwt: the JWT has expired",
     );
+    for claim in ["iat", "nbf"] {
+        refused(
+            &app,
+            jwt(
+                json!({"sub": "ci", claim: 4_000_000_000_u32, "exp": 4_100_000_000_u32}),
+                "web",
+            ),
+            "not admitted by jwt at auth/jwt: the JWT is from the future: are the clocks of its \
+             issuer and of the server right?",
+        );
+    }
     refused(
         &app,
         jwt(json!({"sub": "ci"}), "none"),

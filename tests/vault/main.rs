@@ -11,6 +11,7 @@ mod leases;
 mod lending;
 mod load;
 mod logins;
+mod members;
 mod memory;
 mod memory_fetch;
 mod peers;

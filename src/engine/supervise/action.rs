@@ -34,7 +34,7 @@ pub(super) enum Event {
     /// A signal was taken.
     Signal(Arrived),
     /// Children that have ended were taken in.
-    Child(Change, Option<Arrived>),
+    Child(Change),
     /// The workload has not ended just before [`Action::ReapBefore`].
     Lives(Then),
     /// The terminal could be given to the workload.
@@ -171,7 +171,7 @@ pub(super) enum Action {
     Kill,
     /// Takes in children that have ended, after a signal that said so: answered by
     /// [`Event::Child`].
-    Reap(Arrived),
+    Reap,
     /// Takes in children just before the workload is told to end. The answer is [`Event::Child`]
     /// where it has ended by itself just now, else [`Event::Lives`].
     ReapBefore(Then),

@@ -19,6 +19,8 @@ pub(super) struct Given {
     pub(super) reaps: bool,
     pub(super) keeps: bool,
     pub(super) first: bool,
+    /// The supervisor, as it was started.
+    pub(super) supervisor: i32,
 }
 
 impl Given {
@@ -38,6 +40,7 @@ impl Given {
             speaker,
             answers: None,
             parent,
+            supervisor: self.supervisor,
             reaps: self.reaps,
             keeps: self.keeps,
             first: self.first,

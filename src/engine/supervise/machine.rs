@@ -148,7 +148,7 @@ impl Machine {
             Event::Begun { armed } => self.begun(armed, now, actions),
             Event::Unheard => self.give_up(Notice::Unheard, now, actions),
             Event::Signal(arrived) => self.signal(arrived, now, actions),
-            Event::Child(change, foreign) => self.child(change, foreign, actions),
+            Event::Child(change) => self.child(change, actions),
             Event::Lives(then) => self.stop(then, now, actions),
             Event::TerminalGiven => Job::given(actions),
             Event::TerminalNotGiven(stop) => self.job.stop_with(stop, actions),
@@ -231,7 +231,7 @@ impl Machine {
             Phase::Launching | Phase::Running => {}
             Phase::Ending(end) => return end.signal(signal, terms, actions),
             Phase::Aborting { .. } if signal == CHLD => {
-                return actions.push_back(Action::Reap(arrived));
+                return actions.push_back(Action::Reap);
             }
             Phase::Aborting { .. } | Phase::Hearing(_) => return,
         }
@@ -242,7 +242,7 @@ impl Machine {
             return self.abort(128 + signal, now, actions);
         }
         match signal {
-            CHLD => actions.push_back(Action::Reap(arrived)),
+            CHLD => actions.push_back(Action::Reap),
             CONT => {
                 actions.push_back(Action::Continued);
                 self.forward(arrived, actions);
@@ -276,7 +276,7 @@ impl Machine {
         actions.push_back(Action::Forward(self.whom(by_shell || by_terminal), to));
     }
 
-    fn child(&mut self, change: Change, foreign: Option<Arrived>, actions: &mut Actions) {
+    fn child(&mut self, change: Change, actions: &mut Actions) {
         match (change, &self.phase) {
             (Change::Ended(_), Phase::Aborting { code, .. }) => {
                 (self.then, self.phase) = (Then::End, Phase::Hearing(*code));
@@ -289,11 +289,6 @@ impl Machine {
             }
             (_, Phase::Launching | Phase::Running) => {}
             _ => return,
-        }
-        // A signal that another process than ours has sent is the workload's. The workload gets it
-        // before we may be stopped, and be asked whether the terminal could be given.
-        if let Some(foreign) = foreign {
-            self.forward(foreign, actions);
         }
         if let Change::Stopped(stop) = change {
             self.job.stopped(stop, actions);
@@ -370,8 +365,7 @@ impl Machine {
         // A process that hangs in the kernel may not end before what it waits for does.
         let until = now + BEAT;
         self.phase = Phase::Aborting { until, code };
-        let (signal, is_sent) = (CHLD, false);
-        actions.push_back(Action::Reap(Arrived { signal, is_sent }));
+        actions.push_back(Action::Reap);
     }
 
     /// Says the reason why a launch fails, and ends it and ourselves.

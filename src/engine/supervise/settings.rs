@@ -51,7 +51,7 @@ pub struct Watching {
 pub enum OnChange {
     /// The workload is ended, and launched anew.
     Restart,
-    /// The workload gets this signal.
+    /// The workload gets this signal; 0 is none.
     Signal(Signal),
     /// The workload is ended, and doorkey with this code.
     Exit(u8),

@@ -18,6 +18,8 @@ pub struct Supervised {
     pub(super) answers: Option<Listener>,
     /// The parent of the workload.
     pub parent: i32,
+    /// The supervisor, which is the process that was started.
+    pub supervisor: i32,
     /// True if orphans come to the supervisor.
     pub reaps: bool,
     /// True for the first launch of the supervisor.

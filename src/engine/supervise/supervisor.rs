@@ -60,6 +60,7 @@ impl Supervisor {
             reaps: first || process::become_subreaper(),
             keeps: asked.watches || asked.lends,
             first: true,
+            supervisor: process::own(),
         };
         let fixed = Fixed {
             first,
@@ -270,11 +271,11 @@ impl Supervisor {
                 process::send(To::Process(self.workload), KILL.into());
                 process::send(To::Process(self.child), KILL.into());
             }
-            Action::Reap(said) => self.reap(said),
+            Action::Reap => self.reap(),
             Action::ReapBefore(then) => match process::reap(self.child) {
                 Some(process::ChildChange::Ended(code)) => {
                     self.child = 0;
-                    self.on(Event::Child(Change::Ended(code), None));
+                    self.on(Event::Child(Change::Ended(code)));
                 }
                 _ => self.on(Event::Lives(then)),
             },
@@ -330,10 +331,7 @@ impl Supervisor {
     }
 
     /// Takes in children that have ended, and looks for a change of the workload.
-    fn reap(&mut self, said: Arrived) {
-        let sender = self.taken.as_ref().and_then(Taken::sender);
-        let foreign = said.is_sent && sender.is_some_and(|sender| sender != self.child);
-        let foreign = foreign.then_some(said);
+    fn reap(&mut self) {
         let change = match process::reap(self.child) {
             Some(process::ChildChange::Ended(code)) => {
                 self.child = 0;
@@ -349,7 +347,7 @@ impl Supervisor {
                 })
             }
         };
-        self.on(Event::Child(change, foreign));
+        self.on(Event::Child(change));
     }
 
     /// Forks a process on an errand.

@@ -153,11 +153,13 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if file.starts_with(b"age-encryption.org/") {
         return Ok(Cow::Borrowed(file));
     }
-    if !file.starts_with(b"-----BEGIN AGE ") {
+    // White space before the armour is none of the file's.
+    let armored = file.trim_ascii_start();
+    if !armored.starts_with(b"-----BEGIN AGE ") {
         return Err(corrupt(file, "it is no age file"));
     }
-    let mut decoded = Vec::with_capacity(file.len());
-    ArmoredReader::new(file)
+    let mut decoded = Vec::with_capacity(armored.len());
+    ArmoredReader::new(armored)
         .read_to_end(&mut decoded)
         .map_err(|_| corrupt(file, DAMAGED))?;
     Ok(Cow::Owned(decoded))

@@ -115,10 +115,19 @@ impl Recipients for Age {
         }
     }
 
-    fn check(&self, fix: bool) -> Result<Checked, StoreError> {
+    fn check(&self, fix: bool, only: &[Scope]) -> Result<Checked, StoreError> {
         self.keys()?;
         let mut checked = Checked::default();
-        self.check_foreign(&mut checked)?;
+        let mut scopes = self.scopes()?;
+        if let Some(none) = only.iter().find(|scope| !scopes.contains(scope)) {
+            return Err(StoreError::absent(format_args!("there is no {none}")));
+        }
+        if only.is_empty() {
+            self.check_folders(&scopes, &mut checked)?;
+        } else {
+            scopes.retain(|scope| only.contains(scope));
+        }
+        self.check_foreign(&scopes, &mut checked)?;
         if git::takes_for_text(&self.place) {
             checked.attributes = Some((self.place.join(git::ATTRIBUTES), git::BINARY));
         }
@@ -127,7 +136,7 @@ impl Recipients for Age {
             let finding = (self.label.clone(), trouble.to_string());
             checked.findings.push(finding);
         }
-        for scope in self.scopes()? {
+        for scope in scopes {
             checked.scopes += 1;
             if common.is_err() && !self.has_own_list(&scope) {
                 continue;
@@ -262,45 +271,49 @@ impl Age {
         }
     }
 
-    /// Finds files that do not belong in a store. Hidden files at its top are a version control's.
-    fn check_foreign(&self, checked: &mut Checked) -> Result<(), StoreError> {
-        let scopes = self.scopes()?;
+    /// Finds what does not belong beside the scopes' folders. Hidden files at the store's top are a
+    /// version control's.
+    fn check_folders(&self, scopes: &[Scope], checked: &mut Checked) -> Result<(), StoreError> {
         let levels = ["team", "cluster", "project"];
-        let mut foreign = |path: PathBuf| {
-            checked.findings.push((
-                path.display().to_string(),
-                "it does not belong in a store".to_owned(),
-            ));
-        };
         for entry in self.tree.list(Path::new(""))? {
             let name = entry.to_string_lossy();
             let is_level =
                 levels.contains(&&*name) && (name != "team" || scopes.contains(&Scope::Team));
             if !name.starts_with('.') && name != RECIPIENTS && !is_level {
-                foreign(PathBuf::from(&entry));
+                foreign(checked, Path::new(&entry));
             }
         }
         for level in ["cluster", "project"] {
             for entry in self.tree.list(Path::new(level))? {
                 let path = Path::new(level).join(&entry);
                 if !scopes.iter().any(|scope| scope_folder(scope) == path) {
-                    foreign(path);
+                    foreign(checked, &path);
                 }
             }
         }
-        for scope in &scopes {
+        Ok(())
+    }
+
+    /// Finds files that do not belong in these scopes.
+    fn check_foreign(&self, scopes: &[Scope], checked: &mut Checked) -> Result<(), StoreError> {
+        for scope in scopes {
             for entry in self.tree.list(&scope_folder(scope))? {
                 let stem = entry.as_encoded_bytes().strip_suffix(b".age");
                 let is_secret = stem
                     .and_then(Name::new)
                     .is_some_and(|name| self.has(scope, &name) == Ok(true));
                 if !is_secret && entry != RECIPIENTS {
-                    foreign(scope_folder(scope).join(&entry));
+                    foreign(checked, &scope_folder(scope).join(&entry));
                 }
             }
         }
         Ok(())
     }
+}
+
+fn foreign(checked: &mut Checked, path: &Path) {
+    let what = "it does not belong in a store".to_owned();
+    checked.findings.push((path.display().to_string(), what));
 }
 
 /// The error that a list does not name a recipient who is to be removed.

@@ -220,14 +220,13 @@ impl ParameterStore {
             Some(Ok(None)) | None => return Ok(Here::Nothing),
         };
         let value = match &location.key {
-            None => &document.content,
+            None => Secret::new(document.content.expose().to_vec()),
             Some(_) if document.members().is_none() => return Err(no_object(&location.path)),
-            Some(key) => match document.member(key) {
+            Some(key) => match document.at(key) {
                 Some(value) => value,
                 None => return Ok(Here::NoKey),
             },
         };
-        let value = Secret::new(value.expose().to_vec());
         Ok(Here::Found(Found {
             value: Some(value),
             ..Found::default()

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::advice::advice_for_path;
 use super::paths::{Mount, clean, encoded};
@@ -41,8 +42,8 @@ impl WantedDocument {
 
     fn take(&mut self, answer: &Answer) {
         self.read = match &self.scoped {
-            Some((document, mount)) => read::read(answer, document, Some(mount.versioned)),
-            None => read::read(answer, &self.place.0, None),
+            Some((document, mount)) => read::read(answer, document, Some(mount.versioned), None),
+            None => read::read(answer, &self.place.0, None, self.place.1.as_deref()),
         };
         if let (None, Read::Failed(trouble)) = (&self.scoped, &self.read)
             && trouble.is_denial()
@@ -92,6 +93,7 @@ impl Documents<VaultDocument> for Vault {
         let began = Instant::now();
         self.read_round(wanted.iter_mut().collect())?;
         self.settle_mounts(&mut wanted)?;
+        self.look_for_versions(&mut wanted)?;
         let took = began.elapsed();
         log::debug!(
             Fetched, elapsed = took;
@@ -181,6 +183,41 @@ impl Vault {
             true => Ok(()),
             false => self.read_round(again),
         }
+    }
+
+    /// Says which versions there are of documents that lack the version that was asked for.
+    fn look_for_versions(&self, wanted: &mut [WantedDocument]) -> Result<(), StoreError> {
+        #[derive(Deserialize)]
+        struct Versions {
+            versions: BTreeMap<u64, IgnoredAny>,
+        }
+        for one in wanted.iter_mut() {
+            let (path, Some(version)) = &one.place else {
+                continue;
+            };
+            let (Read::Absent, true) = (&one.read, path.contains("/data/")) else {
+                continue;
+            };
+            let answer = self.ask(get(path_of(&path.replacen("/data/", "/metadata/", 1))))?;
+            if answer.status != 200 {
+                // A policy may allow the document and not its metadata.
+                continue;
+            }
+            let data = response::open(&answer, path)?.data;
+            let known = data.and_then(|data| serde_json::from_str(data.get()).ok());
+            let Some(Versions { versions }) = known else {
+                continue;
+            };
+            let ends = versions.keys().next().zip(versions.keys().last());
+            let there = ends.map_or("none".to_owned(), |(first, last)| {
+                format!("{first} to {last}")
+            });
+            one.read = Read::Failed(StoreError::gone(format_args!(
+                "{} has no version {version}, or no more; it has {there}",
+                ShownPath(path)
+            )));
+        }
+        Ok(())
     }
 
     /// Lists the ids below folders, all at once.

@@ -146,10 +146,16 @@ impl Vault {
             }));
         };
         // A single place is always read.
-        let is_asked = depth != Depth::Names || !known.scopes.contains_key(&location.path);
-        Ok(document.member(key).map_or(Here::NoKey, |value| {
+        let is_scope = known.scopes.contains_key(&location.path);
+        let is_asked = depth != Depth::Names || !is_scope;
+        // A secret is a member of its scope's document, and never part of another.
+        let value = match is_scope {
+            true => document.member(key).map(copy),
+            false => document.members.at(document.source.expose(), key),
+        };
+        Ok(value.map_or(Here::NoKey, |value| {
             Here::Found(Found {
-                value: is_asked.then(|| copy(value)),
+                value: is_asked.then_some(value),
                 lease: document.lease.clone(),
                 ..Found::default()
             })

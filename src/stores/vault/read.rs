@@ -90,8 +90,8 @@ impl VaultDocument {
 }
 
 /// Reads the answer to a request for the document at `path`. `versioned` tells if the answer is
-/// wrapped, if that is known.
-pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
+/// wrapped, if that is known; `version` is the one that was asked for, if it is not the newest.
+pub fn read(answer: &Answer, path: &str, versioned: Option<bool>, version: Option<&str>) -> Read {
     let unusable = || StoreError::unusable(ShownPath(path), "the answer is no document");
     let missing = answer.status == 404;
     if answer.status >= 400 && !missing {
@@ -133,9 +133,10 @@ pub fn read(answer: &Answer, path: &str, versioned: Option<bool>) -> Read {
                     VaultDocument::new(data, metadata.version, written)
                 }
                 None => {
-                    let gone = match metadata.destroyed {
-                        true => response::destroyed(path),
-                        false => response::deleted(path),
+                    let gone = match (version, metadata.destroyed) {
+                        (Some(version), destroyed) => response::dropped(path, version, destroyed),
+                        (None, true) => response::destroyed(path),
+                        (None, false) => response::deleted(path),
                     };
                     return Read::Gone(metadata.version, gone);
                 }

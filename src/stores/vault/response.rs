@@ -142,9 +142,12 @@ pub enum ServerRefusal {
     Other,
 }
 
+const FROM_THE_FUTURE: &str =
+    "the JWT is from the future: are the clocks of its issuer and of the server right?";
+
 /// Tells the kind of refusal in an answer of status 400 or more.
 pub fn refusal(answer: &Answer) -> ServerRefusal {
-    const CREDENTIALS: [(&str, &str); 14] = [
+    const CREDENTIALS: [(&str, &str); 17] = [
         (
             "invalid role or secret ID",
             "the role id or the secret id is wrong or used up",
@@ -158,6 +161,9 @@ pub fn refusal(answer: &Answer) -> ServerRefusal {
             "the user or the password is wrong",
         ),
         ("token is expired", "the JWT has expired"),
+        ("(iat)", FROM_THE_FUTURE),
+        ("(nbf)", FROM_THE_FUTURE),
+        ("not yet valid", FROM_THE_FUTURE),
         ("audience", "the JWT is for another audience"),
         (
             "signature",
@@ -281,6 +287,17 @@ pub fn deleted(path: &str) -> StoreError {
 pub fn destroyed(path: &str) -> StoreError {
     let path = ShownPath(path);
     StoreError::destroyed(format_args!("{path} is destroyed")).hint("set its secrets again")
+}
+
+/// The error that one version of a document is deleted, or destroyed.
+pub fn dropped(path: &str, version: &str, destroyed: bool) -> StoreError {
+    let done = if destroyed { "destroyed" } else { "deleted" };
+    let what = format_args!("version {version} of {} is {done}", ShownPath(path));
+    let dropped = match destroyed {
+        true => StoreError::destroyed(what),
+        false => StoreError::gone(what),
+    };
+    dropped.hint("name another version, or none for the newest")
 }
 
 /// A string inside of JSON, as a secret.

@@ -85,7 +85,7 @@ impl Vault {
     ) -> Result<Tried, StoreError> {
         let mount = self.mount_of(path);
         let answer = self.ask(get(mount.request("data", path)))?;
-        let (document, version) = match read::read(&answer, path, Some(mount.versioned)) {
+        let (document, version) = match read::read(&answer, path, Some(mount.versioned), None) {
             Read::There(document) => {
                 let version = document.version;
                 (Some(document), version)

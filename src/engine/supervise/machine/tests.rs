@@ -164,10 +164,10 @@ fn ends(time: u64, code: u8, before: &[Action]) -> Vec<TableStep> {
     let child = by_kernel(CHLD);
     let last = [Action::TerminalBack, Action::CountRest];
     vec![
-        (time, Event::Signal(child), vec![Action::Reap(child)]),
+        (time, Event::Signal(child), vec![Action::Reap]),
         (
             time,
-            Event::Child(Change::Ended(code), None),
+            Event::Child(Change::Ended(code)),
             vec![Action::HearOut],
         ),
         (time, Event::HeardOut, [before, &last].concat()),
@@ -250,14 +250,14 @@ fn losses_of_secrets() {
 #[test]
 #[rustfmt::skip]
 fn launches() {
-    let reap = Action::Reap(by_kernel(CHLD));
+    let reap = Action::Reap;
     let give_up = |why| vec![Action::Kill, Action::Notify(why), reap.clone()];
-    let ended = |code| Event::Child(Change::Ended(code), None);
+    let ended = |code| Event::Child(Change::Ended(code));
     let last = vec![Action::TerminalBack, Action::CountRest];
     play(&[
         row(&[End], Begin::default(), [vec![
             (1, Event::Signal(sent(TERM)), vec![Action::Kill, reap.clone()]),
-            (1, Event::Child(Change::None, None), vec![]),
+            (1, Event::Child(Change::None), vec![]),
             (1, ended(137), vec![Action::HearOut]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 143)].concat()),
@@ -312,7 +312,7 @@ fn it_listens_and_waits_for_what_it_can_handle() {
     assert_eq!((machine.listens(), machine.hears()), (ALL, true));
     assert_eq!(machine.due(), Some(now + seconds(EVERY)));
     for (event, listens) in [
-        (Event::Child(Change::Ended(0), None), 0),
+        (Event::Child(Change::Ended(0)), 0),
         (Event::HeardOut, child),
         (rest(false), ending | child),
     ] {

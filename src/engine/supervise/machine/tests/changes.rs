@@ -6,7 +6,7 @@ use super::*;
 pub(super) fn of_changes() -> Vec<TableRow> {
     let restarts = watched(OnChange::Restart);
     let terms = || vec![Action::ReapBefore(Then::Launch)];
-    let end_of = |code| (103, Event::Child(Change::Ended(code), None), vec![Action::HearOut]);
+    let end_of = |code| (103, Event::Child(Change::Ended(code)), vec![Action::HearOut]);
     let cleared = (103, Event::HeardOut, vec![Action::TerminalBack, Action::CountRest]);
     let out = (103, rest(false), vec![Action::EndOutput]);
     let looks = vec![Action::TakeEnding(bit(TERM.into()) | bit(INT.into()))];
@@ -124,7 +124,7 @@ pub(super) fn of_losses() -> Vec<TableRow> {
     let kill = [Group, Workload].map(|whom| Action::Send(whom, KILL)).to_vec();
     let at_terminal = Begin { has_terminal: true, ..stops(OnChange::Restart) };
     let ctrl_z = stop(TSTP, Foreground::Workload, false, false);
-    let stopped = Event::Child(Change::Stopped(ctrl_z), None);
+    let stopped = Event::Child(Change::Stopped(ctrl_z));
     let masked = Begin { output: Output::Relayed, grace: Some(5), ..stops(OnChange::Restart) };
     let begins = vec![Action::StartErrand(Purpose::Refresh)];
     vec![

@@ -10,7 +10,7 @@ pub(super) fn of_signals_and_stops() -> Vec<TableRow> {
     let inner = stop(TSTP, Foreground::Other, false, true);
     let inner_wants = stop(TTOU, Foreground::Ours, false, true);
     let inner_nobody = stop(19, Foreground::Other, true, true);
-    let stopped = |stop| Event::Child(Change::Stopped(stop), None);
+    let stopped = |stop| Event::Child(Change::Stopped(stop));
     let forward = |whom, signal| vec![Action::Forward(whom, signal)];
     let own_terminal = Begin {
         output: Output::Terminal,
@@ -28,7 +28,8 @@ pub(super) fn of_signals_and_stops() -> Vec<TableRow> {
             (0, Event::Signal(by_kernel(INT)), forward(Group, INT)),
             (0, Event::Signal(sent(WINCH)), forward(Workload, WINCH)),
             (0, Event::Signal(sent(64)), forward(Workload, 64)),
-            (0, Event::Child(Change::None, Some(sent(CHLD))), forward(Workload, CHLD)),
+            (0, Event::Signal(sent(CHLD)), vec![Action::Reap]),
+            (0, Event::Child(Change::None), vec![]),
             // No terminal, so that nobody stops us as a job.
             (0, stopped(ctrl_z), vec![]),
         ]),
@@ -115,7 +116,7 @@ pub(super) fn of_ends() -> Vec<TableRow> {
         ]].concat()),
         // The kernel ends the processes left by PID 1, and no sooner than the grace.
         row(&[End], Begin { first: true, ..Begin::default() }, vec![
-            (1, Event::Child(Change::Ended(0), None), vec![Action::HearOut]),
+            (1, Event::Child(Change::Ended(0)), vec![Action::HearOut]),
             (1, Event::HeardOut, vec![Action::TerminalBack, Action::EndOutput]),
         ]),
         row(&[Grace, End], Begin { first: true, ..with_grace(Begin::default()) }, [
