@@ -46,7 +46,11 @@ pub fn check(
         let first = rows.len();
         let references = variable.filled.references();
         rows.extend(references.map(|(reference, part)| Row {
-            reference: Some(reference.in_full()),
+            reference: Some(match part.gives {
+                Ok(_) => reference.in_full(),
+                // Where nothing has such a member, it may be anything.
+                Err(_) => reference.to_string(),
+            }),
             ..row(variable.name, reference, &part.gives, fetched, shadows)
         }));
         // A fault of the whole value is said of each reference in it.

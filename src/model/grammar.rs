@@ -25,6 +25,7 @@ const SECRET: &str = "secret";
 /// nor a workload could use such a value.
 const WRITING: &[u8] = b">>";
 
+const NO_ID: &str = "a scope takes no id here: write project/NAME, and give the id by --project";
 const NO_WRITING: &str = "references that write are not supported";
 
 /// True if a text begins with a reference that writes.
@@ -414,6 +415,10 @@ impl<'a> Cursor<'a> {
             Some(b'}') if self.inline => {
                 self.at += 1;
                 Ok(())
+            }
+            Some(b'/') => Err(self.fault(self.at, NO_ID)),
+            Some(_) if self.inline && !self.rest().contains(&b'}') => {
+                Err(self.fault(self.at, "'${' is not closed: the '}' is missing"))
             }
             Some(_) => Err(self.fault(self.at, "a character that can't stand in a reference")),
         }

@@ -3,6 +3,7 @@
 
 mod concealed;
 mod log;
+mod messages;
 mod options;
 mod shown_paths;
 mod usage;

@@ -232,7 +232,7 @@ fn the_setting_is_named() {
         ),
         (
             reading("run true").env("DOORKEY_STORE", format!("dir:{key}")),
-            "dir:[store]: there is no store there; check the name, or make one with doorkey store init".to_owned(),
+            "dir:[store]: there is no store there; check the name; the folder has one file a secret, as mounts have".to_owned(),
         ),
         (
             place.doorkey(["run"]).arg(format!("PASSWORD={key}")).arg("true"),

@@ -59,7 +59,10 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     let format = "it is neither a program for this machine nor a script with #!";
     for (command, why) in [
         (&no_right, "permission denied"),
-        (&no_interpreter, "its interpreter does not exist"),
+        (
+            &no_interpreter,
+            "its interpreter /nowhere/sh does not exist; is it in the image?",
+        ),
         (&no_format, format),
         (&empty, format),
         (&through_file, "not a directory"),
@@ -71,7 +74,10 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     // Found in PATH it is the same, for what is no folder.
     for (command, why) in [
         ("no-right", "permission denied"),
-        ("no-interpreter", "its interpreter does not exist"),
+        (
+            "no-interpreter",
+            "its interpreter /nowhere/sh does not exist; is it in the image?",
+        ),
         ("no-format", format),
     ] {
         let line = format!("doorkey: error: {command}: can't be executed: {why}\n");

@@ -263,6 +263,6 @@ fn what_can_not_be_checked() {
     place
         .with("own", "store check --store dir:plain")
         .fails(1, no_lists);
-    let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; give DOORKEY_KEY_FILE or DOORKEY_KEY\n";
+    let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; mount or write the key there\n";
     place.on("store check --key-file no.key").fails(1, no_key);
 }

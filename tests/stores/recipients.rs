@@ -63,9 +63,7 @@ fn adding_and_removing() {
 
     let add = format!("store recipient add {new}");
     let said = |readers, rewritten| {
-        format!(
-            "doorkey: age:secrets is readable for {readers} recipients; {rewritten} secrets are encrypted anew\n"
-        )
+        format!("doorkey: age:secrets is readable for {readers}; {rewritten} encrypted anew\n")
     };
     place.with("own", &add).gives(0, "", &said(2, 4));
     place
@@ -158,7 +156,7 @@ fn a_project_that_is_closed_to_the_rest() {
     place
         .with("own", &format!("store recipient add {web} --project web"))
         .ok();
-    let said = "doorkey: project/web of age:secrets is readable for 2 recipients; 1 secrets are encrypted anew\n\
+    let said = "doorkey: project/web of age:secrets is readable for 2 recipients; 1 secret encrypted anew\n\
          doorkey: warning: whoever was removed may have read every value until now, and can still read old copies\n\
          doorkey: warning: rotate project/web/d\n";
     let remove = format!("store recipient remove {team} -p web");
@@ -197,7 +195,7 @@ fn a_project_that_is_closed_to_the_rest() {
 
     // A change of the store's list leaves the project's.
     let (third, before) = (place.key("third"), list(&place, "project/web/"));
-    let said = "doorkey: age:secrets is readable for 3 recipients; 3 secrets are encrypted anew\n\
+    let said = "doorkey: age:secrets is readable for 3 recipients; 3 secrets encrypted anew\n\
          doorkey: project/web has recipients of its own, which are left as they are\n";
     let add = format!("store recipient add {third}");
     place.with("own", &add).gives(0, "", said);

@@ -161,7 +161,7 @@ fn a_signal_that_was_blocked_waits_for_the_workload() {
 #[test]
 fn the_timeout_ends_the_fetch_with_one_line() {
     let place = place();
-    let line = "doorkey: error: gave up after 50ms (--timeout); nothing was executed: the store, or a file that was named, did not answer\n";
+    let line = "doorkey: error: gave up after 50ms (--timeout); nothing was executed: a file that was named did not answer\n";
     let run = place.doorkey([
         "run",
         "--env-file",
