@@ -199,11 +199,11 @@ fn the_setting_is_named() {
     let cases: Vec<(Run, String)> = vec![
         (
             reading("run true").env("DOORKEY_KEY_FILE", key),
-            format!("age:secrets: no key: can't read [DOORKEY_KEY_FILE]: {hidden}; give DOORKEY_KEY_FILE or DOORKEY_KEY"),
+            format!("age:secrets: no key: can't read [DOORKEY_KEY_FILE]: {hidden}; mount or write the key there"),
         ),
         (
             reading("run").args(["--key-file", "hunter2", "true"]),
-            format!("age:secrets: no key: can't read [--key-file]: {hidden}; give DOORKEY_KEY_FILE or DOORKEY_KEY"),
+            format!("age:secrets: no key: can't read [--key-file]: {hidden}; mount or write the key there"),
         ),
         (
             reading("run true").env("DOORKEY_ENV_FILE", format!("none.env,{key}")),

@@ -47,6 +47,8 @@ fn death_by_a_signal_passes() {
     }
 }
 
+const NO_RIGHT: &str = "permission denied: nobody may, by its mode 0644; run chmod +x on it";
+
 #[test]
 fn what_is_there_but_can_not_be_executed_is_126() {
     let place = Place::new();
@@ -58,7 +60,7 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     let folder = place.path("home").display().to_string();
     let format = "it is neither a program for this machine nor a script with #!";
     for (command, why) in [
-        (&no_right, "permission denied"),
+        (&no_right, NO_RIGHT),
         (
             &no_interpreter,
             "its interpreter /nowhere/sh does not exist; is it in the image?",
@@ -73,7 +75,7 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     }
     // Found in PATH it is the same, for what is no folder.
     for (command, why) in [
-        ("no-right", "permission denied"),
+        ("no-right", NO_RIGHT),
         (
             "no-interpreter",
             "its interpreter /nowhere/sh does not exist; is it in the image?",

@@ -229,7 +229,8 @@ fn lists_that_are_none() {
 
     let (place, own) = store();
     place.write("secrets/recipients.txt", format!("# x\n\n{own}x\n"));
-    let bad = "recipients.txt:3:1: this is no age recipient (age1…)";
+    let bad =
+        "recipients.txt:3:1: this is a recipient with a letter missing or wrong: copy it again";
     finds(&place, 1, &[("age:secrets", bad)]);
     fs::remove_file(place.path("secrets/recipients.txt")).unwrap();
     finds(

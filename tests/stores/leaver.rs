@@ -114,7 +114,8 @@ fn everywhere() {
     let usage = "doorkey: error: --everywhere can't be used with --project; see doorkey store recipient remove --help\n";
     for scope in ["-p web", "--cluster eu", "--team"] {
         let scoped = place.with("own", &format!("{remove} {scope}"));
-        scoped.fails(2, usage);
+        let option = scope.split(' ').next().unwrap().replace("-p", "--project");
+        scoped.fails(2, &usage.replace("--project", &option));
     }
 }
 
