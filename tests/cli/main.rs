@@ -2,6 +2,7 @@
 //! store. As in `tests/house` the library is linked in: nothing here is about signals.
 
 mod concealed;
+mod doctor;
 mod log;
 mod messages;
 mod options;

@@ -280,7 +280,11 @@ impl Store for Vault {
         let namespace = reader.setting("namespace", "NAMESPACE");
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         let namespace = namespace.map(|namespace| format!(" (namespace {})", ShownPath(namespace)));
-        format!("{}{}", server.address().origin(), namespace.unwrap_or_default())
+        format!(
+            "{}{}",
+            server.address().origin(),
+            namespace.unwrap_or_default()
+        )
     }
 
     fn findings(&self) -> Vec<Finding> {
