@@ -194,7 +194,7 @@ fn one_that_can_not_be_executed_is_passed_over_for_one_that_can() {
         "found\n"
     );
     // Only the first three: one was there, but could not be executed.
-    let line = "doorkey: error: tool: can't be executed: permission denied\n";
+    let line = "doorkey: error: tool: can't be executed: permission denied: nobody may, by its mode 0644; run chmod +x on it\n";
     run(&place, "tool")
         .env("PATH", path[..3].join(":"))
         .fails(126, line);

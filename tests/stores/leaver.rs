@@ -178,7 +178,7 @@ fn a_scope_that_is_for_the_leaver_alone() {
     let remove = format!("store recipient remove {own} -p web -q");
     place.with("bob", &remove).ok();
     let remove = format!("store recipient remove {bob} --everywhere -q");
-    let why = "doorkey: error: project/web of age:secrets: project/web/recipients.txt names no recipient\n";
+    let why = "doorkey: error: project/web of age:secrets: nothing is changed: nobody in project/web/recipients.txt could read the secrets then; add another recipient first\n";
     place.with("own", &remove).fails(1, why);
     assert_eq!(opens(&place, "bob"), "d");
     // A list that can't be read may name anybody.
