@@ -232,10 +232,10 @@ pub const LEAVES: &[Leaf] = &[
     },
 ];
 
-const GROUPS: [(&str, &str); 3] = [
-    ("secret", "Manage secrets"),
-    ("store", "Manage a store"),
-    ("recipient", "Manage who can read a store"),
+const GROUPS: [(&str, &str, &str); 3] = [
+    ("secret", "Manage secrets", help::LIST),
+    ("store", "Manage a store", help::STORE_CHECK),
+    ("recipient", "Manage who can read a store", help::RECIPIENTS),
 ];
 
 impl Leaf {
@@ -401,13 +401,12 @@ fn grown(command: Command, words: &[&str]) -> Command {
         if leaf.words.len() == words.len() + 1 {
             command = command.subcommand(leaf.command());
         } else if next != last {
-            let about = GROUPS
-                .iter()
-                .find(|(group, _)| *group == next)
-                .map_or("", |(_, about)| about);
+            let group = GROUPS.iter().find(|(group, ..)| *group == next);
+            let (about, example) = group.map_or(("", ""), |(_, about, example)| (*about, *example));
             let path = &leaf.words[..=words.len()];
             let group = Command::new(next)
                 .about(about)
+                .after_help(help::shown(example))
                 .bin_name(format!("doorkey {}", path.join(" ")));
             let group = grown(group, path);
             command = command.subcommand(group);

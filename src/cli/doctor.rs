@@ -12,7 +12,7 @@ use super::configuration::StorePlace;
 use super::deadline;
 use super::options::Options;
 use super::output::{print, print_json};
-use super::table::{NOTHING, aligned};
+use super::table::aligned;
 use super::{flags, own_flags};
 use crate::core::option::One;
 use crate::model::error::{Error, StoreError};
@@ -47,7 +47,10 @@ impl Facts {
 
     /// Adds a fault: its reason, and behind a semicolon the next step.
     fn bad(&mut self, what: impl Into<String>, fault: &str) {
-        let (found, next) = fault.split_once("; ").unwrap_or((fault, ""));
+        let parts = fault
+            .split_once("; ")
+            .or_else(|| fault.split_once(": give "));
+        let (found, next) = parts.unwrap_or((fault, ""));
         self.0.push(Fact {
             what: what.into(),
             found: found.to_owned(),
@@ -94,12 +97,13 @@ pub fn doctor(options: &mut Options) -> Result<ExitCode, Error> {
 
 fn table(facts: &[Fact], bold: bool) -> Vec<u8> {
     let cells = |fact: &Fact| {
-        let next = fact.next.clone().unwrap_or_else(|| NOTHING.to_owned());
+        let next = fact.next.as_deref();
+        let next = next.map_or_else(String::new, |next| format!("; {next}"));
         let ok = if fact.ok { "ok" } else { "not ok" };
-        vec![ok.to_owned(), fact.what.clone(), fact.found.clone(), next]
+        vec![ok.to_owned(), fact.what.clone(), fact.found.clone() + &next]
     };
     let rows: Vec<_> = facts.iter().map(cells).collect();
-    aligned(&["", "WHAT", "FOUND", "NEXT"], &rows, bold)
+    aligned(&["", "WHAT", "FOUND"], &rows, bold)
 }
 
 /// Looks at the configuration, the store and the scopes.

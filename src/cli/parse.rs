@@ -246,11 +246,17 @@ fn judge(leaf: &Leaf, said: &[Said]) -> Result<(), Refusal> {
         is_required && said.iter().all(|one| one.option.id != argument.id)
     });
     match missing.next() {
-        Some(argument) if argument.is_rest() => Refusal::usage(format!(
-            "{} is missing; put it after --; an image's own command is dropped where its \
-             entrypoint is replaced, so repeat it there",
-            argument.shown()
-        )),
+        Some(argument) if argument.is_rest() => {
+            let of_image = match leaf.words {
+                ["run"] => {
+                    "; an image's own command is dropped where its entrypoint is replaced, so \
+                     repeat it there"
+                }
+                _ => "",
+            };
+            let shown = argument.shown();
+            Refusal::usage(format!("{shown} is missing; put it after --{of_image}"))
+        }
         Some(argument) => Refusal::usage(format!("{} is missing", argument.shown())),
         None => Ok(()),
     }

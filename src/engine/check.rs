@@ -165,7 +165,11 @@ fn of_variable(
     let references = variable.filled.references();
     let mut rows: Vec<Row> = references
         .map(|(reference, part)| Row {
-            reference: Some(reference.in_full()),
+            reference: Some(match part.gives {
+                Ok(_) => reference.in_full(),
+                // Where nothing has such a member, it may be anything.
+                Err(_) => reference.to_string(),
+            }),
             ..row(variable.name, reference, &part.gives, fetched, shadows)
         })
         .collect();

@@ -57,29 +57,20 @@ impl Existing {
         let scopes = self
             .scopes
             .get_or_init(|| store.scopes().unwrap_or_default());
-        let missing = empty.find(|scope| !scopes.is_empty() && !scopes.contains(scope));
-        let missing = missing.map(|missing| {
+        let missing = empty.find(|scope| !scopes.contains(scope));
+        let misspelt = missing.and_then(|missing| {
             let others: Vec<&Scope> = scopes
                 .iter()
                 .filter(|other| other.level() == missing.level())
                 .collect();
-            let like = nearest(missing.id(), &others, |scope| scope.id());
-            Meant::Scope {
+            let like = nearest(missing.id(), &others, |scope| scope.id())?;
+            Some(Meant::Scope {
                 missing: missing.clone(),
-                nearest: like.copied().cloned(),
-            }
+                nearest: (*like).clone(),
+            })
         });
-        let is_misspelt = |meant: &Meant| {
-            matches!(
-                meant,
-                Meant::Scope {
-                    nearest: Some(_),
-                    ..
-                }
-            )
-        };
-        if missing.as_ref().is_some_and(is_misspelt) {
-            return missing.unwrap_or_default();
+        if let Some(misspelt) = misspelt {
+            return misspelt;
         }
         let elsewhere = || {
             let far = self.far.get_or_init(|| {
@@ -95,7 +86,6 @@ impl Existing {
             let same = same.next();
             same.map(|(_, scope)| Meant::Elsewhere(scope.clone(), is_one_level))
         };
-        let meant = elsewhere().or_else(nearest_name);
-        meant.or(missing).unwrap_or_default()
+        elsewhere().or_else(nearest_name).unwrap_or_default()
     }
 }

@@ -222,8 +222,10 @@ pub fn piece<'a>(
                         json::MemberFault::NotJson => Cause::NotJson(from()),
                         json::MemberFault::Missing => Cause::NoMember {
                             place: from(),
-                            member: ShownPath(path).to_string(),
-                            nearest: levels.nearest(path).map(|near| ShownPath(near).to_string()),
+                            likely: levels
+                                .nearest(path)
+                                .map(|near| [path, near].map(|name| ShownPath(name).to_string()))
+                                .map(|[path, near]| (path, near)),
                         },
                     })?
                 }

@@ -276,14 +276,13 @@ pub enum Cause {
     #[error("a member is asked for, but the secret in {0} is not JSON")]
     NotJson(String),
     /// A secret that is JSON without the member.
-    #[error("the secret in {place} has no member {member}{}", likely(nearest.as_deref()))]
+    #[error("the secret in {place} has no {}", no_member(likely.as_ref()))]
     NoMember {
         /// The secret's place.
         place: String,
-        /// The member, as a message shows it.
-        member: String,
-        /// The existing member that is most like it.
-        nearest: Option<String>,
+        /// The member, and the existing one that is like it. A member that is like none may be
+        /// anything, and is not shown.
+        likely: Option<(String, String)>,
     },
     /// A value that a filter can't be applied to.
     #[error("{filter}: the value from {from} is not {wanted}")]
@@ -455,7 +454,10 @@ fn joined(scopes: &[Scope]) -> String {
     scopes.join(", ")
 }
 
-/// Returns advice where something else may be meant.
-fn likely(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
+/// Says which member is missing, and the one that may be meant.
+fn no_member(likely: Option<&(String, String)>) -> String {
+    match likely {
+        Some((member, likely)) => format!("member {member}; did you mean {likely}?"),
+        None => "such member".to_owned(),
+    }
 }

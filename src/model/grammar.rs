@@ -25,6 +25,8 @@ const SECRET: &str = "secret";
 /// nor a workload could use such a value.
 const WRITING: &[u8] = b">>";
 
+const NO_ID: &str = "a scope takes no id here: write project/NAME, and give the id by --project";
+const UNCLOSED: &str = "'${' is not closed: the '}' is missing";
 const NO_WRITING: &str = "references that write are not supported";
 
 /// True if a text begins with a reference that writes.
@@ -399,15 +401,15 @@ impl<'a> Cursor<'a> {
     }
 
     fn end(&mut self) -> Result<(), Malformed> {
-        match self.peek() {
-            None if !self.inline => Ok(()),
-            None => Err(self.fault(self.at, "the closing '}' is missing")),
-            Some(b'}') if self.inline => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(_) => Err(self.fault(self.at, "a character that can't stand in a reference")),
-        }
+        let reason = match self.peek() {
+            None if !self.inline => return Ok(()),
+            None => "the closing '}' is missing",
+            Some(b'}') if self.inline && self.take(b'}') => return Ok(()),
+            Some(b'/') => NO_ID,
+            Some(_) if self.inline && !self.rest().contains(&b'}') => UNCLOSED,
+            Some(_) => "a character that can't stand in a reference",
+        };
+        Err(self.fault(self.at, reason))
     }
 
     /// Takes the next bytes that could be a name.

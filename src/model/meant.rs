@@ -20,7 +20,7 @@ pub enum Meant {
         /// The scope in force.
         missing: Scope,
         /// The existing scope that is most like it.
-        nearest: Option<Scope>,
+        nearest: Scope,
     },
 }
 
@@ -36,12 +36,8 @@ impl fmt::Display for Meant {
                 write!(f, "it is in {scope}, where the reference does not look")
             }
             Meant::Scope { missing, nearest } => {
-                let level = missing.level();
-                write!(f, "there is no {level} {}", missing.id())?;
-                match nearest {
-                    Some(nearest) => write!(f, "; did you mean {}?", nearest.id()),
-                    None => f.write_str(", and no name like this"),
-                }
+                let (level, missing, nearest) = (missing.level(), missing.id(), nearest.id());
+                write!(f, "there is no {level} {missing}; did you mean {nearest}?")
             }
         }
     }

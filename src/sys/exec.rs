@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -109,6 +110,12 @@ fn not_executable(command: &[u8], file: &CStr, errno: Errno) -> Error {
     let why = match errno {
         Errno::ENOENT => lacks_interpreter(as_path(file)),
         Errno::EACCES if is_folder(file) => "it is a folder".to_owned(),
+        Errno::EACCES => match mode(file) {
+            Some(mode) if mode & 0o111 == 0 => {
+                format!("permission denied: nobody may, by its mode {mode:04o}; run chmod +x on it")
+            }
+            _ => Os(errno as i32).to_string(),
+        },
         Errno::ENOEXEC => {
             "it is neither a program for this machine nor a script with #!".to_owned()
         }
@@ -183,6 +190,11 @@ fn as_path(file: &CStr) -> &Path {
 
 fn exists(file: &CStr) -> bool {
     as_path(file).exists()
+}
+
+fn mode(file: &CStr) -> Option<u32> {
+    let found = as_path(file).metadata().ok()?;
+    Some(found.mode() & 0o7777)
 }
 
 fn is_folder(file: &CStr) -> bool {

@@ -36,6 +36,7 @@ enum For {
 fn waiting(words: &str) -> (For, &'static str) {
     match words {
         "run" | "check" | "env" => (For::Server, "-e A=secret:a"),
+        "doctor" => (For::Server, ""),
         "render" => (For::Server, "template"),
         "secret get" => (For::Server, "a --team --reveal"),
         "secret list" => (For::Server, "--team"),

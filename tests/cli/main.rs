@@ -3,8 +3,10 @@
 
 mod completions;
 mod concealed;
+mod doctor;
 mod log;
 mod manual;
+mod messages;
 mod options;
 mod shown_paths;
 mod usage;

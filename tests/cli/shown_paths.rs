@@ -199,11 +199,11 @@ fn the_setting_is_named() {
     let cases: Vec<(Run, String)> = vec![
         (
             reading("run true").env("DOORKEY_KEY_FILE", key),
-            format!("age:secrets: no key: can't read [DOORKEY_KEY_FILE]: {hidden}; give DOORKEY_KEY_FILE or DOORKEY_KEY"),
+            format!("age:secrets: no key: can't read [DOORKEY_KEY_FILE]: {hidden}; mount or write the key there"),
         ),
         (
             reading("run").args(["--key-file", "hunter2", "true"]),
-            format!("age:secrets: no key: can't read [--key-file]: {hidden}; give DOORKEY_KEY_FILE or DOORKEY_KEY"),
+            format!("age:secrets: no key: can't read [--key-file]: {hidden}; mount or write the key there"),
         ),
         (
             reading("run true").env("DOORKEY_ENV_FILE", format!("none.env,{key}")),
@@ -232,7 +232,7 @@ fn the_setting_is_named() {
         ),
         (
             reading("run true").env("DOORKEY_STORE", format!("dir:{key}")),
-            "dir:[store]: there is no store there; check the name, or make one with doorkey store init".to_owned(),
+            "dir:[store]: there is no store there; check the name; the folder has one file a secret, as mounts have".to_owned(),
         ),
         (
             place.doorkey(["run"]).arg(format!("PASSWORD={key}")).arg("true"),

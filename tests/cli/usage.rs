@@ -50,6 +50,10 @@ fn faults_in_the_configuration() {
     }
 }
 
+/// The line where a launch has no command.
+const MISSING: &str = "<COMMAND>... is missing; put it after --; an image's own command is dropped where its \
+     entrypoint is replaced, so repeat it there";
+
 #[test]
 fn usage_errors() {
     let place = Place::with_store();
@@ -106,7 +110,14 @@ fn usage_errors() {
         ),
     ] {
         for (subcommand, code) in [("run", 125), ("check", 2), ("env", 2)] {
-            let message = message.replace("doorkey X", &format!("doorkey {subcommand}"));
+            let message = match message.strip_suffix("; see doorkey X --help") {
+                Some(message) if subcommand == "run" && message.contains("no option") => {
+                    format!(
+                        "{message}; an option of the command stands after it: -- COMMAND --canary-option"
+                    )
+                }
+                _ => message.replace("doorkey X", &format!("doorkey {subcommand}")),
+            };
             let run = place.doorkey([subcommand]).args(arguments);
             let run = if code == 125 {
                 run.args(["--", "true"])
@@ -123,11 +134,10 @@ fn usage_errors() {
         }
     }
     for (arguments, code, message) in [
-        (&[][..], 2, "a subcommand is missing; see doorkey --help"),
         (
-            &["canary"],
+            &["canary"][..],
             2,
-            "there is no such subcommand; see doorkey --help",
+            "there is no such subcommand; doorkey run -- COMMAND runs a command; see doorkey --help",
         ),
         (
             &["--canary", "run"],
@@ -135,25 +145,12 @@ fn usage_errors() {
             "there is no option --canary; see doorkey --help",
         ),
         (
-            &["secret"],
-            2,
-            "a subcommand is missing; see doorkey --help",
-        ),
-        (
             &["secret", "canary"],
             2,
-            "there is no such subcommand; see doorkey --help",
+            "there is no such subcommand; see doorkey secret --help",
         ),
-        (
-            &["run"],
-            125,
-            "<COMMAND>... is missing; see doorkey run --help",
-        ),
-        (
-            &["run", "--"],
-            125,
-            "<COMMAND>... is missing; see doorkey run --help",
-        ),
+        (&["run"], 125, MISSING),
+        (&["run", "--"], 125, MISSING),
         (
             &["check", "canary"],
             2,
@@ -173,7 +170,7 @@ fn usage_errors() {
         (
             &["secret", "set", "a", "--team", "-p", "web"],
             2,
-            "--team can't be used with another option that is given; see doorkey secret set --help",
+            "--team can't be used with --project; see doorkey secret set --help",
         ),
         (
             &[
@@ -268,8 +265,8 @@ fn each_message_is_one_line() {
     run("dir:c\nd").env("X", "secret:x").fails(
         125,
         &said(
-            "error: dir:[store]: there is no store there; check the name, or make one with doorkey \
-             store init",
+            "error: dir:[store]: there is no store there; check the name; the folder has one file a \
+             secret, as mounts have",
         ),
     );
     let bad = run("dir:a\nb")
@@ -309,6 +306,7 @@ fn help_fits_a_screen() {
             let words = [&["doorkey"], &command[..]].concat().join(" ");
             assert!(help.contains(&format!("\nUsage: {words} ")), "{help}");
             assert!(help.ends_with('\n') && !help.ends_with("\n\n"), "{help:?}");
+            assert!(help.contains("\nExample"), "{help}");
             let wide = help.lines().find(|line| line.chars().count() > 80);
             assert_eq!(wide, None, "{command:?}");
             let headings: Vec<_> = help.lines().filter(|line| line.ends_with(':')).collect();
@@ -324,7 +322,18 @@ fn help_fits_a_screen() {
         }
     }
     let run = place.doorkey(["run", "--help"]).ok().out();
-    assert!(run.contains("\nExamples:\n"), "{run}");
+    // The options of servers come last, and the short help has few.
+    let headings =
+        ["\nEnvironment:", "\nOptions:", "\nOpenBao and Vault:"].map(|one| run.find(one));
+    assert!(headings.is_sorted() && headings[0].is_some(), "{run}");
+    let short = place.doorkey(["run", "-h"]).ok().out();
+    assert_eq!(
+        short
+            .lines()
+            .filter(|line| line.trim_start().starts_with('-'))
+            .count(),
+        10
+    );
     let version = format!("doorkey {}\n", env!("CARGO_PKG_VERSION"));
     place.doorkey(["--version"]).gives(0, &version, "");
     place.doorkey(["-V"]).gives(0, &version, "");

@@ -207,9 +207,9 @@ fn names_need_no_key() {
         .env("B", "secret:broken")
         .gives(
             0,
-            "VARIABLE  REFERENCE           SCOPE        SHADOWS  SIZE  STATUS\n\
-         A         secret:db_password  project/web  team     -     exists\n\
-         B         secret:broken       team         -        -     exists\n",
+            "VARIABLE  REFERENCE                  SCOPE        SHADOWS  SIZE  STATUS\n\
+         A         secret:db_password#x|trim  project/web  team     -     exists\n\
+         B         secret:broken              team         -        -     exists\n",
             "",
         );
     names(&[])
@@ -297,8 +297,8 @@ fn running_out_of_time_is_an_ordinary_fault() {
         let run = if code == 125 { run.arg("true") } else { run };
         run.fails(
             code,
-            "doorkey: error: gave up after 200ms (--timeout); nothing was executed: the store, or \
-             a file that was named, did not answer\n",
+            "doorkey: error: gave up after 200ms (--timeout); nothing was executed: a file \
+             that was named did not answer\n",
         );
     }
 }

@@ -47,6 +47,8 @@ fn death_by_a_signal_passes() {
     }
 }
 
+const NO_RIGHT: &str = "permission denied: nobody may, by its mode 0644; run chmod +x on it";
+
 #[test]
 fn what_is_there_but_can_not_be_executed_is_126() {
     let place = Place::new();
@@ -58,8 +60,11 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     let folder = place.path("home").display().to_string();
     let format = "it is neither a program for this machine nor a script with #!";
     for (command, why) in [
-        (&no_right, "permission denied"),
-        (&no_interpreter, "its interpreter does not exist"),
+        (&no_right, NO_RIGHT),
+        (
+            &no_interpreter,
+            "its interpreter /nowhere/sh does not exist; is it in the image?",
+        ),
         (&no_format, format),
         (&empty, format),
         (&through_file, "not a directory"),
@@ -70,8 +75,11 @@ fn what_is_there_but_can_not_be_executed_is_126() {
     }
     // Found in PATH it is the same, for what is no folder.
     for (command, why) in [
-        ("no-right", "permission denied"),
-        ("no-interpreter", "its interpreter does not exist"),
+        ("no-right", NO_RIGHT),
+        (
+            "no-interpreter",
+            "its interpreter /nowhere/sh does not exist; is it in the image?",
+        ),
         ("no-format", format),
     ] {
         let line = format!("doorkey: error: {command}: can't be executed: {why}\n");
@@ -186,7 +194,7 @@ fn one_that_can_not_be_executed_is_passed_over_for_one_that_can() {
         "found\n"
     );
     // Only the first three: one was there, but could not be executed.
-    let line = "doorkey: error: tool: can't be executed: permission denied\n";
+    let line = "doorkey: error: tool: can't be executed: permission denied: nobody may, by its mode 0644; run chmod +x on it\n";
     run(&place, "tool")
         .env("PATH", path[..3].join(":"))
         .fails(126, line);

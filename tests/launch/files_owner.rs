@@ -374,7 +374,8 @@ exec "$@"
     let user = run(&place, &folder).args(["--files-owner=65534:7", "stat", "-c%u:%g"]);
     user.arg(folder.join("A")).gives(0, "65534:7\n", "");
     let unknown = run(&place, &folder).args(["--files-owner=no-such", "true"]);
-    let what = "--files-owner names a user that is not in /etc/passwd; a number needs no entry";
+    let what =
+        "--files-owner names the user no-such, not found in /etc/passwd; a number needs no entry";
     unknown.fails(125, &format!("doorkey: error: {what}\n"));
 }
 

@@ -116,7 +116,7 @@ fn exit_codes_and_usage() {
             "doorkey: error: --pid must be the number of a process\n",
         );
     }
-    let missing = "doorkey: error: <COMMAND>... is missing; see doorkey join --help\n";
+    let missing = "doorkey: error: <COMMAND>... is missing; put it after --\n";
     place.doorkey(["join", "--pid=1"]).fails(125, missing);
 }
 

@@ -97,8 +97,8 @@ fn the_summary_counts_references_and_secrets() {
         .gives(
             1,
             "a-project+a-project+b-cluster\nc-team\n",
-            "doorkey: 5 references resolved: 1 from project/web, 1 from cluster/eu, \
-             1 from team of age:secrets in T ms\n",
+            "doorkey: 5 references resolved: 2 from project/web, 1 from cluster/eu, \
+             1 from team of age:secrets, 1 left out in T ms\n",
         );
     // Where nothing refers to a secret there is nothing to tell, and no store is needed.
     place
@@ -306,7 +306,7 @@ fn exit_codes() {
         (
             &["./plain"],
             126,
-            "doorkey: error: ./plain: can't be executed: permission denied\n".into(),
+            "doorkey: error: ./plain: can't be executed: permission denied: nobody may, by its mode 0644; run chmod +x on it\n".into(),
         ),
         (
             &["./folder"],

@@ -280,7 +280,7 @@ fn owner_and_mode_are_for_files_alone() {
         ),
         (
             &["--owner=no-such", "app.in", "out/file"],
-            "--owner names a user that is not in /etc/passwd; a number needs no entry",
+            "--owner names the user no-such, not found in /etc/passwd; a number needs no entry",
         ),
     ] {
         render(words).fails(2, &format!("doorkey: error: {said}\n"));

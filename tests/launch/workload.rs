@@ -65,12 +65,12 @@ fn another_user() {
     is_refused(
         || place.doorkey(["run"]),
         &["--user", "no-such-user"],
-        "--user names a user that is not in /etc/passwd; a number needs no entry",
+        "--user names the user no-such-user, not found in /etc/passwd; a number needs no entry",
     );
     is_refused(
         || place.doorkey(["run"]),
         &["--user", "0:no-such-group"],
-        "--user names a group that is not in /etc/group; a number needs no entry",
+        "--user names the group no-such-group, not found in /etc/group; a number needs no entry",
     );
 }
 

@@ -94,7 +94,7 @@ fn single_secrets() {
     for (reference, fault) in [
         (
             format!("{name}#none"),
-            format!("there is no such key {absent}"),
+            format!("there is no such key in {name} of {}", &absent[3..]),
         ),
         (
             app.name("none"),

@@ -106,7 +106,7 @@ fn single_parameters() {
     for (reference, fault) in [
         (
             format!("{db}#none"),
-            format!("there is no such key {absent}"),
+            format!("there is no such key in {db} of {}", &absent[3..]),
         ),
         (
             app.name("none"),

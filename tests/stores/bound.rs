@@ -193,7 +193,7 @@ fn checking_binds_what_is_bound_to_nothing() {
     // As a version before wrote it: only who can read it is said.
     let noted: &[(&str, &[&str])] = &[("doorkey-recipients", &[&own])];
     place.write("secrets/team/old.age", age_file("old", &[&own], noted));
-    let warned = "doorkey: warning: 3 secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them\n";
+    let warned = "doorkey: warning: 3 secrets are bound to no name, so that such a file can be put in another's place; doorkey store check --fix binds it\n";
     let sound = "doorkey: age:secrets is sound: 4 secrets in 3 scopes\n";
     let before = place.contents();
     let check = place.with("own", "store check");

@@ -229,7 +229,8 @@ fn lists_that_are_none() {
 
     let (place, own) = store();
     place.write("secrets/recipients.txt", format!("# x\n\n{own}x\n"));
-    let bad = "recipients.txt:3:1: this is no age recipient (age1…)";
+    let bad =
+        "recipients.txt:3:1: this is a recipient with a letter missing or wrong: copy it again";
     finds(&place, 1, &[("age:secrets", bad)]);
     fs::remove_file(place.path("secrets/recipients.txt")).unwrap();
     finds(
@@ -263,7 +264,7 @@ fn what_can_not_be_checked() {
     place
         .with("own", "store check --store dir:plain")
         .fails(1, no_lists);
-    let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; give DOORKEY_KEY_FILE or DOORKEY_KEY\n";
+    let no_key = "doorkey: error: age:secrets: no key: --key-file: can't read no.key: no such file or directory; mount or write the key there\n";
     place.on("store check --key-file no.key").fails(1, no_key);
 }
 

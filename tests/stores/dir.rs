@@ -39,7 +39,7 @@ fn a_flat_folder_is_the_teams() {
         125,
         &fault(
             "project/a",
-            "not found in project/web of dir:plain; did you mean a (team)?",
+            "not found in project/web of dir:plain; it is in team, where the reference does not look",
         ),
     );
     print(&place, &[], "project/a").fails(
@@ -222,7 +222,7 @@ fn a_denied_folder_does_not_fall_through() {
     place.write("plain/project/web/a", "project");
     let folder = place.path("plain/project/web");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
-    let denied = "project/web of dir:plain: unreadable: permission denied";
+    let denied = "project/web of dir:plain: unreadable: permission denied; plain/project/web is uid 0's, mode 0000, and doorkey runs as uid 65534: run it as uid 0, or chown or chmod that (Kubernetes: fsGroup, defaultMode)";
     for reference in ["a", "a?", "a?text"] {
         print(&place, &["-p", "web"], reference)
             .unprivileged(&place)
@@ -253,8 +253,8 @@ fn stores_that_are_none() {
     };
     run("dir:none").fails(
         125,
-        "doorkey: error: dir:none: there is no store there; check the name, or make one with \
-         doorkey store init\n",
+        "doorkey: error: dir:none: there is no store there; check the name; the folder has \
+         one file a secret, as mounts have\n",
     );
     run("dir:plain/a").fails(
         125,

@@ -79,7 +79,7 @@ fn single_keys() {
     let db = format!("k8s:{namespace}/db");
     assert_eq!(
         app.fault(&format!("{db}#none")),
-        format!("there is no such key {absent}")
+        format!("there is no such key in {namespace}/db of {}", &absent[3..])
     );
     let gone = format!("k8s:{namespace}/doorkey-team#a");
     assert_eq!(

@@ -48,9 +48,8 @@ fn rotate(names: &str) -> String {
 }
 
 fn readable(what: &str, rewritten: usize) -> String {
-    format!(
-        "doorkey: {what} is readable for 1 recipients; {rewritten} secrets are encrypted anew\n"
-    )
+    let secrets = if rewritten == 1 { "secret" } else { "secrets" };
+    format!("doorkey: {what} is readable for 1 recipient; {rewritten} {secrets} encrypted anew\n")
 }
 
 #[test]
@@ -112,10 +111,11 @@ fn everywhere() {
             "rotate": ["team/a", "project/web/d", "cluster/eu/c"],
         })
     );
-    let usage = "doorkey: error: --everywhere can't be used with another option that is given; see doorkey store recipient remove --help\n";
+    let usage = "doorkey: error: --everywhere can't be used with --project; see doorkey store recipient remove --help\n";
     for scope in ["-p web", "--cluster eu", "--team"] {
         let scoped = place.with("own", &format!("{remove} {scope}"));
-        scoped.fails(2, usage);
+        let option = scope.split(' ').next().unwrap().replace("-p", "--project");
+        scoped.fails(2, &usage.replace("--project", &option));
     }
 }
 
@@ -139,7 +139,9 @@ fn a_key_that_the_stores_list_does_not_have() {
     fs::write(&file, list).unwrap();
     let before = place.contents();
     let lines = remaining("project/web", &bob)
-        + "doorkey: error: age:secrets: there is no such recipient; nothing is changed\n";
+        + &format!(
+            "doorkey: error: age:secrets: there is no recipient {bob}; nothing is changed; doorkey store recipient list shows them\n"
+        );
     let run = place.with("own", &format!("store recipient remove {bob}"));
     run.fails(1, &lines);
     // Nowhere: that.
@@ -176,7 +178,7 @@ fn a_scope_that_is_for_the_leaver_alone() {
     let remove = format!("store recipient remove {own} -p web -q");
     place.with("bob", &remove).ok();
     let remove = format!("store recipient remove {bob} --everywhere -q");
-    let why = "doorkey: error: project/web of age:secrets: project/web/recipients.txt names no recipient\n";
+    let why = "doorkey: error: project/web of age:secrets: nothing is changed: nobody in project/web/recipients.txt could read the secrets then; add another recipient first\n";
     place.with("own", &remove).fails(1, why);
     assert_eq!(opens(&place, "bob"), "d");
     // A list that can't be read may name anybody.

@@ -204,7 +204,7 @@ fn usage() {
         2,
         "doorkey: error: --after is not in this list (any more)\n",
     );
-    let both = "doorkey: error: --asc can't be used with another option that is given; see doorkey secret list --help\n";
+    let both = "doorkey: error: --asc can't be used with --desc; see doorkey secret list --help\n";
     place.on("secret list -g --asc --desc").fails(2, both);
     let run = place.on("secret list -g").env("DOORKEY_LIMIT", "x");
     run.fails(

@@ -62,12 +62,14 @@ fn adding_and_removing() {
     );
 
     let add = format!("store recipient add {new}");
-    let said = |readers, rewritten| {
+    let said = |readers: &str, rewritten| {
         format!(
-            "doorkey: age:secrets is readable for {readers} recipients; {rewritten} secrets are encrypted anew\n"
+            "doorkey: age:secrets is readable for {readers}; {rewritten} secrets encrypted anew\n"
         )
     };
-    place.with("own", &add).gives(0, "", &said(2, 4));
+    place
+        .with("own", &add)
+        .gives(0, "", &said("2 recipients", 4));
     place
         .on("store recipient list")
         .gives(0, &format!("{own}\n{new}\n"), "");
@@ -80,7 +82,9 @@ fn adding_and_removing() {
 
     // The same again changes no list, and writes every file anew.
     let before = place.contents();
-    place.with("own", &add).gives(0, "", &said(2, 4));
+    place
+        .with("own", &add)
+        .gives(0, "", &said("2 recipients", 4));
     for (was, is) in before.iter().zip(place.contents()) {
         let is_file = was.0.extension().is_some_and(|end| end == "age");
         assert_eq!((&was.0, was.1 != is.1), (&is.0, is_file));
@@ -92,13 +96,13 @@ fn adding_and_removing() {
          doorkey: warning: rotate team/a\ndoorkey: warning: rotate team/b\n";
     place
         .with("new", &remove)
-        .gives(0, "", &(said(1, 4) + rotate));
+        .gives(0, "", &(said("1 recipient", 4) + rotate));
     assert_eq!(list(&place, ""), format!("{HEAD}{new}\n"));
     let comment = format!("# removed: age1...{}\n", &own[own.len() - 16..]);
     assert_eq!(whole_list(&place, ""), format!("{HEAD}{comment}{new}\n"));
     // The same again is no mistake: it finishes what was interrupted.
     let again = place.with("new", &remove);
-    again.gives(0, "", &(said(1, 4) + rotate));
+    again.gives(0, "", &(said("1 recipient", 4) + rotate));
     assert_eq!(
         (opens(&place, "own"), opens(&place, "new")),
         (String::new(), "a b c d".into())
@@ -158,7 +162,7 @@ fn a_project_that_is_closed_to_the_rest() {
     place
         .with("own", &format!("store recipient add {web} --project web"))
         .ok();
-    let said = "doorkey: project/web of age:secrets is readable for 2 recipients; 1 secrets are encrypted anew\n\
+    let said = "doorkey: project/web of age:secrets is readable for 2 recipients; 1 secret encrypted anew\n\
          doorkey: warning: whoever was removed may have read every value until now, and can still read old copies\n\
          doorkey: warning: rotate project/web/d\n";
     let remove = format!("store recipient remove {team} -p web");
@@ -197,7 +201,7 @@ fn a_project_that_is_closed_to_the_rest() {
 
     // A change of the store's list leaves the project's.
     let (third, before) = (place.key("third"), list(&place, "project/web/"));
-    let said = "doorkey: age:secrets is readable for 3 recipients; 3 secrets are encrypted anew\n\
+    let said = "doorkey: age:secrets is readable for 3 recipients; 3 secrets encrypted anew\n\
          doorkey: project/web has recipients of its own, which are left as they are\n";
     let add = format!("store recipient add {third}");
     place.with("own", &add).gives(0, "", said);
@@ -277,28 +281,32 @@ fn what_is_refused() {
     let no_recipient =
         "age:secrets: argument 1 is no age recipient, the public half of a key (age1…)";
     let nowhere = format!("age:secrets: no list names {stranger}; nothing is changed");
-    let second = no_recipient.replace('1', "2").replace("age2", "age1");
+    let not_there = format!(
+        "project/web of age:secrets: there is no recipient {stranger}; nothing is changed; doorkey \
+         store recipient list shows them"
+    );
+    let half = "age:secrets: argument 1 is a secret key: give its public half (age1…)";
+    let second =
+        "age:secrets: argument 2 is a recipient with a letter missing or wrong: copy it again";
+    let ssh = "age:secrets: argument 1 is an SSH key, which doorkey does not use";
     for (words, why) in [
         (format!("remove {stranger}"), nowhere.as_str()),
         (format!("remove {stranger} --everywhere"), &nowhere),
-        (
-            format!("remove {stranger} -p web"),
-            "project/web of age:secrets: there is no such recipient; nothing is changed",
-        ),
+        (format!("remove {stranger} -p web"), &not_there),
         (
             format!("remove {own}"),
-            "age:secrets: recipients.txt names no recipient",
+            "age:secrets: nothing is changed: nobody in recipients.txt could read the secrets then; add another recipient first",
         ),
         (
             format!("remove {own} -p web"),
-            "project/web of age:secrets: project/web/recipients.txt names no recipient",
+            "project/web of age:secrets: nothing is changed: nobody in project/web/recipients.txt could read the secrets then; add another recipient first",
         ),
         ("add foo".to_owned(), no_recipient),
         // Somebody takes the wrong half.
-        (format!("add {private}"), no_recipient),
-        (format!("remove {private}"), no_recipient),
-        (format!("add {stranger} age1qqq"), second.as_str()),
-        ("add ssh-ed25519".to_owned(), no_recipient),
+        (format!("add {private}"), half),
+        (format!("remove {private}"), half),
+        (format!("add {stranger} age1qqq"), second),
+        ("add ssh-ed25519".to_owned(), ssh),
     ] {
         let run = place.with("own", &format!("store recipient {words}"));
         run.fails(1, &format!("doorkey: error: {why}\n"));

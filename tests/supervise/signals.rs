@@ -161,7 +161,7 @@ fn a_signal_that_was_blocked_waits_for_the_workload() {
 #[test]
 fn the_timeout_ends_the_fetch_with_one_line() {
     let place = place();
-    let line = "doorkey: error: gave up after 50ms (--timeout); nothing was executed: the store, or a file that was named, did not answer\n";
+    let line = "doorkey: error: gave up after 50ms (--timeout); nothing was executed: a file that was named did not answer\n";
     let run = place.doorkey([
         "run",
         "--env-file",
@@ -338,4 +338,33 @@ fn core_files_are_off_while_values_are_held() {
         (code, core(&out).as_str(), err.as_str()),
         (Some(0), "4096 8192", "")
     );
+}
+
+/// Whoever ends a launch that waits for a server learns what it waited for.
+#[test]
+fn a_launch_that_is_ended_says_what_it_waited_for() {
+    let place = place();
+    let mut run = place.doorkey(["run", "--store", "vault:kv/app?kv=2", "--", "echo", "ran"]);
+    run.command
+        .env("VAULT_ADDR", "http://127.0.0.1:1")
+        .env("VAULT_TOKEN", "t")
+        .env("A", "secret:a");
+    let mut child = piped(&mut run.command);
+    let what = "GET http://127.0.0.1:1/v1/kv/data/app/team: connection refused";
+    // It warns after the first try.
+    let stderr = child.stderr.as_mut().unwrap();
+    let mut said = String::new();
+    while !said.ends_with('\n') {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte).unwrap();
+        said.push(byte[0] as char);
+    }
+    let warned = format!("doorkey: warning: {what}; trying again for up to ");
+    assert!(
+        said.starts_with(&warned) && said.ends_with(" (--timeout)\n"),
+        "{said}"
+    );
+    send(child.id(), Signal::SIGTERM);
+    let ended = format!("doorkey: error: ended by SIGTERM while fetching; the last: {what}\n");
+    assert_eq!(end(child), (Some(143), String::new(), ended));
 }

@@ -244,7 +244,11 @@ impl Run {
     pub fn fails(self, code: i32, stderr: &str) -> Ended {
         let ended = self.end();
         assert_eq!(
-            (ended.code(), ended.err().as_str(), ended.out().as_str()),
+            (
+                ended.code(),
+                in_short(&ended.err()).as_str(),
+                ended.out().as_str()
+            ),
             (code, stderr, "")
         );
         ended
@@ -257,7 +261,7 @@ impl Run {
     #[track_caller]
     pub fn gives(self, code: i32, stdout: &str, stderr: &str) -> Ended {
         let ended = self.end();
-        let found = (ended.code(), ended.out(), ended.timeless());
+        let found = (ended.code(), ended.out(), in_short(&ended.timeless()));
         assert_eq!(
             (found.0, found.1.as_str(), found.2.as_str()),
             (code, stdout, stderr)
@@ -281,6 +285,29 @@ impl Ended {
         }
         out
     }
+}
+
+/// Puts what the key that opens no file is, and whom to ask, in short: that is held by the table of
+/// mistakes in `tests/data`.
+fn in_short(said: &str) -> String {
+    let (key, end) = (
+        "denied: the key age1",
+        " is not one of its recipients; have ",
+    );
+    let lines = said.split_inclusive('\n').map(|line| {
+        let found = line.split_once(key).and_then(|(before, rest)| {
+            let (_, rest) = rest.split_once(end)?;
+            let (_, rest) = rest.split_once(" run doorkey store recipient add age1")?;
+            let command = rest.trim_end_matches('\n').len();
+            let newline = &rest[command..];
+            Some(format!(
+                "{before}denied: the key is not one of its recipients; have somebody who can read \
+                 it add the key{newline}"
+            ))
+        });
+        found.unwrap_or_else(|| line.to_owned())
+    });
+    lines.collect()
 }
 
 /// A process that has ended.

@@ -280,13 +280,17 @@ impl Store for Vault {
 
     fn at(&self) -> String {
         let reader = self.reader();
-        let Some(address) = reader.address_text() else {
+        let Ok(server) = self.remote.server(&()) else {
             return self.label.clone();
         };
         let namespace = reader.setting("namespace", "NAMESPACE");
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         let namespace = namespace.map(|namespace| format!(" (namespace {})", ShownPath(namespace)));
-        format!("{}{}", ShownPath(address), namespace.unwrap_or_default())
+        format!(
+            "{}{}",
+            server.address().origin(),
+            namespace.unwrap_or_default()
+        )
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -119,6 +119,17 @@ impl Address {
         Url::parse(&format!("{}{path}", self.target)).ok()
     }
 
+    /// Returns the scheme, the host and the port, as they are shown.
+    pub fn origin(&self) -> String {
+        match &self.socket {
+            Some(socket) => format!("unix://{}", ShownPath(socket)),
+            None => {
+                let origin = self.base.origin().ascii_serialization();
+                ShownPath(&origin).to_string()
+            }
+        }
+    }
+
     /// Returns the full address of a path as it is shown, without the query.
     pub(super) fn shown(&self, path: &str) -> String {
         let path = path.split('?').next().unwrap_or_default();
