@@ -90,6 +90,23 @@ impl<'w> Words<'w> {
         found
     }
 
+    /// Lists the misspelt references in braces, such as `${secrets:NAME}`, of a text in which only
+    /// those are read; each with its offset.
+    pub fn misspelt(&self, text: &[u8]) -> Vec<(usize, Meant)> {
+        let colons = text.iter().enumerate().filter(|&(_, &byte)| byte == b':');
+        let found = colons.filter_map(|(colon, _)| {
+            let (_, length, exact) = self.word(&text[..colon])?;
+            let start = colon - length;
+            if exact || !text[..start].ends_with(b"${") {
+                return None;
+            }
+            let mut meant = self.at(text, colon)?;
+            meant.alone = false;
+            Some((start - 2, meant))
+        });
+        found.collect()
+    }
+
     fn places(&self, text: &[u8]) -> Vec<Meant> {
         let mut found = Vec::new();
         let mut at = 0;

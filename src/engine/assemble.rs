@@ -103,6 +103,8 @@ impl Assembled<'_> {
     /// references.
     pub fn add(&mut self, mut template: Template, asked: &[&'static str]) {
         self.errors.extend(template.parse(asked));
+        self.meant
+            .add_template(template.misspelt(asked).into_iter());
         for reference in template.references() {
             if let Target::Direct(place) = &reference.target {
                 self.words.insert(place.scheme);

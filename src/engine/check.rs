@@ -82,12 +82,11 @@ pub fn check_manifests(
                     (of_variable(&value, fetched, shadows), faults)
                 }
             },
-            What::Fault(cause) => {
-                let mut row = Row::new(&mention.variable);
-                row.fail(cause);
-                let fault = Fault::of(&mention.variable, None, cause.clone());
-                (vec![row], vec![Error::from(fault)])
-            }
+            What::Fault(cause) => failed(&mention.variable, cause),
+            What::Meant(number) => match fetched.of_manifests.get(number) {
+                Some(cause) => failed(&mention.variable, cause),
+                None => continue,
+            },
             What::Platform(source) => {
                 let row = Row {
                     reference: Some(Shown(source.as_bytes()).to_string()),
@@ -112,6 +111,14 @@ pub fn check_manifests(
         }));
     }
     (all, errors)
+}
+
+/// Makes the row and the error of a variable that has no value.
+fn failed(variable: &[u8], cause: &Cause) -> (Vec<Row>, Vec<Error>) {
+    let mut row = Row::new(variable);
+    row.fail(cause);
+    let fault = Fault::of(variable, None, cause.clone());
+    (vec![row], vec![Error::from(fault)])
 }
 
 /// Makes a row for each name of the store that no reference is to.

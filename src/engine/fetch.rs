@@ -1,7 +1,7 @@
 //! Fetches all that an environment refers to from the stores, or from a cache where they can't be
 //! reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::added;
@@ -14,7 +14,7 @@ use super::secret_files::Files;
 use super::substitute;
 use crate::core::environment::Environment;
 use crate::core::scope::Scopes;
-use crate::model::error::{Error, StoreError};
+use crate::model::error::{Cause, Error, StoreError};
 use crate::model::log::{self, Phase};
 use crate::model::name::Name;
 use crate::model::reference::Value;
@@ -61,6 +61,8 @@ pub struct Fetched<'e> {
     pub answers: Answers,
     /// The errors so far.
     pub errors: Vec<Error>,
+    /// Faults in manifests: references that are meant and not read, each by its number.
+    pub of_manifests: BTreeMap<usize, Cause>,
 }
 
 impl Fetched<'_> {
@@ -153,12 +155,15 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
     added::documents(&mut assembled, &mut answers);
     let teller = stores.main.as_deref().or(names.as_deref());
     let meant = std::mem::take(&mut assembled.meant);
-    let faults = meant.judge(&answers, teller.filter(|_| can_tell));
-    assembled.errors.extend(faults);
+    let judged = meant.judge(&answers, teller.filter(|_| can_tell));
+    assembled.errors.extend(judged.errors);
     if let Some((cache, bound)) = cache {
         keep(cache, bound, &assembled, &answers, &asked);
     }
-    fetched(assembled, answers)
+    Fetched {
+        of_manifests: judged.of_manifests,
+        ..fetched(assembled, answers)
+    }
 }
 
 /// Lists the questions of all references of an environment.
@@ -231,6 +236,7 @@ fn fetched(assembled: Assembled<'_>, answers: Answers) -> Fetched<'_> {
         files: assembled.files,
         answers,
         errors: assembled.errors,
+        of_manifests: BTreeMap::new(),
     }
 }
 

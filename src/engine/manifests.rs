@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::assemble::Assembled;
+use super::meant::MeantPlaces;
 use super::specs::{self, Outside, Source, Specified, read_text, unfit};
 use crate::core::container::{Container, Dialect};
 use crate::core::manifest;
 use crate::model::error::{Cause, Error};
+use crate::model::escape::Shown;
 use crate::model::log;
 use crate::model::named::Named;
-use crate::model::reference::{self, Target, Value, references};
+use crate::model::reference::{self, Target, references};
 use crate::sys::files;
 
 /// The files to check, and the way to read them.
@@ -55,6 +57,8 @@ pub enum What {
     Value,
     /// No value can be given.
     Fault(Cause),
+    /// A text in which a reference seems to be meant, by its number.
+    Meant(usize),
     /// The platform gives it, by a source that is called so.
     Platform(String),
 }
@@ -72,6 +76,8 @@ pub struct Gathered {
     pub files: usize,
     /// The number of variables in them.
     pub variables: usize,
+    /// The number of variables in which a reference seems to be meant.
+    pub meant: usize,
 }
 
 /// The beginning of doorkey's own variables.
@@ -163,18 +169,59 @@ impl Manifests<'_> {
         let mut mentions: Vec<Mention> = from.collect();
         let variables =
             specs::variables(container, file, &self.outside, left, &mut assembled.errors);
-        let mut own = Vec::new();
-        for variable in variables {
-            gathered.variables += 1;
-            let place = place(&variable.file, variable.line);
-            if let Some((what, value)) = self.meant(&variable) {
-                own.extend(value);
-                mentions.push(Mention {
-                    place,
-                    variable: variable.name,
-                    what,
-                });
-            }
+        gathered.variables += variables.len();
+        let texts = variables
+            .iter()
+            .filter_map(|variable| match &variable.value {
+                Ok(Source::Text(text)) if !self.is_literal(&variable.name) => Some((
+                    &*variable.name,
+                    &**text,
+                    reference::parse(text, self.outside.schemes),
+                )),
+                _ => None,
+            });
+        let texts: Vec<_> = texts.collect();
+        let read = texts
+            .iter()
+            .map(|(name, text, value)| (*name, *text, value));
+        let found = MeantPlaces::find(&read.collect::<Vec<_>>(), &[], self.outside.schemes);
+        // Where a name is there twice, the last counts.
+        let last = |name: &[u8]| variables.iter().rfind(|variable| variable.name == name);
+        let placed = |variable: &Specified| place(&variable.file, variable.line);
+        let label = |name: &[u8]| {
+            let place = last(name).map(placed);
+            let place = place.map_or_else(String::new, |at| format!("{}:{}: ", at.file, at.line));
+            place + &Shown(name).to_string()
+        };
+        let (mut own, mut values) = (Vec::new(), texts.into_iter().map(|(_, _, value)| value));
+        let names = assembled.meant.add_container(found, gathered.meant, &label);
+        for variable in &variables {
+            let what = match &variable.value {
+                Err(cause) => What::Fault(cause.clone()),
+                Ok(Source::Platform(source, _)) => What::Platform(source.clone()),
+                Ok(Source::Text(_)) if self.is_literal(&variable.name) => continue,
+                Ok(Source::Text(_)) => match values.next() {
+                    Some(Ok(value)) if references(&value).next().is_some() => {
+                        own.push((variable.name.clone(), value));
+                        What::Value
+                    }
+                    Some(Err(at)) => What::Fault(Cause::Malformed(at)),
+                    _ => continue,
+                },
+            };
+            mentions.push(Mention {
+                place: placed(variable),
+                variable: variable.name.clone(),
+                what,
+            });
+        }
+        for name in names {
+            mentions.extend(last(&name).map(|variable| Mention {
+                place: placed(variable),
+                variable: name.clone(),
+                what: What::Meant(gathered.meant),
+            }));
+            gathered.meant += 1;
         }
         // Sources of the platform stand before or after the list, and the values follow in order.
         if container.dialect == Dialect::Kubernetes {
@@ -191,24 +238,10 @@ impl Manifests<'_> {
         gathered.mentions.extend(mentions);
     }
 
-    /// Reads the value of a variable; none where nothing is to be said of it.
-    #[allow(clippy::type_complexity, reason = "a name and its value")]
-    fn meant(&self, variable: &Specified) -> Option<(What, Option<(Vec<u8>, Value)>)> {
-        let is_literal = self.literal.contains(&variable.name)
-            // These are for the doorkey in the container.
-            || variable.name.starts_with(OWN);
-        Some(match &variable.value {
-            Err(cause) => (What::Fault(cause.clone()), None),
-            Ok(Source::Platform(source, _)) => (What::Platform(source.clone()), None),
-            Ok(Source::Text(_)) if is_literal => return None,
-            Ok(Source::Text(text)) => match reference::parse(text, self.outside.schemes) {
-                Ok(value) => {
-                    references(&value).next()?;
-                    (What::Value, Some((variable.name.clone(), value)))
-                }
-                Err(at) => (What::Fault(Cause::Malformed(at)), None),
-            },
-        })
+    /// True if nothing in a variable's value is a reference.
+    fn is_literal(&self, name: &[u8]) -> bool {
+        // Doorkey's own are for the doorkey in the container.
+        name.starts_with(OWN) || self.literal.iter().any(|literal| literal == name)
     }
 }
 

@@ -1,6 +1,8 @@
 //! References that are plainly meant, and are read by nobody: found while an environment is
 //! assembled, and judged when the stores have answered.
 
+use std::collections::BTreeMap;
+
 use super::lookup::Answers;
 use crate::core::meant::{Meant, MeantTarget, Words};
 use crate::model::error::{Cause, Error, Fault, Malformed};
@@ -25,18 +27,40 @@ enum Holder {
     Variable(Vec<u8>),
     /// The command's argument of this number, from 1.
     Argument(usize),
+    /// A variable of a manifest, by a number; and its place.
+    Manifest(usize, String),
+    /// A place of a template.
+    Template(String),
 }
 
-impl Holder {
-    fn fault(&self, meant: &Meant, reference: String) -> Error {
-        let (name, cause) = match self {
-            Holder::Variable(name) => {
-                let (why, right) = (meant.why, meant.right(&reference));
-                (name.clone(), Cause::Unread { why, right })
+/// The faults of places where a reference is meant.
+#[derive(Default)]
+pub struct Judged {
+    /// The faults of what a workload gets.
+    pub errors: Vec<Error>,
+    /// The faults of manifests, each with its number.
+    pub of_manifests: BTreeMap<usize, Cause>,
+}
+
+impl Judged {
+    fn add(&mut self, holder: &Holder, meant: &Meant, reference: String) {
+        let (why, right) = (meant.why, meant.right(&reference));
+        let unread = Cause::Unread { why, right };
+        self.errors.push(match holder {
+            Holder::Variable(name) => Fault::of(name, None, unread).into(),
+            Holder::Argument(_) => {
+                let name = holder.to_string();
+                Fault::of(name.as_bytes(), None, Cause::InArgument(reference)).into()
             }
-            Holder::Argument(_) => (self.to_string().into_bytes(), Cause::InArgument(reference)),
-        };
-        Fault::of(&name, None, cause).into()
+            Holder::Template(place) => Error::Found {
+                place: place.clone(),
+                what: unread.to_string(),
+            },
+            Holder::Manifest(number, _) => {
+                self.of_manifests.insert(*number, unread);
+                return;
+            }
+        });
     }
 }
 
@@ -45,6 +69,7 @@ impl std::fmt::Display for Holder {
         match self {
             Holder::Variable(name) => Shown(name).fmt(f),
             Holder::Argument(number) => write!(f, "argument {number}"),
+            Holder::Manifest(_, place) | Holder::Template(place) => f.write_str(place),
         }
     }
 }
@@ -94,6 +119,36 @@ impl MeantPlaces {
         MeantPlaces { places }
     }
 
+    /// Adds the places of a container's variables. Returns the variables with such places: each has a
+    /// number, beginning with this one. `place` says where a variable stands.
+    pub fn add_container(
+        &mut self,
+        found: MeantPlaces,
+        first: usize,
+        place: &dyn Fn(&[u8]) -> String,
+    ) -> Vec<Vec<u8>> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        for (holder, meant) in found.places {
+            let Holder::Variable(name) = holder else {
+                continue;
+            };
+            let known = names.iter().position(|known| *known == name);
+            let at = known.unwrap_or_else(|| {
+                names.push(name.clone());
+                names.len() - 1
+            });
+            let holder = Holder::Manifest(first + at, place(&name));
+            self.places.push((holder, meant));
+        }
+        names
+    }
+
+    /// Adds misspelt references of a template, each with its place.
+    pub fn add_template(&mut self, found: impl Iterator<Item = (String, Meant)>) {
+        self.places
+            .extend(found.map(|(place, meant)| (Holder::Template(place), meant)));
+    }
+
     /// True if a store could tell whether a name exists that is meant.
     pub fn has_names(&self) -> bool {
         let is_name = |(_, meant): &(_, Meant)| matches!(meant.target, MeantTarget::Names(..));
@@ -102,10 +157,10 @@ impl MeantPlaces {
 
     /// Returns the faults: places that name what exists, or another variable's reference. A warning
     /// lists the others. Without a store, no name is known to exist.
-    pub fn judge(self, answers: &Answers, store: Option<&dyn Store>) -> Vec<Error> {
+    pub fn judge(self, answers: &Answers, store: Option<&dyn Store>) -> Judged {
         let existing = store.map(|store| self.existing(answers, store));
         let existing = existing.unwrap_or_default();
-        let (mut faults, mut faulty, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut judged, mut faulty, mut unsure) = (Judged::default(), Vec::new(), Vec::new());
         for (at, (holder, meant)) in self.places.into_iter().enumerate() {
             let known = existing.iter().find(|(place, _)| *place == at);
             let shown = match &meant.target {
@@ -115,7 +170,7 @@ impl MeantPlaces {
             match shown {
                 Some(_) if faulty.contains(&holder) => {}
                 Some(shown) => {
-                    faults.push(holder.fault(&meant, shown));
+                    judged.add(&holder, &meant, shown);
                     faulty.push(holder);
                 }
                 None if meant.warns && !unsure.contains(&holder) => unsure.push(holder),
@@ -132,7 +187,7 @@ impl MeantPlaces {
                  secret:NAME alone, or ${{secret:NAME}} inside a text; --literal NAME ends this"
             );
         }
-        faults
+        judged
     }
 
     /// Finds the names that exist, each with its place in the list, as a reference to it is shown.

@@ -9,6 +9,7 @@ use super::secret_files::Files;
 use super::specs::read_text;
 use super::substitute::{Filled, Piece};
 use crate::core::filling::{self, Breach, Slice};
+use crate::core::meant::{Meant, Words};
 use crate::core::shape::Format;
 use crate::model::error::{Cause, Error, Fault, Lines};
 use crate::model::named::Named;
@@ -61,6 +62,23 @@ impl Template {
             Error::Text { path, at }
         });
         faults.collect()
+    }
+
+    /// Lists the misspelt references in the text, each with its place.
+    pub fn misspelt(&self, asked: &[&'static str]) -> Vec<(String, Meant)> {
+        let schemes = stores::schemes(asked);
+        let words = Words::new(&schemes, &[]);
+        let lines = LazyCell::new(|| Lines::of(&self.text));
+        let mut found = Vec::new();
+        for (start, part) in &self.parts {
+            if let Part::Text(text) = part {
+                found.extend(words.misspelt(text).into_iter().map(|(at, meant)| {
+                    let at = lines.fault(start + at, "");
+                    (format!("{}:{}:{}", self.path, at.line, at.column), meant)
+                }));
+            }
+        }
+        found
     }
 
     /// Lists the references in the text.

@@ -8,6 +8,7 @@ pub mod join_error;
 pub mod kind;
 pub mod location;
 pub mod log;
+pub mod malformed;
 pub mod meant;
 pub mod name;
 pub mod named;

@@ -1,5 +1,6 @@
 //! doorkey in real containers, by podman, and the examples as they are run.
 
+mod ci_examples;
 mod entrypoint;
 mod examples;
 mod files;

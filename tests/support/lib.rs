@@ -18,6 +18,7 @@ pub mod moto;
 pub mod postgres;
 pub mod pty;
 mod reference;
+mod said;
 pub mod search;
 pub mod strays;
 pub mod trace;
@@ -31,7 +32,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+
+pub use said::{created, in_short};
 
 /// The program under test, which build.rs chooses.
 pub const DOORKEY: &str = env!("DOORKEY_UNDER_TEST");
@@ -287,29 +289,6 @@ impl Ended {
     }
 }
 
-/// Puts what the key that opens no file is, and whom to ask, in short: that is held by the table of
-/// mistakes in `tests/data`.
-fn in_short(said: &str) -> String {
-    let (key, end) = (
-        "denied: the key age1",
-        " is not one of its recipients; have ",
-    );
-    let lines = said.split_inclusive('\n').map(|line| {
-        let found = line.split_once(key).and_then(|(before, rest)| {
-            let (_, rest) = rest.split_once(end)?;
-            let (_, rest) = rest.split_once(" run doorkey store recipient add age1")?;
-            let command = rest.trim_end_matches('\n').len();
-            let newline = &rest[command..];
-            Some(format!(
-                "{before}denied: the key is not one of its recipients; have somebody who can read \
-                 it add the key{newline}"
-            ))
-        });
-        found.unwrap_or_else(|| line.to_owned())
-    });
-    lines.collect()
-}
-
 /// A process that has ended.
 pub struct Ended {
     /// All that it left.
@@ -406,15 +385,6 @@ impl Ended {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.output.stdout).expect("standard output is JSON")
     }
-}
-
-/// When the file system says that a file was made, as doorkey writes it.
-pub fn created(file: &Path) -> String {
-    let stat = Command::new("stat").args(["-c", "%.9W"]).arg(file).output();
-    let text = String::from_utf8(stat.unwrap().stdout).unwrap();
-    let (seconds, nanos) = text.trim().split_once('.').unwrap();
-    let since = Duration::new(seconds.parse().unwrap(), nanos.parse().unwrap());
-    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
 impl Place {
