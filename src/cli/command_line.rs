@@ -1,13 +1,10 @@
-//! The subcommands with their options and arguments; and clap's tree of them, for help, completions
-//! and the manual page.
+//! The table of subcommands, with their options and arguments.
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, Command, value_parser};
-
 use super::flags::{self, Group};
 use super::{help, own_flags as own};
-use crate::core::option::{Arity, Opt, Takes};
+use crate::core::option::Opt;
 use crate::stores;
 
 /// A subcommand that has an action of its own.
@@ -22,7 +19,8 @@ pub struct Leaf {
     groups: &'static [Group],
     /// The subcommand's own options, listed before the shared ones.
     own: &'static [Opt],
-    usage: Option<&'static str>,
+    /// The command line, where it is not made from the arguments.
+    pub usage: Option<&'static str>,
     /// The text below the options: paragraphs, and then examples.
     pub after_help: Option<&'static str>,
 }
@@ -232,12 +230,6 @@ pub const LEAVES: &[Leaf] = &[
     },
 ];
 
-const GROUPS: [(&str, &str, &str); 3] = [
-    ("secret", "Manage secrets", help::LIST),
-    ("store", "Manage a store", help::STORE_CHECK),
-    ("recipient", "Manage who can read a store", help::RECIPIENTS),
-];
-
 impl Leaf {
     /// Finds the subcommand that these arguments begin with.
     pub fn of(arguments: &[OsString]) -> Option<&'static Leaf> {
@@ -258,68 +250,26 @@ impl Leaf {
         shared.chain(self.own)
     }
 
-    /// Lists all options with their headings, the subcommand's own first.
-    pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
+    /// Lists the options below their headings; the subcommand's own options stand first below theirs.
+    pub fn sections(&self) -> Vec<(&'static str, Vec<&'static Opt>)> {
+        let mut sections: Vec<(&str, Vec<&Opt>)> = Vec::new();
+        let shared = self.groups.iter().flat_map(Group::headed);
         let own = self.own.iter().map(|option| (flags::OWN, option));
-        own.chain(self.groups.iter().flat_map(Group::headed))
+        for (heading, option) in shared.chain(own) {
+            match sections.iter_mut().find(|(there, _)| *there == heading) {
+                Some((_, options)) => options.push(option),
+                None => sections.push((heading, vec![option])),
+            }
+        }
+        for (_, options) in &mut sections {
+            options.sort_by_key(|option| !self.is_own(option));
+        }
+        sections
     }
 
-    /// Makes clap's form of the subcommand for the short help: with its own options, and those that
-    /// are used most. No option is hidden where there are few.
-    pub fn in_short(&self) -> Command {
-        const FEW: usize = 12;
-        if self.options().count() <= FEW {
-            return self.command();
-        }
-        let is_shown = |id: &str| {
-            let mut own = self.own.iter().chain(self.arguments);
-            flags::USED_MOST.contains(&id) || own.any(|option| option.id == id)
-        };
-        let command = self.command().mut_args(|arg| {
-            let hides = arg.is_hide_set() || !is_shown(arg.get_id().as_str());
-            arg.hide(hides)
-        });
-        let words = self.words.join(" ");
-        command.before_help(format!("doorkey {words} --help has all options."))
-    }
-
-    /// Makes clap's form of the subcommand.
-    pub fn command(&self) -> Command {
-        let name = self.words[self.words.len() - 1];
-        let mut command = Command::new(name)
-            .about(self.about)
-            .bin_name(format!("doorkey {}", self.words.join(" ")))
-            .disable_help_flag(true);
-        if let Some(text) = self.after_help {
-            command = command.after_help(help::shown(text));
-        }
-        if let Some(usage) = self.usage {
-            command = command.override_usage(usage);
-        }
-        for argument in self.arguments {
-            command = command.arg(argument.arg());
-        }
-        let own = self.own.iter().map(|option| (option, flags::OWN, true));
-        let options: Vec<_> = self
-            .groups
-            .iter()
-            .flat_map(Group::headed)
-            .map(|(heading, option)| (option, heading, false))
-            .chain(own)
-            .collect();
-        for (option, heading, first) in &options {
-            let mut arg = option.arg().help_heading(*heading);
-            if *first {
-                arg = arg.display_order(0);
-            }
-            for conflict in option.conflicts {
-                if options.iter().any(|(other, _, _)| other.id == *conflict) {
-                    arg = arg.conflicts_with(*conflict);
-                }
-            }
-            command = command.arg(arg);
-        }
-        command
+    /// True for an option that is the subcommand's own.
+    pub fn is_own(&self, option: &Opt) -> bool {
+        self.own.iter().any(|own| own.id == option.id)
     }
 }
 
@@ -345,86 +295,6 @@ impl Opt {
         match self.id == flags::STORE.id {
             true => wrapped(&stores::forms()),
             false => self.help.to_owned(),
-        }
-    }
-
-    fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id).help(self.help());
-        if !matches!(self.takes, Takes::Argument(..)) {
-            arg = arg.long(self.id);
-        }
-        if let Some(short) = self.short {
-            arg = arg.short(short);
-        }
-        if let Some(alias) = self.alias {
-            arg = arg.visible_alias(alias);
-        }
-        let with_value =
-            |arg: Arg, name| arg.value_name(name).value_parser(value_parser!(OsString));
-        match self.takes {
-            Takes::Flag => arg.action(ArgAction::SetTrue),
-            Takes::Value(name) => with_value(arg, name),
-            Takes::Values(name) => with_value(arg, name).action(ArgAction::Append),
-            Takes::Number(name) => with_value(arg, name).allow_negative_numbers(true),
-            Takes::Help => arg.action(ArgAction::Help),
-            Takes::Argument(name, arity) => {
-                let arg = with_value(arg, name).required(arity.is_required());
-                match arity {
-                    Arity::One | Arity::Optional => arg,
-                    Arity::Hidden => arg.hide(true),
-                    Arity::Some => arg.num_args(1..),
-                    Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
-                    Arity::HiddenRest => arg.hide(true).num_args(1..).trailing_var_arg(true),
-                }
-            }
-        }
-    }
-}
-
-/// The whole tree, for help, completions and the manual page.
-pub fn tree() -> Command {
-    let root = Command::new("doorkey")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Hands a workload its secrets, then becomes it")
-        .after_help(help::shown(help::EXAMPLES));
-    grown(root, &[])
-}
-
-/// Adds to a command all subcommands that begin with these words.
-fn grown(command: Command, words: &[&str]) -> Command {
-    let mut command = command
-        .subcommand_required(true)
-        .disable_help_subcommand(true);
-    let mut last = "";
-    for leaf in LEAVES.iter().filter(|leaf| leaf.words.starts_with(words)) {
-        let next = leaf.words[words.len()];
-        if leaf.words.len() == words.len() + 1 {
-            command = command.subcommand(leaf.command());
-        } else if next != last {
-            let group = GROUPS.iter().find(|(group, ..)| *group == next);
-            let (about, example) = group.map_or(("", ""), |(_, about, example)| (*about, *example));
-            let path = &leaf.words[..=words.len()];
-            let group = Command::new(next)
-                .about(about)
-                .after_help(help::shown(example))
-                .bin_name(format!("doorkey {}", path.join(" ")));
-            let group = grown(group, path);
-            command = command.subcommand(group);
-        }
-        last = next;
-    }
-    command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LEAVES, tree};
-
-    #[test]
-    fn the_definitions_are_sound() {
-        tree().debug_assert();
-        for leaf in LEAVES {
-            leaf.command().debug_assert();
         }
     }
 }

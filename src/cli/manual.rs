@@ -1,14 +1,12 @@
-//! Help, which clap makes from the table; and the faults of words before a subcommand.
+//! Help, the version, and the faults of words before a subcommand.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-
-use super::command_line::{self, LEAVES, Leaf};
-use super::logger;
+use super::command_line::{LEAVES, Leaf};
 use super::output::print;
 use super::parse::option_in;
+use super::{logger, usage};
 use crate::core::suggest::nearest;
 use crate::model::error::Error;
 use crate::model::log::Level;
@@ -65,29 +63,34 @@ pub fn tree(arguments: &[OsString]) -> Result<ExitCode, Error> {
     if wants_help {
         return help_of(path);
     }
-    if rest.is_empty() && !path.is_empty() {
-        return help_of(path).map(|_| ExitCode::from(NOTHING_DONE));
-    }
-    let program = ["doorkey"].iter().chain(path).chain(rest);
-    match command_line::tree().try_get_matches_from(program) {
-        Ok(_) => Err(Error::Usage(
-            "this does nothing; see doorkey --help".to_owned(),
-        )),
-        Err(error) => help_or_usage(&error),
+    match rest {
+        ["--help" | "-h", ..] => help_of(path),
+        ["--version" | "-V", ..] if path.is_empty() => {
+            print(concat!("doorkey ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())
+        }
+        [word, ..] => {
+            let what = match option_in(word) {
+                Some(option) if is_of_some(option) => {
+                    let hint = "it stands after a subcommand, as in doorkey run";
+                    return Err(Error::Usage(format!(
+                        "{option} is misplaced; {hint} {option}"
+                    )));
+                }
+                Some(option) => format!("there is no option {option}"),
+                None => "there is an argument too many".to_owned(),
+            };
+            Err(Error::Usage(format!("{what}; see doorkey --help")))
+        }
+        [] => help_of(path).map(|_| ExitCode::from(NOTHING_DONE)),
     }
 }
 
 /// Prints the help of a subcommand, of a group of them, or of the program.
 fn help_of(path: &[&str]) -> Result<ExitCode, Error> {
-    if let Some(leaf) = LEAVES.iter().find(|leaf| leaf.words == path) {
-        return help(leaf, true);
+    match LEAVES.iter().find(|leaf| leaf.words == path) {
+        Some(leaf) => help(leaf, true),
+        None => print(usage::of_group(path).as_bytes()),
     }
-    let mut command = command_line::tree();
-    for word in path {
-        let next = command.find_subcommand(word).cloned();
-        command = next.unwrap_or(command);
-    }
-    print_help(&command.render_help().to_string())
 }
 
 /// Returns the next step for a word that is no subcommand below `path`.
@@ -118,28 +121,6 @@ fn meant(path: &[&str], unknown: &str) -> String {
     }
 }
 
-/// Prints help on request. A usage error becomes one line that holds no text of the arguments, as
-/// that may be a value.
-fn help_or_usage(error: &clap::Error) -> Result<ExitCode, Error> {
-    let what = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            return print_help(&error.render().to_string());
-        }
-        ErrorKind::UnknownArgument => match invalid(error).and_then(option_in) {
-            Some(option) if is_of_some(option) => {
-                let hint = "it stands after a subcommand, as in doorkey run";
-                return Err(Error::Usage(format!(
-                    "{option} is misplaced; {hint} {option}"
-                )));
-            }
-            Some(option) => format!("there is no option {option}"),
-            None => "there is an argument too many".to_owned(),
-        },
-        _ => "this can't be understood".to_owned(),
-    };
-    Err(Error::Usage(format!("{what}; see doorkey --help")))
-}
-
 /// True if some subcommand has an option.
 fn is_of_some(option: &str) -> bool {
     let id = option.trim_start_matches('-');
@@ -147,26 +128,10 @@ fn is_of_some(option: &str) -> bool {
     option.starts_with("--") && all.any(|option| option.id == id)
 }
 
-/// Returns the argument that clap refuses.
-fn invalid(error: &clap::Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidArg)? {
-        ContextValue::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn print_help(help: &str) -> Result<ExitCode, Error> {
-    print(format!("{}\n", help.trim_end()).as_bytes())
-}
-
 /// Prints a subcommand's help: with all options, or with those that are used most.
 ///
 /// # Errors
 /// A failure to write.
 pub fn help(leaf: &Leaf, all: bool) -> Result<ExitCode, Error> {
-    let mut help = match all {
-        true => leaf.command(),
-        false => leaf.in_short(),
-    };
-    print_help(&help.render_help().to_string())
+    print(usage::of_leaf(leaf, all).as_bytes())
 }

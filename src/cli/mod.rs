@@ -35,6 +35,7 @@ mod store_and_scope;
 mod table;
 mod told;
 mod upkeep;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

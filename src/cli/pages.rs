@@ -148,17 +148,13 @@ fn subcommand(leaf: &Leaf) -> String {
     for argument in arguments {
         page += &entry(argument);
     }
-    let mut headings: Vec<&str> = vec![flags::OWN];
-    headings.extend(leaf.headed().map(|(heading, _)| heading));
-    for (at, heading) in headings.iter().enumerate() {
-        if headings[..at].contains(heading) {
-            continue;
-        }
-        if at > 0 {
+    let mut sections = leaf.sections();
+    sections.sort_by_key(|(heading, _)| *heading != flags::OWN);
+    for (heading, options) in sections {
+        if heading != flags::OWN {
             let _ = writeln!(page, ".SS {}", escaped(heading));
         }
-        let under = leaf.headed().filter(|(its, _)| its == heading);
-        page.extend(under.map(|(_, option)| entry(option)));
+        page.extend(options.into_iter().map(entry));
     }
     page += COMMON;
     page += match leaf.words {

@@ -181,9 +181,8 @@ fn every_option_is_also_a_variable() {
     let launching = LEAVES
         .iter()
         .filter(|leaf| leaf.words.len() == 1 || leaf.words == ["secret", "set"]);
-    let commands: Vec<_> = launching.map(|leaf| leaf.command()).collect();
-    let existing = commands.iter().flat_map(|command| command.get_arguments());
-    let existing: BTreeSet<_> = existing.filter_map(|arg| arg.get_long()).collect();
+    let existing = launching.flat_map(|leaf| leaf.options());
+    let existing: BTreeSet<_> = existing.map(|option| option.id).collect();
     let untested: Vec<_> = existing.difference(&tested).collect();
     // What is a server's is tested against one: tests/vault/direct.rs.
     let untested: Vec<_> = untested

@@ -5,14 +5,14 @@ use std::ffi::{CStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgAction, Command};
+use clap::{Arg, ArgAction, Command, value_parser};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::{Refusal, is_no, of_option, option_in, parse};
 use crate::cli::command_line::{LEAVES, Leaf};
-use crate::core::option::{Opt, Takes};
+use crate::core::option::{Arity, Opt, Takes};
 
 /// The options and arguments by id: true if by an argument, and the values.
 type Parsed = Vec<(&'static str, bool, Vec<OsString>)>;
@@ -49,9 +49,52 @@ fn without_advice(refusal: Refusal) -> Refusal {
     }
 }
 
+/// Makes clap's form of a subcommand.
+fn clap_form(leaf: &'static Leaf) -> Command {
+    let mut command = Command::new("doorkey").disable_help_flag(true);
+    command = command.args(leaf.arguments.iter().map(clap_arg));
+    let options: Vec<_> = leaf.options().collect();
+    for option in &options {
+        let mut conflicts = option.conflicts.iter();
+        let is_there = |other: &&&str| options.iter().any(|option| option.id == **other);
+        let conflicts: Vec<_> = conflicts.by_ref().filter(is_there).collect();
+        command = command.arg(clap_arg(option).conflicts_with_all(conflicts));
+    }
+    command
+}
+
+fn clap_arg(option: &'static Opt) -> Arg {
+    let mut arg = Arg::new(option.id);
+    if !matches!(option.takes, Takes::Argument(..)) {
+        arg = arg.long(option.id);
+    }
+    if let Some(short) = option.short {
+        arg = arg.short(short);
+    }
+    if let Some(alias) = option.alias {
+        arg = arg.visible_alias(alias);
+    }
+    let with_value = |arg: Arg, name| arg.value_name(name).value_parser(value_parser!(OsString));
+    match option.takes {
+        Takes::Flag => arg.action(ArgAction::SetTrue),
+        Takes::Value(name) => with_value(arg, name),
+        Takes::Values(name) => with_value(arg, name).action(ArgAction::Append),
+        Takes::Number(name) => with_value(arg, name).allow_negative_numbers(true),
+        Takes::Help => arg.action(ArgAction::Help),
+        Takes::Argument(name, arity) => {
+            let arg = with_value(arg, name).required(arity.is_required());
+            match arity {
+                Arity::One | Arity::Optional | Arity::Hidden => arg,
+                Arity::Some => arg.num_args(1..),
+                Arity::Rest | Arity::HiddenRest => arg.num_args(1..).trailing_var_arg(true),
+            }
+        }
+    }
+}
+
 /// Sets the variables as defaults, so that the command line wins.
 fn with_variables(leaf: &'static Leaf, variables: &[&'static CStr]) -> Command {
-    leaf.command().mut_args(|arg| {
+    clap_form(leaf).mut_args(|arg| {
         let mut options = leaf.options();
         let option = options.find(|option| option.id == arg.get_id().as_str());
         let value = option.and_then(|option| of_option(variables, option));
