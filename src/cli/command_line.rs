@@ -153,6 +153,19 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
     Leaf {
+        words: &["key", "new"],
+        about: "Make a key, and print its public half",
+        own: &[stores::KEY_FILE, own::JSON.0],
+        after_help: Some(help::KEY_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["key", "show"],
+        about: "Print the public half of the key in use",
+        own: &[stores::KEY_FILE, own::JSON.0],
+        ..NOTHING
+    },
+    Leaf {
         words: &["store", "init"],
         about: "Make an embedded store, and a key",
         arguments: &[own::DIR.0],
@@ -204,8 +217,9 @@ pub const LEAVES: &[Leaf] = &[
     },
 ];
 
-const GROUPS: [(&str, &str); 3] = [
+const GROUPS: [(&str, &str); 4] = [
     ("secret", "Manage secrets"),
+    ("key", "Make and show keys"),
     ("store", "Manage a store"),
     ("recipient", "Manage who can read a store"),
 ];

@@ -127,6 +127,18 @@ pub struct StorePlace {
 }
 
 impl StorePlace {
+    /// The place of a store that the command itself names, whatever the configuration.
+    pub fn said(store: String) -> Self {
+        StorePlace {
+            store: Some(store),
+            origin: Origin::Said,
+            base: PathBuf::new(),
+            scopes: Scopes::default(),
+            config: Config::default(),
+            file: Named::default(),
+        }
+    }
+
     /// Returns the settings of the store alone. Those that the file has for its own store don't
     /// apply to a store of another kind.
     pub fn of_main(&self) -> OfMain {

@@ -45,6 +45,14 @@ at the end of piped input is dropped, unless --raw.
 Example:
   openssl rand -hex 32 | doorkey secret set session_key --project web";
 
+pub const KEY_EXAMPLE: &str = "\
+Its folder is made as well; a file that is there stays. Others get what is
+printed, the public half, and nothing else.
+
+Example:
+  doorkey key new
+  doorkey store recipient add age1… --name alice    # by who can read the store";
+
 pub const IN_FRONT: &str = "\
 What is there is replaced in one step, even where it runs. No folder is made.
 

@@ -11,6 +11,7 @@ mod flags;
 mod help;
 mod install;
 mod join;
+mod key;
 mod list;
 mod logger;
 mod manual;
@@ -143,6 +144,8 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["secret", "list"] => list::list(options),
         ["secret", "delete"] => secret::delete(options),
         ["secret", "import"] => secret::import(options),
+        ["key", "new"] => key::new(options),
+        ["key", "show"] => key::public(options),
         ["store", "init"] => store::init(options),
         ["store", "check"] => store::check(options),
         ["store", "recipient", "list"] => store::list_recipients(options),

@@ -1,7 +1,6 @@
 //! `doorkey store`: makes a store, verifies it, and manages its recipients.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -11,13 +10,11 @@ use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::ScopeTarget;
-use crate::core::config::Config;
-use crate::core::scope::Scopes;
 use crate::model::error::Error;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
-use crate::stores::{self, Changed, Checked, Origin, Recipients};
+use crate::stores::{self, Changed, Checked, Recipients};
 
 /// Makes an embedded store, and a key if the user has none.
 ///
@@ -29,14 +26,7 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
         .unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
-    let place = StorePlace {
-        store: Some(store),
-        origin: Origin::Said,
-        base: PathBuf::new(),
-        scopes: Scopes::default(),
-        config: Config::default(),
-        file: Named::default(),
-    };
+    let place = StorePlace::said(store);
     let access = options.access(&place, &BTreeSet::new(), &[], true);
     let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
         store: label.clone(),

@@ -49,7 +49,9 @@ use crate::model::secret::Secret;
 use crate::model::store_error;
 
 pub use crate::model::location::Location;
-pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
+pub use age::{
+    EXAMPLE, KEY, KEY_FILE, OwnKeys, embedded, init as init_age, new_key, own_keys, seal, unseal,
+};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use lease::{Holder, Lease, Lender, Renewal, Renewals};

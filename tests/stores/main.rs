@@ -17,6 +17,7 @@ mod git;
 mod import;
 mod interrupted;
 mod k8s;
+mod key;
 mod lasting;
 mod leaver;
 mod list;

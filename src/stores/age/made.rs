@@ -21,6 +21,55 @@ pub struct Made {
     pub recipient: String,
 }
 
+/// The keys to read with.
+pub struct OwnKeys {
+    /// The keys' file, or the variable that holds them.
+    pub key: String,
+    /// The public halves.
+    pub recipients: Vec<String>,
+}
+
+/// Makes a new key in the user's own place for it, and the folder around it. A file that is there
+/// stays.
+///
+/// # Errors
+/// A file that is there already, or one that can't be written.
+pub fn new_key(access: &Access) -> Result<OwnKeys, StoreError> {
+    let path = key::place(access)?;
+    let (key, recipient) = key::generate();
+    draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists if files::exists(&path) => {
+                let what = format_args!("{path} is there already, and stays as it is");
+                StoreError::of(store_error::FaultKind::Taken, what)
+                    .hint("doorkey key show prints the public half of a key")
+            }
+            _ => StoreError::file("write", &path, error),
+        }
+        .of_key()
+    })?;
+    Ok(OwnKeys {
+        key: path.to_string(),
+        recipients: vec![recipient],
+    })
+}
+
+/// Tells which keys would be used.
+///
+/// # Errors
+/// A missing key, or one that can't be used.
+pub fn own_keys(access: &Access) -> Result<OwnKeys, StoreError> {
+    let keys = key::find(access)?.into_iter();
+    let key = match access.credential(KEY) {
+        Some(_) => KEY.to_owned(),
+        None => key::place(access)?.to_string(),
+    };
+    Ok(OwnKeys {
+        key,
+        recipients: keys.map(|key| key.recipient).collect(),
+    })
+}
+
 /// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
 ///
 /// # Errors
@@ -43,7 +92,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
             return Err(StoreError::setting(what).hint("give another DOORKEY_KEY_FILE"));
         }
         if !files::exists(&path) {
-            let key = key::generate();
+            let (key, _) = key::generate();
             draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }

@@ -27,7 +27,7 @@ use crate::model::secret::Secret;
 use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
-pub use made::init;
+pub use made::{OwnKeys, init, new_key, own_keys};
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
