@@ -43,13 +43,6 @@ const WRITING: Leaf = Leaf {
     ..NOTHING
 };
 
-const RECIPIENT_CHANGE: Leaf = Leaf {
-    arguments: &[own::RECIPIENTS.0],
-    groups: flags::SCOPED,
-    own: &[own::JSON.0],
-    ..NOTHING
-};
-
 /// The subcommands that have an action of their own.
 pub const LEAVES: &[Leaf] = &[
     Leaf {
@@ -113,6 +106,39 @@ pub const LEAVES: &[Leaf] = &[
         ..WRITING
     },
     Leaf {
+        words: &["secret", "generate"],
+        about: "Store a value that nobody sees",
+        arguments: &[own::NAME.0],
+        groups: flags::SCOPED,
+        own: &[
+            own::LENGTH.0,
+            own::HEX.0,
+            own::BASE64.0,
+            own::YES.0,
+            own::JSON.0,
+        ],
+        after_help: Some(help::GENERATE_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "edit"],
+        about: "Change a secret in an editor",
+        arguments: &[own::NAME.0],
+        groups: flags::SCOPED,
+        own: &[own::RAW.0, own::JSON.0],
+        after_help: Some(help::EDIT_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["secret", "mv"],
+        about: "Give a secret another name or scope",
+        arguments: &[own::MOVE_FROM.0, own::MOVE_TO.0],
+        groups: flags::SCOPED,
+        own: &[own::JSON.0],
+        after_help: Some(help::MOVE_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
         words: &["secret", "get"],
         about: "Show what is known of a secret",
         arguments: &[own::NAME.0],
@@ -169,14 +195,24 @@ pub const LEAVES: &[Leaf] = &[
         words: &["store", "init"],
         about: "Make an embedded store, and a key",
         arguments: &[own::DIR.0],
-        own: &[stores::KEY_FILE, own::JSON.0],
+        own: &[own::OWNER_NAME.0, stores::KEY_FILE, own::JSON.0],
         ..NOTHING
     },
     Leaf {
         words: &["store", "check"],
         about: "Verify a whole store",
         groups: flags::WHOLE,
-        own: &[own::FIX.0, own::JSON.0],
+        own: &[own::FIX.0, own::OURS.0, own::THEIRS.0, own::JSON.0],
+        after_help: Some(help::CHECK_EXAMPLE),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["store", "copy"],
+        about: "Copy secrets from a store to another",
+        arguments: &[own::FROM.0, own::TO.0],
+        groups: flags::COPYING,
+        own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
+        after_help: Some(help::COPY_EXAMPLE),
         ..NOTHING
     },
     Leaf {
@@ -189,13 +225,20 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["store", "recipient", "add"],
         about: "Let others read a scope",
-        ..RECIPIENT_CHANGE
+        arguments: &[own::KEYS.0],
+        groups: flags::SCOPED,
+        own: &[own::OWNER_NAME.0, own::JSON.0],
+        after_help: Some(help::ADD_EXAMPLE),
+        ..NOTHING
     },
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
+        arguments: &[own::RECIPIENTS.0],
+        groups: flags::SCOPED,
         own: &[own::EVERYWHERE.0, own::JSON.0],
-        ..RECIPIENT_CHANGE
+        after_help: Some(help::REMOVE_EXAMPLE),
+        ..NOTHING
     },
     Leaf {
         words: &["install"],

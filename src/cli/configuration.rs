@@ -111,6 +111,7 @@ impl Options {
 }
 
 /// The place where secrets are looked for.
+#[derive(Clone)]
 pub struct StorePlace {
     /// The store, as `SCHEME:PLACE`.
     pub store: Option<String>,

@@ -51,6 +51,12 @@ const ONE_SCOPE: Group = Group {
     ],
 };
 
+/// One scope of whatever store.
+const SCOPE_ALONE: Group = Group {
+    heading: "Store",
+    options: &[ONE_SCOPE.options[1], ONE_SCOPE.options[2]],
+};
+
 /// The options of each kind of store, below a heading of its own.
 const STORES: Group = Group {
     heading: "",
@@ -352,5 +358,7 @@ pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHED, TIME,
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Options of the subcommands for one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING];
+/// Options of a subcommand that names two stores.
+pub const COPYING: &[Group] = &[SCOPE_ALONE, STORES, WHOLE_TEAM, LOGGING];
 /// Options of the subcommands for a whole store.
 pub const WHOLE: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, TIME, LOGGING];

@@ -53,6 +53,53 @@ Example:
   doorkey key new
   doorkey store recipient add age1… --name alice    # by who can read the store";
 
+pub const ADD_EXAMPLE: &str = "\
+Every secret of the scope is encrypted anew. Without a scope that is the whole
+store, but for the scopes that have a list of their own.
+
+Example:
+  doorkey store recipient add age1… --name alice";
+
+pub const REMOVE_EXAMPLE: &str = "\
+Each secret notes that its value is to be replaced. The next value takes that
+off, and doorkey store check says what is left.
+
+Example:
+  doorkey store recipient remove alice --everywhere";
+
+pub const CHECK_EXAMPLE: &str = "\
+With --fix, in a tree that git has left in conflict: lists get what both branches
+have added, less what either has removed; secrets the value that one has set.
+Git's index is left alone.
+
+Example:
+  git merge other || doorkey store check --fix --theirs db_password";
+
+pub const GENERATE_EXAMPLE: &str = "\
+Without --hex and --base64 the value is letters and digits. It is never printed.
+
+Example:
+  doorkey secret generate db_password --team --length 40";
+
+pub const EDIT_EXAMPLE: &str = "\
+The editor, of VISUAL or EDITOR, gets a file in memory, on tmpfs, which is wiped
+at its end. If the editor fails, or nothing is changed, nothing is stored.
+
+Example:
+  EDITOR=vi doorkey secret edit tls_config --project web";
+
+pub const MOVE_EXAMPLE: &str = "\
+TO must be new. A NAME alone is in the scope that the options name.
+
+Example:
+  doorkey secret mv team/db_password project/web/db_password";
+
+pub const COPY_EXAMPLE: &str = "\
+Names and counts are printed first. Values go to the other store as they are.
+
+Example:
+  doorkey store copy EXAMPLE_STORE EXAMPLE_STORE.new --dry-run";
+
 pub const IN_FRONT: &str = "\
 What is there is replaced in one step, even where it runs. No folder is made.
 

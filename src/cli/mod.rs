@@ -5,9 +5,11 @@ mod again;
 mod check;
 pub mod command_line;
 mod configuration;
+mod copy;
 mod deadline;
 mod env;
 mod flags;
+mod generate;
 mod help;
 mod install;
 mod join;
@@ -21,7 +23,9 @@ mod own_flags;
 mod parse;
 mod patience;
 mod pipeline;
+mod precedence;
 mod process_options;
+mod recipient;
 mod refresh;
 mod render;
 mod run;
@@ -140,6 +144,9 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["secret", "create"] => secret::write(options, How::Create),
         ["secret", "set"] => secret::write(options, How::Set),
         ["secret", "update"] => secret::write(options, How::Update),
+        ["secret", "generate"] => generate::generate(options),
+        ["secret", "edit"] => generate::edit(options),
+        ["secret", "mv"] => generate::mv(options),
         ["secret", "get"] => list::get(options),
         ["secret", "list"] => list::list(options),
         ["secret", "delete"] => secret::delete(options),
@@ -148,9 +155,10 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["key", "show"] => key::public(options),
         ["store", "init"] => store::init(options),
         ["store", "check"] => store::check(options),
-        ["store", "recipient", "list"] => store::list_recipients(options),
-        ["store", "recipient", "add"] => store::add_recipients(options),
-        ["store", "recipient", "remove"] => store::remove_recipients(options),
+        ["store", "copy"] => copy::copy(options),
+        ["store", "recipient", "list"] => recipient::list(options),
+        ["store", "recipient", "add"] => recipient::add(options),
+        ["store", "recipient", "remove"] => recipient::remove(options),
         ["install"] => install::install(options),
         ["completions"] => manual::completions(options),
         _ => manual::manual(),

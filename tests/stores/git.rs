@@ -160,7 +160,7 @@ fn conflict_markers_in_a_secret() {
     for marker in markers {
         assert!(file.windows(marker.len()).any(|part| part == marker));
     }
-    let what = "git left conflict markers in it; take one side whole: git checkout --ours, or --theirs, and its path\n";
+    let what = "git left conflict markers in it; run doorkey store check --fix, or take one side whole: git checkout --ours, or --theirs, and its path\n";
     let line = format!("doorkey: error: V: secret:a: team of age:secrets: {what}");
     let run = place.with("own", "run -- true").env("V", "secret:a");
     run.fails(125, &line);
@@ -189,7 +189,7 @@ fn conflict_markers_in_a_list() {
             ! git merge -q theirs 2>&1"
         ),
     );
-    let what = "this is a conflict marker of git's; keep the recipients that count and no marker, or take one side: git checkout --ours, or --theirs\n";
+    let what = "this is a conflict marker of git's; run doorkey store check --fix, or keep the recipients that count and no marker\n";
     let line = format!("recipients.txt:3:1: {what}");
     let check = place.with("own", "store check -q");
     check.fails(1, &format!("doorkey: error: age:secrets: {line}"));
@@ -212,5 +212,6 @@ fn conflict_markers_in_a_list() {
     list.fails(1, &format!("doorkey: error: age:secrets: {line}"));
     git(&place, "git checkout -q --theirs secrets/recipients.txt");
     let list = place.on("store recipient list");
-    list.gives(0, &format!("{own}\n{ann}\n"), "");
+    let row = |key: &str| format!("{key}\t-\tX25519\tall\n");
+    list.gives(0, &(row(&own) + &row(&ann)), "");
 }

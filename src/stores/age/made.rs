@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{KEY, RECIPIENTS, git, key};
+use super::{KEY, RECIPIENTS, git, key, list};
 use crate::model::error::StoreError;
 use crate::model::store_error;
 use crate::stores::Access;
@@ -71,10 +71,12 @@ pub fn own_keys(access: &Access) -> Result<OwnKeys, StoreError> {
 }
 
 /// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
+/// The list of recipients has the user's `name`.
 ///
 /// # Errors
 /// A store that exists already, a key that can't be found or made, or a key that lies in the store.
-pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
+pub fn init(place: &Path, name: Option<&str>, access: &Access) -> Result<Made, StoreError> {
+    list::check_name(name)?;
     let place = access.base.join(place);
     let unwritable = |error: io::Error| StoreError::unwritable(error);
     if files::exists(&place.join(RECIPIENTS)) {
@@ -103,7 +105,11 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";
-    let list = format!("{comment}\n{}\n", recipients.join("\n")).into_bytes();
+    let members = recipients
+        .into_iter()
+        .map(|key| (key, name.map(str::to_owned)));
+    let members: Vec<_> = members.collect();
+    let list = list::edited(comment.as_bytes(), &members, &[]);
     let held = Folder::open(&place)
         .and_then(|folder| folder.own(Path::new("")))
         .map_err(unwritable)?;
