@@ -150,11 +150,7 @@ pub const FIELDS: One = one(
 .short('F');
 
 /// `--length`.
-pub const LENGTH: One = one(
-    "length",
-    "N",
-    "Characters; bytes with --hex, --base64 [default: 32]",
-);
+pub const LENGTH: One = one("length", "N", "So many characters, or bytes [default: 32]");
 /// `--hex`.
 pub const HEX: Flag = switch("hex", "Hexadecimal digits").conflicts(&[BASE64.0.id]);
 /// `--base64`.

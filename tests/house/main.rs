@@ -9,3 +9,4 @@ mod mask_properties;
 mod readme;
 mod reference;
 mod reference_properties;
+mod team_page;

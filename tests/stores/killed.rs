@@ -54,9 +54,14 @@ impl Moments {
     }
 }
 
-/// A store with six secrets, each its own name.
+/// A store with six secrets, each its own name. It is in memory: this is not about the disk, which
+/// each file is synced to.
 fn store() -> Place {
-    let (place, _) = Place::with_own_key();
+    let place = Place::within("/dev/shm");
+    place.key("own");
+    place
+        .doorkey(["store", "init", "secrets", "-q", "--key-file", "own.key"])
+        .ok();
     for name in ["a", "b", "c", "d", "e", "f"] {
         place.set(if name < "d" { "team" } else { "project/web" }, name, name);
     }
@@ -103,7 +108,10 @@ fn members_who_come_and_go() {
 #[test]
 fn secrets_that_move() {
     let place = store();
-    let moves = ["secret mv team/a project/web/z -q", "secret mv project/web/z team/a -q"];
+    let moves = [
+        "secret mv team/a project/web/z -q",
+        "secret mv project/web/z team/a -q",
+    ];
     let mut moments = Moments::of(&place, moves[0]);
     place.with("own", moves[1]).ok();
     for words in moves.iter().cycle() {
@@ -142,7 +150,9 @@ fn values_that_are_made() {
 #[test]
 fn stores_that_are_copied() {
     let place = store();
-    place.doorkey(["store", "init", "other", "-q", "--key-file", "own.key"]).ok();
+    place
+        .doorkey(["store", "init", "other", "-q", "--key-file", "own.key"])
+        .ok();
     let words = "store copy age:secrets age:other -y -q";
     let mut moments = Moments::of(&place, words);
     while !moments.are_over() {
@@ -174,7 +184,11 @@ fn conflicts_that_are_settled() {
     );
     let copy = |from: &str, to: &str| {
         let _ = std::fs::remove_dir_all(place.path(to));
-        let copied = Command::new("cp").arg("-a").arg(place.path(from)).arg(place.path(to)).status();
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(place.path(from))
+            .arg(place.path(to))
+            .status();
         assert!(copied.unwrap().success());
     };
     copy("secrets", "before");

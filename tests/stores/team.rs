@@ -122,7 +122,7 @@ fn from_the_first_secret_to_the_last_rotation() {
     }
     let list = fs::read_to_string(day.place.path("eve/secrets/recipients.txt")).unwrap();
     assert!(list.contains("# eve\r\n"), "{list:?}");
-    let people = day.at(bob, "doorkey store recipient list").out();
+    let people = day.at(eve, "doorkey store recipient list").out();
     for (person, key) in TEAM.iter().zip(&day.keys) {
         let row = format!("{key}\t{}\t{}\tall\n", person.name, person.kind);
         assert!(people.contains(&row), "{people}");
@@ -142,8 +142,8 @@ fn from_the_first_secret_to_the_last_rotation() {
     let hint = "denied: the key is not one of its recipients; have ada, bob or eve add the key\n";
     assert!(denied.out().ends_with(hint), "{}", denied.out());
 
-    // Bob and Ada work at the same time, each without the other's changes: he adds a key and sets
-    // values, she removes his old one.
+    // Bob and Ada work at the same time, each without the other's changes: he adds a key and a
+    // value, she replaces one and adds another.
     let second = day.place.key("bob2");
     day.at(bob, &format!(
         "{PULL}; doorkey store recipient add {second} --name bob-laptop; put mail_key bob; keep bob"

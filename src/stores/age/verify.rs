@@ -191,6 +191,7 @@ impl Age {
             .iter()
             .map(|mark| self.owner(scope, &mark.who))
             .collect();
+        who.sort();
         who.dedup();
         checked.rotate.push(Rotation {
             secret: (scope.clone(), name.clone()),
