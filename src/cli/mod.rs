@@ -17,6 +17,7 @@ mod key;
 mod list;
 mod logger;
 mod manual;
+mod mv;
 mod options;
 mod output;
 mod own_flags;
@@ -146,7 +147,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["secret", "update"] => secret::write(options, How::Update),
         ["secret", "generate"] => generate::generate(options),
         ["secret", "edit"] => generate::edit(options),
-        ["secret", "mv"] => generate::mv(options),
+        ["secret", "mv"] => mv::mv(options),
         ["secret", "get"] => list::get(options),
         ["secret", "list"] => list::list(options),
         ["secret", "delete"] => secret::delete(options),

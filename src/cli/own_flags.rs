@@ -113,10 +113,7 @@ pub const REVEAL: Flag = switch("reveal", "Print the value itself");
 /// `--dry-run`.
 pub const DRY_RUN: Flag = switch("dry-run", "Only say what would change");
 /// `--fix`.
-pub const FIX: Flag = switch(
-    "fix",
-    "Settle what git left in conflict, and put files right",
-);
+pub const FIX: Flag = switch("fix", "Settle git's conflicts, and put files right");
 /// `--everywhere`.
 pub const EVERYWHERE: Flag = switch("everywhere", "From every list that names them").conflicts(&[
     PROJECT.0.id,

@@ -27,7 +27,7 @@ fn its_commands_work_as_they_are_written() {
         assert!(out.contains(line), "{line}: {out}");
     }
     for line in [
-        "settled what git left in conflict: recipients.txt, team/db_password;",
+        "settled what git left in conflict: team/db_password;",
         "rotate project/web/api_key: bob could read it until 20",
         "rotate team/db_password: bob could read it until 20",
         "is sound: 2 secrets in 2 scopes",
