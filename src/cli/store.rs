@@ -67,7 +67,8 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
         theirs: texts(&own_flags::THEIRS),
     };
     let fixes = options.flag(&own_flags::FIX);
-    if !fixes && !(fix.ours.is_empty() && fix.theirs.is_empty()) {
+    let chooses = !fix.ours.is_empty() || !fix.theirs.is_empty();
+    if chooses && !fixes {
         return Err(Error::Usage("--ours and --theirs need --fix".to_owned()));
     }
     let checked = target.recipients()?.check(fixes.then_some(&fix));

@@ -80,15 +80,14 @@ pub fn plan(from: &dyn Store, to: &dyn Store, only: Option<Scope>) -> Result<Vec
 /// The values of a scope.
 pub type Values = (Scope, Vec<(Name, Secret)>);
 
+/// A secret that could not be read, and the reason; no secret where the whole store can't be read.
+pub type Unread = (Option<(Scope, Name)>, StoreError);
+
 /// Reads everything that is copied.
 ///
 /// # Errors
-/// All secrets that can't be read, each with its reason; a store that can't be read at all has no
-/// secret with it.
-pub fn read(
-    from: &dyn Store,
-    parts: &[Part],
-) -> Result<Vec<Values>, Vec<(Option<(Scope, Name)>, StoreError)>> {
+/// All secrets that can't be read, each with its reason.
+pub fn read(from: &dyn Store, parts: &[Part]) -> Result<Vec<Values>, Vec<Unread>> {
     let (mut all, mut errors) = (Vec::new(), Vec::new());
     for (scope, names) in parts {
         let questions = names

@@ -174,7 +174,7 @@ fn what_ends_doorkey_leaves_nothing_for_long() {
         let mut terminal = Terminal::start(run);
         terminal.wait_for("\n");
         let folder = folders(&place).pop().expect("the file is there");
-        let all = fs::read_dir("/proc")
+        let mut all = fs::read_dir("/proc")
             .unwrap()
             .map(|entry| entry.unwrap().path());
         let is_ours = |path: &PathBuf| {
@@ -182,7 +182,7 @@ fn what_ends_doorkey_leaves_nothing_for_long() {
             let line = String::from_utf8_lossy(&line).into_owned();
             line.starts_with(support::DOORKEY) && line.contains(&name)
         };
-        let doorkey = all.filter(is_ours).next().expect("doorkey runs");
+        let doorkey = all.find(is_ours).expect("doorkey runs");
         let number: i32 = doorkey
             .file_name()
             .unwrap()

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn answers() {
-        let listed = Secret::new(b"100644 ab 1\ta b\0100644 cd 3\tx/y\0".to_vec());
+        let listed = Secret::new(b"100644 ab 1\ta b\x00100644 cd 3\tx/y\0".to_vec());
         let found: Vec<_> = entries(&listed).collect();
         assert_eq!(found[0], (vec!["100644", "ab", "1"], "a b".into()));
         assert_eq!(found[1].1, Path::new("x/y"));

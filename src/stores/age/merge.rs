@@ -64,8 +64,7 @@ impl Age {
             false => BTreeMap::new(),
         };
         let (mut secrets, mut lists) = (Vec::new(), BTreeMap::new());
-        for (path, objects) in found {
-            let versions = versions(&git, &objects)?;
+        for (path, versions) in versions(&git, found)? {
             if path.file_name().is_some_and(|name| name == RECIPIENTS) {
                 lists.insert(path, versions);
             } else if let Some((scope, name)) = secret(&path) {
@@ -91,10 +90,11 @@ impl Age {
             )));
         }
         let mut unsettled = BTreeSet::new();
-        if secrets.is_empty() && lists.is_empty() {
-            return Ok(unsettled);
-        }
-        let commits = git.commits()?;
+        // Lists may say more than git's conflicts, as long as git is merging.
+        let commits = match git::has_repository(&self.place) {
+            true => git.commits().unwrap_or_default(),
+            false => None,
+        };
         self.settle_lists(&git, lists, commits.as_ref(), checked)?;
         for conflict in secrets {
             let place = place_of(&conflict.scope, &conflict.name);
@@ -103,7 +103,7 @@ impl Age {
                     checked.merged.push(place);
                     continue;
                 }
-                Ok(Some(what)) => conflict.with_times(what, &git, commits.as_ref())?,
+                Ok(Some(what)) => conflict.with_times(what, &git, commits.as_ref()),
                 Err(trouble) => trouble.to_string(),
             };
             checked.findings.push((place.clone(), what));
@@ -131,11 +131,9 @@ impl Age {
                     }
                 }
             }
-            for (path, objects) in others {
-                lists.insert(path, versions(git, &objects)?);
-            }
+            lists.extend(versions(git, others)?);
         }
-        let _root = self.tree.own(Path::new(""))?;
+        let root = self.tree.own(Path::new(""))?;
         let common = lists.get(Path::new(RECIPIENTS)).cloned();
         for (path, versions) in &lists {
             let folder = path.parent().unwrap_or(Path::new(""));
@@ -184,7 +182,7 @@ impl Age {
                 continue;
             }
             let held = is_scope.then(|| self.tree.own(folder)).transpose()?;
-            let held = held.as_ref().unwrap_or(&_root);
+            let held = held.as_ref().unwrap_or(&root);
             held.replace(&[(RECIPIENTS.to_owned(), after)])
                 .map_err(unwritten)?;
             checked.merged.push(place);
@@ -209,10 +207,8 @@ impl Age {
         let file = self.tree.file(&conflict.name);
         match conflict.choose(opened, fix) {
             Settled::Not(what) => return Ok(Some(what)),
-            Settled::Removed => match here {
-                Some(_) => held.remove(&file).map_err(unwritten)?,
-                None => {}
-            },
+            Settled::Removed if here.is_none() => {}
+            Settled::Removed => held.remove(&file).map_err(unwritten)?,
             Settled::Value(version) => {
                 let (value, header) = *version;
                 let noted = header.recipients.unwrap_or_default().into_iter();
@@ -290,21 +286,13 @@ impl Conflict {
     }
 
     /// Adds to a reason when each side has changed the secret, and what to do.
-    fn with_times(
-        &self,
-        what: String,
-        git: &Git,
-        commits: Option<&[String; 3]>,
-    ) -> Result<String, StoreError> {
+    fn with_times(&self, what: String, git: &Git, commits: Option<&[String; 3]>) -> String {
         if !what.is_empty() {
-            return Ok(what);
+            return what;
         }
         let mut said = Vec::new();
         for (at, side) in SIDES {
-            let time = match commits {
-                Some(commits) => git.time(&commits[at], &self.path)?,
-                None => None,
-            };
+            let time = commits.and_then(|all| git.time(&all[at], &self.path).ok()?);
             let done = match &self.versions[at] {
                 Some(_) => "has set it",
                 None => "has removed it",
@@ -313,10 +301,10 @@ impl Conflict {
             said.push(format!("{side} {done}{time}"));
         }
         let place = place_of(&self.scope, &self.name);
-        Ok(format!(
+        format!(
             "both branches have changed it: {}; give --ours {place}, or --theirs {place}",
             said.join(", ")
-        ))
+        )
     }
 }
 
@@ -331,12 +319,18 @@ fn taken(at: usize, version: Option<Result<Version, StoreError>>) -> Settled {
     }
 }
 
-/// Reads the versions of a file.
-fn versions(git: &Git, objects: &Versions<String>) -> Result<Versions<Vec<u8>>, StoreError> {
-    let wanted: Vec<_> = objects.iter().flatten().map(String::as_str).collect();
-    let mut read = git.read(&wanted)?.into_iter();
-    let one = |object: &Option<String>| object.as_ref().and_then(|_| read.next().flatten());
-    Ok(objects.each_ref().map(one))
+/// Reads the versions of files, all at once.
+fn versions(
+    git: &Git,
+    files: BTreeMap<PathBuf, Versions<String>>,
+) -> Result<BTreeMap<PathBuf, Versions<Vec<u8>>>, StoreError> {
+    let wanted = files.values().flatten().flatten().map(String::as_str);
+    let mut read = git.read(&wanted.collect::<Vec<_>>())?.into_iter();
+    let mut one = |object: &Option<String>| object.as_ref().and_then(|_| read.next().flatten());
+    let all = files
+        .iter()
+        .map(|(path, objects)| (path.clone(), objects.each_ref().map(&mut one)));
+    Ok(all.collect())
 }
 
 /// The secret that a path in the store is of.
