@@ -68,8 +68,8 @@ Example:
   doorkey store recipient remove alice --everywhere";
 
 pub const CHECK_EXAMPLE: &str = "\
-With --fix, in a tree that git has left in conflict: lists get what both branches
-have added, less what either has removed; secrets the value that one has set.
+With --fix, in a tree that git has left in conflict: lists get what both have
+added, less what either has removed; secrets get the value that one has set.
 Git's index is left alone.
 
 Example:

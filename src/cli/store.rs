@@ -71,6 +71,10 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     if chooses && !fixes {
         return Err(Error::Usage("--ours and --theirs need --fix".to_owned()));
     }
+    if fix.ours.iter().any(|name| fix.theirs.contains(name)) {
+        let what = "--ours and --theirs can't name the same secret";
+        return Err(Error::Usage(what.to_owned()));
+    }
     let checked = target.recipients()?.check(fixes.then_some(&fix));
     let checked = checked.map_err(|trouble| target.error(None, trouble))?;
     warn(&checked);

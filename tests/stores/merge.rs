@@ -160,14 +160,14 @@ fn values() {
     let before = place.contents();
     // A slip in a name changes nothing.
     let none = "doorkey: error: age:secrets: --ours and --theirs name secrets that git left in conflict: NAME, or SCOPE/NAME; nothing is changed\n";
-    place
-        .with("own", "store check --fix --theirs both,nothere")
-        .end();
     let wrong = place.with("own", "store check --fix --ours both --theirs nothere");
     wrong.fails(1, none);
     assert!(place.contents() == before);
     let needs = "doorkey: error: --ours and --theirs need --fix\n";
     place.with("own", "store check --ours both").fails(2, needs);
+    let same = "doorkey: error: --ours and --theirs can't name the same secret\n";
+    let run = place.with("own", "store check --fix --ours a --theirs both,a");
+    run.fails(2, same);
 
     let fixed = place.with("own", "store check --fix").end();
     assert_eq!(fixed.code(), 1);
@@ -222,6 +222,34 @@ fn values() {
         ("theirs-add_both", None)
     );
     by(&place, "own", "keep merged; doorkey store check");
+}
+
+#[test]
+fn a_list_that_nobody_leaves_stays_as_it_is() {
+    let (place, [_, ann, _]) = store();
+    by(
+        &place,
+        "own",
+        &format!(
+            "doorkey store recipient add {ann} -p web
+            for list in secrets/recipients.txt secrets/project/web/recipients.txt; do
+                sed -i 's/$/\r/' $list
+            done
+            keep ann; git checkout -qb theirs; put a theirs; keep theirs
+            git checkout -q ours; put a ours; keep ours; both"
+        ),
+    );
+    let lists = ["", "project/web/"].map(|list| format!("secrets/{list}recipients.txt"));
+    let read = || {
+        lists
+            .each_ref()
+            .map(|list| fs::read(place.path(list)).unwrap())
+    };
+    let before = read();
+    assert!(before.iter().all(|list| list.contains(&b'\r')));
+    place.with("own", "store check --fix --theirs a").ok();
+    assert!(read() == before);
+    assert_eq!(value(&place, "a"), "theirs");
 }
 
 #[test]

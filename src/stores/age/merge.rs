@@ -152,6 +152,9 @@ impl Age {
                 let Some(here) = &here else { continue };
                 let keys = list::known(here).into_iter().map(|(key, _)| key);
                 let left: Vec<_> = keys.filter(|key| gone(key)).collect();
+                if left.is_empty() {
+                    continue;
+                }
                 list::edited(here, &[], &left)
             } else if is_untouched(here.as_deref(), versions) {
                 let ours = versions[OURS].as_deref();
