@@ -290,8 +290,8 @@ fn what_the_key_does_not_open_is_said() {
     );
     let before = fs::read(place.path("secrets/project/web/w.age")).unwrap();
     let fixed = place.with("ann", "store check --fix --ours a").end();
-    let denied = "project/web/w: the version of ours: denied: the key is not one of its recipients; have somebody who can read it add the key\n";
-    assert!(fixed.err().contains(denied), "{}", fixed.err());
+    let denied = format!("project/web/w: the version of ours: denied: the key {ann} (");
+    assert!(fixed.err().contains(&denied), "{}", fixed.err());
     assert_eq!(fixed.code(), 1);
     assert_eq!(
         fs::read(place.path("secrets/project/web/w.age")).unwrap(),
