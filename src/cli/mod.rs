@@ -16,6 +16,7 @@ mod help;
 mod install;
 mod join;
 mod key;
+mod leaves;
 mod list;
 mod logger;
 mod manual;

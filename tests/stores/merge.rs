@@ -166,7 +166,7 @@ fn values() {
     let needs = "doorkey: error: --ours and --theirs need --fix\n";
     place.with("own", "store check --ours both").fails(2, needs);
     let same = "doorkey: error: --ours and --theirs can't name the same secret\n";
-    let run = place.with("own", "store check --fix --ours a --theirs both,a");
+    let run = place.with("own", "store check --fix --ours a --theirs both --theirs a");
     run.fails(2, same);
 
     let fixed = place.with("own", "store check --fix").end();

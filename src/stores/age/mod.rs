@@ -11,6 +11,7 @@ mod made;
 mod merge;
 mod people;
 mod recipients;
+mod sealed;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -20,10 +21,10 @@ use std::thread::{self, ScopedJoinHandle};
 use self::file::Inspected;
 use self::key::Keys;
 use self::list::Entry;
-use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
+use super::folder::{AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
-    Access, Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients,
-    Record, Store, StoreOption, Writer, search,
+    Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients, Record, Store,
+    StoreOption, Writer, search,
 };
 use crate::core::option::{InFile, Opt, value};
 use crate::model::error::StoreError;
@@ -34,6 +35,7 @@ use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
 pub use made::{OwnKeys, init, new_key, own_keys};
+pub use sealed::{seal, unseal};
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
@@ -431,25 +433,3 @@ fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// The name in the file of a cache. No secret has this name.
 const CACHE: &str = "cache";
-
-/// Encrypts a cache, for one recipient.
-///
-/// # Errors
-/// An error that the text is no recipient.
-pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
-    let recipient = Entry::new(recipient).ok_or_else(|| bad_recipient(1, recipient))?;
-    file::encrypt(text, &[recipient], Some(CACHE), &[])
-}
-
-/// Opens a cache with the key of a store.
-///
-/// # Errors
-/// A missing key, a key that does not open the file, or a file that was not written as a cache.
-pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
-    let (text, header) = file::decrypt(file, &key::find(access)?.all)?;
-    match header.bound {
-        Some(bound) if bound == CACHE => Ok(text),
-        Some(bound) => Err(misplaced(&bound)),
-        None => Err(folder::corrupt("it does not say that it is a cache")),
-    }
-}
