@@ -111,6 +111,7 @@ impl Options {
 }
 
 /// The place where secrets are looked for.
+#[derive(Clone)]
 pub struct StorePlace {
     /// The store, as `SCHEME:PLACE`.
     pub store: Option<String>,
@@ -127,6 +128,18 @@ pub struct StorePlace {
 }
 
 impl StorePlace {
+    /// The place of a store that the command itself names, whatever the configuration.
+    pub fn said(store: String) -> Self {
+        StorePlace {
+            store: Some(store),
+            origin: Origin::Said,
+            base: PathBuf::new(),
+            scopes: Scopes::default(),
+            config: Config::default(),
+            file: Named::default(),
+        }
+    }
+
     /// Returns the settings of the store alone. Those that the file has for its own store don't
     /// apply to a store of another kind.
     pub fn of_main(&self) -> OfMain {

@@ -51,6 +51,12 @@ const ONE_SCOPE: Group = Group {
     ],
 };
 
+/// One scope of whatever store.
+const SCOPE_ALONE: Group = Group {
+    heading: "Store",
+    options: &[ONE_SCOPE.options[1], ONE_SCOPE.options[2]],
+};
+
 /// The options of each kind of store, below a heading of its own.
 const STORES: Group = Group {
     heading: "",
@@ -393,6 +399,8 @@ pub const RENDERING: &[Group] = &[IN_FORCE, CONFIGURATION, TIME, LOGGING, STORES
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Options of the subcommands for one scope of a store.
 pub const SCOPED: &[Group] = &[ONE_SCOPE, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING, STORES];
+/// Options of a subcommand that names two stores.
+pub const COPYING: &[Group] = &[SCOPE_ALONE, WHOLE_TEAM, LOGGING, STORES];
 /// Options of the subcommands for a whole store.
 pub const WHOLE: &[Group] = &[IN_FORCE, CONFIGURATION, TIME, LOGGING, STORES];
 

@@ -59,6 +59,66 @@ No value is read. The exit code is 1 where anything is not ok.
 Example:
   doorkey doctor --store EXAMPLE_STORE --project web";
 
+pub const KEY_EXAMPLE: &str = "\
+Its folder is made as well; a file that is there stays. Others get what is
+printed, the public half, and nothing else.
+
+Example:
+  doorkey key new
+  doorkey store recipient add age1… --name alice    # by who can read the store";
+
+pub const KEY_SHOW: &str = "\
+Example:
+  doorkey key show --key-file ~/keys/web.txt";
+
+pub const ADD_EXAMPLE: &str = "\
+Every secret of the scope is encrypted anew. Without a scope that is the whole
+store, but for the scopes that have a list of their own.
+
+Example:
+  doorkey store recipient add age1… --name alice";
+
+pub const REMOVE_EXAMPLE: &str = "\
+Each secret notes that its value is to be replaced. The next value takes that
+off, and doorkey store check says what is left.
+
+Example:
+  doorkey store recipient remove alice --everywhere";
+
+pub const CHECK_EXAMPLE: &str = "\
+With --fix, in a tree that git has left in conflict: lists get what both have
+added, less what either has removed; secrets get the value that one has set.
+Git's index is left alone.
+
+Example:
+  git merge other || doorkey store check --fix --theirs db_password";
+
+pub const GENERATE_EXAMPLE: &str = "\
+Without --hex and --base64 the value is N letters and digits, with one of them
+N bytes, encoded. It is never printed.
+
+Example:
+  doorkey secret generate db_password --team --length 40";
+
+pub const EDIT_EXAMPLE: &str = "\
+The editor, of VISUAL or EDITOR, gets a file in memory, on tmpfs, which is wiped
+at its end. If the editor fails, or nothing is changed, nothing is stored.
+
+Example:
+  EDITOR=vi doorkey secret edit tls_config --project web";
+
+pub const MOVE_EXAMPLE: &str = "\
+TO must be new. A NAME alone is in the scope that the options name.
+
+Example:
+  doorkey secret mv team/db_password project/web/db_password";
+
+pub const COPY_EXAMPLE: &str = "\
+Names and counts are printed first. Values go to the other store as they are.
+
+Example:
+  doorkey store copy EXAMPLE_STORE EXAMPLE_STORE.new --dry-run";
+
 /// The rule about a value that is read, and the example of a subcommand that stores one.
 macro_rules! from_input {
     ($example:literal) => {
@@ -99,21 +159,9 @@ pub const STORE_INIT: &str = "\
 Example:
   doorkey store init secrets --key-file ~/keys/web.txt";
 
-pub const STORE_CHECK: &str = "\
-Example:
-  doorkey store check --store EXAMPLE_STORE";
-
 pub const RECIPIENTS: &str = "\
 Example:
   doorkey store recipient list --store EXAMPLE_STORE --project web";
-
-pub const RECIPIENT_ADD: &str = "\
-Example:
-  doorkey store recipient add age1… --store EXAMPLE_STORE --project web";
-
-pub const RECIPIENT_REMOVE: &str = "\
-Example:
-  doorkey store recipient remove age1… --store EXAMPLE_STORE --everywhere";
 
 pub const INSTALL: &str = "\
 What is there is replaced in one step, even where it runs. No folder is made.

@@ -15,7 +15,7 @@ use super::table::{NOTHING, table};
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
 use crate::model::name::{Name, Scope};
-use crate::stores::{Depth, Record};
+use crate::stores::{Depth, Member, Record};
 use crate::sys::terminal;
 
 /// A secret in a list. A record that could not be read is empty.
@@ -41,13 +41,23 @@ impl ListRow {
             "size" => json!(record.map(|record| record.size)),
             "created" => json!(record.and_then(|record| time(record.created))),
             "modified" => json!(record.and_then(|record| time(record.modified))),
-            _ => json!(record.and_then(|record| record.recipients.clone())),
+            _ => json!(record.and_then(ListRow::recipients(|one| &one.recipient))),
         }
     }
 
-    /// Returns a field for people.
+    /// Makes a function that lists a text of each recipient of a record.
+    fn recipients(of: fn(&Member) -> &str) -> impl Fn(&Record) -> Option<Vec<&str>> {
+        move |record| Some(record.recipients.as_ref()?.iter().map(of).collect())
+    }
+
+    /// Returns a field for people: names of recipients, where there are some.
     fn text(&self, field: &str) -> String {
-        match self.json(field) {
+        let record = self.record.as_ref();
+        let json = match field {
+            "recipients" => json!(record.and_then(ListRow::recipients(Member::shown))),
+            field => self.json(field),
+        };
+        match json {
             Value::Null => NOTHING.to_owned(),
             Value::String(text) => text,
             Value::Array(items) => items

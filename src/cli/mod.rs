@@ -6,16 +6,21 @@ mod check;
 pub mod command_line;
 mod complete;
 mod configuration;
+mod copy;
 mod deadline;
 mod doctor;
 mod env;
 mod flags;
+mod generate;
 mod help;
 mod install;
 mod join;
+mod key;
+mod leaves;
 mod list;
 mod logger;
 mod manual;
+mod mv;
 mod options;
 mod output;
 mod own_flags;
@@ -23,7 +28,9 @@ mod pages;
 mod parse;
 mod patience;
 mod pipeline;
+mod precedence;
 mod process_options;
+mod recipient;
 mod refresh;
 mod render;
 mod run;
@@ -150,15 +157,21 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["secret", "create"] => secret::write(options, How::Create),
         ["secret", "set"] => secret::write(options, How::Set),
         ["secret", "update"] => secret::write(options, How::Update),
+        ["secret", "generate"] => generate::generate(options),
+        ["secret", "edit"] => generate::edit(options),
+        ["secret", "mv"] => mv::mv(options),
         ["secret", "get"] => list::get(options),
         ["secret", "list"] => list::list(options),
         ["secret", "delete"] => secret::delete(options),
         ["secret", "import"] => secret::import(options),
+        ["key", "new"] => key::new(options),
+        ["key", "show"] => key::public(options),
         ["store", "init"] => store::init(options),
         ["store", "check"] => store::check(options),
-        ["store", "recipient", "list"] => store::list_recipients(options),
-        ["store", "recipient", "add"] => store::add_recipients(options),
-        ["store", "recipient", "remove"] => store::remove_recipients(options),
+        ["store", "copy"] => copy::copy(options),
+        ["store", "recipient", "list"] => recipient::list(options),
+        ["store", "recipient", "add"] => recipient::add(options),
+        ["store", "recipient", "remove"] => recipient::remove(options),
         ["install"] => install::install(options),
         ["completions"] => complete::completions(options),
         _ => pages::manual(options),

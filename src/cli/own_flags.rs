@@ -1,7 +1,9 @@
 //! The second part of the table: arguments, and the options of single subcommands.
 
 use super::flags::{CLUSTER, PROJECT, SPEC, TEAM};
-use crate::core::option::{Arity, Flag, Many, One, Opt, argument, arguments, one, switch, value};
+use crate::core::option::{
+    Arity, Flag, Many, One, Opt, argument, arguments, many, one, switch, value,
+};
 
 /// The command that doorkey becomes.
 pub const COMMAND: Many = arguments(
@@ -15,7 +17,28 @@ pub const NAME: One = argument("name", "NAME", Arity::One, "The secret's name");
 /// A value as an argument, which is refused: other users can see arguments.
 pub const VALUE: One = argument("value", "VALUE", Arity::Hidden, "");
 /// Public keys.
-pub const RECIPIENTS: Many = arguments("recipient", "RECIPIENT", Arity::Some, "Public keys: age1…");
+pub const KEYS: Many = arguments("recipient", "KEY", Arity::Some, "Public keys: age1…");
+/// Public keys, or the names of their owners.
+pub const RECIPIENTS: Many = arguments(
+    "recipient",
+    "RECIPIENT",
+    Arity::Some,
+    "Public keys, or the names of their owners",
+);
+/// `--name`, of a key's owner.
+pub const OWNER_NAME: One = one("name", "NAME", "Whose they are: one word");
+/// `--ours`.
+pub const OURS: Many = many(
+    "ours",
+    "NAME",
+    "Of a secret that both branches set, take ours",
+);
+/// `--theirs`.
+pub const THEIRS: Many = many(
+    "theirs",
+    "NAME",
+    "Of a secret that both branches set, take theirs",
+);
 /// The file that is filled in.
 pub const TEMPLATE: One = argument(
     "template",
@@ -103,7 +126,7 @@ pub const REVEAL: Flag = switch("reveal", "Print the value itself");
 /// `--dry-run`.
 pub const DRY_RUN: Flag = switch("dry-run", "Only say what would change");
 /// `--fix`.
-pub const FIX: Flag = switch("fix", "Bind each file that is bound to no name to its own");
+pub const FIX: Flag = switch("fix", "Settle git's conflicts, and put files right");
 /// `--everywhere`.
 pub const EVERYWHERE: Flag = switch("everywhere", "From every list that names them").conflicts(&[
     PROJECT.0.id,
@@ -135,3 +158,18 @@ pub const FIELDS: One = one(
     "Of name,scope,size,created,modified,recipients",
 )
 .short('F');
+
+/// `--length`.
+pub const LENGTH: One = one("length", "N", "So many characters, or bytes [default: 32]");
+/// `--hex`.
+pub const HEX: Flag = switch("hex", "Hexadecimal digits").conflicts(&[BASE64.0.id]);
+/// `--base64`.
+pub const BASE64: Flag = switch("base64", "Base64");
+/// The secret that is moved.
+pub const MOVE_FROM: One = argument("from", "FROM", Arity::One, "The secret: NAME or SCOPE/NAME");
+/// The secret's new place.
+pub const MOVE_TO: One = argument("to", "TO", Arity::One, "Its new place: NAME or SCOPE/NAME");
+/// The store that is copied.
+pub const FROM: One = argument("from", "FROM", Arity::One, "The store that is read");
+/// The store that is written.
+pub const TO: One = argument("to", "TO", Arity::One, "The store that is written");

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
+use super::precedence::{Before, say};
 use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
 use crate::core::dotenv;
 use crate::core::environment::refusal;
@@ -24,13 +25,14 @@ use crate::sys::{files, terminal};
 
 /// The largest value, in bytes. AWS Secrets Manager has this limit, and so stores stay
 /// exchangeable.
-const LARGEST: usize = 65_536;
+pub const LARGEST: usize = 65_536;
 const TOO_LARGE: &str = "a value is at most 65536 bytes";
 
 /// The longest name that is created, in bytes. A new name begins with a letter and has only
 /// letters, digits and `_`, so that every store and every shell can use it.
 const LONGEST_NAME: usize = 128;
-const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
+/// The rule for a new name.
+pub const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
 const OTHERWISE: &str = "pipe the value, or use --value-file";
 
@@ -65,17 +67,34 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
         }
     }
     let value = read_value(options, &name)?;
-    let values = [(name.clone(), value)];
-    let written = target
-        .writer()
-        .and_then(|to| to.write(&scope, &values, how));
-    written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
     let done = match how {
         How::Create => "created",
         How::Set => "set",
         How::Update => "updated",
     };
-    report(options, &target, &scope, &name, done)
+    store(options, &target, &scope, (name, value), how, done)
+}
+
+/// Stores a value, and reports that it is `done`.
+///
+/// # Errors
+/// The reason why the value is not stored.
+pub fn store(
+    options: &Options,
+    target: &ScopeTarget,
+    scope: &Scope,
+    value: (Name, Secret),
+    how: How,
+    done: &str,
+) -> Result<ExitCode, Error> {
+    let values = [value];
+    let name = &values[0].0;
+    let before = Before::of(target, scope, [name]);
+    let written = target.writer().and_then(|to| to.write(scope, &values, how));
+    written.map_err(|trouble| target.secret_error(scope, name, trouble))?;
+    let reported = report(options, target, scope, name, done);
+    before.say(target);
+    reported
 }
 
 /// Removes a secret.
@@ -94,7 +113,9 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;
     let removed = target.writer().and_then(|from| from.delete(&scope, &name));
     removed.map_err(fail)?;
-    report(options, &target, &scope, &name, "removed")
+    let reported = report(options, &target, &scope, &name, "removed");
+    say::uncovered(&target, &scope, &name);
+    reported
 }
 
 /// Stores all assignments of a dotenv file, or none.
@@ -107,7 +128,7 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     let file = options.path(&own_flags::IMPORTED).unwrap_or_default();
     let (values, empty) = read_import(file)?;
     let scope = target.scope(options)?;
-    let mut existing = Vec::new();
+    let (mut existing, mut before) = (Vec::new(), None);
     for (name, _) in &values {
         let has = target.has(&scope, name);
         if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
@@ -131,9 +152,17 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
                 &format!("overwrite {} in {scope}", names.join(", ")),
             )?;
         }
+        before = Some(Before::of(
+            &target,
+            &scope,
+            values.iter().map(|(name, _)| name),
+        ));
         let writer = target.writer();
         let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
         written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
+    }
+    if let Some(before) = before {
+        before.say(&target);
     }
     let is_there: BTreeSet<&Name> = existing.iter().collect();
     let change = |name: &Name| {
@@ -176,7 +205,10 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
 }
 
 /// Reports the change: one line on stderr, or JSON.
-fn report(
+///
+/// # Errors
+/// A failure to write.
+pub fn report(
     options: &Options,
     target: &ScopeTarget,
     scope: &Scope,
@@ -196,7 +228,8 @@ fn report(
     Ok(ExitCode::SUCCESS)
 }
 
-fn is_creatable(name: &str) -> bool {
+/// True if doorkey creates a secret of this name.
+pub fn is_creatable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && name.len() <= LONGEST_NAME
@@ -247,7 +280,8 @@ fn read_value(options: &Options, name: &Name) -> Result<Secret, Error> {
     check_size(Secret::new(bytes))
 }
 
-fn too_large_or(why: Os, path: Named) -> Error {
+/// Makes the error for a value that could not be read.
+pub fn too_large_or(why: Os, path: Named) -> Error {
     if why == Os(libc::EFBIG) {
         Error::Usage(TOO_LARGE.to_owned())
     } else {
@@ -255,7 +289,11 @@ fn too_large_or(why: Os, path: Named) -> Error {
     }
 }
 
-fn check_size(value: Secret) -> Result<Secret, Error> {
+/// Refuses a value of a wrong size.
+///
+/// # Errors
+/// A usage error.
+pub fn check_size(value: Secret) -> Result<Secret, Error> {
     match wrong_size(&value) {
         Some(why) => Err(Error::Usage(why.to_owned())),
         None => Ok(value),

@@ -1,24 +1,20 @@
-//! `doorkey store`: makes a store, verifies it, and manages its recipients.
+//! `doorkey store`: makes a store, and verifies it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::configuration::StorePlace;
 use super::options::Options;
-use super::output::{print, print_json};
+use super::output::print_json;
 use super::own_flags;
-use super::store_and_scope::ScopeTarget;
-use crate::core::config::Config;
-use crate::core::scope::Scopes;
+use super::store_and_scope::{ScopeTarget, paths};
 use crate::model::error::Error;
 use crate::model::escape::counted;
 use crate::model::log::{self, Label};
-use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
-use crate::stores::{self, Changed, Checked, Origin, Recipients};
+use crate::stores::{self, Checked, Fix};
 
 /// Makes an embedded store, and a key if the user has none.
 ///
@@ -30,16 +26,10 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
         .unwrap_or_else(|| "secrets".into());
     let store = stores::embedded(&dir.display().to_string());
     let label = location(&store);
-    let place = StorePlace {
-        store: Some(store),
-        origin: Origin::Said,
-        base: PathBuf::new(),
-        scopes: Scopes::default(),
-        config: Config::default(),
-        file: Named::default(),
-    };
+    let place = StorePlace::said(store);
     let access = options.access(&place, &BTreeSet::new(), &[], true);
-    let made = stores::init_age(&dir, &access).map_err(|trouble| Error::Store {
+    let name = options.text(&own_flags::OWNER_NAME)?;
+    let made = stores::init_age(&dir, name, &access).map_err(|trouble| Error::Store {
         store: label.clone(),
         trouble,
     })?;
@@ -68,9 +58,27 @@ pub fn init(options: &mut Options) -> Result<ExitCode, Error> {
 pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     let target = ScopeTarget::open(options, true)?;
     let only = target.named_scopes(options);
-    let checked = recipients(&target)?
-        .check(options.flag(&own_flags::FIX), &only)
-        .map_err(|trouble| target.error(None, trouble))?;
+    let texts = |many| -> Vec<String> {
+        let values = options.values(many).into_iter();
+        values
+            .map(|text| text.to_string_lossy().into_owned())
+            .collect()
+    };
+    let fix = Fix {
+        ours: texts(&own_flags::OURS),
+        theirs: texts(&own_flags::THEIRS),
+    };
+    let fixes = options.flag(&own_flags::FIX);
+    let chooses = !fix.ours.is_empty() || !fix.theirs.is_empty();
+    if chooses && !fixes {
+        return Err(Error::Usage("--ours and --theirs need --fix".to_owned()));
+    }
+    if fix.ours.iter().any(|name| fix.theirs.contains(name)) {
+        let what = "--ours and --theirs can't name the same secret";
+        return Err(Error::Usage(what.to_owned()));
+    }
+    let checked = target.recipients()?.check(fixes.then_some(&fix), &only);
+    let checked = checked.map_err(|trouble| target.error(None, trouble))?;
     warn(&checked);
     if options.flag(&own_flags::JSON) {
         let findings: Vec<_> = checked
@@ -82,6 +90,8 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
         print_json(&json!({
             "secrets": secrets, "scopes": scopes, "findings": findings,
             "unbound": paths(&checked.unbound), "bound": paths(&checked.bound),
+            "merged": checked.merged, "rewritten": paths(&checked.rewritten),
+            "rotate": rotations(&checked),
         }))?;
     }
     if checked.findings.is_empty() {
@@ -123,196 +133,39 @@ fn warn(checked: &Checked) {
     for path in paths(&checked.bound) {
         log::warning!(Advice, reference = &Label(&path); "{path} is bound to its name now; see that its value is the right one");
     }
-}
-
-/// Shows the recipients who can read the store, or a scope.
-///
-/// # Errors
-/// A usage error, or a list that can't be read.
-pub fn list_recipients(options: &mut Options) -> Result<ExitCode, Error> {
-    let target = ScopeTarget::open(options, false)?;
-    let scope = target.named_scope(options);
-    let listed = recipients(&target)?.list(scope.as_ref());
-    let listed =
-        listed.map_err(|trouble| target.error(scope.as_ref().map(Scope::to_string), trouble))?;
-    if options.flag(&own_flags::JSON) {
-        let scope = scope.map(|scope| scope.to_string());
-        return print_json(
-            &json!({"store": target.store.label(), "scope": scope, "recipients": listed}),
+    if !checked.merged.is_empty() {
+        log::info!(
+            Done;
+            "settled what git left in conflict: {}; look at it, then git add it and commit",
+            checked.merged.join(", ")
         );
     }
-    print(
-        listed
-            .iter()
-            .map(|recipient| format!("{recipient}\n"))
-            .collect::<String>()
-            .as_bytes(),
-    )
-}
-
-/// Lets others read the store, or a scope.
-///
-/// # Errors
-/// A usage error, or the reason why nothing, or not all, is changed.
-pub fn add_recipients(options: &mut Options) -> Result<ExitCode, Error> {
-    change(options, true)
-}
-
-/// Removes recipients, who can then no longer read the store, or a scope.
-///
-/// # Errors
-/// Same as for [`add_recipients`].
-pub fn remove_recipients(options: &mut Options) -> Result<ExitCode, Error> {
-    change(options, false)
-}
-
-fn change(options: &mut Options, adding: bool) -> Result<ExitCode, Error> {
-    let target = ScopeTarget::open(options, true)?;
-    let lists = recipients(&target)?;
-    let named = options.values(&own_flags::RECIPIENTS).into_iter();
-    let named: Vec<String> = named
-        .map(|text| text.to_string_lossy().into_owned())
-        .collect();
-    let everywhere = options.flag(&own_flags::EVERYWHERE);
-    let scope = target.named_scope(options).filter(|_| !everywhere);
-    let fail = |scope: Option<&Scope>, trouble| target.error(scope.map(Scope::to_string), trouble);
-    let places = if everywhere {
-        let naming = lists.naming(&named, true);
-        naming.map_err(|trouble| fail(None, trouble))?
-    } else {
-        vec![(scope.clone(), named.clone())]
-    };
-    let (mut done, mut errors) = (Vec::new(), Vec::new());
-    for (place, named) in places {
-        let (add, remove): (&[String], &[String]) = match adding {
-            true => (&named, &[]),
-            false => (&[], &named),
-        };
-        match lists.change(place.as_ref(), add, remove) {
-            Ok(changed) => done.push((place, changed)),
-            // If the store's own list does not name the recipient, another list may, or none.
-            Err(trouble) if trouble.is_no_recipient() && place.is_none() => {
-                let nowhere = lists.naming(&named, true).err();
-                errors.push(fail(None, nowhere.unwrap_or(trouble)));
-            }
-            Err(trouble) => errors.push(fail(place.as_ref(), trouble)),
-        }
+    if !checked.rewritten.is_empty() {
+        let paths = paths(&checked.rewritten).join(", ");
+        log::info!(Done; "encrypted anew for those of their lists: {paths}");
     }
-    let mut still = Vec::new();
-    if !adding && scope.is_none() {
-        let naming = lists.naming(&named, false);
-        still = naming.map_err(|trouble| fail(None, trouble))?;
-        still.retain(|(scope, _)| scope.is_some());
+    for rotation in &checked.rotate {
+        let (scope, name) = &rotation.secret;
+        let (who, since) = (rotation.who.join(", "), &rotation.since);
+        log::warning!(
+            Rotate, reference = name, scope = scope;
+            "rotate {scope}/{name}: {who} could read it until {since}"
+        );
     }
-    if options.flag(&own_flags::JSON) && !done.is_empty() {
-        print_changes(&target, scope.as_ref(), &done, &still, adding)?;
-    } else {
-        say_changes(&target, &done, &still, adding);
-    }
-    for (scope, named) in &still {
-        let (scope, named) = (shown(scope), named.join(" "));
-        let option = scope.replace('/', " ");
+    for (scope, who) in &checked.remaining {
+        let (scope, who) = (super::recipient::shown(scope), who.join(", "));
         log::warning!(
             Advice;
-            "{scope} still has {named}; run doorkey store recipient remove {named} --{option}, or use --everywhere"
+            "{scope} has {who}, who was removed from the store's list; doorkey store recipient remove NAME --everywhere removes everywhere"
         );
     }
-    match (errors.is_empty(), still.is_empty()) {
-        (true, true) => Ok(ExitCode::SUCCESS),
-        (true, false) => Ok(ExitCode::FAILURE),
-        (false, _) => Err(Error::all(errors)),
-    }
 }
 
-/// Lists that were changed, or that name a recipient.
-type Lists<T> = [(Option<Scope>, T)];
-
-fn print_changes(
-    target: &ScopeTarget,
-    scope: Option<&Scope>,
-    done: &Lists<Changed>,
-    still: &Lists<Vec<String>>,
-    adding: bool,
-) -> Result<ExitCode, Error> {
-    let all = |of: fn(&Changed) -> &[(Scope, Name)]| -> Vec<String> {
-        done.iter().flat_map(|(_, one)| paths(of(one))).collect()
-    };
-    let rotate = if adding {
-        vec![]
-    } else {
-        all(|one| &one.covered)
-    };
-    let own = done.iter().find(|(one, _)| one.as_ref() == scope);
-    print_json(&json!({
-        "store": target.store.label(),
-        "scope": scope.map(Scope::to_string),
-        "recipients": own.map(|(_, changed)| &changed.recipients),
-        "rewritten": all(|one| &one.rewritten),
-        "rotate": rotate,
-        "left": left(done, &[]).map(Scope::to_string).collect::<Vec<_>>(),
-        "still": still.iter().map(|(scope, _)| shown(scope)).collect::<Vec<_>>(),
-    }))
-}
-
-fn say_changes(
-    target: &ScopeTarget,
-    done: &Lists<Changed>,
-    still: &Lists<Vec<String>>,
-    adding: bool,
-) {
-    let label = target.store.label();
-    for (scope, changed) in done {
-        let what = match scope {
-            Some(scope) => format!("{scope} of {label}"),
-            None => label.to_owned(),
-        };
-        let readers = counted(changed.recipients.len(), "recipient");
-        let rewritten = counted(changed.rewritten.len(), "secret");
-        log::info!(
-            Done, store = &Label(&what);
-            "{what} is readable for {readers}; {rewritten} encrypted anew"
-        );
-    }
-    for scope in left(done, still) {
-        log::info!("{scope} has recipients of its own, which are left as they are");
-    }
-    if !adding && !done.is_empty() {
-        log::warning!(
-            Rotate;
-            "whoever was removed may have read every value until now, and can still read old copies"
-        );
-        for path in done.iter().flat_map(|(_, one)| paths(&one.covered)) {
-            log::warning!(Rotate, reference = &Label(&path); "rotate {path}");
-        }
-    }
-}
-
-/// Returns the scopes whose lists were left unchanged, without those in `done` or `still`.
-fn left<'a>(
-    done: &'a Lists<Changed>,
-    still: &'a Lists<Vec<String>>,
-) -> impl Iterator<Item = &'a Scope> {
-    let all = done.iter().flat_map(|(_, changed)| &changed.left);
-    all.filter(|scope| {
-        let is_it = |other: &Option<Scope>| other.as_ref() == Some(*scope);
-        !done.iter().any(|(other, _)| is_it(other)) && !still.iter().any(|(other, _)| is_it(other))
-    })
-}
-
-fn shown(scope: &Option<Scope>) -> String {
-    scope.as_ref().map_or(String::new(), Scope::to_string)
-}
-
-fn paths(secrets: &[(Scope, Name)]) -> Vec<String> {
-    secrets
-        .iter()
-        .map(|(scope, name)| format!("{scope}/{name}"))
-        .collect()
-}
-
-fn recipients(target: &ScopeTarget) -> Result<&dyn Recipients, Error> {
-    target
-        .store
-        .recipients()
-        .ok_or_else(|| target.error(None, stores::no_lists()))
+/// Lists the secrets that are to be replaced, for programs.
+fn rotations(checked: &Checked) -> Vec<serde_json::Value> {
+    let rotations = checked.rotate.iter().map(|rotation| {
+        let (scope, name) = &rotation.secret;
+        json!({"secret": format!("{scope}/{name}"), "since": rotation.since, "who": rotation.who})
+    });
+    rotations.collect()
 }

@@ -11,7 +11,7 @@ use crate::engine::missing::Existing;
 use crate::model::error::{Error, StoreError};
 use crate::model::meant::Meant;
 use crate::model::name::{Name, Scope};
-use crate::stores::{self, Answer, Depth, Found, Store, Writer};
+use crate::stores::{self, Answer, Depth, Found, Recipients, Store, Writer};
 use crate::sys::terminal;
 
 /// An open store, and the place in it to work on.
@@ -33,6 +33,30 @@ impl ScopeTarget {
         let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
         Ok(ScopeTarget { store, place })
+    }
+
+    /// Opens the store twice, for a command that reads and, after a person's time, writes.
+    ///
+    /// # Errors
+    /// The errors of [`ScopeTarget::open`].
+    pub fn open_twice(options: &mut Options) -> Result<[Self; 2], Error> {
+        let place = options.place()?;
+        let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
+        let mut access = options.access(&place, &BTreeSet::new(), &[], true);
+        access.deadline = None;
+        let access = Arc::new(access);
+        let [one, other] = [(); 2].map(|()| stores::open(location, &access));
+        let (one, other) = (one?, other?);
+        let place = |store| ScopeTarget {
+            store,
+            place: place.clone(),
+        };
+        Ok([one, other].map(place))
+    }
+
+    /// True if no server is asked.
+    pub fn is_local(&self) -> bool {
+        !stores::are_remote(self.place.store.as_deref(), &BTreeSet::new())
     }
 
     /// Returns the scope of the command line, else the project in force, else the choice of the
@@ -159,6 +183,15 @@ impl ScopeTarget {
         names.pop().unwrap_or(Ok(vec![]))
     }
 
+    /// Returns the store's lists of recipients.
+    ///
+    /// # Errors
+    /// A kind of store that has none.
+    pub fn recipients(&self) -> Result<&dyn Recipients, Error> {
+        let lists = self.store.recipients();
+        lists.ok_or_else(|| self.error(None, stores::no_lists()))
+    }
+
     /// Returns the store for writing.
     ///
     /// # Errors
@@ -166,6 +199,14 @@ impl ScopeTarget {
     pub fn writer(&self) -> Result<&dyn Writer, StoreError> {
         self.store.writer().ok_or_else(stores::read_only)
     }
+}
+
+/// Lists secrets as `SCOPE/NAME`.
+pub fn paths(secrets: &[(Scope, Name)]) -> Vec<String> {
+    let paths = secrets
+        .iter()
+        .map(|(scope, name)| format!("{scope}/{name}"));
+    paths.collect()
 }
 
 fn no_scope() -> Error {

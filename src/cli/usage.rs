@@ -7,9 +7,10 @@ use super::{flags, help};
 use crate::core::option::{Arity, Opt, Takes};
 
 /// The groups of subcommands, with their purposes and the examples of their help.
-const GROUPS: [(&str, &str, &str); 3] = [
+const GROUPS: [(&str, &str, &str); 4] = [
     ("secret", "Manage secrets", help::LIST),
-    ("store", "Manage a store", help::STORE_CHECK),
+    ("key", "Make and show keys", help::KEY_EXAMPLE),
+    ("store", "Manage a store", help::CHECK_EXAMPLE),
     ("recipient", "Manage who can read a store", help::RECIPIENTS),
 ];
 

@@ -239,6 +239,11 @@ impl StoreError {
         self.kind == FaultKind::Absent && self.about == About::Secret
     }
 
+    /// True if the secret exists already.
+    pub fn is_taken(&self) -> bool {
+        self.kind == FaultKind::Taken
+    }
+
     /// True if the thing does not exist.
     pub fn is_absent(&self) -> bool {
         self.kind == FaultKind::Absent

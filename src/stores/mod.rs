@@ -41,6 +41,7 @@ mod kind;
 mod lease;
 mod metadata;
 mod program;
+mod readers;
 mod registry;
 mod remote;
 mod rewrite;
@@ -49,7 +50,6 @@ mod variables;
 mod vault;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::core::json::Levels;
@@ -59,10 +59,13 @@ use crate::model::secret::Secret;
 use crate::model::store_error;
 
 pub use crate::model::location::Location;
-pub use age::{EXAMPLE, KEY_FILE, embedded, init as init_age, seal, unseal};
+pub use age::{
+    EXAMPLE, KEY, KEY_FILE, OwnKeys, embedded, init as init_age, new_key, own_keys, seal, unseal,
+};
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use lease::{Holder, Lease, Lender, Renewal, Renewals};
+pub use readers::{Changed, Checked, Fix, Member, Naming, Recipients, Rotation};
 pub use registry::{
     KINDS, configurable, forms, is_handed_over, is_local, is_same_kind, kinds, likely, open,
     open_places, ours, references, schemes, schemes_of, unnamed, use_table,
@@ -302,6 +305,21 @@ pub trait Writer {
     /// nothing is stored.
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError>;
 
+    /// Stores the value of a secret of this store under a name that must be new, with all that the
+    /// store notes of the value.
+    ///
+    /// # Errors
+    /// [`StoreError::taken`], or the reason why nothing is stored.
+    fn copy(
+        &self,
+        _from: (&Scope, &Name),
+        value: &Secret,
+        (scope, name): (&Scope, &Name),
+    ) -> Result<(), StoreError> {
+        let value = Secret::new(value.expose().to_vec());
+        self.write(scope, &[(name.clone(), value)], How::Create)
+    }
+
     /// Removes a secret, lastingly.
     ///
     /// # Errors
@@ -330,80 +348,5 @@ pub struct Record {
     /// The time of the last change, by the store's own record.
     pub modified: Option<SystemTime>,
     /// The recipients who can read the secret, if the store knows them.
-    pub recipients: Option<Vec<String>>,
-}
-
-/// A store that is encrypted for lists of recipients. The store has one list; a scope can have its
-/// own list instead. A `scope` of `None` means the store's list.
-pub trait Recipients {
-    /// Lists the recipients who can read a scope.
-    ///
-    /// # Errors
-    /// The reason why a list can't be read.
-    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError>;
-
-    /// Changes a list, and encrypts all its secrets anew, whatever recipients the files name. The
-    /// list is written first. An interruption loses nothing, and the same change made again
-    /// finishes.
-    ///
-    /// # Errors
-    /// The reason why nothing was changed, or not all.
-    fn change(
-        &self,
-        scope: Option<&Scope>,
-        add: &[String],
-        remove: &[String],
-    ) -> Result<Changed, StoreError>;
-
-    /// Finds every list that names some of these recipients, and which ones. A list that can't be
-    /// read is taken to name all. With `removed`, lists that note a removed recipient count too,
-    /// and each recipient must be in some list.
-    ///
-    /// # Errors
-    /// The argument that is no recipient, or that is in no list.
-    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
-
-    /// Checks everything in the store. Each file must open and name its own secret. Its recipients
-    /// must be those of its scope, and nothing else may lie in the store. Where `only` has scopes, no
-    /// other is looked at. With `fix`, a sound file
-    /// that does not name its secret is written anew with the name.
-    ///
-    /// # Errors
-    /// A missing key, or a file that can't be written.
-    fn check(&self, fix: bool, only: &[Scope]) -> Result<Checked, StoreError>;
-}
-
-/// A list, given by its scope (`None` for the store's list), and the recipients that it names.
-pub type Naming = (Option<Scope>, Vec<String>);
-
-/// The result of a change of recipients.
-#[derive(Debug, Default)]
-pub struct Changed {
-    /// The recipients after the change.
-    pub recipients: Vec<String>,
-    /// True if the list has changed.
-    pub list: bool,
-    /// The secrets that were encrypted anew.
-    pub rewritten: Vec<(Scope, Name)>,
-    /// Every secret that the list is for.
-    pub covered: Vec<(Scope, Name)>,
-    /// The scopes that have a list of their own, and were left unchanged.
-    pub left: Vec<Scope>,
-}
-
-/// The result of a check of a store.
-#[derive(Debug, Default)]
-pub struct Checked {
-    /// The number of secrets.
-    pub secrets: usize,
-    /// The number of scopes.
-    pub scopes: usize,
-    /// Faults: the place, and the fault there.
-    pub findings: Vec<(String, String)>,
-    /// The sound secrets whose files do not name their secret.
-    pub unbound: Vec<(Scope, Name)>,
-    /// The secrets whose files name their secret since this check.
-    pub bound: Vec<(Scope, Name)>,
-    /// The file that should tell git that the store's files are no text, and the line for it.
-    pub attributes: Option<(PathBuf, &'static str)>,
+    pub recipients: Option<Vec<Member>>,
 }

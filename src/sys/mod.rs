@@ -27,6 +27,7 @@ pub mod program;
 pub mod pty;
 pub mod random;
 pub mod rooted_dir;
+pub mod scratch;
 pub mod self_exe;
 pub mod signal_mask;
 pub mod signals;

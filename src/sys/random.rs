@@ -32,9 +32,21 @@ pub fn id() -> String {
 /// The system's error.
 pub fn key() -> io::Result<[u8; 32]> {
     let mut key = [0; 32];
-    // SAFETY: there is room for as many bytes as are asked for; so few come all at once.
-    match unsafe { libc::getrandom(key.as_mut_ptr().cast(), key.len(), 0) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(key),
+    fill(&mut key)?;
+    Ok(key)
+}
+
+/// Fills bytes with the system's randomness, which is fit for keys.
+///
+/// # Errors
+/// The system's error.
+pub fn fill(bytes: &mut [u8]) -> io::Result<()> {
+    // So few come all at once, whatever signal comes.
+    for some in bytes.chunks_mut(256) {
+        // SAFETY: there is room for as many bytes as are asked for.
+        if unsafe { libc::getrandom(some.as_mut_ptr().cast(), some.len(), 0) } == -1 {
+            return Err(io::Error::last_os_error());
+        }
     }
+    Ok(())
 }

@@ -144,6 +144,26 @@ impl Drop for Holding {
     }
 }
 
+/// Ignores the signals that keys at a terminal send, until the value is dropped. A program that was
+/// started before is the one that they are for.
+pub fn ignore_keys() -> KeysIgnored {
+    let keys = [libc::SIGINT, libc::SIGQUIT];
+    // SAFETY: to ignore is no handler.
+    KeysIgnored(keys.map(|key| (key, unsafe { libc::signal(key, libc::SIG_IGN) })))
+}
+
+/// Ignores signals; holds their handlers from before.
+pub struct KeysIgnored([(libc::c_int, libc::sighandler_t); 2]);
+
+impl Drop for KeysIgnored {
+    fn drop(&mut self) {
+        for (key, before) in self.0 {
+            // SAFETY: it is what the system gave us.
+            unsafe { libc::signal(key, before) };
+        }
+    }
+}
+
 extern "C" fn end(signal: libc::c_int) {
     terminal::restore();
     leftovers::remove();

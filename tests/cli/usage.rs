@@ -293,7 +293,7 @@ fn each_message_is_one_line() {
 fn help_fits_a_screen() {
     let place = Place::new();
     let mut commands: Vec<Vec<&str>> = LEAVES.iter().map(|leaf| leaf.words.to_vec()).collect();
-    commands.extend([vec![], vec!["secret"], vec!["store"]]);
+    commands.extend([vec![], vec!["key"], vec!["secret"], vec!["store"]]);
     for command in commands {
         for option in ["--help", "-h"] {
             let ended = place.doorkey(&command).arg(option).end();

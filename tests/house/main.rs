@@ -12,3 +12,4 @@ mod readme;
 mod reference;
 mod reference_properties;
 mod schema;
+mod team_page;

@@ -94,7 +94,7 @@ fn a_file_in_anothers_place_is_refused() {
     prints(&place, "motd").gives(0, "hello\n", "");
     assert_eq!(
         place.on("store recipient list").ok().out(),
-        format!("{own}\n")
+        format!("{own}\t-\tX25519\tall\n")
     );
 }
 

@@ -40,8 +40,10 @@ fn finds(place: &Place, secrets: usize, findings: &[(&str, &str)]) {
 }
 
 const FOREIGN: &str = "it does not belong in a store";
-const RECIPIENTS: &str =
-    "its recipients are not those of its scope; run doorkey store recipient add again";
+/// The finding about a file that is for others than its scope.
+fn differs(how: &str) -> String {
+    format!("its recipients are not those of its scope: {how}; run doorkey store check --fix")
+}
 
 #[test]
 fn a_sound_store() {
@@ -51,7 +53,10 @@ fn a_sound_store() {
     let ended = place.with("own", "store check -j -q").ok();
     assert_eq!(
         ended.json(),
-        json!({"secrets": 4, "scopes": 3, "findings": [], "unbound": [], "bound": []})
+        json!({
+            "secrets": 4, "scopes": 3, "findings": [], "unbound": [], "bound": [], "merged": [],
+            "rewritten": [], "rotate": [],
+        })
     );
     // A version control's own files, and what a killed writer left.
     place.write("secrets/.git/HEAD", "");
@@ -159,7 +164,7 @@ fn files_that_do_not_open() {
 /// round: git merges both without a conflict.
 #[test]
 fn recipients_after_a_merge() {
-    let (place, own) = store();
+    let (place, _) = store();
     let new = place.key("new");
     let kept = fs::read(place.path("secrets/team/a.age")).unwrap();
     place
@@ -167,10 +172,15 @@ fn recipients_after_a_merge() {
         .ok();
     let added = fs::read(place.path("secrets/team/b.age")).unwrap();
     place.write("secrets/team/a.age", &kept);
-    finds(&place, 4, &[("team/a", RECIPIENTS)]);
-    place
-        .with("own", &format!("store recipient add {new} -q"))
-        .ok();
+    finds(
+        &place,
+        4,
+        &[("team/a", &differs(&format!("{new} can't read it yet")))],
+    );
+    let fixed = "doorkey: encrypted anew for those of their lists: team/a\n";
+    let sound = "doorkey: age:secrets is sound: 4 secrets in 3 scopes\n";
+    let both = [fixed, sound].concat();
+    place.with("own", "store check --fix").gives(0, "", &both);
     place.with("new", "store check -q").fails(1, "doorkey: error: project/web/d: denied: the key is not one of its recipients; have somebody who can read it add the key\n");
     place.with("own", "store check -q").gives(0, "", "");
 
@@ -178,10 +188,16 @@ fn recipients_after_a_merge() {
         .with("own", &format!("store recipient remove {new} -q"))
         .ok();
     place.write("secrets/team/b.age", &added);
-    finds(&place, 4, &[("team/b", RECIPIENTS)]);
-    place
-        .with("own", &format!("store recipient add {own} -q"))
-        .ok();
+    let end = format!("age1...{}", &new[new.len() - 16..]);
+    let line = differs(&format!("{end} can still read it"));
+    let ended = place.with("own", "store check -q").end();
+    assert_eq!(ended.err(), format!("doorkey: error: team/b: {line}\n"));
+    let fix = place.with("own", "store check --fix -j -q").ok().json();
+    assert_eq!(fix["rewritten"], json!(["team/b"]));
+    // What others could read has to be replaced.
+    let rotate = fix["rotate"].as_array().unwrap().iter();
+    let rotate: Vec<_> = rotate.map(|one| &one["secret"]).collect();
+    assert_eq!(rotate, ["cluster/eu/c", "team/a", "team/b"]);
     assert_eq!(place.age("team", "b", "new"), None);
     place.with("own", "store check -q").gives(0, "", "");
 }

@@ -113,6 +113,46 @@ fn line_ends_stay_as_they_are() {
     assert_eq!(ended.code(), 1);
 }
 
+/// A list and a file of `age -a`, which are text, as a checkout with other line ends has them.
+#[test]
+fn lists_and_armour_with_other_line_ends() {
+    let (place, own) = store();
+    let bob = place.key("bob");
+    let put = format!(
+        "rm secrets/.gitattributes; mkdir secrets/team; printf armoured > value
+        age -a -r {own} -r {bob} -o secrets/team/a.age value
+        doorkey store recipient add {bob} --name bob
+        age -a -r {own} -r {bob} -o secrets/team/a.age value
+        git add -A secrets; git commit -qm armour
+        git clone -q -c core.autocrlf=true . clone"
+    );
+    git(&place, &put);
+    for file in ["recipients.txt", "team/a.age"] {
+        let text = fs::read_to_string(place.path(&format!("clone/secrets/{file}"))).unwrap();
+        assert!(text.contains("\r\n"), "{file}");
+    }
+    let clone = "--store age:clone/secrets";
+    let get = place.with("bob", &format!("secret get a -g --reveal {clone}"));
+    get.gives(0, "armoured", "");
+    let people = place
+        .on(&format!("store recipient list {clone}"))
+        .ok()
+        .out();
+    assert_eq!(
+        people,
+        format!("{own}\t-\tX25519\tall\n{bob}\tbob\tX25519\tall\n")
+    );
+    place
+        .with("own", &format!("store check --fix -q {clone}"))
+        .ok();
+    place
+        .with("own", &format!("store recipient remove bob -q {clone}"))
+        .ok();
+    let get = place.with("bob", &format!("secret get a -g --reveal {clone}"));
+    assert_eq!(get.end().code(), 1);
+    place.with("own", &format!("store check -q {clone}")).ok();
+}
+
 /// Sets a secret on two branches, so that git takes both files for text, and merges.
 fn conflict(place: &Place) {
     git(
@@ -160,7 +200,7 @@ fn conflict_markers_in_a_secret() {
     for marker in markers {
         assert!(file.windows(marker.len()).any(|part| part == marker));
     }
-    let what = "git left conflict markers in it; take one side whole: git checkout --ours, or --theirs, and its path\n";
+    let what = "git left conflict markers in it; run doorkey store check --fix, or take one side whole: git checkout --ours, or --theirs, and its path\n";
     let line = format!("doorkey: error: V: secret:a: team of age:secrets: {what}");
     let run = place.with("own", "run -- true").env("V", "secret:a");
     run.fails(125, &line);
@@ -189,7 +229,7 @@ fn conflict_markers_in_a_list() {
             ! git merge -q theirs 2>&1"
         ),
     );
-    let what = "this is a conflict marker of git's; keep the recipients that count and no marker, or take one side: git checkout --ours, or --theirs\n";
+    let what = "this is a conflict marker of git's; run doorkey store check --fix, or keep the recipients that count and no marker\n";
     let line = format!("recipients.txt:3:1: {what}");
     let check = place.with("own", "store check -q");
     check.fails(1, &format!("doorkey: error: age:secrets: {line}"));
@@ -212,5 +252,6 @@ fn conflict_markers_in_a_list() {
     list.fails(1, &format!("doorkey: error: age:secrets: {line}"));
     git(&place, "git checkout -q --theirs secrets/recipients.txt");
     let list = place.on("store recipient list");
-    list.gives(0, &format!("{own}\n{ann}\n"), "");
+    let row = |key: &str| format!("{key}\t-\tX25519\tall\n");
+    list.gives(0, &(row(&own) + &row(&ann)), "");
 }

@@ -47,15 +47,18 @@ fn list(place: &Place, inside: &str) -> String {
     lines.collect()
 }
 
+/// The line about somebody without a name who reads everything.
+fn row(key: &str) -> String {
+    format!("{key}\t-\tX25519\tall\n")
+}
+
 const HEAD: &str = "# who can read this store, one age recipient a line\n";
 
 #[test]
 fn adding_and_removing() {
     let (place, own) = store();
     let new = place.key("new");
-    place
-        .on("store recipient list")
-        .gives(0, &format!("{own}\n"), "");
+    place.on("store recipient list").gives(0, &row(&own), "");
     assert_eq!(
         (opens(&place, "own"), opens(&place, "new")),
         ("a b c d".into(), String::new())
@@ -72,7 +75,7 @@ fn adding_and_removing() {
         .gives(0, "", &said("2 recipients", 4));
     place
         .on("store recipient list")
-        .gives(0, &format!("{own}\n{new}\n"), "");
+        .gives(0, &(row(&own) + &row(&new)), "");
     assert_eq!(list(&place, ""), format!("{HEAD}{own}\n{new}\n"));
     assert_eq!(
         (opens(&place, "own"), opens(&place, "new")),
@@ -132,9 +135,13 @@ fn in_json() {
     let added = change(&format!("add {new}"));
     assert_eq!(added, answer(Value::Null, &both, &all, &none));
     let listed = place.on("store recipient list -j").ok().json();
+    let scopes = json!(["project/web", "cluster/eu", "team"]);
+    let member =
+        |key: &String| json!({"recipient": key, "name": null, "kind": "X25519", "scopes": scopes});
+    let members = both.each_ref().map(member);
     assert_eq!(
         listed,
-        json!({"store": "age:secrets", "scope": null, "recipients": both})
+        json!({"store": "age:secrets", "scope": null, "recipients": both, "members": members})
     );
     let listed = place.on("store recipient list -j -p web").ok().json();
     assert_eq!(listed["scope"], json!("project/web"));
@@ -280,6 +287,8 @@ fn what_is_refused() {
     let before = place.contents();
     let no_recipient =
         "age:secrets: argument 1 is no age recipient, the public half of a key (age1…)";
+    let nobody = "age:secrets: argument 1 is no age recipient (age1…), and nobody in a list has that name; nothing is changed";
+    let bad_name = "age:secrets: a member's name is one word of at most 64 letters, digits, '.', '_', '@', '+' and '-', the first a letter or digit, and no key";
     let nowhere = format!("age:secrets: no list names {stranger}; nothing is changed");
     let not_there = format!(
         "project/web of age:secrets: there is no recipient {stranger}; nothing is changed; doorkey \
@@ -303,18 +312,23 @@ fn what_is_refused() {
         ),
         ("add foo".to_owned(), no_recipient),
         // Somebody takes the wrong half.
-        (format!("add {private}"), half),
-        (format!("remove {private}"), half),
-        (format!("add {stranger} age1qqq"), second),
-        ("add ssh-ed25519".to_owned(), ssh),
+        (format!("add {private}"), no_recipient),
+        (format!("remove {private}"), no_recipient),
+        ("remove foo".to_owned(), nobody),
+        ("remove foo --everywhere".to_owned(), nobody),
+        (format!("add {stranger} --name two/words"), bad_name),
+        (format!("add {stranger} --name {stranger}"), bad_name),
+        (format!("add {stranger} age1qqq"), second.as_str()),
+        ("add ssh-ed25519".to_owned(), no_recipient),
     ] {
         let run = place.with("own", &format!("store recipient {words}"));
         run.fails(1, &format!("doorkey: error: {why}\n"));
         assert!(place.contents() == before, "{words}");
     }
     for change in ["add", "remove"] {
+        let argument = if change == "add" { "KEY" } else { "RECIPIENT" };
         let missing = format!(
-            "doorkey: error: <RECIPIENT>... is missing; see doorkey store recipient {change} --help\n"
+            "doorkey: error: <{argument}>... is missing; see doorkey store recipient {change} --help\n"
         );
         place
             .with("own", &format!("store recipient {change}"))

@@ -318,7 +318,7 @@ fn what_get_shows() {
         .unwrap();
     let created = support::created(&file);
     let key = place.on("store recipient list").ok().out();
-    let key = key.trim();
+    let key = key.split("\t").next().unwrap();
     let shown = format!(
         "name:       db_password\nscope:      team\nsize:       5\ncreated:    {created}\n\
          modified:   2020-09-13T12:26:40.123Z\nrecipients: {key}\n"

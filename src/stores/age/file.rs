@@ -1,8 +1,9 @@
 //! One age file: the value's bytes, exactly, for a list of recipients.
 //!
-//! Beside the stanzas that open the file, the header has two stanzas of doorkey. One names the
-//! recipients, since age's are anonymous. The other names the secret, so that no file counts under
-//! another name. Every age program passes over a stanza that it does not know. A MAC authenticates
+//! Beside the stanzas that open the file, the header has stanzas of doorkey. One names the
+//! recipients, since age's are anonymous. Another names the secret, so that no file counts under
+//! another name. Each of the rest names somebody who was removed while the file had this value, so
+//! that the value is to be replaced. A new value has none of these. Every age program passes over a stanza that it does not know. A MAC authenticates
 //! the header; only a program that can open the file can make it.
 
 use std::borrow::Cow;
@@ -10,11 +11,11 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, Read, Write};
 
 use age::armor::ArmoredReader;
-use age::x25519::Recipient;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
 use super::identity::{AgeKey, KeyHolder};
+use super::list::{self, Entry};
 use super::{RECIPIENTS, git, no_recipients};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
@@ -27,15 +28,27 @@ pub const NOTE: &str = "doorkey-recipients";
 /// The type of the stanza with the name that the file was written for, as its argument.
 const BINDING: &str = "doorkey-secret";
 
+/// The type of a stanza about a removed recipient: the time, and the end of the key.
+const ROTATE: &str = "doorkey-rotate";
+
 /// age encrypts in pieces of 64 KiB, each with a tag of 16 bytes.
 const PIECE: usize = 64 * 1024;
 const TAG: usize = 16;
 
-/// Opens a file. Gives its value, and the name that the file was written for, if it has one.
+/// A recipient who was removed while a file had its value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// The end of the key, as [`list::short`] writes it.
+    pub who: String,
+    /// The time of the removal.
+    pub since: String,
+}
+
+/// Opens a file. Gives its value, and what its header says.
 ///
 /// # Errors
 /// The error that none of the keys is a recipient's, or that the file is damaged.
-pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Option<String>), StoreError> {
+pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Inspected), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
@@ -50,25 +63,28 @@ pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Option<String>),
         .read_to_end(&mut value)
         .map_err(|_| corrupt(file, DAMAGED))?;
     drop(plain);
-    Ok((Secret::new(value), look.0.into_inner().bound))
+    let mut inspected = look.0.into_inner();
+    inspected.size = value.len();
+    Ok((Secret::new(value), inspected))
 }
 
-/// Writes a value for recipients. `bound` is the name that the file is written for.
+/// Writes a value for recipients. `bound` is the name that the file is written for, `rotate` names
+/// those who were removed while it had the value.
 ///
 /// # Errors
 /// An empty list of recipients, or a system without randomness.
 pub fn encrypt(
     value: &Secret,
-    recipients: &[Recipient],
+    recipients: &[Entry],
     bound: Option<&str>,
+    rotate: &[Mark],
 ) -> Result<Vec<u8>, StoreError> {
     let note = Note {
-        recipients: recipients.iter().map(Recipient::to_string).collect(),
+        recipients: recipients.iter().map(|one| one.text.clone()).collect(),
         bound: bound.map(str::to_owned),
+        rotate: rotate.to_vec(),
     };
-    let recipients = recipients
-        .iter()
-        .map(|recipient| recipient as &dyn age::Recipient);
+    let recipients = recipients.iter().map(|one| &one.key as &dyn age::Recipient);
     let encryptor = Encryptor::with_recipients(recipients.chain([&note as &dyn age::Recipient]))
         .map_err(|_| no_recipients(RECIPIENTS))?;
     let mut file = Vec::new();
@@ -94,6 +110,8 @@ pub struct Inspected {
     pub recipients: Option<Vec<String>>,
     /// The name that it was written for, if the file has one.
     pub bound: Option<String>,
+    /// Recipients who were removed while the file had its value, sorted.
+    pub rotate: Vec<Mark>,
 }
 
 /// Inspects a file without opening it. What the file says is not authenticated then.
@@ -194,7 +212,7 @@ fn corrupt(file: &[u8], why: &'static str) -> StoreError {
     if git::is_conflict(file) {
         let what = "git left conflict markers in it";
         StoreError::of(FaultKind::Corrupt, what)
-            .hint("take one side whole: git checkout --ours, or --theirs, and its path")
+            .hint("run doorkey store check --fix, or take one side whole: git checkout --ours, or --theirs, and its path")
     } else if file.starts_with(b"age-encryption.org/v1\r") {
         folder::corrupt("git took it for text and changed its line ends")
     } else {
@@ -206,6 +224,7 @@ fn corrupt(file: &[u8], why: &'static str) -> StoreError {
 struct Note {
     recipients: Vec<String>,
     bound: Option<String>,
+    rotate: Vec<Mark>,
 }
 
 impl age::Recipient for Note {
@@ -218,6 +237,9 @@ impl age::Recipient for Note {
         let mut stanzas = vec![stanza(NOTE, self.recipients.clone())];
         let bound = self.bound.clone();
         stanzas.extend(bound.map(|bound| stanza(BINDING, vec![bound])));
+        let marks = self.rotate.iter();
+        stanzas
+            .extend(marks.map(|mark| stanza(ROTATE, vec![mark.since.clone(), mark.who.clone()])));
         Ok((stanzas, HashSet::new()))
     }
 }
@@ -240,6 +262,17 @@ impl age::Identity for Look {
                 .bound
                 .get_or_insert_default()
                 .push_str(&stanza.args.join(" ")),
+            ROTATE => {
+                // Only what is printable by its form.
+                if let [since, who] = stanza.args.as_slice()
+                    && humantime::parse_rfc3339(since).is_ok()
+                    && list::is_short(who)
+                {
+                    let (since, who) = (since.clone(), who.clone());
+                    seen.rotate.push(Mark { who, since });
+                    seen.rotate.sort();
+                }
+            }
             tag if tag.ends_with("-grease") => {}
             _ => seen.openers += 1,
         }
@@ -257,23 +290,39 @@ mod tests {
     #[test]
     fn what_is_seen_without_a_key() {
         let keys = [Identity::generate(), Identity::generate()];
-        let recipients = keys.each_ref().map(Identity::to_public);
+        let recipients = keys.each_ref().map(|key| {
+            let text = key.to_public().to_string();
+            Entry::new(&text).unwrap()
+        });
+        let mark = |who: char, since: &str| Mark {
+            who: list::short(&who.to_string().repeat(20)),
+            since: since.to_owned(),
+        };
+        let marks = [
+            mark('a', "2026-01-02T03:04:05Z"),
+            mark('b', "2025-01-02T03:04:05Z"),
+        ];
         for size in [0, 1, PIECE - 1, PIECE, PIECE + 1] {
             let value = Secret::new(vec![b'x'; size]);
-            let file = encrypt(&value, &recipients, Some("team/a")).unwrap();
-            let mut names = recipients.each_ref().map(Recipient::to_string).to_vec();
+            let file = encrypt(&value, &recipients, Some("team/a"), &marks).unwrap();
+            let mut names = recipients.each_ref().map(|one| one.text.clone()).to_vec();
             names.sort();
             let expected = Inspected {
                 size,
                 openers: 2,
                 recipients: Some(names),
                 bound: Some("team/a".to_owned()),
+                rotate: marks.to_vec(),
             };
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
                 let key = [AgeKey::parse(key.to_string().expose_secret()).unwrap()];
-                let (value, bound) = decrypt(&file, &key).unwrap();
-                assert_eq!((value.len(), bound.as_deref()), (size, Some("team/a")));
+                let (value, found) = decrypt(&file, &key).unwrap();
+                assert_eq!(
+                    (value.len(), found.bound.as_deref()),
+                    (size, Some("team/a"))
+                );
+                assert_eq!(found.rotate, marks);
             }
         }
         assert_eq!(inspect(b"x"), Err(folder::corrupt("it is no age file")));

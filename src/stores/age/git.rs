@@ -27,6 +27,13 @@ pub fn is_conflict(file: &[u8]) -> bool {
     has(b"<<<<<<< ") && has(b">>>>>>> ")
 }
 
+/// True if git keeps this folder, or one above it.
+pub fn has_repository(place: &Path) -> bool {
+    let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());
+    let mut folders = place.ancestors();
+    folders.any(|folder| files::exists(&folder.join(".git")))
+}
+
 /// True if git keeps this folder and has not been told that age files are no text, there or above.
 pub fn takes_for_text(place: &Path) -> bool {
     let place = place.canonicalize().unwrap_or_else(|_| place.to_owned());

@@ -98,11 +98,12 @@ fn exposed(path: &str, mode: u32, owner: u32) -> StoreError {
     StoreError::setting(what).hint(hint).of_key()
 }
 
-/// Makes a new key, as the text of its file.
-pub fn generate() -> Secret {
+/// Makes a new key. Gives the text of its file, and its public half.
+pub fn generate() -> (Secret, String) {
     let key = Identity::generate();
-    let (public, private) = (key.to_public(), key.to_string());
-    Secret::new(format!("# public key: {public}\n{}\n", private.expose_secret()).into_bytes())
+    let (public, private) = (key.to_public().to_string(), key.to_string());
+    let text = format!("# public key: {public}\n{}\n", private.expose_secret());
+    (Secret::new(text.into_bytes()), public)
 }
 
 fn parse(text: &Secret, from: &str) -> Result<Keys, StoreError> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{KEY, RECIPIENTS, git, key};
+use super::{KEY, RECIPIENTS, git, key, list};
 use crate::model::error::StoreError;
 use crate::model::store_error;
 use crate::stores::Access;
@@ -21,11 +21,58 @@ pub struct Made {
     pub recipient: String,
 }
 
+/// The keys to read with.
+pub struct OwnKeys {
+    /// The keys' file, or the variable that holds them.
+    pub key: String,
+    /// The public halves.
+    pub recipients: Vec<String>,
+}
+
+/// Makes a new key in the user's own place for it, and the folder around it. A file that is there
+/// stays.
+///
+/// # Errors
+/// A file that is there already, or one that can't be written.
+pub fn new_key(access: &Access) -> Result<OwnKeys, StoreError> {
+    let path = key::place(access)?;
+    let (key, recipient) = key::generate();
+    draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists if files::exists(&path) => {
+                let what = format_args!("{path} is there already, and stays as it is");
+                StoreError::of(store_error::FaultKind::Taken, what)
+                    .hint("doorkey key show prints the public half of a key")
+            }
+            _ => StoreError::file("write", &path, error),
+        }
+        .of_key()
+    })?;
+    Ok(OwnKeys {
+        key: path.to_string(),
+        recipients: vec![recipient],
+    })
+}
+
+/// Tells which keys would be used.
+///
+/// # Errors
+/// A missing key, or one that can't be used.
+pub fn own_keys(access: &Access) -> Result<OwnKeys, StoreError> {
+    let keys = key::find(access)?;
+    Ok(OwnKeys {
+        key: keys.from,
+        recipients: keys.all.into_iter().map(|key| key.recipient).collect(),
+    })
+}
+
 /// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
+/// The list of recipients has the user's `name`.
 ///
 /// # Errors
 /// A store that exists already, a key that can't be found or made, or a key that lies in the store.
-pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
+pub fn init(place: &Path, name: Option<&str>, access: &Access) -> Result<Made, StoreError> {
+    list::check_name(name)?;
     let place = access.base.join(place);
     let unwritable = |error: io::Error| StoreError::unwritable(error);
     if files::exists(&place.join(RECIPIENTS)) {
@@ -43,7 +90,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
             return Err(StoreError::setting(what).hint("give another DOORKEY_KEY_FILE"));
         }
         if !files::exists(&path) {
-            let key = key::generate();
+            let (key, _) = key::generate();
             draft::write_new(&path, key.expose(), &FileKind::LASTING).map_err(unwritable)?;
             made.new_key = true;
         }
@@ -54,7 +101,11 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";
-    let list = format!("{comment}\n{}\n", recipients.join("\n")).into_bytes();
+    let members = recipients
+        .into_iter()
+        .map(|key| (key, name.map(str::to_owned)));
+    let members: Vec<_> = members.collect();
+    let list = list::edited(comment.as_bytes(), &members, &[]);
     let held = Folder::open(&place)
         .and_then(|folder| folder.own(Path::new("")))
         .map_err(unwritable)?;

@@ -1,35 +1,40 @@
 //! The embedded store: a folder of age files, one secret each.
 
-mod explain;
 mod file;
 mod foreign;
 mod git;
 mod identity;
+mod index;
 mod key;
+mod list;
 mod made;
+mod merge;
+mod people;
 mod recipients;
+mod sealed;
+mod verify;
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
-use age::x25519::Recipient;
-
+use self::file::Inspected;
 use self::key::Keys;
-use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
+use self::list::Entry;
+use super::folder::{AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
-    Access, Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients,
-    Record, Store, StoreOption, Writer, search,
+    Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients, Record, Store,
+    StoreOption, Writer, search,
 };
 use crate::core::option::{InFile, Opt, value};
-use crate::model::error::{Malformed, StoreError};
+use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
-pub use made::init;
+pub use made::{OwnKeys, init, new_key, own_keys};
+pub use sealed::{seal, unseal};
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
@@ -164,7 +169,8 @@ impl Store for Age {
             // A note that the stanzas belie says nothing.
             recipients: inspected
                 .recipients
-                .filter(|noted| noted.len() == inspected.openers),
+                .filter(|noted| noted.len() == inspected.openers)
+                .map(|noted| self.members_of(scope, noted)),
         }))
     }
 
@@ -214,7 +220,7 @@ impl Writer for Age {
                 How::Update if !has => return Err(StoreError::no_secret()),
                 _ => {
                     let bound = place_of(scope, name);
-                    let file = file::encrypt(value, &recipients, Some(&bound))?;
+                    let file = file::encrypt(value, &recipients, Some(&bound), &[])?;
                     written.push((self.tree.file(name), file));
                 }
             }
@@ -224,6 +230,21 @@ impl Writer for Age {
             _ => held.replace(&written),
         }
         .map_err(unwritten)
+    }
+
+    fn copy(
+        &self,
+        from: (&Scope, &Name),
+        value: &Secret,
+        to: (&Scope, &Name),
+    ) -> Result<(), StoreError> {
+        let file = self.read(from.0, from.1)?.unwrap_or_default();
+        let rotate = file::inspect(&file)?.rotate;
+        let held = self.tree.own(&scope_folder(to.0))?;
+        let bound = place_of(to.0, to.1);
+        let recipients = self.recipients_of(Some(to.0))?;
+        let file = file::encrypt(value, &recipients, Some(&bound), &rotate)?;
+        held.create(&self.tree.file(to.1), &file).map_err(unwritten)
     }
 
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {
@@ -284,7 +305,8 @@ impl Age {
         self.tree.has(&self.tree.locate(scope, name))
     }
 
-    /// Decrypts a secret's file. Gives the value, and true if the file names this secret.
+    /// Decrypts a secret's file. Gives the value, and what the header says. If the header names a
+    /// secret, that is this one.
     ///
     /// Without that name, anyone who can write to the store could put another secret's file there.
     /// A workload that may read it would then show them the secret.
@@ -293,25 +315,26 @@ impl Age {
         file: &[u8],
         location: &Location,
         refuses_unbound: bool,
-    ) -> Result<(Secret, bool), StoreError> {
+    ) -> Result<(Secret, Inspected), StoreError> {
         let keys = self.keys()?;
         let opened = file::decrypt(file, &keys.all);
-        let (value, bound) = opened.map_err(|trouble| match trouble.is_closed() {
+        let (value, header) = opened.map_err(|trouble| match trouble.is_closed() {
             true => self.closed(file, location, keys),
             false => trouble,
         })?;
-        match bound {
-            Some(bound) if location.path.strip_suffix(SUFFIX) == Some(&bound) => Ok((value, true)),
-            Some(bound) => Err(misplaced(&bound)),
+        match &header.bound {
+            Some(bound) if location.path.strip_suffix(SUFFIX) != Some(bound) => {
+                Err(misplaced(bound))
+            }
             None if refuses_unbound => Err(unbound()),
-            None => Ok((value, false)),
+            _ => Ok((value, header)),
         }
     }
 
     /// Gives the recipients who can read a scope: those of its own list, or else of the store's.
-    fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Recipient>, StoreError> {
+    fn recipients_of(&self, scope: Option<&Scope>) -> Result<Vec<Entry>, StoreError> {
         match self.list_of(scope)? {
-            Some((list, text)) => parse_recipients(&text, &list),
+            Some((path, text)) => list::parse(&text, &path),
             None => Err(no_recipients(RECIPIENTS)),
         }
     }
@@ -319,7 +342,8 @@ impl Age {
     /// Gives the list that counts for a scope: its path, and its text.
     fn list_of(&self, scope: Option<&Scope>) -> Result<Option<(PathBuf, Vec<u8>)>, StoreError> {
         let common = PathBuf::from(RECIPIENTS);
-        for list in scope.map(own_list).into_iter().chain([common]) {
+        let own = scope.map(|scope| list::path(Some(scope)));
+        for list in own.into_iter().chain([common]) {
             if let Some(text) = self.tree.read_file(&list, LARGEST_LIST)? {
                 return Ok(Some((list, text)));
             }
@@ -353,6 +377,15 @@ fn bad_recipient(which: usize, text: &str) -> StoreError {
     StoreError::of(FaultKind::Unusable, format_args!("argument {which} {what}"))
 }
 
+/// The error that an argument is neither a recipient nor anybody's name.
+fn bad_member(which: usize) -> StoreError {
+    let what = "is no age recipient (age1…), and nobody in a list has that name";
+    StoreError::of(
+        FaultKind::Absent,
+        format_args!("argument {which} {what}; nothing is changed"),
+    )
+}
+
 /// The error that a file names something else. The text was written by another who can open the
 /// file.
 fn misplaced(bound: &str) -> StoreError {
@@ -368,42 +401,6 @@ fn misplaced(bound: &str) -> StoreError {
     StoreError::refused(what).hint(AGAIN)
 }
 
-/// The path that a scope's own list has.
-fn own_list(scope: &Scope) -> PathBuf {
-    scope_folder(scope).join(RECIPIENTS)
-}
-
-fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, StoreError> {
-    let list = list.display().to_string();
-    let mut recipients = Vec::new();
-    for (line, text) in meaningful_lines(text) {
-        let recipient = std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| Recipient::from_str(text).ok());
-        recipients.push(recipient.ok_or_else(|| {
-            let reason = if git::is_marker(text) {
-                "this is a conflict marker of git's; keep the recipients that count and no marker, or take one side: git checkout --ours, or --theirs"
-            } else {
-                "this is no age recipient (age1…)"
-            };
-            let column = 1;
-            let at = Malformed { line, column, reason };
-            match foreign::recipient(text) {
-                Some(what) => {
-                    let what = format_args!("{list}:{line}:{column}: this is {what}");
-                    StoreError::of(FaultKind::Corrupt, what)
-                }
-                None => StoreError::of(FaultKind::Corrupt, format_args!("{list}:{at}")),
-            }
-        })?);
-    }
-    if recipients.is_empty() {
-        Err(no_recipients(&list))
-    } else {
-        Ok(recipients)
-    }
-}
-
 /// The lines that are neither blank nor comments, with their numbers, trimmed.
 fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     text.split(|&byte| byte == b'\n')
@@ -414,24 +411,3 @@ fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// The name in the file of a cache. No secret has this name.
 const CACHE: &str = "cache";
-
-/// Encrypts a cache, for one recipient.
-///
-/// # Errors
-/// An error that the text is no recipient.
-pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
-    let recipient = Recipient::from_str(recipient).map_err(|_| bad_recipient(1, recipient))?;
-    file::encrypt(text, &[recipient], Some(CACHE))
-}
-
-/// Opens a cache with the key of a store.
-///
-/// # Errors
-/// A missing key, a key that does not open the file, or a file that was not written as a cache.
-pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
-    match file::decrypt(file, &key::find(access)?.all)? {
-        (text, Some(bound)) if bound == CACHE => Ok(text),
-        (_, Some(bound)) => Err(misplaced(&bound)),
-        (_, None) => Err(folder::corrupt("it does not say that it is a cache")),
-    }
-}

@@ -1,38 +1,81 @@
-//! The recipients of an embedded store: changes to them, and checks of them.
+//! Changes to the recipients of an embedded store.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
+use std::time::SystemTime;
 
-use age::x25519::Recipient;
-
-use super::{
-    Age, LARGEST_LIST, RECIPIENTS, bad_recipient, file, git, meaningful_lines, own_list, place_of,
-};
+use super::file::{Inspected, Mark};
+use super::list::{self, Entry, Who};
+use super::{Age, LARGEST_LIST, RECIPIENTS, bad_member, file, meaningful_lines, place_of};
 use crate::model::error::StoreError;
-use crate::model::name::{Name, Scope};
-use crate::model::secret::Secret;
+use crate::model::name::Scope;
 use crate::model::store_error::FaultKind;
 use crate::stores::folder::{scope_folder, unwritten};
-use crate::stores::{Changed, Checked, Naming, Recipients, Store};
+use crate::stores::{Changed, Checked, Fix, Member, Naming, Recipients, Store};
 use crate::sys::rooted_dir::FolderLock;
 
 impl Recipients for Age {
-    fn list(&self, scope: Option<&Scope>) -> Result<Vec<String>, StoreError> {
-        Ok(self
-            .recipients_of(scope)?
-            .iter()
-            .map(Recipient::to_string)
-            .collect())
+    fn list(&self, scope: Option<&Scope>) -> Result<Vec<Member>, StoreError> {
+        let entries = self.recipients_of(scope)?;
+        Ok(entries.iter().map(Entry::member).collect())
     }
 
+    fn add(
+        &self,
+        scope: Option<&Scope>,
+        keys: &[String],
+        name: Option<&str>,
+    ) -> Result<Changed, StoreError> {
+        list::check_name(name)?;
+        let keys = list::keys(keys, 0)?.into_iter();
+        let add: Vec<_> = keys.map(|key| (key, name.map(str::to_owned))).collect();
+        self.change(scope, &add, &[])
+    }
+
+    fn remove(&self, scope: Option<&Scope>, members: &[String]) -> Result<Changed, StoreError> {
+        self.change(scope, &[], &list::members(members, 0)?)
+    }
+
+    fn naming(&self, members: &[String], removed: bool) -> Result<Vec<Naming>, StoreError> {
+        let members = list::members(members, 0)?;
+        let scopes = self.scopes()?.into_iter().map(Some);
+        let mut lists = Vec::new();
+        for scope in [None].into_iter().chain(scopes) {
+            let list = self
+                .tree
+                .read_file(&list::path(scope.as_ref()), LARGEST_LIST);
+            let named = members.iter().filter(|who| match &list {
+                Ok(None) => false,
+                Ok(Some(text)) => who.is_in(text) || removed && who.was_in(text),
+                Err(_) => true,
+            });
+            let named: Vec<_> = named.map(|who| who.as_str().to_owned()).collect();
+            if !named.is_empty() {
+                lists.push((scope, named));
+            }
+        }
+        let is_nowhere = |who: &Who| {
+            let mut lists = lists.iter();
+            !lists.any(|(_, named)| named.iter().any(|one| one == who.as_str()))
+        };
+        match members.iter().position(is_nowhere) {
+            Some(at) if removed => Err(nowhere(at + 1, &members[at])),
+            _ => Ok(lists),
+        }
+    }
+
+    fn check(&self, fix: Option<&Fix>, only: &[Scope]) -> Result<Checked, StoreError> {
+        self.verify(fix, only)
+    }
+}
+
+impl Age {
+    /// Changes a list, and encrypts its secrets anew.
     fn change(
         &self,
         scope: Option<&Scope>,
-        add: &[String],
-        remove: &[String],
+        add: &[(String, Option<String>)],
+        remove: &[Who],
     ) -> Result<Changed, StoreError> {
-        let add = &canonical(add, 0)?;
-        let remove = &canonical(remove, add.len())?;
         self.keys()?;
         let mut changed = Changed::default();
         // Nobody else changes a list while this lock is held.
@@ -56,20 +99,25 @@ impl Recipients for Age {
         // removal.
         if !remove
             .iter()
-            .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
+            .all(|who| who.is_in(&before) || who.was_in(&before))
         {
             return Err(not_listed(&before, remove));
         }
-        let after = edited(&before, add, remove);
-        let path = scope.map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
+        let after = list::edited(&before, add, &list::keys_of(&before, remove));
+        let path = list::path(scope);
         if !remove.is_empty() && meaningful_lines(&after).next().is_none() {
             return Err(last_one(&path));
         }
-        let recipients = super::parse_recipients(&after, &path)?;
-        changed.recipients = recipients.iter().map(Recipient::to_string).collect();
+        let recipients = list::parse(&after, &path)?;
+        changed.recipients = recipients.iter().map(Entry::member).collect();
         changed.list = before != after;
+        let removal = Removal {
+            ends: list::ends_of(&before, remove),
+            is_new: changed.list,
+            now: now(),
+        };
         let is_other = changed.list;
-        self.encrypt_anew(&affected, &recipients, &mut changed, |held| {
+        self.encrypt_anew(&affected, &recipients, &removal, &mut changed, |held| {
             let folder = if scope.is_some() { held.first() } else { None };
             match is_other {
                 true => folder
@@ -84,107 +132,19 @@ impl Recipients for Age {
             // writers.
             let mut new = self.scopes()?;
             new.retain(|scope| !affected.contains(scope) && !changed.left.contains(scope));
-            self.encrypt_anew(&new, &recipients, &mut changed, |_| Ok(()))?;
+            self.encrypt_anew(&new, &recipients, &removal, &mut changed, |_| Ok(()))?;
         }
         Ok(changed)
     }
 
-    fn naming(&self, recipients: &[String], removed: bool) -> Result<Vec<Naming>, StoreError> {
-        let recipients = canonical(recipients, 0)?;
-        let scopes = self.scopes()?.into_iter().map(Some);
-        let mut lists = Vec::new();
-        for scope in [None].into_iter().chain(scopes) {
-            let path = scope
-                .as_ref()
-                .map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
-            let list = self.tree.read_file(&path, LARGEST_LIST);
-            let mut named = recipients.to_vec();
-            named.retain(|one| match &list {
-                Ok(None) => false,
-                Ok(Some(text)) => is_listed(text, one) || removed && was_removed(text, one),
-                Err(_) => true,
-            });
-            if !named.is_empty() {
-                lists.push((scope, named));
-            }
-        }
-        let is_nowhere = |one: &&String| !lists.iter().any(|(_, named)| named.contains(one));
-        match recipients.iter().find(is_nowhere) {
-            Some(one) if removed => Err(nowhere(one)),
-            _ => Ok(lists),
-        }
-    }
-
-    fn check(&self, fix: bool, only: &[Scope]) -> Result<Checked, StoreError> {
-        self.keys()?;
-        let mut checked = Checked::default();
-        let mut scopes = self.scopes()?;
-        if let Some(none) = only.iter().find(|scope| !scopes.contains(scope)) {
-            return Err(StoreError::absent(format_args!("there is no {none}")));
-        }
-        if only.is_empty() {
-            self.check_folders(&scopes, &mut checked)?;
-        } else {
-            scopes.retain(|scope| only.contains(scope));
-        }
-        self.check_foreign(&scopes, &mut checked)?;
-        if git::takes_for_text(&self.place) {
-            checked.attributes = Some((self.place.join(git::ATTRIBUTES), git::BINARY));
-        }
-        let common = self.list(None);
-        if let Err(trouble) = &common {
-            let finding = (self.label.clone(), trouble.to_string());
-            checked.findings.push(finding);
-        }
-        for scope in scopes {
-            checked.scopes += 1;
-            if common.is_err() && !self.has_own_list(&scope) {
-                continue;
-            }
-            // Nobody else writes there from before the list is read until the files are written.
-            let folder = scope_folder(&scope);
-            let held = fix.then(|| self.tree.own(&folder)).transpose()?;
-            let recipients = match self.recipients_of(Some(&scope)) {
-                Ok(recipients) => recipients,
-                Err(trouble) => {
-                    checked
-                        .findings
-                        .push((scope.to_string(), trouble.to_string()));
-                    continue;
-                }
-            };
-            let listed = sorted(recipients.iter().map(Recipient::to_string).collect());
-            let mut files = Vec::new();
-            for name in self.tree.names(&scope)? {
-                checked.secrets += 1;
-                let place = place_of(&scope, &name);
-                match self.check_secret(&scope, &name, &listed, fix) {
-                    Err(what) => checked.findings.push((place, what)),
-                    Ok((_, true)) => {}
-                    Ok((value, false)) if fix => {
-                        let file = file::encrypt(&value, &recipients, Some(&place))?;
-                        files.push((self.tree.file(&name), file));
-                        checked.bound.push((scope.clone(), name));
-                    }
-                    Ok((_, false)) => checked.unbound.push((scope.clone(), name)),
-                }
-            }
-            if let Some(held) = held.filter(|_| !files.is_empty()) {
-                held.replace(&files).map_err(unwritten)?;
-            }
-        }
-        Ok(checked)
-    }
-}
-
-impl Age {
     /// Encrypts the secrets of some scopes for other recipients, once `then` has written the new
     /// list. Everything is opened before anything is changed. Nobody else writes there meanwhile:
     /// each writer reads its list while it holds its scope.
     fn encrypt_anew(
         &self,
         scopes: &[Scope],
-        recipients: &[Recipient],
+        recipients: &[Entry],
+        removal: &Removal,
         changed: &mut Changed,
         then: impl FnOnce(&[FolderLock]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
@@ -197,7 +157,6 @@ impl Age {
         for scope in scopes {
             let mut values = Vec::new();
             for name in self.tree.names(scope)? {
-                changed.covered.push((scope.clone(), name.clone()));
                 let location = self.tree.locate(scope, &name);
                 let value = match self.tree.read(&location) {
                     Ok(None) => continue,
@@ -205,7 +164,7 @@ impl Age {
                     Err(trouble) => Err(trouble),
                 };
                 match value {
-                    Ok((value, is_bound)) => values.push((name, value, is_bound)),
+                    Ok((value, header)) => values.push((name, value, header)),
                     Err(_) => closed.push(place_of(scope, &name)),
                 }
             }
@@ -217,11 +176,14 @@ impl Age {
         then(&held)?;
         for ((scope, held), values) in scopes.iter().zip(&held).zip(opened) {
             let mut files = Vec::with_capacity(values.len());
-            for (name, value, is_bound) in values {
+            for (name, value, header) in values {
                 // A file without a name stays so: only a person who looks at it can tell that it is
                 // the right one.
-                let bound = is_bound.then(|| place_of(scope, &name));
-                let file = file::encrypt(&value, recipients, bound.as_deref())?;
+                let marks = removal.marks(&header);
+                let file = file::encrypt(&value, recipients, header.bound.as_deref(), &marks)?;
+                if marks.iter().any(|mark| removal.ends.contains(&mark.who)) {
+                    changed.rotate.push((scope.clone(), name.clone()));
+                }
                 files.push((self.tree.file(&name), file));
                 changed.rewritten.push((scope.clone(), name));
             }
@@ -232,96 +194,61 @@ impl Age {
 
     pub(super) fn has_own_list(&self, scope: &Scope) -> bool {
         !matches!(
-            self.tree.read_file(&own_list(scope), LARGEST_LIST),
+            self.tree.read_file(&list::path(Some(scope)), LARGEST_LIST),
             Ok(None)
         )
     }
+}
 
-    /// Checks that a secret's file is for exactly the recipients in `listed`, which is sorted, as
-    /// far as can be seen. Gives the value, and true if the file names its secret.
-    fn check_secret(
-        &self,
-        scope: &Scope,
-        name: &Name,
-        listed: &[String],
-        takes_unbound: bool,
-    ) -> Result<(Secret, bool), String> {
-        let said = |trouble: StoreError| trouble.to_string();
-        let location = self.tree.locate(scope, name);
-        let bytes = self.tree.read(&location).map_err(said)?;
-        let bytes = bytes.unwrap_or_default();
-        let inspected = file::inspect(&bytes).map_err(said)?;
-        let refuses = self.refuses_unbound && !takes_unbound;
-        let value = self.decrypt(&bytes, &location, refuses).map_err(said)?;
-        let (keys, scope) = (inspected.openers, listed.len());
-        match inspected.recipients {
-            Some(noted) if noted != listed => Err(
-                "its recipients are not those of its scope; run doorkey store recipient add again"
-                    .to_owned(),
-            ),
-            // The note is only the writer's claim.
-            Some(_) if keys != scope => Err(format!(
-                "{keys} keys open it, though it names {scope} recipients; set it to another value"
-            )),
-            // A file of another age program only has the number of its recipients, not their names.
-            None if keys != scope => Err(format!(
-                "it has {keys} recipients, its scope {scope}; set it again"
-            )),
-            _ => Ok(value),
-        }
-    }
+/// Recipients who are removed from a list, or none.
+struct Removal {
+    /// The ends of their keys.
+    ends: Vec<String>,
+    /// True if the list had them until now.
+    is_new: bool,
+    now: String,
+}
 
-    /// Finds what does not belong beside the scopes' folders. Hidden files at the store's top are a
-    /// version control's.
-    fn check_folders(&self, scopes: &[Scope], checked: &mut Checked) -> Result<(), StoreError> {
-        let levels = ["team", "cluster", "project"];
-        for entry in self.tree.list(Path::new(""))? {
-            let name = entry.to_string_lossy();
-            let is_level =
-                levels.contains(&&*name) && (name != "team" || scopes.contains(&Scope::Team));
-            if !name.starts_with('.') && name != RECIPIENTS && !is_level {
-                foreign(checked, Path::new(&entry));
-            }
-        }
-        for level in ["cluster", "project"] {
-            for entry in self.tree.list(Path::new(level))? {
-                let path = Path::new(level).join(&entry);
-                if !scopes.iter().any(|scope| scope_folder(scope) == path) {
-                    foreign(checked, &path);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Finds files that do not belong in these scopes.
-    fn check_foreign(&self, scopes: &[Scope], checked: &mut Checked) -> Result<(), StoreError> {
-        for scope in scopes {
-            for entry in self.tree.list(&scope_folder(scope))? {
-                let stem = entry.as_encoded_bytes().strip_suffix(b".age");
-                let is_secret = stem
-                    .and_then(Name::new)
-                    .is_some_and(|name| self.has(scope, &name) == Ok(true));
-                if !is_secret && entry != RECIPIENTS {
-                    foreign(checked, &scope_folder(scope).join(&entry));
-                }
-            }
-        }
-        Ok(())
+impl Removal {
+    /// The marks that a file has after the removal. Where the removal is only finished, a value that
+    /// was set meanwhile is none of those that were known.
+    fn marks(&self, header: &Inspected) -> Vec<Mark> {
+        let could_read = |who: &String| match &header.recipients {
+            Some(noted) => noted.iter().any(|key| list::short(key) == *who),
+            None => true,
+        };
+        let gone = self.ends.iter();
+        let gone = gone.filter(|who| self.is_new || could_read(who));
+        marked(header.rotate.clone(), gone.cloned(), &self.now)
     }
 }
 
-fn foreign(checked: &mut Checked, path: &Path) {
-    let what = "it does not belong in a store".to_owned();
-    checked.findings.push((path.display().to_string(), what));
+/// Adds marks for those who have none yet.
+pub fn marked(mut marks: Vec<Mark>, gone: impl Iterator<Item = String>, now: &str) -> Vec<Mark> {
+    for who in gone {
+        if !marks.iter().any(|mark| mark.who == who) {
+            let since = now.to_owned();
+            marks.push(Mark { who, since });
+        }
+    }
+    marks
 }
 
-/// The error that a list does not name a recipient who is to be removed.
-fn not_listed(list: &[u8], remove: &[String]) -> StoreError {
+/// The present time, as marks have it.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// The error that a list does not name a recipient who is to be removed. A word that is no key is not
+/// shown: it may be a secret.
+fn not_listed(list: &[u8], remove: &[Who]) -> StoreError {
     let mut strange = remove.iter();
-    let strange = strange.find(|one| !is_listed(list, one) && !was_removed(list, one));
-    let strange = strange.map_or("", String::as_str);
-    StoreError::absent(format_args!("there is no recipient {strange}"))
+    let strange = strange.find(|who| !who.is_in(list) && !who.was_in(list));
+    let strange = match strange {
+        Some(Who::Key(key)) => format!("recipient {key}"),
+        _ => "recipient of that name".to_owned(),
+    };
+    StoreError::absent(format_args!("there is no {strange}"))
         .hint("nothing is changed; doorkey store recipient list shows them")
         .of_recipient()
 }
@@ -333,8 +260,15 @@ fn last_one(list: &Path) -> StoreError {
     StoreError::setting(what).hint("add another recipient first")
 }
 
-fn nowhere(key: &str) -> StoreError {
-    StoreError::absent(format_args!("no list names {key}; nothing is changed")).of_recipient()
+/// The error that no list names a member. A word that is no key is not shown: it may be a secret.
+fn nowhere(which: usize, who: &Who) -> StoreError {
+    let trouble = match who {
+        Who::Key(key) => {
+            StoreError::absent(format_args!("no list names {key}; nothing is changed"))
+        }
+        Who::Name(_) => bad_member(which),
+    };
+    trouble.of_recipient()
 }
 
 /// The error that secrets must be opened for a change, and can't be.
@@ -342,66 +276,4 @@ fn closed_secrets(names: &[String]) -> StoreError {
     let names = names.join(", ");
     let what = format_args!("nothing is changed: {names} can't be opened");
     StoreError::of(FaultKind::Unusable, what).hint("doorkey store check says why")
-}
-
-/// Writes recipients as lists have them. An argument that is no recipient is not shown: it may be a
-/// key. `before` is the number of arguments in front of these.
-fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
-    let one = |(index, text): (usize, &String)| {
-        let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());
-        parsed.map_err(|_| bad_recipient(before + index + 1, text))
-    };
-    texts.iter().enumerate().map(one).collect()
-}
-
-/// True if a line is this recipient, which can be written in capitals as well.
-fn is_one(line: &[u8], recipient: &str) -> bool {
-    line.eq_ignore_ascii_case(recipient.as_bytes())
-}
-
-fn is_listed(text: &[u8], recipient: &str) -> bool {
-    meaningful_lines(text).any(|(_, line)| is_one(line, recipient))
-}
-
-fn was_removed(text: &[u8], recipient: &str) -> bool {
-    let comment = removed(recipient);
-    String::from_utf8_lossy(text)
-        .lines()
-        .any(|line| line.trim() == comment)
-}
-
-/// The comment that takes the place of a recipient who is removed, with the end of its key.
-fn removed(recipient: &str) -> String {
-    let end = recipient.len().saturating_sub(16);
-    format!("# removed: age1...{}", &recipient[end..])
-}
-
-/// A list's text with recipients added at its end, and comments in place of those removed.
-fn edited(text: &[u8], add: &[String], remove: &[String]) -> Vec<u8> {
-    let text = String::from_utf8_lossy(text);
-    let gone = |line: &str| {
-        remove
-            .iter()
-            .find(|gone| is_one(line.trim().as_bytes(), gone))
-    };
-    let is_back = |line: &str| add.iter().any(|new| removed(new) == line.trim());
-    let mut lines: Vec<String> = text
-        .lines()
-        .filter(|line| !is_back(line))
-        .map(|line| gone(line).map_or_else(|| line.to_owned(), |gone| removed(gone)))
-        .collect();
-    for new in add {
-        if !lines.iter().any(|line| is_one(line.trim().as_bytes(), new)) {
-            lines.push(new.clone());
-        }
-    }
-    lines
-        .iter()
-        .flat_map(|line| [line.as_bytes(), b"\n"].concat())
-        .collect()
-}
-
-fn sorted(mut recipients: Vec<String>) -> Vec<String> {
-    recipients.sort();
-    recipients
 }
