@@ -1,6 +1,5 @@
 //! `doorkey secret`: stores secrets in a store, and removes them.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -9,24 +8,13 @@ use super::options::Options;
 use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
-use crate::core::dotenv;
+use crate::engine::managed::{Done, LARGEST, TOO_LARGE, assignments, judge_value};
 use crate::model::error::{Error, Os, StoreError};
-use crate::model::log::{self, Label};
-use crate::model::name::{Name, Scope};
+use crate::model::name::Name;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::stores::How;
 use crate::sys::{files, terminal};
-
-/// The largest value, in bytes. AWS Secrets Manager has this limit, and so stores stay
-/// exchangeable.
-const LARGEST: usize = 65_536;
-const TOO_LARGE: &str = "a value is at most 65536 bytes";
-
-/// The longest name that is created, in bytes. A new name begins with a letter and has only
-/// letters, digits and `_`, so that every store and every shell can use it.
-const LONGEST_NAME: usize = 128;
-const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
 const OTHERWISE: &str = "pipe the value, or use --value-file";
 
@@ -48,30 +36,9 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
     let name = name(options)?;
     let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
-    // An existing secret may have any name: another program may have made it. Only for such a name
-    // is the store asked first, so that nobody must log in before typing the value.
-    if !is_creatable(name.as_str()) {
-        let is_new = match how {
-            How::Create => true,
-            How::Set => target.has(&scope, &name) != Ok(true),
-            How::Update => false,
-        };
-        if is_new {
-            return Err(Error::Usage(RULE.to_owned()));
-        }
-    }
+    target.judge_name(&scope, &name, how)?;
     let value = read_value(options, &name)?;
-    let values = [(name.clone(), value)];
-    let written = target
-        .writer()
-        .and_then(|to| to.write(&scope, &values, how));
-    written.map_err(|trouble| target.secret_error(&scope, &name, trouble))?;
-    let done = match how {
-        How::Create => "created",
-        How::Set => "set",
-        How::Update => "updated",
-    };
-    report(options, &target, &scope, &name, done)
+    report(options, target.write(&scope, &name, value, how)?)
 }
 
 /// Removes a secret.
@@ -88,9 +55,7 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     }
     let label = target.store.label();
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;
-    let removed = target.writer().and_then(|from| from.delete(&scope, &name));
-    removed.map_err(fail)?;
-    report(options, &target, &scope, &name, "removed")
+    report(options, target.delete(&scope, &name)?)
 }
 
 /// Stores all assignments of a dotenv file, or none.
@@ -102,13 +67,7 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     let target = ScopeTarget::open(options, false)?;
     let values = read_import(options.path(&own_flags::IMPORTED).unwrap_or_default())?;
     let scope = target.scope(options)?;
-    let mut existing = Vec::new();
-    for (name, _) in &values {
-        let has = target.has(&scope, name);
-        if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
-            existing.push(name.clone());
-        }
-    }
+    let existing = target.existing(&scope, &values)?;
     if !options.flag(&own_flags::DRY_RUN) {
         if !existing.is_empty() {
             let names: Vec<_> = existing.iter().map(Name::as_str).collect();
@@ -117,13 +76,10 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
                 &format!("overwrite {} in {scope}", names.join(", ")),
             )?;
         }
-        let writer = target.writer();
-        let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
-        written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
+        target.import(&scope, &values)?;
     }
-    let is_there: BTreeSet<&Name> = existing.iter().collect();
     let change = |name: &Name| {
-        if is_there.contains(name) {
+        if existing.contains(name) {
             "overwrite"
         } else {
             "create"
@@ -145,40 +101,20 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
             .map(|(name, _)| format!("{}\t{name}\n", change(name)));
         return print(lines.collect::<String>().as_bytes());
     }
-    let (count, over) = (values.len(), existing.len());
-    log::info!(
-        Done, scope = &scope, store = &Label(target.store.label());
-        "{count} stored in {scope} of {}, {over} of them in place of others",
-        target.store.label()
-    );
+    target.log_import(&scope, values.len(), existing.len());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reports the change: one line on stderr, or JSON.
-fn report(
-    options: &Options,
-    target: &ScopeTarget,
-    scope: &Scope,
-    name: &Name,
-    done: &str,
-) -> Result<ExitCode, Error> {
-    let store = target.store.label();
+fn report(options: &Options, done: Done) -> Result<ExitCode, Error> {
     if options.flag(&own_flags::JSON) {
-        let (name, scope) = (name.as_str(), scope.to_string());
-        return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
+        let (name, scope) = (done.name.as_str(), done.scope.to_string());
+        return print_json(
+            &json!({"name": name, "scope": scope, "store": done.store, "done": done.done}),
+        );
     }
-    let preposition = if done == "removed" { "from" } else { "in" };
-    log::info!(
-        Done, reference = name, scope = scope, store = &Label(store);
-        "{name} is {done} {preposition} {scope} of {store}"
-    );
+    done.log();
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_creatable(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.len() <= LONGEST_NAME
 }
 
 /// Reads the value: from `--value-file`, from a person who types it twice, or from standard input.
@@ -235,18 +171,8 @@ fn too_large_or(why: Os, path: Named) -> Error {
 }
 
 fn check_size(value: Secret) -> Result<Secret, Error> {
-    match wrong_size(&value) {
-        Some(why) => Err(Error::Usage(why.to_owned())),
-        None => Ok(value),
-    }
-}
-
-fn wrong_size(value: &Secret) -> Option<&'static str> {
-    match value.len() {
-        0 => Some("the value is empty"),
-        1..=LARGEST => None,
-        _ => Some(TOO_LARGE),
-    }
+    judge_value(&value)?;
+    Ok(value)
 }
 
 /// Reads the assignments of a file, the last of each name; or returns all faults in them.
@@ -256,34 +182,5 @@ fn read_import(file: Named) -> Result<Vec<(Name, Secret)>, Error> {
         _ => files::read(&file, LARGEST_IMPORT),
     };
     let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
-    let wrong = |at| Error::Text {
-        path: file.clone(),
-        at,
-    };
-    let assignments = dotenv::parse(&text).map_err(wrong)?;
-    let lines = dotenv::lines(&text);
-    let mut values: Vec<(Name, Secret)> = Vec::new();
-    let mut errors = Vec::new();
-    for mut assignment in assignments {
-        let value = Secret::new(assignment.value.take().unwrap_or_default());
-        let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
-        // A text in place of a name may be a piece of an unquoted value.
-        let mut refuse = |reason| errors.push(wrong(assignment.fault(&lines, reason)));
-        if name.is_none() {
-            refuse(RULE);
-        }
-        if let Some(reason) = wrong_size(&value) {
-            refuse(reason);
-        }
-        values.extend(name.map(|name| (name, value)));
-    }
-    let mut later = BTreeSet::new();
-    values.reverse();
-    values.retain(|(name, _)| later.insert(name.clone()));
-    values.reverse();
-    if errors.is_empty() {
-        Ok(values)
-    } else {
-        Err(Error::all(errors))
-    }
+    assignments(&text, &file)
 }

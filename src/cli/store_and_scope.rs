@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
-use crate::core::suggest::nearest;
-use crate::model::error::{Error, StoreError};
+use crate::engine::managed::Managed;
+use crate::model::error::Error;
 use crate::model::name::{Name, Scope};
-use crate::stores::{self, Answer, Depth, Found, Store, Writer};
+use crate::stores;
 use crate::sys::terminal;
 
 /// An open store, and the place in it to work on.
 pub struct ScopeTarget {
-    /// The store.
-    pub store: Box<dyn Store>,
+    managed: Managed,
     place: StorePlace,
 }
 
@@ -31,7 +31,10 @@ impl ScopeTarget {
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
-        Ok(ScopeTarget { store, place })
+        Ok(ScopeTarget {
+            managed: Managed { store },
+            place,
+        })
     }
 
     /// Returns the scope of the command line, else the project in force, else the choice of the
@@ -64,10 +67,7 @@ impl ScopeTarget {
     }
 
     fn choose(&self) -> Result<Scope, Error> {
-        let scopes = self
-            .store
-            .scopes()
-            .map_err(|trouble| self.error(None, trouble))?;
+        let scopes = self.scopes()?;
         let projects: Vec<&Scope> = scopes
             .iter()
             .filter(|scope| matches!(scope, Scope::Project(_)))
@@ -87,72 +87,13 @@ impl ScopeTarget {
         let chosen = number.and_then(|number| projects.get(number.checked_sub(1)?));
         chosen.map(|scope| (*scope).clone()).ok_or_else(no_scope)
     }
+}
 
-    /// Makes the error of a store, or of a named secret or scope in it.
-    pub fn error(&self, what: Option<String>, trouble: StoreError) -> Error {
-        let label = self.store.label();
-        let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
-        Error::Store { store, trouble }
-    }
+impl Deref for ScopeTarget {
+    type Target = Managed;
 
-    /// Makes the error about one secret. If the secret is missing, the error has a hint with the
-    /// most similar name.
-    pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
-        let trouble = match trouble.is_no_secret() {
-            true => {
-                let names = self.names(scope).unwrap_or_default();
-                match nearest(name.as_str(), &names, Name::as_str) {
-                    Some(near) => StoreError::no_secret().hint(format!("did you mean {near}?")),
-                    None => trouble,
-                }
-            }
-            false => trouble,
-        };
-        self.error(Some(format!("{name} in {scope}")), trouble)
-    }
-
-    /// Finds the secret of one name; `None` if there is none.
-    ///
-    /// # Errors
-    /// A failure of the whole store; inside the result, a failure of this name alone.
-    pub fn find(
-        &self,
-        scope: &Scope,
-        name: &Name,
-        depth: Depth,
-    ) -> Result<Result<Option<Found>, StoreError>, StoreError> {
-        let location = self.store.locate(scope, name)?;
-        let answers = self.store.fetch(&[vec![location]], depth)?;
-        Ok(match answers.into_iter().next() {
-            Some(Answer::Found(_, found)) => Ok(Some(found)),
-            Some(Answer::Failed(_, trouble)) => Err(trouble),
-            Some(Answer::Missing { .. }) | None => Ok(None),
-        })
-    }
-
-    /// True if a scope has a name.
-    ///
-    /// # Errors
-    /// The reason why the store can't tell.
-    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
-        Ok(self.find(scope, name, Depth::Names)??.is_some())
-    }
-
-    /// Lists the names in a scope, sorted.
-    ///
-    /// # Errors
-    /// The reason why the names can't be listed.
-    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
-        let mut names = self.store.names(std::slice::from_ref(scope))?;
-        names.pop().unwrap_or(Ok(vec![]))
-    }
-
-    /// Returns the store for writing.
-    ///
-    /// # Errors
-    /// A store that can't be written to.
-    pub fn writer(&self) -> Result<&dyn Writer, StoreError> {
-        self.store.writer().ok_or_else(stores::read_only)
+    fn deref(&self) -> &Managed {
+        &self.managed
     }
 }
 
