@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
 use super::deadline::{self, NOTHING_EXECUTED};
 use super::options::Options;
 use super::output::print;
@@ -43,10 +41,6 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn shadows(row: &Row) -> Vec<String> {
-    row.shadows.iter().map(Scope::to_string).collect()
-}
-
 fn table(rows: &[Row], bold: bool) -> Vec<u8> {
     let nothing = || NOTHING.to_owned();
     let cells = |row: &Row| {
@@ -54,7 +48,7 @@ fn table(rows: &[Row], bold: bool) -> Vec<u8> {
             Shown(&row.variable).to_string(),
             row.reference.clone().unwrap_or_else(nothing),
             row.scope.as_ref().map_or_else(nothing, Scope::to_string),
-            Some(shadows(row).join(","))
+            Some(row.line().shadows.join(","))
                 .filter(|text| !text.is_empty())
                 .unwrap_or_else(nothing),
             row.size.map_or_else(nothing, |size| size.to_string()),
@@ -73,26 +67,7 @@ fn table(rows: &[Row], bold: bool) -> Vec<u8> {
 }
 
 fn json(rows: &[Row]) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Line {
-        variable: String,
-        reference: Option<String>,
-        scope: Option<String>,
-        shadows: Vec<String>,
-        size: Option<usize>,
-        status: &'static str,
-    }
-    let lines: Vec<_> = rows
-        .iter()
-        .map(|row| Line {
-            variable: Shown(&row.variable).to_string(),
-            reference: row.reference.clone(),
-            scope: row.scope.as_ref().map(Scope::to_string),
-            shadows: shadows(row),
-            size: row.size,
-            status: row.status,
-        })
-        .collect();
+    let lines: Vec<_> = rows.iter().map(Row::line).collect();
     let mut out = serde_json::to_vec_pretty(&lines).unwrap_or_default();
     out.push(b'\n');
     out

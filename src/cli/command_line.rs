@@ -184,6 +184,21 @@ pub const LEAVES: &[Leaf] = &[
         own: &[own::EVERYWHERE.0, own::JSON.0],
         ..RECIPIENT_CHANGE
     },
+    #[cfg(feature = "console")]
+    Leaf {
+        words: &["console"],
+        about: "Manage secrets in the browser",
+        groups: flags::WHOLE,
+        own: &[
+            own::OPEN.0,
+            own::LISTEN.0,
+            own::PORT.0,
+            own::IDLE.0,
+            own::LINK_FILE.0,
+        ],
+        after_help: Some(help::CONSOLE),
+        ..NOTHING
+    },
     Leaf {
         words: &["install"],
         about: "Copy this program somewhere",

@@ -5,6 +5,8 @@ mod again;
 mod check;
 pub mod command_line;
 mod configuration;
+#[cfg(feature = "console")]
+mod console;
 mod deadline;
 mod env;
 mod flags;
@@ -148,6 +150,8 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["store", "recipient", "list"] => store::list_recipients(options),
         ["store", "recipient", "add"] => store::add_recipients(options),
         ["store", "recipient", "remove"] => store::remove_recipients(options),
+        #[cfg(feature = "console")]
+        ["console"] => console::console(options),
         ["install"] => install::install(options),
         ["completions"] => manual::completions(options),
         _ => manual::manual(),

@@ -122,3 +122,31 @@ pub const FIELDS: One = one(
     "Of name,scope,size,created,modified,recipients",
 )
 .short('F');
+
+/// `--listen`.
+#[cfg(feature = "console")]
+pub const LISTEN: One = one(
+    "listen",
+    "ADDRESS",
+    "127.0.0.1 or ::1 [default: 127.0.0.1]",
+);
+/// `--port`.
+#[cfg(feature = "console")]
+pub const PORT: One = one("port", "PORT", "The port [default: any that is free]");
+/// `--open`.
+#[cfg(feature = "console")]
+pub const OPEN: Flag = switch("open", "Open the link in the browser");
+/// `--idle`.
+#[cfg(feature = "console")]
+pub const IDLE: One = one(
+    "idle",
+    "DURATION",
+    "End after so long without a request [default: 15m]",
+);
+/// `--link-file`.
+#[cfg(feature = "console")]
+pub const LINK_FILE: One = one(
+    "link-file",
+    "FILE",
+    "Write the link to this file, and don't print it",
+);

@@ -41,6 +41,7 @@ impl Options {
             store: place.store.clone(),
             env_files: self.paths(&flags::ENV_FILE),
             spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
+            spec_text: None,
             assignments,
             literal: bytes(&flags::LITERAL),
             references: self.references(place)?,

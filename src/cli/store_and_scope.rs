@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
-use crate::engine::managed::Managed;
+use crate::engine::managed::{Managed, NAME_RULE};
 use crate::model::error::Error;
 use crate::model::name::{Name, Scope};
 use crate::stores;
@@ -109,11 +109,7 @@ pub fn name(options: &Options) -> Result<Name, Error> {
     let name = options
         .value(&own_flags::NAME)
         .and_then(|name| Name::new(name.as_encoded_bytes()));
-    name.ok_or_else(|| {
-        let rule =
-            "letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
-        Error::Usage(format!("a name is {rule}"))
-    })
+    name.ok_or_else(|| Error::Usage(NAME_RULE.to_owned()))
 }
 
 /// Asks for a confirmation: at a terminal from the person, elsewhere by `--yes`.

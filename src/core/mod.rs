@@ -8,6 +8,8 @@ pub mod env_list;
 pub mod environment;
 pub mod executing;
 pub mod filter;
+#[cfg(feature = "console")]
+pub mod gate;
 pub mod json;
 pub mod keyed_hash;
 pub mod mask;

@@ -11,6 +11,7 @@ use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
 use crate::model::log;
 use crate::model::named::Named;
+use crate::model::secret::Secret;
 use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
 use crate::sys::files;
@@ -32,6 +33,8 @@ pub struct Sources {
     pub env_files: Vec<Named>,
     /// A deployment spec, and the place of the list in it.
     pub spec: Option<(Named, String)>,
+    /// The text of a deployment spec itself, its name for messages, and the place of the list in it.
+    pub spec_text: Option<(Secret, Named, String)>,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
@@ -129,6 +132,15 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
             env_list::parse(text, place)
         }) {
             assign(&variable.name, &variable.value);
+        }
+    }
+    if let Some((text, name, place)) = &sources.spec_text {
+        match env_list::parse(text.expose(), place) {
+            Ok(list) => list.iter().for_each(|one| assign(&one.name, &one.value)),
+            Err(at) => errors.push(Error::Text {
+                path: name.clone(),
+                at,
+            }),
         }
     }
     for (name, value) in &sources.assignments {

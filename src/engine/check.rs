@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::fetch::Fetched;
 use super::fill::Filling;
 use super::lookup::Question;
 use super::substitute::Piece;
 use crate::model::error::{Cause, Error};
+use crate::model::escape::Shown;
 use crate::model::name::Scope;
 use crate::model::reference::Reference;
 
@@ -94,7 +97,31 @@ fn row(
     row
 }
 
+/// A row for programs.
+#[derive(Serialize)]
+pub struct Line {
+    variable: String,
+    reference: Option<String>,
+    scope: Option<String>,
+    /// The wider scopes that have the name too.
+    pub shadows: Vec<String>,
+    size: Option<usize>,
+    status: &'static str,
+}
+
 impl Row {
+    /// Makes the row for programs.
+    pub fn line(&self) -> Line {
+        Line {
+            variable: Shown(&self.variable).to_string(),
+            reference: self.reference.clone(),
+            scope: self.scope.as_ref().map(Scope::to_string),
+            shadows: self.shadows.iter().map(Scope::to_string).collect(),
+            size: self.size,
+            status: self.status,
+        }
+    }
+
     fn new(variable: &[u8]) -> Self {
         Row {
             variable: variable.to_vec(),

@@ -26,6 +26,9 @@ pub const TOO_LARGE: &str = "a value is at most 65536 bytes";
 const LONGEST_NAME: usize = 128;
 const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
+/// The reason for refusing a text that is no name, of a secret that another program may have made.
+pub const NAME_RULE: &str = "a name is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+
 /// An open store.
 pub struct Managed {
     /// The store.

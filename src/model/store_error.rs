@@ -234,6 +234,11 @@ impl StoreError {
         self.kind == FaultKind::Absent && self.about == About::Secret
     }
 
+    /// True if the secret exists already.
+    pub fn is_taken(&self) -> bool {
+        self.kind == FaultKind::Taken
+    }
+
     /// True if the recipient is not in the list.
     pub fn is_no_recipient(&self) -> bool {
         self.kind == FaultKind::Absent && self.about == About::Recipient
