@@ -18,7 +18,7 @@ use crate::core::scope::Scopes;
 use crate::model::error::Error;
 use crate::model::secret::Secret;
 use crate::stores::Access;
-use crate::sys::loopback::{Answer, Head, Site};
+use crate::sys::loopback::{Answer, Head, Site, Undone};
 use crate::sys::random;
 
 const PAGE: &str = include_str!("page/index.html");
@@ -203,9 +203,12 @@ impl Site for Console {
         answer
     }
 
-    fn unread(&self) -> Answer {
+    fn undone(&self, why: Undone) -> Answer {
         self.is_answered();
-        refused((413, gate::TOO_LARGE))
+        refused(match why {
+            Undone::Unread => (413, gate::TOO_LARGE),
+            Undone::NoThread => (503, "the system gives no thread; try again"),
+        })
     }
 
     fn rest(&self) -> Option<Duration> {

@@ -1,7 +1,7 @@
 //! The only HTTP server: for one person's browser, on the loopback interface.
 //!
 //! Connections live in the calling thread, and each takes one request. The work on a request is
-//! done in another thread, one request at a time, as a store's client has a runtime of its own.
+//! done in other threads, one request at a time, as a store's client has a runtime of its own.
 
 mod peer;
 
@@ -111,6 +111,15 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// The reason why the work on a request is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// The body is too large, or did not come in time.
+    Unread,
+    /// The system gives no thread.
+    NoThread,
+}
+
 /// The site that is served.
 pub trait Site: Send + Sync + 'static {
     /// The matter of a request.
@@ -126,8 +135,8 @@ pub trait Site: Send + Sync + 'static {
     /// Does the work on a request. It is called in a thread of its own.
     fn work(&self, asked: Self::Asked, body: Secret) -> Answer;
 
-    /// Makes the answer to a body that is too large, or did not come in time.
-    fn unread(&self) -> Answer;
+    /// Makes the answer to a request that was judged, but whose work is not done.
+    fn undone(&self, why: Undone) -> Answer;
 
     /// The time after which to ask again if the site is still wanted; `None` if it is not.
     fn rest(&self) -> Option<Duration>;
@@ -168,8 +177,10 @@ impl Loopback {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let worker = thread::Builder::new().spawn(move || {
             for job in waiting {
-                job();
-                memory::wipe_stack();
+                // What was on its stack goes with a thread.
+                if let Ok(doing) = thread::Builder::new().spawn(job) {
+                    let _ = doing.join();
+                }
             }
         })?;
         let runtime = Builder::new_current_thread()
@@ -236,17 +247,16 @@ async fn answer<S: Site>(
         Err(answer) => return answer,
     };
     let Ok(Some(body)) = timeout(PATIENCE, read(body, largest)).await else {
-        return site.unread();
+        return site.undone(Undone::Unread);
     };
     let (done, answered) = oneshot::channel();
     let of_site = Arc::clone(site);
     let job = move || {
         let _ = done.send(of_site.work(asked, body));
     };
-    match jobs.send(Box::new(job)) {
-        Ok(()) => answered.await.unwrap_or_else(|_| site.unread()),
-        Err(_) => site.unread(),
-    }
+    let _ = jobs.send(Box::new(job));
+    let answered = answered.await;
+    answered.unwrap_or_else(|_| site.undone(Undone::NoThread))
 }
 
 /// Reads a body; `None` if it is larger, or breaks off.
