@@ -1,0 +1,10 @@
+//! `doorkey console`: who may ask it what, and its page in a real browser.
+
+mod browser;
+mod link;
+mod look;
+mod page;
+mod place;
+mod secrecy;
+mod server;
+mod together;
