@@ -18,6 +18,7 @@ let state = { scopes: [], done: [] };
 let view = "overview"; // what is shown, and of a scope's page which scope
 let scope = "";
 let shown = []; // the rows of the list that is shown
+let turn = 0; // the number of the last question for a list: an older answer is dropped
 let updated = null; // the name that the form updates; null where it adds one
 
 // Asks the server. Every request has the session's secret, which no other page can read.
@@ -79,8 +80,9 @@ async function busy(button, work, failed) {
   }
 }
 
+// Swedish writes a time as 2026-01-31 09:05, which every reader knows and which sorts.
 const time = (text) =>
-  text ? make("time", { dateTime: text, textContent: new Date(text).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" }) }) : make("span", { className: "none", textContent: "–" });
+  text ? make("time", { dateTime: text, textContent: new Date(text).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }) }) : make("span", { className: "none", textContent: "–" });
 const link = (href, text) => make("li", {}, make("a", { href, textContent: text }));
 
 async function refresh() {
@@ -120,6 +122,9 @@ async function load(again = false) {
     $("scope-title").textContent = { team: "Team", project: "Project ", cluster: "Cluster " }[level(scope)] + scope.split("/").slice(1).join("/");
     edit(null);
     forget();
+    // Another scope's names must not stand here, not for a moment.
+    fill("scope-rows", []);
+    $("scope-count").textContent = "";
   }
   show(next);
   await { overview, scope: list, readers, check: () => {} }[next]();
@@ -128,9 +133,10 @@ async function load(again = false) {
 
 async function overview() {
   $("overview-error").textContent = "";
-  const [project, cluster] = [$("project").value, $("cluster").value];
+  const [project, cluster, mine] = [$("project").value, $("cluster").value, ++turn];
   try {
     const found = await ask("GET", "overview", { project, cluster });
+    if (mine !== turn) return;
     const order = found.scopes.map((_, at) => at).reverse(); // from the team to the narrowest
     fill("overview-head", ["Name", ...order.map((at) => found.scopes[at])].map((text) => make("th", { scope: "col", textContent: text })));
     shown = found.rows;
@@ -152,8 +158,11 @@ async function overview() {
 async function list() {
   $("scope-error").textContent = "";
   $("scope-lead").textContent = state.writes ? { team: "Every launch gets these names, unless its project or cluster has them too.", project: "These names win over those of a cluster and of the team.", cluster: "These names win over those of the team." }[level(scope)] ?? "" : "This store is read-only here.";
+  const mine = ++turn;
   try {
-    shown = (await ask("GET", "scope", { scope })).items;
+    const { items } = await ask("GET", "scope", { scope });
+    if (mine !== turn) return;
+    shown = items;
     const row = ({ name, size, created, modified, trouble }) => {
       const button = (word, act) => make("button", { type: "button", textContent: word, aria: `${word} ${name}`, onclick: act });
       const buttons = make("div", { className: "buttons" }, button("Update", () => edit(name)), button("Delete", () => remove(name)));
@@ -214,13 +223,13 @@ async function store(event) {
 }
 
 async function remove(name) {
-  const dialog = $("delete");
-  $("delete-what").textContent = `${name} is removed from ${scope}.`;
+  const [dialog, from] = [$("delete"), scope];
+  $("delete-what").textContent = `${name} is removed from ${from}.`;
   $("delete-after").textContent = "…";
   $("delete-error").textContent = "";
   dialog.showModal();
   $("delete-button").onclick = () => busy($("delete-button"), async () => {
-    const { done } = await ask("POST", "delete", { scope, name });
+    const { done } = await ask("POST", "delete", { scope: from, name });
     dialog.close();
     await load(true);
     $("said").textContent = done;
