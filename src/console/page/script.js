@@ -346,7 +346,11 @@ function open(kind) {
     location.hash = `#/scope/${kind}/${id}`;
   };
   $("new-button").onclick = go;
-  $("id").onkeydown = (event) => event.key === "Enter" && (event.preventDefault(), go());
+  $("id").onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    go();
+  };
   $("new").showModal();
   $("id").focus();
 }
