@@ -166,7 +166,10 @@ fn hand_over(
         let scrap = Scrap::write(&redirect, &redirection(link));
         written.push(scrap.map_err(|why| Error::file("write", &redirect, why))?);
         if let Err(why) = program::show(BROWSER, &redirect) {
-            log::warning!("can't start {BROWSER}: {}; open the link yourself", Os::from(why));
+            log::warning!(
+                "can't start {BROWSER}: {}; open the link yourself",
+                Os::from(why)
+            );
         }
     }
     Ok(written)

@@ -63,7 +63,12 @@ fn of_name(error: Error) -> Fault {
 
 impl Console {
     /// Answers a request.
-    pub(super) fn operate(&self, route: Route, query: &Query, body: Secret) -> Result<Value, Fault> {
+    pub(super) fn operate(
+        &self,
+        route: Route,
+        query: &Query,
+        body: Secret,
+    ) -> Result<Value, Fault> {
         match route {
             Route::Scope => self.scope(query),
             Route::Overview => self.overview(query),
@@ -117,7 +122,9 @@ impl Console {
             let fields = ["name", "size", "created", "modified"].iter();
             let fields = fields.map(|field| ((*field).to_owned(), one.json(field)));
             let trouble = one.trouble.as_ref().map(StoreError::to_string);
-            fields.chain([("trouble".to_owned(), json!(trouble))]).collect()
+            fields
+                .chain([("trouble".to_owned(), json!(trouble))])
+                .collect()
         };
         Ok(json!({"items": listed.iter().map(row).collect::<Vec<_>>()}))
     }
@@ -137,7 +144,10 @@ impl Console {
             lists.push(list);
         }
         let row = |name: &Name| {
-            let has = lists.iter().enumerate().filter(|(_, list)| list.contains(name));
+            let has = lists
+                .iter()
+                .enumerate()
+                .filter(|(_, list)| list.contains(name));
             json!({"name": name.as_str(), "in": has.map(|(at, _)| at).collect::<Vec<_>>()})
         };
         let rows: Vec<_> = names.iter().map(row).collect();
@@ -206,8 +216,8 @@ impl Console {
     /// since the person saw that list.
     fn import(&self, query: &Query, text: &Secret, stores: bool) -> Result<Value, Fault> {
         let scope = scope(query)?;
-        let mut values = managed::assignments(text.expose(), &Named::from("the text"))
-            .map_err(of("text"))?;
+        let mut values =
+            managed::assignments(text.expose(), &Named::from("the text")).map_err(of("text"))?;
         let target = self.open()?;
         let existing = target.existing(&scope, &values)?;
         if !stores {
@@ -253,7 +263,10 @@ impl Console {
         let mut assembled = assemble::assemble(&[], &sources);
         let words = std::mem::take(&mut assembled.words);
         let scoped = assembled.has_scoped();
-        let mut access = self.settings.access.renewed(Instant::now() + self.settings.timeout);
+        let mut access = self
+            .settings
+            .access
+            .renewed(Instant::now() + self.settings.timeout);
         access.scopes = scopes.in_force();
         let access = Arc::new(access);
         let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
@@ -282,7 +295,8 @@ fn shown(scopes: &[Scope]) -> Vec<String> {
 
 /// Reads the scope that a request is about.
 fn scope(query: &Query) -> Result<Scope, Fault> {
-    let rule = "an id is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+    let rule =
+        "an id is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
     Scope::parse(query.get("scope")).ok_or_else(|| of("scope")(Error::Usage(rule.to_owned())))
 }
 

@@ -145,9 +145,8 @@ impl Gate {
         }
         let of_path = |route: &&(&str, &str, Route, usize)| route.1 == head.path;
         let found = ROUTES.iter().find(of_path);
-        let is_file = found.is_some_and(|(method, _, route, _)| {
-            route.is_file() && *method == head.method
-        });
+        let is_file =
+            found.is_some_and(|(method, _, route, _)| route.is_file() && *method == head.method);
         // The link itself is followed from the terminal, or from a file of another site.
         let is_top = head.mode == Some(b"navigate") && head.dest == Some(b"document");
         if head.site != Some(b"same-origin") && !(is_file && is_top) {
@@ -274,24 +273,72 @@ mod tests {
 
     const CASES: &[Case] = &[
         ("as the page sends it", |_| (), [200; 4]),
-        ("a name that leads here", |head| head.host = Some(b"evil.test:4242"), [421; 4]),
-        ("the same by name", |head| head.host = Some(b"localhost:4242"), [421; 4]),
-        ("another port", |head| head.host = Some(b"127.0.0.1:4243"), [421; 4]),
+        (
+            "a name that leads here",
+            |head| head.host = Some(b"evil.test:4242"),
+            [421; 4],
+        ),
+        (
+            "the same by name",
+            |head| head.host = Some(b"localhost:4242"),
+            [421; 4],
+        ),
+        (
+            "another port",
+            |head| head.host = Some(b"127.0.0.1:4243"),
+            [421; 4],
+        ),
         ("no port", |head| head.host = Some(b"127.0.0.1"), [421; 4]),
         ("no host", |head| head.host = None, [421; 4]),
         ("two hosts", |head| head.host = Some(b""), [421; 4]),
         ("no origin", |head| head.origin = None, [200; 4]),
-        ("a foreign origin", |head| head.origin = Some(b"http://evil.test"), [403; 4]),
-        ("a page on another port", |head| head.origin = Some(b"http://127.0.0.1:4243"), [403; 4]),
-        ("the origin by https", |head| head.origin = Some(b"https://127.0.0.1:4242"), [403; 4]),
-        ("a hidden origin", |head| head.origin = Some(b"null"), [403; 4]),
+        (
+            "a foreign origin",
+            |head| head.origin = Some(b"http://evil.test"),
+            [403; 4],
+        ),
+        (
+            "a page on another port",
+            |head| head.origin = Some(b"http://127.0.0.1:4243"),
+            [403; 4],
+        ),
+        (
+            "the origin by https",
+            |head| head.origin = Some(b"https://127.0.0.1:4242"),
+            [403; 4],
+        ),
+        (
+            "a hidden origin",
+            |head| head.origin = Some(b"null"),
+            [403; 4],
+        ),
         ("two origins", |head| head.origin = Some(b""), [403; 4]),
-        ("the same site", |head| head.site = Some(b"same-site"), [403; 4]),
-        ("another site", |head| head.site = Some(b"cross-site"), [403; 4]),
+        (
+            "the same site",
+            |head| head.site = Some(b"same-site"),
+            [403; 4],
+        ),
+        (
+            "another site",
+            |head| head.site = Some(b"cross-site"),
+            [403; 4],
+        ),
         ("no browser", |head| head.site = None, [403; 4]),
-        ("typed by the user", |head| top(head, b"none"), [200, 200, 403, 403]),
-        ("from the redirect file", |head| top(head, b"cross-site"), [200, 200, 403, 403]),
-        ("from a page on another port", |head| top(head, b"same-site"), [200, 200, 403, 403]),
+        (
+            "typed by the user",
+            |head| top(head, b"none"),
+            [200, 200, 403, 403],
+        ),
+        (
+            "from the redirect file",
+            |head| top(head, b"cross-site"),
+            [200, 200, 403, 403],
+        ),
+        (
+            "from a page on another port",
+            |head| top(head, b"same-site"),
+            [200, 200, 403, 403],
+        ),
         (
             "in another page's frame",
             |head| {
@@ -309,10 +356,26 @@ mod tests {
             },
             [403; 4],
         ),
-        ("no session", |head| head.session = None, [200, 200, 401, 401]),
-        ("another session", |head| head.session = Some(b"sessiom"), [200, 200, 401, 401]),
-        ("part of the session", |head| head.session = Some(b"sessio"), [200, 200, 401, 401]),
-        ("the token as session", |head| head.session = Some(b"token"), [200, 200, 401, 401]),
+        (
+            "no session",
+            |head| head.session = None,
+            [200, 200, 401, 401],
+        ),
+        (
+            "another session",
+            |head| head.session = Some(b"sessiom"),
+            [200, 200, 401, 401],
+        ),
+        (
+            "part of the session",
+            |head| head.session = Some(b"sessio"),
+            [200, 200, 401, 401],
+        ),
+        (
+            "the token as session",
+            |head| head.session = Some(b"token"),
+            [200, 200, 401, 401],
+        ),
     ];
 
     fn top(head: &mut Head<'_>, site: &'static [u8]) {
@@ -355,7 +418,10 @@ mod tests {
         };
         let new = || Gate::new(HOST.to_owned(), "token".to_owned());
         let mut gate = new();
-        assert_eq!(gate.judge(&head("token"), 119).map(|no| no.0), Ok(Route::Session));
+        assert_eq!(
+            gate.judge(&head("token"), 119).map(|no| no.0),
+            Ok(Route::Session)
+        );
         gate.begin("session".to_owned());
         assert_eq!(gate.judge(&head("token"), 1).unwrap_err().0, 409);
         assert_eq!(new().judge(&head("token"), 120).unwrap_err().0, 410);
@@ -370,7 +436,10 @@ mod tests {
             ..own("POST", "/api/session")
         };
         // Whoever is refused for another reason does not count.
-        for (what, change, expected) in CASES.iter().filter(|case| case.2 == [421; 4] || case.2 == [403; 4]) {
+        for (what, change, expected) in CASES
+            .iter()
+            .filter(|case| case.2 == [421; 4] || case.2 == [403; 4])
+        {
             for _ in 0..MOST_WRONG {
                 let mut head = wrong;
                 change(&mut head);

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::missing::Existing;
 use crate::core::dotenv;
-use crate::core::suggest::nearest;
 use crate::model::error::{Error, StoreError};
 use crate::model::log::{self, Label};
+use crate::model::meant::Meant;
 use crate::model::name::{Name, Scope};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
@@ -27,7 +28,8 @@ const LONGEST_NAME: usize = 128;
 const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
 /// The reason for refusing a text that is no name, of a secret that another program may have made.
-pub const NAME_RULE: &str = "a name is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+pub const NAME_RULE: &str =
+    "a name is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
 
 /// An open store.
 pub struct Managed {
@@ -48,10 +50,12 @@ impl Managed {
     pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
         let trouble = match trouble.is_no_secret() {
             true => {
-                let names = self.names(scope).unwrap_or_default();
-                match nearest(name.as_str(), &names, Name::as_str) {
-                    Some(near) => StoreError::no_secret().hint(format!("did you mean {near}?")),
-                    None => trouble,
+                let store = self.store.as_ref();
+                let in_force = std::slice::from_ref(scope);
+                match Existing::default().meant(store, in_force, name, false) {
+                    Meant::New => trouble,
+                    Meant::Name(near, _) => trouble.hint(format!("did you mean {near}?")),
+                    meant => trouble.hint(meant.to_string()),
                 }
             }
             false => trouble,

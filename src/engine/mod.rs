@@ -12,6 +12,7 @@ pub mod launch;
 pub mod leases;
 pub mod lookup;
 pub mod managed;
+pub mod missing;
 pub mod open_stores;
 pub mod render;
 pub mod secret_files;

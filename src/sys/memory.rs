@@ -60,7 +60,9 @@ impl<const BYTES: usize> Zeros<BYTES> {
 
 fn take(layout: Layout) -> Option<*mut u8> {
     // The unwinder of test builds expects blocks as the C library aligns them.
-    let align = layout.align().max(if cfg!(panic = "unwind") { 16 } else { 1 });
+    let align = layout
+        .align()
+        .max(if cfg!(panic = "unwind") { 16 } else { 1 });
     if align > ALIGNMENT {
         return None;
     }

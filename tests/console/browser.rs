@@ -108,7 +108,10 @@ impl Browser {
 
     /// The address of the page.
     pub fn url(&self) -> String {
-        self.ask("GET", "/url", Value::Null).as_str().unwrap().to_owned()
+        self.ask("GET", "/url", Value::Null)
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// Runs a script's body in the page; gives what it returns.
@@ -182,7 +185,8 @@ impl Browser {
         let presses = keys.chars().flat_map(|key| {
             ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()}))
         });
-        let actions = json!([{"type": "key", "id": "keys", "actions": presses.collect::<Vec<_>>()}]);
+        let actions =
+            json!([{"type": "key", "id": "keys", "actions": presses.collect::<Vec<_>>()}]);
         self.ask("POST", "/actions", json!({"actions": actions}));
         self
     }

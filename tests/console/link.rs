@@ -68,8 +68,15 @@ fn a_file_takes_it_for_its_owner_alone() {
     let mut run = place.on("console --link-file link");
     run.command.stderr(std::process::Stdio::null());
     let child = support::bao::spawn(run.command);
-    wait("the link", || fs::read_to_string(&old).ok().filter(|text| text.contains("/#")));
-    assert_eq!(fs::metadata(&old).unwrap().permissions().mode() & 0o777, 0o600);
+    wait("the link", || {
+        fs::read_to_string(&old)
+            .ok()
+            .filter(|text| text.contains("/#"))
+    });
+    assert_eq!(
+        fs::metadata(&old).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let id = Pid::from_raw(child.id().cast_signed());
     kill(id, Signal::SIGTERM).unwrap();
     wait("its end", || (!old.exists()).then_some(()));
@@ -80,7 +87,11 @@ fn a_file_takes_it_for_its_owner_alone() {
 
 #[test]
 fn signals_end_it_at_once() {
-    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
+    for (signal, code) in [
+        (Signal::SIGINT, 130),
+        (Signal::SIGTERM, 143),
+        (Signal::SIGHUP, 129),
+    ] {
         let mut console = own().console;
         console.session();
         kill(Pid::from_raw(console.id().cast_signed()), signal).unwrap();
@@ -108,7 +119,8 @@ fn five_wrong_tokens_end_it() {
         assert_eq!(answer.status, 403);
     }
     assert_eq!(own.console.wait(), 1);
-    let end = "doorkey: error: the console: ended, as five tokens were wrong: somebody is guessing\n";
+    let end =
+        "doorkey: error: the console: ended, as five tokens were wrong: somebody is guessing\n";
     assert_eq!(own.log(), [TOLD, end].concat());
 }
 
@@ -142,19 +154,27 @@ fn it_is_on_this_machine_alone() {
     let run = place.on("console --link-file link --port 65536");
     run.fails(2, &format!("doorkey: error: --port {usage}\n"));
     let run = place.on("console --link-file link --idle 0");
-    run.fails(2, "doorkey: error: --idle must be a duration above zero, such as 15m\n");
+    run.fails(
+        2,
+        "doorkey: error: --idle must be a duration above zero, such as 15m\n",
+    );
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let run = place.on(&format!("console --link-file link --port {port}"));
     let why = "can't listen there: address in use";
-    run.fails(1, &format!("doorkey: error: 127.0.0.1 port {port}: {why}\n"));
+    run.fails(
+        1,
+        &format!("doorkey: error: 127.0.0.1 port {port}: {why}\n"),
+    );
 
     for address in ["127.0.0.1", "::1"] {
         let console = Console::start(&place, place.on("console --listen").arg(address));
         console.session();
         let port = console.host.rsplit_once(':').unwrap().1.to_owned();
-        let listening = Command::new("ss").args(["-Hltn", "sport", "=", &port]).output();
+        let listening = Command::new("ss")
+            .args(["-Hltn", "sport", "=", &port])
+            .output();
         let listening = String::from_utf8(listening.unwrap().stdout).unwrap();
         let rows: Vec<_> = listening.lines().collect();
         assert_eq!(rows.len(), 1, "{listening}");
@@ -177,7 +197,10 @@ fn a_browser_is_led_there_by_a_file() {
     let read = |name| fs::read_to_string(place.path(name)).unwrap();
     assert_eq!(read("mode"), "600\n");
     let file = read("args").trim_end().to_owned();
-    assert!(file.starts_with(&place.path("run").display().to_string()), "{file}");
+    assert!(
+        file.starts_with(&place.path("run").display().to_string()),
+        "{file}"
+    );
     assert!(!file.contains(&console.token));
     assert!(!read("env").contains("DOORKEY_"));
     assert!(read("seen").contains(&console.link()));

@@ -10,7 +10,13 @@ use support::Place;
 use crate::browser::Browser;
 use crate::place::{Console, Own, own};
 
-const VIEWS: [&str; 5] = ["overview", "scope/team", "scope/project/web", "check", "readers"];
+const VIEWS: [&str; 5] = [
+    "overview",
+    "scope/team",
+    "scope/project/web",
+    "check",
+    "readers",
+];
 
 /// Shows a page, and waits until it has its content.
 fn show(browser: &Browser, view: &str) {
@@ -20,7 +26,9 @@ fn show(browser: &Browser, view: &str) {
         "!document.getElementById('{name}').hidden && document.querySelector('nav [aria-current]')?.hash === '#/{view}'"
     ));
     if name == "scope" || name == "overview" {
-        browser.until(&format!("document.getElementById('{name}-count').textContent"));
+        browser.until(&format!(
+            "document.getElementById('{name}-count').textContent"
+        ));
     }
 }
 
@@ -51,7 +59,10 @@ fn axe(browser: &Browser) -> Vec<String> {
 fn store() -> Own {
     let place = Place::with_store();
     for (scope, names) in [
-        ("team", "db_password log_level_token smtp_password smtp_user sentry_dsn"),
+        (
+            "team",
+            "db_password log_level_token smtp_password smtp_user sentry_dsn",
+        ),
         ("cluster/eu", "db_password registry_token smtp_password"),
         ("cluster/us", "db_password registry_token"),
         ("project/shop", "db_password stripe_key"),
@@ -62,7 +73,10 @@ fn store() -> Own {
         }
     }
     let own = place.key("own");
-    place.on("store recipient add --project web -q").arg(own).ok();
+    place
+        .on("store recipient add --project web -q")
+        .arg(own)
+        .ok();
     let run = place.on("console --project web --cluster eu");
     let console = Console::start(&place, run);
     Own { console, place }
@@ -79,14 +93,24 @@ fn axe_finds_nothing() {
             assert_eq!(axe(&browser), [""; 0], "{view}, {colours}");
         }
         show(&browser, "scope/team");
-        browser.click("#write-button").says("name-error", "a name is");
+        browser
+            .click("#write-button")
+            .says("name-error", "a name is");
         browser.types("#text", "smtp_user=1").click("#plan-button");
         browser.until("!document.getElementById('plan').hidden");
-        assert_eq!(axe(&browser), [""; 0], "faults and names to store, {colours}");
-        browser.click("button[aria-label='Delete smtp_user']").says("delete-after", "Afterwards");
+        assert_eq!(
+            axe(&browser),
+            [""; 0],
+            "faults and names to store, {colours}"
+        );
+        browser
+            .click("button[aria-label='Delete smtp_user']")
+            .says("delete-after", "Afterwards");
         assert_eq!(axe(&browser), [""; 0], "a dialog, {colours}");
         browser.click("#delete-cancel");
-        browser.click("button[aria-label='New cluster']").until("document.querySelector('#new[open]')");
+        browser
+            .click("button[aria-label='New cluster']")
+            .until("document.querySelector('#new[open]')");
         assert_eq!(axe(&browser), [""; 0], "another dialog, {colours}");
         browser.js("document.getElementById('new').close()");
         show(&browser, "overview");
@@ -101,7 +125,8 @@ fn large_text_fits() {
     let own = store();
     let browser = own.browse();
     for (width, height) in [(640, 450), (320, 640)] {
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": false});
+        let metrics =
+            json!({"width": width, "height": height, "deviceScaleFactor": 2, "mobile": false});
         browser.command("Emulation.setDeviceMetricsOverride", metrics);
         for view in VIEWS {
             show(&browser, view);
@@ -109,7 +134,10 @@ fn large_text_fits() {
                 one.getBoundingClientRect().right > innerWidth + 1 && !one.closest('.table') && one.id !== 'skip'
             ).map((one) => one.outerHTML.slice(0, 80))";
             assert_eq!(browser.js(cut), json!([]), "{view} at {width}");
-            assert_eq!(browser.js("return document.documentElement.scrollWidth <= innerWidth"), true);
+            assert_eq!(
+                browser.js("return document.documentElement.scrollWidth <= innerWidth"),
+                true
+            );
         }
     }
 }
@@ -139,11 +167,17 @@ fn two_thousand_names() {
     browser.says("overview-count", "2000 names");
     show(&browser, "scope/team");
     browser.says("scope-count", "2000 names");
-    browser.types("#find-scope", "_1234").says("scope-count", "1 of 2000 names");
+    browser
+        .types("#find-scope", "_1234")
+        .says("scope-count", "1 of 2000 names");
     let seen = "return [...document.querySelectorAll('#scope-rows tr')].filter((one) => one.offsetHeight).length";
     assert_eq!(browser.js(seen), 1);
-    browser.click("button[aria-label='Delete name_1234']").click("#delete-button");
-    browser.says("said", "name_1234 is removed from team of").says("scope-count", "0 of 1999 names");
+    browser
+        .click("button[aria-label='Delete name_1234']")
+        .click("#delete-button");
+    browser
+        .says("said", "name_1234 is removed from team of")
+        .says("scope-count", "0 of 1999 names");
     assert_eq!(place.reveal("team", "name_1234"), None);
 }
 
@@ -163,23 +197,36 @@ fn pictures_of_the_documentation() {
     let own = store();
     let browser = own.browse();
     let metrics = |height: u32| json!({"width": 1100, "height": height, "deviceScaleFactor": 1, "mobile": false});
-    browser.command("Emulation.setTimezoneOverride", json!({"timezoneId": "UTC"}));
+    browser.command(
+        "Emulation.setTimezoneOverride",
+        json!({"timezoneId": "UTC"}),
+    );
     let folder = pictures();
     let mut seen: Vec<Value> = Vec::new();
     for colours in ["light", "dark"] {
         scheme(&browser, colours, "reduce");
-        for (view, name) in VIEWS.iter().zip(["overview", "team", "scope", "check", "readers"]) {
+        for (view, name) in VIEWS
+            .iter()
+            .zip(["overview", "team", "scope", "check", "readers"])
+        {
             show(&browser, view);
             if *view == "overview" {
                 browser.until("document.querySelector('.shadowed')");
             }
             browser.js("document.activeElement.blur()");
-            browser.command("Emulation.setDeviceMetricsOverride", metrics(if *view == "overview" { 760 } else { 1060 }));
+            browser.command(
+                "Emulation.setDeviceMetricsOverride",
+                metrics(if *view == "overview" { 760 } else { 1060 }),
+            );
             let picture = browser.picture();
             assert!(picture.starts_with(b"\x89PNG"));
             // Two of them are shown in the documentation, the others are for whoever changes it.
             let is_shown = ["overview", "scope"].contains(&name);
-            let to = if is_shown { folder.clone() } else { PathBuf::from(env!("CARGO_TARGET_TMPDIR")) };
+            let to = if is_shown {
+                folder.clone()
+            } else {
+                PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            };
             fs::write(to.join(format!("console-{name}-{colours}.png")), picture).unwrap();
             seen.push(browser.js("return getComputedStyle(document.body).backgroundColor"));
         }

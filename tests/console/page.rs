@@ -48,14 +48,18 @@ fn rows(browser: &Browser, table: &str) -> Value {
 fn names(browser: &Browser) -> Vec<String> {
     let rows = rows(browser, "scope-rows");
     let rows = rows.as_array().unwrap().iter();
-    rows.map(|row| row[0].as_str().unwrap().to_owned()).collect()
+    rows.map(|row| row[0].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Every path of the page. The store has `db_password` in all three scopes, `smtp_user` in the
 /// team's.
 fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     assert_eq!(browser.text("store"), store);
-    assert!(!browser.url().contains('#'), "the token is out of the address");
+    assert!(
+        !browser.url().contains('#'),
+        "the token is out of the address"
+    );
 
     // The overview says which scope wins.
     assert_eq!(browser.text("overview-head"), "Name\tteam");
@@ -65,61 +69,112 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     browser.says("overview-head", "cluster/eu");
     browser.until("document.querySelectorAll('.shadowed').length === 2");
     let expected = json!([
-        ["db_password", "db_password shadowed by project/web", "db_password shadowed by project/web", "wins"],
+        [
+            "db_password",
+            "db_password shadowed by project/web",
+            "db_password shadowed by project/web",
+            "wins"
+        ],
         ["smtp_user", "wins", "–", "–"],
     ]);
     assert_eq!(rows(browser, "overview-rows"), expected);
-    browser.types("#find-overview", "SMTP").says("overview-count", "1 of 2 names");
+    browser
+        .types("#find-overview", "SMTP")
+        .says("overview-count", "1 of 2 names");
 
     // A new secret, of several lines.
     visit(browser, "project/web", "Project web");
     browser.types("#name", "tls_key");
     browser.js("value.value = 'one\\ntwo\\n'");
-    browser.click("#write-button").says("said", "tls_key is created in project/web of");
-    assert_eq!(beside.value("project/web", "tls_key").as_deref(), Some("one\ntwo"));
-    assert_eq!(browser.js("return [value.value, document.getElementById('name').value]"), json!(["", ""]));
+    browser
+        .click("#write-button")
+        .says("said", "tls_key is created in project/web of");
+    assert_eq!(
+        beside.value("project/web", "tls_key").as_deref(),
+        Some("one\ntwo")
+    );
+    assert_eq!(
+        browser.js("return [value.value, document.getElementById('name').value]"),
+        json!(["", ""])
+    );
     assert_eq!(names(browser), ["db_password", "tls_key"]);
 
     // A fault stands beside its field, which has the focus; the value is gone.
-    browser.types("#name", "tls_key").types("#value", "again").click("#write-button");
+    browser
+        .types("#name", "tls_key")
+        .types("#value", "again")
+        .click("#write-button");
     browser.says("name-error", "it exists already");
     assert_eq!(browser.js("return [document.activeElement.id, document.activeElement.getAttribute('aria-invalid'), value.value]"), json!(["name", "true", ""]));
-    browser.click("#write-button").says("value-error", "the value is empty");
+    browser
+        .click("#write-button")
+        .says("value-error", "the value is empty");
     assert_eq!(browser.text("name-error"), "");
 
     // An update, with the newline that is otherwise dropped.
     browser.click("button[aria-label='Update tls_key']");
     browser.says("write-title", "Update tls_key");
-    assert_eq!(browser.js("return [document.getElementById('name').readOnly, document.activeElement.id]"), json!([true, "value"]));
+    assert_eq!(
+        browser.js("return [document.getElementById('name').readOnly, document.activeElement.id]"),
+        json!([true, "value"])
+    );
     browser.js("value.value = 'three\\n'; raw.checked = true");
-    browser.click("#write-button").says("said", "tls_key is updated in project/web of");
-    assert_eq!(beside.value("project/web", "tls_key").as_deref(), Some("three\n"));
+    browser
+        .click("#write-button")
+        .says("said", "tls_key is updated in project/web of");
+    assert_eq!(
+        beside.value("project/web", "tls_key").as_deref(),
+        Some("three\n")
+    );
 
     // A dialog that is cancelled deletes nothing.
     browser.click("button[aria-label='Delete db_password']");
     browser.says("delete-what", "db_password is removed from project/web.");
-    let after = "Afterwards the name of cluster/eu wins in a launch there; in any other, the team's wins.";
+    let after =
+        "Afterwards the name of cluster/eu wins in a launch there; in any other, the team's wins.";
     browser.says("delete-after", after);
-    browser.click("#delete-cancel").until("!document.querySelector('dialog[open]')");
-    browser.click("button[aria-label='Delete db_password']").press(ESCAPE);
+    browser
+        .click("#delete-cancel")
+        .until("!document.querySelector('dialog[open]')");
+    browser
+        .click("button[aria-label='Delete db_password']")
+        .press(ESCAPE);
     browser.until("!document.querySelector('dialog[open]')");
-    assert_eq!(beside.value("project/web", "db_password").as_deref(), Some("value"));
-    browser.click("button[aria-label='Delete db_password']").click("#delete-button");
+    assert_eq!(
+        beside.value("project/web", "db_password").as_deref(),
+        Some("value")
+    );
+    browser
+        .click("button[aria-label='Delete db_password']")
+        .click("#delete-button");
     browser.says("said", "db_password is removed from project/web of");
     assert_eq!(beside.value("project/web", "db_password"), None);
     assert_eq!(names(browser), ["tls_key"]);
 
     // A dropped file: its names, one of them skipped, and then one button.
     visit(browser, "team", "Team");
-    browser.drops("text", "dropped.env", "smtp_user=new\nADDED='a\nb'\nLEFT=x\n");
+    browser.drops(
+        "text",
+        "dropped.env",
+        "smtp_user=new\nADDED='a\nb'\nLEFT=x\n",
+    );
     browser.until("!document.getElementById('plan').hidden");
     let plan = "return [...document.querySelectorAll('#plan-rows li')].map((one) => one.innerText.replace(/\\s+/g, ' ').trim())";
-    assert_eq!(browser.js(plan), json!(["smtp_user overwrite", "ADDED create", "LEFT create"]));
+    assert_eq!(
+        browser.js(plan),
+        json!(["smtp_user overwrite", "ADDED create", "LEFT create"])
+    );
     browser.click("#plan-2");
     assert_eq!(browser.js(plan)[2], "LEFT skipped");
     assert_eq!(browser.text("import-button"), "Store 2 names");
-    assert_eq!(beside.value("team", "smtp_user").as_deref(), Some("value"), "not yet");
-    browser.click("#import-button").says("said", "2 stored in team of");
+    assert_eq!(
+        beside.value("team", "smtp_user").as_deref(),
+        Some("value"),
+        "not yet"
+    );
+    browser
+        .click("#import-button")
+        .says("said", "2 stored in team of");
     assert_eq!(beside.value("team", "smtp_user").as_deref(), Some("new"));
     assert_eq!(beside.value("team", "ADDED").as_deref(), Some("a\nb"));
     assert_eq!(beside.value("team", "LEFT"), None);
@@ -129,22 +184,37 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     browser.says("text-error", "the text:1:1: a new name is letters");
 
     // A new scope is there with its first secret.
-    browser.click("button[aria-label='New project']").types("#id", "..").press(ENTER);
+    browser
+        .click("button[aria-label='New project']")
+        .types("#id", "..")
+        .press(ENTER);
     browser.says("id-error", "an id is letters");
     browser.js("document.getElementById('id').value = ''");
     browser.types("#id", "shop").press(ENTER);
     browser.says("scope-title", "Project shop");
-    browser.types("#name", "first").types("#value", "value").press(TAB);
-    browser.click("#write-button").says("said", "first is created in project/shop of");
-    assert_eq!(beside.value("project/shop", "first").as_deref(), Some("value"));
+    browser
+        .types("#name", "first")
+        .types("#value", "value")
+        .press(TAB);
+    browser
+        .click("#write-button")
+        .says("said", "first is created in project/shop of");
+    assert_eq!(
+        beside.value("project/shop", "first").as_deref(),
+        Some("value")
+    );
 
     // A spec is checked.
-    browser.click("nav a[href='#/check']").until("!document.getElementById('check').hidden");
+    browser
+        .click("nav a[href='#/check']")
+        .until("!document.getElementById('check').hidden");
     let spec = "env:\n  - name: DB\n    value: secret:db_password\n  - name: GONE\n    value: secret:smtp_usr\n";
     browser.drops("spec", "spec.yaml", spec);
     browser.until("spec.value.length > 0");
     browser.js("document.getElementById('check-cluster').value = 'eu'");
-    browser.click("#check-form .primary").says("check-faults", "did you mean smtp_user (team)?");
+    browser
+        .click("#check-form .primary")
+        .says("check-faults", "did you mean smtp_user (team)?");
     let expected = json!([
         ["DB", "secret:db_password", "cluster/eu", "team", "exists"],
         ["GONE", "secret:smtp_usr", "–", "–", "missing"],
@@ -154,8 +224,12 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     // What was done, the last thing first.
     let done = browser.text("done");
     let done: Vec<_> = done.lines().filter(|line| line.contains(" of ")).collect();
-    let [first, .., last] = &done[..] else { panic!("{done:?}") };
-    assert!(first.contains("first is created in project/shop") && last.contains("tls_key is created"));
+    let [first, .., last] = &done[..] else {
+        panic!("{done:?}")
+    };
+    assert!(
+        first.contains("first is created in project/shop") && last.contains("tls_key is created")
+    );
     assert_eq!(done.len(), 5, "{done:?}");
 
     // The page stays with its session when it is loaded again.
@@ -165,7 +239,9 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     assert_eq!(browser.js("return document.cookie"), "");
     // Faults are answers with a status, which the browser notes; nothing else is wrong.
     let complaints = browser.complaints();
-    let others = complaints.iter().filter(|one| !one.contains("status of 422") && !one.contains("status of 502") && !one.contains("favicon"));
+    let others = complaints.iter().filter(|one| {
+        !one.contains("status of 422") && !one.contains("status of 502") && !one.contains("favicon")
+    });
     assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
 }
 
@@ -178,7 +254,9 @@ fn every_path_on_a_folder() {
     let other = own.place.key("other");
     let add = own.place.on("store recipient add --project web -q");
     add.arg(&other).ok();
-    browser.click("nav a[href='#/readers']").says("reader-lists", "project/web, by a list of its own");
+    browser
+        .click("nav a[href='#/readers']")
+        .says("reader-lists", "project/web, by a list of its own");
     assert_eq!(browser.text("reader-lists").matches(&other).count(), 1);
     assert_eq!(browser.text("reader-lists").matches("age1").count(), 3);
 }
@@ -189,11 +267,17 @@ fn every_path_on_a_server() {
     for document in ["cluster/eu", "project/web"] {
         app.put(document, json!({"db_password": "value"}));
     }
-    app.put("team", json!({"db_password": "value", "smtp_user": "value"}));
+    app.put(
+        "team",
+        json!({"db_password": "value", "smtp_user": "value"}),
+    );
     let console = Console::start(&app.place, app.operator("console"));
     let browser = console.browse();
     every_path(&browser, &app, &app.store());
-    assert_eq!(browser.js("return document.getElementById('readers-link').hidden"), true);
+    assert_eq!(
+        browser.js("return document.getElementById('readers-link').hidden"),
+        true
+    );
 }
 
 /// The focus comes to each thing that can be used, and each can be used by keys.
@@ -201,7 +285,9 @@ fn every_path_on_a_server() {
 fn by_keyboard_alone() {
     let own = own();
     let browser = own.browse();
-    let focus = || browser.js("const on = document.activeElement; return on.id || on.getAttribute('aria-label') || on.textContent");
+    let focus = || {
+        browser.js("const on = document.activeElement; return on.id || on.getAttribute('aria-label') || on.textContent")
+    };
     let tab_to = |what: &str| {
         for _ in 0..60 {
             if focus() == what {
@@ -211,7 +297,10 @@ fn by_keyboard_alone() {
         }
         panic!("the focus never comes to {what}");
     };
-    assert_eq!(browser.js("return document.querySelector('a, button, input').id"), "skip");
+    assert_eq!(
+        browser.js("return document.querySelector('a, button, input').id"),
+        "skip"
+    );
     browser.js("document.getElementById('skip').focus()");
     tab_to("Team");
     browser.js("document.getElementById('skip').focus()");
@@ -227,25 +316,37 @@ fn by_keyboard_alone() {
     tab_to("raw");
     browser.press(SPACE).press(TAB);
     assert_eq!(focus(), "write-button");
-    browser.press(ENTER).says("said", "added is created in team of");
+    browser
+        .press(ENTER)
+        .says("said", "added is created in team of");
     browser.until("document.activeElement.id === 'name'");
     tab_to("Update added");
     browser.press(ENTER).says("write-title", "Update added");
     assert_eq!(focus(), "value");
     browser.press("new");
     tab_to("write-button");
-    browser.press(SPACE).says("said", "added is updated in team of");
+    browser
+        .press(SPACE)
+        .says("said", "added is updated in team of");
     assert_eq!(own.place.value("team", "added").as_deref(), Some("new"));
     browser.until("document.activeElement.id === 'name'");
     tab_to("Delete added");
-    browser.press(ENTER).until("document.querySelector('dialog[open]')");
+    browser
+        .press(ENTER)
+        .until("document.querySelector('dialog[open]')");
     // Whoever presses Enter twice has deleted nothing.
     assert_eq!(focus(), "delete-cancel");
-    browser.press(ENTER).until("!document.querySelector('dialog[open]')");
+    browser
+        .press(ENTER)
+        .until("!document.querySelector('dialog[open]')");
     assert_eq!(focus(), "Delete added");
-    browser.press(ENTER).until("document.querySelector('dialog[open]')");
+    browser
+        .press(ENTER)
+        .until("document.querySelector('dialog[open]')");
     tab_to("delete-button");
-    browser.press(ENTER).says("said", "added is removed from team of");
+    browser
+        .press(ENTER)
+        .says("said", "added is removed from team of");
     assert_eq!(own.place.value("team", "added"), None);
 }
 
@@ -260,8 +361,13 @@ fn a_change_made_elsewhere_shows_on_focus() {
     own.place.set("team", "elsewhere", "value");
     own.place.set("project/new", "first", "value");
     browser.js("dispatchEvent(new Event('focus'))");
-    browser.says("scope-rows", "elsewhere").says("projects", "new");
-    assert_eq!(browser.js("return document.getElementById('name').value"), "half_typed");
+    browser
+        .says("scope-rows", "elsewhere")
+        .says("projects", "new");
+    assert_eq!(
+        browser.js("return document.getElementById('name').value"),
+        "half_typed"
+    );
 }
 
 #[test]
@@ -272,8 +378,14 @@ fn pages_elsewhere_get_nothing() {
     let other = Console::start(&own.place, own.place.on("console"));
     let second = other.browse();
     let session = browser.js("return sessionStorage.getItem('session')");
-    assert_eq!(second.js("return sessionStorage.getItem('session') === null"), false);
-    assert_ne!(second.js("return sessionStorage.getItem('session')"), session);
+    assert_eq!(
+        second.js("return sessionStorage.getItem('session') === null"),
+        false
+    );
+    assert_ne!(
+        second.js("return sessionStorage.getItem('session')"),
+        session
+    );
     second.command("Page.setBypassCSP", json!({"enabled": true}));
     second.js("location.reload()");
     second.until("document.readyState === 'complete' && !document.getElementById('nav').hidden");
@@ -286,10 +398,19 @@ fn pages_elsewhere_get_nothing() {
     };
     assert_eq!(ask("/", "{}"), "TypeError");
     let with = format!("{{method: 'POST', headers: {{'doorkey-session': {session}}}}}");
-    assert_eq!(ask("/api/delete?scope=team&name=smtp_user", &with), "TypeError");
+    assert_eq!(
+        ask("/api/delete?scope=team&name=smtp_user", &with),
+        "TypeError"
+    );
     // Without a header of its own it is sent, and refused.
-    ask("/api/delete?scope=team&name=smtp_user", "{method: 'POST', mode: 'no-cors'}");
-    assert_eq!(own.place.value("team", "smtp_user").as_deref(), Some("value"));
+    ask(
+        "/api/delete?scope=team&name=smtp_user",
+        "{method: 'POST', mode: 'no-cors'}",
+    );
+    assert_eq!(
+        own.place.value("team", "smtp_user").as_deref(),
+        Some("value")
+    );
     // It can't be framed, nor be held by a page that opened it.
     let framed = second.awaits(&format!(
         "const frame = document.createElement('iframe');
@@ -303,13 +424,22 @@ fn pages_elsewhere_get_nothing() {
     assert_eq!(framed, "closed");
     // The link is used up, in another browser as well, and the first one goes on.
     let late = Browser::new();
-    late.go(&own.link()).says("closed-why", "the link was used already; start another console");
+    late.go(&own.link()).says(
+        "closed-why",
+        "the link was used already; start another console",
+    );
     assert_eq!(browser.awaits("return (await fetch('/api/state', {headers: {'doorkey-session': sessionStorage.getItem('session')}})).status"), 200);
     // Nor does a name lead here that was bound to this address.
     let named = Browser::with(&["--host-resolver-rules=MAP evil.test 127.0.0.1"]);
     let port = own.host.rsplit_once(':').unwrap().1;
     named.go(&format!("http://evil.test:{port}/"));
-    assert!(named.js("return document.body.innerText").as_str().unwrap().contains("this is another host"));
+    assert!(
+        named
+            .js("return document.body.innerText")
+            .as_str()
+            .unwrap()
+            .contains("this is another host")
+    );
     assert!(own.console.runs());
 }
 
@@ -321,6 +451,9 @@ fn a_page_whose_console_is_gone_says_so() {
     drop(own.console);
     browser.js("location.hash = '#/scope/team'");
     browser.says("closed-why", "The program does not answer any more.");
-    assert_eq!(browser.js("return document.getElementById('nav').hidden"), true);
+    assert_eq!(
+        browser.js("return document.getElementById('nav').hidden"),
+        true
+    );
     assert!(fs::exists(place.path("secrets")).unwrap());
 }

@@ -72,7 +72,9 @@ impl Console {
         run.command.stdout(out.try_clone().unwrap()).stderr(out);
         let child = spawn(run.command);
         let text = wait("the link", || {
-            fs::read_to_string(place.path(&link)).ok().filter(|text| text.ends_with('\n'))
+            fs::read_to_string(place.path(&link))
+                .ok()
+                .filter(|text| text.ends_with('\n'))
         });
         let (host, token) = parts(text.trim_end());
         Console {
@@ -114,7 +116,12 @@ impl Console {
     }
 
     /// Sends a request with exactly these headers, and its length.
-    pub fn send(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
+    pub fn send(
+        &self,
+        line: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
         let mut head = format!("{line} HTTP/1.1\r\n");
         for (name, value) in headers {
             head += &format!("{name}: {value}\r\n");
@@ -143,7 +150,8 @@ impl Console {
             ("Sec-Fetch-Site", "same-origin"),
             ("doorkey-token", token),
         ];
-        self.send("POST /api/session", &headers, b"").expect("an answer")
+        self.send("POST /api/session", &headers, b"")
+            .expect("an answer")
     }
 
     /// Changes the link's token for the session's secret.
@@ -163,7 +171,9 @@ impl Console {
     /// The same, with options of the browser.
     pub fn browse_with(&self, options: &[&str]) -> Browser {
         let browser = Browser::with(options);
-        browser.go(&self.link()).until("document.querySelector('#overview-rows, #closed:not([hidden])')");
+        browser
+            .go(&self.link())
+            .until("document.querySelector('#overview-rows, #closed:not([hidden])')");
         browser.until("!document.getElementById('nav').hidden");
         browser
     }
@@ -180,7 +190,11 @@ pub fn parts(link: &str) -> (String, String) {
 pub fn faults(answer: &Answer) -> (u16, String, String) {
     let json = answer.json();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    (answer.status, text(&json["field"]), text(&json["faults"][0]))
+    (
+        answer.status,
+        text(&json["field"]),
+        text(&json["faults"][0]),
+    )
 }
 
 impl Drop for Console {

@@ -25,7 +25,9 @@ fn ask_everything(console: &Console) -> Vec<u8> {
     let file = format!("A={file}\nB='{file}'\n");
     let broken = format!("A='{}\nB C\n", CANARIES[2]);
     let no_name = format!("{}\n{}=1\n", CANARIES[2], CANARIES[2].replace('K', "-"));
-    let spec = format!("env:\n  - name: A\n    value: {spec}\n  - name: B\n    value: secret:team/a\n  - name: C\n    value: ${{secret:{spec}\n");
+    let spec = format!(
+        "env:\n  - name: A\n    value: {spec}\n  - name: B\n    value: secret:team/a\n  - name: C\n    value: ${{secret:{spec}\n"
+    );
     let no_spec = format!("env: {}: {{", CANARIES[3]);
     let requests: &[(&str, &str)] = &[
         ("POST /api/write?scope=team&name=a&how=create", created),
@@ -65,7 +67,11 @@ fn ask_everything(console: &Console) -> Vec<u8> {
 fn is_kept(console: &Console) {
     let answers = ask_everything(console);
     assert_eq!(search::found(&answers, &CANARIES), [""; 0], "answers");
-    assert_eq!(search::found(console.log().as_bytes(), &CANARIES), [""; 0], "log");
+    assert_eq!(
+        search::found(console.log().as_bytes(), &CANARIES),
+        [""; 0],
+        "log"
+    );
     let process = Pid::from_raw(console.id().cast_signed());
     stays_asleep(process);
     let needle = |canary: &&str| Needle {
@@ -82,8 +88,14 @@ fn is_kept(console: &Console) {
 fn no_value_stays_with_a_folder() {
     let own = own();
     is_kept(&own);
-    assert_eq!(own.place.reveal("team", "a").unwrap(), CANARIES[1].as_bytes());
-    assert_eq!(own.place.reveal("team", "B").unwrap(), CANARIES[2].as_bytes());
+    assert_eq!(
+        own.place.reveal("team", "a").unwrap(),
+        CANARIES[1].as_bytes()
+    );
+    assert_eq!(
+        own.place.reveal("team", "B").unwrap(),
+        CANARIES[2].as_bytes()
+    );
 }
 
 #[test]

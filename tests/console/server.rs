@@ -43,26 +43,82 @@ fn only_the_page_itself_is_answered() {
     let elsewhere = format!("http://127.0.0.1:{}", port.parse::<u16>().unwrap() ^ 1);
     let site = ("Sec-Fetch-Site", "same-origin");
     let own_session = ("doorkey-session", &*session);
-    let top = [("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
+    let top = [
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+    ];
     let cross = ("Sec-Fetch-Site", "cross-site");
     let cases: &[(&str, &[(&str, &str)], [u16; 3])] = &[
-        ("as the page", &[("Host", host), ("Origin", &origin), site, own_session], [200; 3]),
+        (
+            "as the page",
+            &[("Host", host), ("Origin", &origin), site, own_session],
+            [200; 3],
+        ),
         ("no origin", &[("Host", host), site, own_session], [200; 3]),
-        ("a name that was bound anew", &[("Host", "evil.test"), site, own_session], [421; 3]),
-        ("another name", &[("Host", &named), site, own_session], [421; 3]),
-        ("two hosts", &[("Host", host), ("Host", host), site, own_session], [421; 3]),
+        (
+            "a name that was bound anew",
+            &[("Host", "evil.test"), site, own_session],
+            [421; 3],
+        ),
+        (
+            "another name",
+            &[("Host", &named), site, own_session],
+            [421; 3],
+        ),
+        (
+            "two hosts",
+            &[("Host", host), ("Host", host), site, own_session],
+            [421; 3],
+        ),
         ("no host", &[site, own_session], [421; 3]),
-        ("a page elsewhere", &[("Host", host), ("Origin", "http://evil.test"), site, own_session], [403; 3]),
-        ("a page on another port", &[("Host", host), ("Origin", &elsewhere), site, own_session], [403; 3]),
-        ("another site", &[("Host", host), cross, own_session], [403; 3]),
+        (
+            "a page elsewhere",
+            &[
+                ("Host", host),
+                ("Origin", "http://evil.test"),
+                site,
+                own_session,
+            ],
+            [403; 3],
+        ),
+        (
+            "a page on another port",
+            &[("Host", host), ("Origin", &elsewhere), site, own_session],
+            [403; 3],
+        ),
+        (
+            "another site",
+            &[("Host", host), cross, own_session],
+            [403; 3],
+        ),
         ("no browser", &[("Host", host), own_session], [403; 3]),
-        ("a link elsewhere", &[("Host", host), cross, top[0], top[1], own_session], [200, 403, 403]),
+        (
+            "a link elsewhere",
+            &[("Host", host), cross, top[0], top[1], own_session],
+            [200, 403, 403],
+        ),
         ("no session", &[("Host", host), site], [200, 401, 401]),
-        ("a wrong session", &[("Host", host), site, ("doorkey-session", "wrong")], [200, 401, 401]),
-        ("two sessions", &[("Host", host), site, own_session, own_session], [200, 401, 401]),
-        ("a cookie", &[("Host", host), site, ("Cookie", &session)], [200, 401, 401]),
+        (
+            "a wrong session",
+            &[("Host", host), site, ("doorkey-session", "wrong")],
+            [200, 401, 401],
+        ),
+        (
+            "two sessions",
+            &[("Host", host), site, own_session, own_session],
+            [200, 401, 401],
+        ),
+        (
+            "a cookie",
+            &[("Host", host), site, ("Cookie", &session)],
+            [200, 401, 401],
+        ),
     ];
-    let lines = ["GET /", "GET /api/state", "POST /api/delete?scope=team&name=smtp_user"];
+    let lines = [
+        "GET /",
+        "GET /api/state",
+        "POST /api/delete?scope=team&name=smtp_user",
+    ];
     for (what, headers, expected) in cases {
         for (line, expected) in lines.iter().zip(expected) {
             // The secret is there for each request that may remove it.
@@ -74,12 +130,21 @@ fn only_the_page_itself_is_answered() {
                 assert_eq!(answer.json()["faults"].as_array().unwrap().len(), 1);
             }
             let is_gone = own.place.reveal("team", "smtp_user").is_none();
-            assert_eq!(is_gone, line.starts_with("POST") && *expected == 200, "{what}");
+            assert_eq!(
+                is_gone,
+                line.starts_with("POST") && *expected == 200,
+                "{what}"
+            );
         }
     }
     // An address in the request's own line counts as a host.
     let line = format!("GET http://{host}/");
-    assert_eq!(own.send(&line, &[("Host", host), site], b"").unwrap().status, 421);
+    assert_eq!(
+        own.send(&line, &[("Host", host), site], b"")
+            .unwrap()
+            .status,
+        421
+    );
 }
 
 #[test]
@@ -108,16 +173,30 @@ fn bodies_have_limits() {
     let session = own.session();
     let largest = vec![b'x'; 64 * 1024];
     let write = "POST /api/write?scope=team&how=create&name=";
-    assert_eq!(own.ask(&session, &format!("{write}large"), &largest).status, 200);
+    assert_eq!(
+        own.ask(&session, &format!("{write}large"), &largest).status,
+        200
+    );
     assert_eq!(own.place.reveal("team", "large").unwrap(), largest);
     let larger = [&*largest, b"x"].concat();
     let answer = own.ask(&session, &format!("{write}larger"), &larger);
     let why = "that is too large: a value is at most 64 KiB, a file 256 KiB";
     assert_eq!(faults(&answer), (413, String::new(), why.to_owned()));
     assert_eq!(own.place.reveal("team", "larger"), None);
-    let file = |size: usize| [b"A='", &*vec![b'x'; 60_000], b"'\n#", &*vec![b'y'; size - 60_006]].concat();
+    let file = |size: usize| {
+        [
+            b"A='",
+            &*vec![b'x'; 60_000],
+            b"'\n#",
+            &*vec![b'y'; size - 60_006],
+        ]
+        .concat()
+    };
     let plan = |body: &[u8]| own.ask(&session, "POST /api/plan?scope=team", body).status;
-    assert_eq!((plan(&file(256 * 1024)), plan(&file(256 * 1024 + 1))), (200, 413));
+    assert_eq!(
+        (plan(&file(256 * 1024)), plan(&file(256 * 1024 + 1))),
+        (200, 413)
+    );
 
     // What says no length is counted as it comes.
     let origin = format!("http://{}", own.host);
@@ -138,7 +217,15 @@ fn bodies_have_limits() {
 /// The status that a user gets for the page: none where the connection is closed.
 fn as_user(user: u32, console: &Console) -> String {
     let mut curl = Command::new("curl");
-    curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "-H", "Sec-Fetch-Site: same-origin"]);
+    curl.args([
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "-H",
+        "Sec-Fetch-Site: same-origin",
+    ]);
     curl.arg(format!("http://{}/", console.host));
     let output = curl.uid(user).gid(user).current_dir("/").output().unwrap();
     String::from_utf8(output.stdout).unwrap()
@@ -154,7 +241,12 @@ fn other_users_are_not_even_heard() {
     assert_eq!(as_user(NOBODY, &own), "000");
 
     let place = Place::new();
-    Command::new("chown").arg("-R").arg("65534:65534").arg(place.path("")).status().unwrap();
+    Command::new("chown")
+        .arg("-R")
+        .arg("65534:65534")
+        .arg(place.path(""))
+        .status()
+        .unwrap();
     let init = place.doorkey(["store", "init", "secrets", "-q"]);
     init.unprivileged(&place).ok();
     for listen in ["127.0.0.1", "::1"] {
@@ -178,7 +270,11 @@ fn messages_are_those_of_the_command_line() {
     };
     let says = |words: &str| {
         let err = own.place.on(words).stdin("v").end().err();
-        let line = err.strip_prefix("doorkey: error: ").unwrap().trim_end().to_owned();
+        let line = err
+            .strip_prefix("doorkey: error: ")
+            .unwrap()
+            .trim_end()
+            .to_owned();
         line
     };
     for (scope, name, how, field) in [
@@ -196,13 +292,20 @@ fn messages_are_those_of_the_command_line() {
     assert_eq!(ask(write, b""), ("value".to_owned(), empty.clone()));
     assert_eq!(ask(write, b"\n"), ("value".to_owned(), empty));
     let gone = says("secret delete smtp --team --yes");
-    assert_eq!(ask("POST /api/delete?scope=team&name=smtp", b""), ("name".to_owned(), gone));
+    assert_eq!(
+        ask("POST /api/delete?scope=team&name=smtp", b""),
+        ("name".to_owned(), gone)
+    );
     let text = "A=1\nb c\n";
     own.place.write("file", text);
     let fault = says("secret import file --team").replace("file:", "the text:");
     let plan = "POST /api/plan?scope=team";
     assert_eq!(ask(plan, text.as_bytes()), ("text".to_owned(), fault));
-    for line in ["GET /api/scope?scope=galaxy", "GET /api/scope?scope=project/..", "GET /api/scope"] {
+    for line in [
+        "GET /api/scope?scope=galaxy",
+        "GET /api/scope?scope=project/..",
+        "GET /api/scope",
+    ] {
         assert_eq!(ask(line, b"").0, "scope", "{line}");
     }
 }
@@ -215,10 +318,19 @@ fn a_store_that_is_read_only_stays_so() {
     let console = Console::start(&place, run);
     let session = console.session();
     let state = console.ask(&session, "GET /api/state", b"").json();
-    assert_eq!((&state["writes"], &state["readers"]), (&false.into(), &false.into()));
-    let scope = console.ask(&session, "GET /api/scope?scope=team", b"").json();
+    assert_eq!(
+        (&state["writes"], &state["readers"]),
+        (&false.into(), &false.into())
+    );
+    let scope = console
+        .ask(&session, "GET /api/scope?scope=team", b"")
+        .json();
     assert_eq!(scope["items"][0]["name"], "a");
-    let write = console.ask(&session, "POST /api/write?scope=team&name=b&how=create", b"v");
+    let write = console.ask(
+        &session,
+        "POST /api/write?scope=team&name=b&how=create",
+        b"v",
+    );
     let why = "b in team of dir:plain: doorkey only reads this kind of store".to_owned();
     assert_eq!(faults(&write), (502, String::new(), why));
     let delete = console.ask(&session, "POST /api/delete?scope=team&name=a", b"");

@@ -13,11 +13,16 @@ const EACH: usize = 12;
 
 /// Two consoles and a command line store names of their own, and all want one name. Gives the names
 /// that must be there.
-fn write_at_once(consoles: [&Console; 2], command: impl Fn(&str) -> Run + Sync) -> BTreeSet<String> {
+fn write_at_once(
+    consoles: [&Console; 2],
+    command: impl Fn(&str) -> Run + Sync,
+) -> BTreeSet<String> {
     let sessions = consoles.map(Console::session);
     let create = |which: usize, name: &str| {
         let line = format!("POST /api/write?scope=project/web&how=create&name={name}");
-        consoles[which].ask(&sessions[which], &line, b"value").status
+        consoles[which]
+            .ask(&sessions[which], &line, b"value")
+            .status
     };
     let write = |which: usize| {
         for number in 0..EACH {
@@ -29,20 +34,30 @@ fn write_at_once(consoles: [&Console; 2], command: impl Fn(&str) -> Run + Sync) 
     let won: Vec<bool> = thread::scope(|scope| {
         let consoles = [0, 1].map(|which| scope.spawn(move || write(which)));
         for number in 0..EACH {
-            command(&format!("secret create l_{number} --project web -q")).stdin("value").ok();
+            command(&format!("secret create l_{number} --project web -q"))
+                .stdin("value")
+                .ok();
         }
         consoles.map(|one| one.join().unwrap()).to_vec()
     });
-    assert_eq!(won.iter().filter(|won| **won).count(), 1, "who has created the one name");
+    assert_eq!(
+        won.iter().filter(|won| **won).count(),
+        1,
+        "who has created the one name"
+    );
     let numbers = 0..EACH;
     let names = numbers.flat_map(|number| ["c0", "c1", "l"].map(|who| format!("{who}_{number}")));
     names.chain(["shared".to_owned()]).collect()
 }
 
 fn names(console: &Console, session: &str) -> BTreeSet<String> {
-    let answer = console.ask(session, "GET /api/scope?scope=project/web", b"").json();
+    let answer = console
+        .ask(session, "GET /api/scope?scope=project/web", b"")
+        .json();
     let items = answer["items"].as_array().unwrap().iter();
-    items.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    items
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -84,7 +99,10 @@ fn an_import_does_not_overwrite_what_came_meanwhile() {
     assert_eq!(own.place.reveal("team", "added").unwrap(), b"other");
     let chosen = "POST /api/import?scope=team&overwrite=added";
     let done = own.ask(&session, chosen, text).json();
-    assert_eq!(done["done"], "1 stored in team of age:secrets, 1 of them in place of others");
+    assert_eq!(
+        done["done"],
+        "1 stored in team of age:secrets, 1 of them in place of others"
+    );
     assert_eq!(own.place.reveal("team", "added").unwrap(), b"new");
     assert_eq!(own.place.reveal("team", "smtp_user").unwrap(), b"value");
 }

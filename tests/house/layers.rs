@@ -8,9 +8,7 @@ use doorkey::model::secret::Secret;
 use doorkey::stores::KINDS;
 
 /// The layers; each imports only from itself and those before it.
-const LAYERS: [&str; 7] = [
-    "model", "core", "sys", "stores", "engine", "console", "cli",
-];
+const LAYERS: [&str; 7] = ["model", "core", "sys", "stores", "engine", "console", "cli"];
 
 /// No file is longer.
 const LONGEST: usize = 450;
@@ -246,7 +244,17 @@ fn of_one_store(path: &str, text: &str) -> Vec<String> {
                 faults.push(format!("{path}:{number}: {scheme}:"));
             }
         }
-        for prefix in ["VAULT_", "BAO_", "AWS_", "KUBECONFIG", "KUBERNETES_"] {
+        for prefix in [
+            "VAULT_",
+            "BAO_",
+            "AWS_",
+            "AZURE_",
+            "CLOUDSDK_",
+            "GCE_",
+            "GOOGLE_",
+            "KUBECONFIG",
+            "KUBERNETES_",
+        ] {
             if line.contains(prefix) {
                 faults.push(format!("{path}:{number}: {prefix}"));
             }

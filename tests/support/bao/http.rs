@@ -66,7 +66,11 @@ fn is_whole(bytes: &[u8]) -> bool {
     head(bytes).is_some_and(|(lines, body)| {
         let mut headers = headers(&lines).into_iter();
         let length = headers.find(|(name, _)| name == "content-length");
-        length.is_some_and(|(_, length)| length.parse().is_ok_and(|length: usize| body.len() >= length))
+        length.is_some_and(|(_, length)| {
+            length
+                .parse()
+                .is_ok_and(|length: usize| body.len() >= length)
+        })
     })
 }
 
