@@ -4,8 +4,7 @@
 mod operations;
 mod query;
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -58,8 +57,8 @@ pub struct Console {
     gate: Mutex<Gate>,
     began: Instant,
     last: Mutex<Instant>,
-    /// The number of requests that are not answered yet.
-    busy: AtomicUsize,
+    /// Held by each request that is not answered yet, and by the console itself.
+    busy: Arc<()>,
     /// The changes so far, each with its time.
     done: Mutex<Vec<Value>>,
     end: Mutex<Option<End>>,
@@ -79,7 +78,7 @@ impl Console {
             gate: Mutex::new(Gate::new(host, token)),
             began: Instant::now(),
             last: Mutex::new(Instant::now()),
-            busy: AtomicUsize::new(0),
+            busy: Arc::default(),
             done: Mutex::default(),
             end: Mutex::default(),
         };
@@ -142,7 +141,7 @@ fn refused((status, why): gate::Refusal) -> Answer {
 }
 
 impl Site for Console {
-    type Asked = (Route, Query);
+    type Asked = (Route, Query, Arc<()>);
 
     fn judge(&self, head: &Head) -> Result<(Self::Asked, usize), Answer> {
         let length = head.header("content-length");
@@ -188,23 +187,22 @@ impl Site for Console {
                 Err(answer(200, &json!({})))
             }
             _ => {
-                self.busy.fetch_add(1, SeqCst);
-                Ok(((route, Query::parse(head.query())), largest))
+                let query = Query::parse(head.query());
+                Ok(((route, query, Arc::clone(&self.busy)), largest))
             }
         }
     }
 
-    fn work(&self, (route, query): Self::Asked, body: Secret) -> Answer {
+    fn work(&self, (route, query, _busy): Self::Asked, body: Secret) -> Answer {
         let answer = match self.operate(route, &query, body) {
             Ok(value) => answer(200, &value),
             Err(fault) => faults(fault.status(), fault.field, &fault.error.lines()),
         };
-        self.is_answered();
+        *held(&self.last) = Instant::now();
         answer
     }
 
     fn undone(&self, why: Undone) -> Answer {
-        self.is_answered();
         refused(match why {
             Undone::Unread => (413, gate::TOO_LARGE),
             Undone::NoThread => (503, "the system gives no thread; try again"),
@@ -216,7 +214,7 @@ impl Site for Console {
             return None;
         }
         let idle = self.settings.idle;
-        if self.busy.load(SeqCst) > 0 {
+        if Arc::strong_count(&self.busy) > 1 {
             return Some(idle);
         }
         let left = idle.saturating_sub(held(&self.last).elapsed());
@@ -235,12 +233,5 @@ impl Site for Console {
             }
             link => Some(left.min(link)),
         }
-    }
-}
-
-impl Console {
-    fn is_answered(&self) {
-        self.busy.fetch_sub(1, SeqCst);
-        *held(&self.last) = Instant::now();
     }
 }

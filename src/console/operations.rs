@@ -40,7 +40,7 @@ impl Fault {
     /// The status of HTTP: 422 for what the person can put right, 502 for the store's.
     pub fn status(&self) -> u16 {
         match &self.error {
-            Error::Store { .. } => 502,
+            Error::Store { .. } if self.field.is_empty() => 502,
             _ => 422,
         }
     }
@@ -235,7 +235,7 @@ impl Console {
         values.retain(|(name, _)| is_in(&create, name) || is_in(&overwrite, name));
         let mut names = values.iter().map(|(name, _)| name);
         if let Some(name) = names.find(|name| existing.contains(*name) != is_in(&overwrite, name)) {
-            let what = format!("{name} in {scope} was changed meanwhile; look at the names again");
+            let what = format!("{name} in {scope} was changed meanwhile; import the file again");
             return Err(of("text")(Error::Usage(what)));
         }
         if values.is_empty() {

@@ -156,7 +156,9 @@ fn every_option_that_takes_a_path() {
         "token-file",
         "value-file",
     ];
-    assert_eq!(walked, known.into(), "the options that take a path");
+    let is_built = |one: &&str| cfg!(feature = "console") || *one != "link-file";
+    let known = known.into_iter().filter(is_built);
+    assert_eq!(walked, known.collect(), "the options that take a path");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `doorkey console`: who may ask it what, and its page in a real browser.
 
 mod browser;
+mod foreign;
 mod link;
 mod look;
 mod page;

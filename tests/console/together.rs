@@ -93,7 +93,7 @@ fn an_import_does_not_overwrite_what_came_meanwhile() {
     own.place.set("team", "added", "other");
     let store = "POST /api/import?scope=team&create=added&overwrite=smtp_user";
     let refused = own.ask(&session, store, text);
-    let why = "added in team was changed meanwhile; look at the names again";
+    let why = "added in team was changed meanwhile; import the file again";
     assert_eq!(refused.json()["faults"][0], why);
     assert_eq!(own.place.reveal("team", "smtp_user").unwrap(), b"value");
     assert_eq!(own.place.reveal("team", "added").unwrap(), b"other");
