@@ -1,6 +1,5 @@
 //! A real browser, headless, driven over WebDriver.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -238,7 +237,6 @@ impl Browser {
             let event = json!({"type": kind, "x": at[0], "y": at[1], "data": data});
             self.command("Input.dispatchDragEvent", event);
         }
-        fs::remove_file(file).unwrap();
         self
     }
 }

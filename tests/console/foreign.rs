@@ -45,8 +45,8 @@ fn pages_elsewhere_get_nothing() {
         "{method: 'POST', mode: 'no-cors'}",
     );
     assert_eq!(
-        own.place.value("team", "smtp_user").as_deref(),
-        Some("value")
+        own.place.reveal("team", "smtp_user").as_deref(),
+        Some(&b"value"[..])
     );
     // It can't be framed, nor be held by a page that opened it.
     let framed = second.awaits(&format!(
