@@ -11,12 +11,15 @@ use super::{Console, held};
 use crate::core::gate::Route;
 use crate::core::scope::Scopes;
 use crate::engine::assemble::{self, Sources};
-use crate::engine::check;
+use crate::engine::check::{self, Row};
 use crate::engine::fetch::{self, Located};
 use crate::engine::fill;
 use crate::engine::managed::{self, Listed, Managed};
+use crate::engine::manifests::Manifests;
 use crate::engine::open_stores::Stores;
+use crate::engine::specs::Outside;
 use crate::model::error::{Error, StoreError};
+use crate::model::escape::Shown;
 use crate::model::name::{Name, Scope};
 use crate::model::named::Named;
 use crate::model::secret::Secret;
@@ -248,19 +251,30 @@ impl Console {
 
     /// Checks the names in a spec, as `doorkey check --names` does.
     fn check(&self, query: &Query, text: Secret) -> Result<Value, Fault> {
-        let place = match query.get("path") {
-            "" => "env",
-            place => place,
-        };
         let location = Some(self.settings.location.as_str());
         let sources = Sources {
             clear: true,
             store: location.map(str::to_owned),
-            spec_text: Some((text, Named::from("the text"), place.to_owned())),
+            lacks_platform: true,
             ..Sources::default()
         };
         let scopes = in_force(query)?;
         let mut assembled = assemble::assemble(&[], &sources);
+        let path = query.get("path");
+        let manifests = Manifests {
+            specs: vec![],
+            path: (!path.is_empty()).then(|| path.to_owned()),
+            strict: false,
+            literal: vec![],
+            outside: Outside {
+                known: &|_| None,
+                interpolate: false,
+                schemes: &stores::schemes(&[]),
+                distrust: None,
+            },
+        };
+        let name = Named::from("the text");
+        let gathered = manifests.gather_text(&name, text.expose(), &mut assembled);
         let words = std::mem::take(&mut assembled.words);
         let scoped = assembled.has_scoped();
         let mut access = self
@@ -270,7 +284,7 @@ impl Console {
         access.scopes = scopes.in_force();
         let access = Arc::new(access);
         let stores = Stores::open(location, scoped, &words, &access, &mut assembled.errors);
-        let fetched = fetch::fetch(Located {
+        let mut fetched = fetch::fetch(Located {
             assembled,
             stores,
             scopes,
@@ -279,14 +293,27 @@ impl Console {
             cache: None,
         });
         let shadows = fetched.answers.shadows();
-        let filling = fill::fill(&fetched);
-        let rows = check::check(&fetched, &filling, &shadows);
-        let lines: Vec<_> = rows.iter().map(check::Row::line).collect();
+        let mut filling = fill::fill(&fetched);
+        let (rows, mut errors) =
+            check::check_manifests(&gathered, &fetched, &mut filling, &shadows);
         let entries = filling.finish();
+        fetched.errors.append(&mut errors);
         let faults = fetched.complete(entries).err();
         let faults = faults.map(|error| error.lines()).unwrap_or_default();
+        let lines: Vec<_> = rows.iter().map(line).collect();
         Ok(json!({"rows": lines, "faults": faults}))
     }
+}
+
+/// Makes a row of the table.
+fn line(row: &Row) -> Value {
+    json!({
+        "variable": Shown(&row.variable).to_string(),
+        "reference": row.reference,
+        "scope": row.scope.as_ref().map(Scope::to_string),
+        "shadows": shown(&row.shadows),
+        "status": row.status,
+    })
 }
 
 fn shown(scopes: &[Scope]) -> Vec<String> {

@@ -216,7 +216,7 @@ fn pictures_of_the_documentation() {
             browser.js("document.activeElement.blur()");
             browser.command(
                 "Emulation.setDeviceMetricsOverride",
-                metrics(if *view == "overview" { 760 } else { 1060 }),
+                metrics(if *view == "overview" { 820 } else { 1060 }),
             );
             let picture = browser.picture();
             assert!(picture.starts_with(b"\x89PNG"));

@@ -4,9 +4,11 @@
 //! `tests/cli`.
 
 mod circles;
+mod expansion_properties;
 mod layers;
 mod mask_properties;
 mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;
+mod schema;
