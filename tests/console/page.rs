@@ -32,7 +32,9 @@ fn visit<'b>(browser: &'b Browser, scope: &str, title: &str) -> &'b Browser {
     browser.click(&format!("nav a[href='#/scope/{scope}']"));
     browser.until(&format!(
         "!document.getElementById('scope').hidden && document.getElementById('scope-title').textContent === '{title}'"
-    ))
+    ));
+    // What is under the mouse stays there from then on.
+    browser.until("document.activeElement.id === 'main'")
 }
 
 fn rows(browser: &Browser, table: &str) -> Value {
