@@ -62,6 +62,7 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     );
 
     // The overview says which scope wins.
+    browser.says("overview-head", "team");
     assert_eq!(browser.text("overview-head"), "Name\tteam");
     browser.js("project.value = 'web'; project.onchange()");
     browser.says("overview-head", "project/web");
