@@ -10,6 +10,7 @@
 //! | [`sys`] | the system: the only `unsafe`, the only system calls, the only HTTP client |
 //! | [`stores`] | stores of secrets: one short file each, listed in one table |
 //! | [`engine`] | the work of doorkey: assemble, fetch, fill, deliver, launch, supervise, join |
+//! | `console` | the page in the browser, and the answers to it |
 //! | [`cli`] | the command line: the only printing |
 //!
 //! # The journey of one value
@@ -48,6 +49,8 @@
 //! `check`, `env`, `render`, `join` and the refresh of `--watch` take the same steps to other ends.
 
 pub mod cli;
+#[cfg(feature = "console")]
+pub mod console;
 pub mod core;
 pub mod engine;
 pub mod model;

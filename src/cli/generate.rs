@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use super::options::Options;
 use super::own_flags;
-use super::secret::{self, RULE, check_size, is_creatable, too_large_or};
+use super::secret::{self, check_size, too_large_or};
 use super::store_and_scope::{ScopeTarget, confirm, name};
 use crate::core::environment::lookup;
 use crate::engine::generate::{self, Form};
+use crate::engine::managed::{LARGEST, RULE, is_creatable};
 use crate::engine::relocate;
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
@@ -105,7 +106,7 @@ pub fn edit(options: &mut Options) -> Result<ExitCode, Error> {
         let what = format!("the editor has failed ({ended}); nothing is changed");
         return Err(Error::Found { place, what });
     }
-    let edited = scratch.read(secret::LARGEST + 2);
+    let edited = scratch.read(LARGEST + 2);
     let edited = edited.map_err(|error| too_large_or(error.into(), "the editor's file".into()))?;
     drop(scratch);
     let edited = check_size(without_newline(edited, &before, options))?;

@@ -169,6 +169,14 @@ What is there is replaced in one step, even where it runs. No folder is made.
 Example, for an init container that puts doorkey in front of another image:
   doorkey install /shared";
 
+#[cfg(feature = "console")]
+pub const CONSOLE: &str = "\
+The link works once, within two minutes, for the user who has started the
+console. No value is ever shown. Ctrl-C ends it.
+
+Example:
+  doorkey console --store EXAMPLE_STORE --open";
+
 pub const COMPLETIONS: &str = "\
 They complete projects, clusters and names of a local store, too. They log in
 nowhere, and show no value.

@@ -258,6 +258,21 @@ pub const LEAVES: &[Leaf] = &[
         after_help: Some(help::REMOVE_EXAMPLE),
         ..NOTHING
     },
+    #[cfg(feature = "console")]
+    Leaf {
+        words: &["console"],
+        about: "Manage secrets in the browser",
+        groups: flags::WHOLE,
+        own: &[
+            own::OPEN.0,
+            own::LISTEN.0,
+            own::PORT.0,
+            own::IDLE.0,
+            own::LINK_FILE.0,
+        ],
+        after_help: Some(help::CONSOLE),
+        ..NOTHING
+    },
     Leaf {
         words: &["install"],
         about: "Copy this program somewhere",

@@ -1,7 +1,6 @@
 //! `doorkey secret get` and `list`: show facts about secrets.
 
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,49 +11,18 @@ use super::output::{print, print_json};
 use super::own_flags;
 use super::store_and_scope::{ScopeTarget, name};
 use super::table::{NOTHING, table};
+use crate::engine::managed::{FIELDS, Listed};
 use crate::model::error::{Error, StoreError};
 use crate::model::log;
-use crate::model::name::{Name, Scope};
-use crate::stores::{Depth, Member, Record};
+use crate::stores::{Depth, Member};
 use crate::sys::terminal;
 
-/// A secret in a list. A record that could not be read is empty.
-struct ListRow {
-    scope: Scope,
-    name: Name,
-    record: Option<Record>,
-}
-
-/// The fields that can be shown of a secret.
-const FIELDS: [&str; 6] = ["name", "scope", "size", "created", "modified", "recipients"];
-
-impl ListRow {
-    /// Returns a field for programs.
-    fn json(&self, field: &str) -> Value {
-        let record = self.record.as_ref();
-        let time = |time: Option<SystemTime>| {
-            time.map(|time| humantime::format_rfc3339_millis(time).to_string())
-        };
-        match field {
-            "name" => json!(self.name.as_str()),
-            "scope" => json!(self.scope.to_string()),
-            "size" => json!(record.map(|record| record.size)),
-            "created" => json!(record.and_then(|record| time(record.created))),
-            "modified" => json!(record.and_then(|record| time(record.modified))),
-            _ => json!(record.and_then(ListRow::recipients(|one| &one.recipient))),
-        }
-    }
-
-    /// Makes a function that lists a text of each recipient of a record.
-    fn recipients(of: fn(&Member) -> &str) -> impl Fn(&Record) -> Option<Vec<&str>> {
-        move |record| Some(record.recipients.as_ref()?.iter().map(of).collect())
-    }
-
-    /// Returns a field for people: names of recipients, where there are some.
+impl Listed {
+    /// Returns a field for people.
     fn text(&self, field: &str) -> String {
         let record = self.record.as_ref();
         let json = match field {
-            "recipients" => json!(record.and_then(ListRow::recipients(Member::shown))),
+            "recipients" => json!(record.and_then(Listed::recipients(Member::shown))),
             field => self.json(field),
         };
         match json {
@@ -86,10 +54,11 @@ pub fn get(options: &mut Options) -> Result<ExitCode, Error> {
     let fail = |trouble| target.secret_error(&scope, &name, trouble);
     let record = target.store.record(&scope, &name).map_err(fail)?;
     let record = record.ok_or_else(|| fail(StoreError::no_secret()))?;
-    let item = ListRow {
+    let item = Listed {
         scope: scope.clone(),
         name: name.clone(),
         record: Some(record),
+        trouble: None,
     };
     let mut shown: serde_json::Map<String, Value> = FIELDS
         .iter()
@@ -143,31 +112,19 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     };
     let target = ScopeTarget::open(options, false)?;
     let scopes = match options.flag(&own_flags::ALL_SCOPES) {
-        true => target
-            .store
-            .scopes()
-            .map_err(|trouble| target.error(None, trouble))?,
+        true => target.scopes()?,
         false => vec![target.scope(options)?],
     };
     let mut items = Vec::new();
     for scope in scopes {
-        let names = target.names(&scope);
-        for name in names.map_err(|trouble| target.error(Some(scope.to_string()), trouble))? {
-            let record = target
-                .store
-                .record(&scope, &name)
-                .unwrap_or_else(|trouble| {
-                    log::warning!(
-                        Fault, reference = &name, scope = &scope, kind = trouble.kind();
-                        "{name} in {scope}: {trouble}"
-                    );
-                    None
-                });
-            items.push(ListRow {
-                scope: scope.clone(),
-                name,
-                record,
-            });
+        for item in target.list(&scope)? {
+            if let (name, Some(trouble)) = (&item.name, &item.trouble) {
+                log::warning!(
+                    Fault, reference = name, scope = &scope, kind = trouble.kind();
+                    "{name} in {scope}: {trouble}"
+                );
+            }
+            items.push(item);
         }
     }
     let descending = options.flag(&own_flags::DESC) && !options.is_given(&own_flags::ASC);
@@ -175,7 +132,7 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     let start = match options.text(&own_flags::AFTER)? {
         None => 0,
         Some(after) => {
-            let is_it = |item: &ListRow| {
+            let is_it = |item: &Listed| {
                 item.cursor() == after
                     || (!options.flag(&own_flags::ALL_SCOPES) && item.name.as_str() == after)
             };
@@ -186,9 +143,9 @@ pub fn list(options: &mut Options) -> Result<ExitCode, Error> {
     };
     let page = &items[start..items.len().min(start.saturating_add(limit))];
     let has_more = start + page.len() < items.len();
-    let next = page.last().filter(|_| has_more).map(ListRow::cursor);
+    let next = page.last().filter(|_| has_more).map(Listed::cursor);
     if options.flag(&own_flags::JSON) {
-        let row = |item: &ListRow| -> serde_json::Map<String, Value> {
+        let row = |item: &Listed| -> serde_json::Map<String, Value> {
             fields
                 .iter()
                 .map(|field| ((*field).to_owned(), item.json(field)))
@@ -225,8 +182,8 @@ fn fields(options: &Options) -> Result<Vec<&'static str>, Error> {
 }
 
 /// Sorts by a field; equal rows by name and scope.
-fn sort(items: &mut [ListRow], order: &str, descending: bool) {
-    let time = |item: &ListRow| {
+fn sort(items: &mut [Listed], order: &str, descending: bool) {
+    let time = |item: &Listed| {
         let record = item.record.as_ref()?;
         if order == "created" {
             record.created

@@ -6,6 +6,8 @@ mod check;
 pub mod command_line;
 mod complete;
 mod configuration;
+#[cfg(feature = "console")]
+mod console;
 mod copy;
 mod deadline;
 mod doctor;
@@ -172,6 +174,8 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["store", "recipient", "list"] => recipient::list(options),
         ["store", "recipient", "add"] => recipient::add(options),
         ["store", "recipient", "remove"] => recipient::remove(options),
+        #[cfg(feature = "console")]
+        ["console"] => console::console(options),
         ["install"] => install::install(options),
         ["completions"] => complete::completions(options),
         _ => pages::manual(options),

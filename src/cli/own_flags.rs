@@ -173,3 +173,26 @@ pub const MOVE_TO: One = argument("to", "TO", Arity::One, "Its new place: NAME o
 pub const FROM: One = argument("from", "FROM", Arity::One, "The store that is read");
 /// The store that is written.
 pub const TO: One = argument("to", "TO", Arity::One, "The store that is written");
+/// `--listen`.
+#[cfg(feature = "console")]
+pub const LISTEN: One = one("listen", "ADDRESS", "127.0.0.1 or ::1 [default: 127.0.0.1]");
+/// `--port`.
+#[cfg(feature = "console")]
+pub const PORT: One = one("port", "PORT", "The port [default: any that is free]");
+/// `--open`.
+#[cfg(feature = "console")]
+pub const OPEN: Flag = switch("open", "Open the link in the browser");
+/// `--idle`.
+#[cfg(feature = "console")]
+pub const IDLE: One = one(
+    "idle",
+    "DURATION",
+    "End after so long without a request [default: 15m]",
+);
+/// `--link-file`.
+#[cfg(feature = "console")]
+pub const LINK_FILE: One = one(
+    "link-file",
+    "FILE",
+    "Write the link to this file, and don't print it",
+);

@@ -1,6 +1,5 @@
 //! `doorkey secret`: stores secrets in a store, and removes them.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -10,29 +9,14 @@ use super::output::{print, print_json};
 use super::own_flags;
 use super::precedence::{Before, say};
 use super::store_and_scope::{ScopeTarget, confirm, name, unreadable};
-use crate::core::dotenv;
-use crate::core::environment::refusal;
-use crate::engine::env_files::warn_of_braced;
-use crate::model::error::{Error, Fault, Os, StoreError};
-use crate::model::escape::Shown;
-use crate::model::log::{self, Label};
+use crate::engine::imported::{self, Imported};
+use crate::engine::managed::{Done, LARGEST, TOO_LARGE, judge_value};
+use crate::model::error::{Error, Os, StoreError};
 use crate::model::name::{Name, Scope};
-use crate::model::named::{self, Named};
-use crate::model::reference::{self, Value};
+use crate::model::named::Named;
 use crate::model::secret::Secret;
-use crate::stores::{self, How};
+use crate::stores::How;
 use crate::sys::{files, terminal};
-
-/// The largest value, in bytes. AWS Secrets Manager has this limit, and so stores stay
-/// exchangeable.
-pub const LARGEST: usize = 65_536;
-const TOO_LARGE: &str = "a value is at most 65536 bytes";
-
-/// The longest name that is created, in bytes. A new name begins with a letter and has only
-/// letters, digits and `_`, so that every store and every shell can use it.
-const LONGEST_NAME: usize = 128;
-/// The rule for a new name.
-pub const RULE: &str = "a new name is letters, digits and '_', the first a letter, at most 128";
 
 const OTHERWISE: &str = "pipe the value, or use --value-file";
 
@@ -54,25 +38,9 @@ pub fn write(options: &mut Options, how: How) -> Result<ExitCode, Error> {
     let name = name(options)?;
     let target = ScopeTarget::open(options, false)?;
     let scope = target.scope(options)?;
-    // An existing secret may have any name: another program may have made it. Only for such a name
-    // is the store asked first, so that nobody must log in before typing the value.
-    if !is_creatable(name.as_str()) {
-        let is_new = match how {
-            How::Create => true,
-            How::Set => target.has(&scope, &name) != Ok(true),
-            How::Update => false,
-        };
-        if is_new {
-            return Err(Error::Usage(RULE.to_owned()));
-        }
-    }
+    target.judge_name(&scope, &name, how)?;
     let value = read_value(options, &name)?;
-    let done = match how {
-        How::Create => "created",
-        How::Set => "set",
-        How::Update => "updated",
-    };
-    store(options, &target, &scope, (name, value), how, done)
+    store(options, &target, &scope, (name, value), how, how.done())
 }
 
 /// Stores a value, and reports that it is `done`.
@@ -85,14 +53,12 @@ pub fn store(
     scope: &Scope,
     value: (Name, Secret),
     how: How,
-    done: &str,
+    done: &'static str,
 ) -> Result<ExitCode, Error> {
-    let values = [value];
-    let name = &values[0].0;
-    let before = Before::of(target, scope, [name]);
-    let written = target.writer().and_then(|to| to.write(scope, &values, how));
-    written.map_err(|trouble| target.secret_error(scope, name, trouble))?;
-    let reported = report(options, target, scope, name, done);
+    let (name, value) = value;
+    let before = Before::of(target, scope, [&name]);
+    target.write(scope, &name, value, how)?;
+    let reported = report(options, target.done(scope, &name, done));
     before.say(target);
     reported
 }
@@ -111,9 +77,7 @@ pub fn delete(options: &mut Options) -> Result<ExitCode, Error> {
     }
     let label = target.store.label();
     confirm(options, &format!("remove {name} in {scope} of {label}"))?;
-    let removed = target.writer().and_then(|from| from.delete(&scope, &name));
-    removed.map_err(fail)?;
-    let reported = report(options, &target, &scope, &name, "removed");
+    let reported = report(options, target.delete(&scope, &name)?);
     say::uncovered(&target, &scope, &name);
     reported
 }
@@ -128,22 +92,9 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
     let file = options.path(&own_flags::IMPORTED).unwrap_or_default();
     let (values, empty) = read_import(file)?;
     let scope = target.scope(options)?;
-    let (mut existing, mut before) = (Vec::new(), None);
-    for (name, _) in &values {
-        let has = target.has(&scope, name);
-        if has.map_err(|trouble| target.secret_error(&scope, name, trouble))? {
-            existing.push(name.clone());
-        }
-    }
-    if !empty.is_empty() {
-        let shown = |name: &&Name| is_shown(name.as_str().as_bytes());
-        let names: Vec<_> = empty.iter().filter(shown).map(Name::as_str).collect();
-        let hidden = empty.len() - names.len();
-        let hidden = (hidden > 0).then(|| format!("{hidden} whose names are not shown"));
-        let names = names.into_iter().map(str::to_owned).chain(hidden);
-        let names = names.collect::<Vec<_>>().join(", ");
-        log::warning!(Ignored, reference = &Label(&names); "skipped, as they are empty: {names}");
-    }
+    let existing = target.existing(&scope, &values)?;
+    let mut before = None;
+    imported::warn_of_empty(&empty);
     if !options.flag(&own_flags::DRY_RUN) {
         if !existing.is_empty() {
             let names: Vec<_> = existing.iter().map(Name::as_str).collect();
@@ -157,16 +108,13 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
             &scope,
             values.iter().map(|(name, _)| name),
         ));
-        let writer = target.writer();
-        let written = writer.and_then(|to| to.write(&scope, &values, How::Set));
-        written.map_err(|trouble| target.error(Some(scope.to_string()), trouble))?;
+        target.import(&scope, &values)?;
     }
     if let Some(before) = before {
         before.say(&target);
     }
-    let is_there: BTreeSet<&Name> = existing.iter().collect();
     let change = |name: &Name| {
-        if is_there.contains(name) {
+        if existing.contains(name) {
             "overwrite"
         } else {
             "create"
@@ -179,7 +127,7 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
             .chain(
                 empty
                     .iter()
-                    .filter(|name| is_shown(name.as_str().as_bytes()))
+                    .filter(|name| imported::is_shown(name.as_str().as_bytes()))
                     .map(|name| (name, "skip")),
             )
             .map(|(name, change)| json!({"name": name.as_str(), "change": change}))
@@ -195,44 +143,20 @@ pub fn import(options: &mut Options) -> Result<ExitCode, Error> {
             .map(|(name, _)| format!("{}\t{name}\n", change(name)));
         return print(lines.collect::<String>().as_bytes());
     }
-    let (count, over) = (values.len(), existing.len());
-    log::info!(
-        Done, scope = &scope, store = &Label(target.store.label());
-        "{count} stored in {scope} of {}, {over} of them in place of others",
-        target.store.label()
-    );
+    target.log_import(&scope, values.len(), existing.len());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reports the change: one line on stderr, or JSON.
-///
-/// # Errors
-/// A failure to write.
-pub fn report(
-    options: &Options,
-    target: &ScopeTarget,
-    scope: &Scope,
-    name: &Name,
-    done: &str,
-) -> Result<ExitCode, Error> {
-    let store = target.store.label();
+fn report(options: &Options, done: Done) -> Result<ExitCode, Error> {
     if options.flag(&own_flags::JSON) {
-        let (name, scope) = (name.as_str(), scope.to_string());
-        return print_json(&json!({"name": name, "scope": scope, "store": store, "done": done}));
+        let (name, scope) = (done.name.as_str(), done.scope.to_string());
+        return print_json(
+            &json!({"name": name, "scope": scope, "store": done.store, "done": done.done}),
+        );
     }
-    let preposition = if done == "removed" { "from" } else { "in" };
-    log::info!(
-        Done, reference = name, scope = scope, store = &Label(store);
-        "{name} is {done} {preposition} {scope} of {store}"
-    );
+    done.log();
     Ok(ExitCode::SUCCESS)
-}
-
-/// True if doorkey creates a secret of this name.
-pub fn is_creatable(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name.len() <= LONGEST_NAME
 }
 
 /// Reads the value: from `--value-file`, from a person who types it twice, or from standard input.
@@ -294,101 +218,16 @@ pub fn too_large_or(why: Os, path: Named) -> Error {
 /// # Errors
 /// A usage error.
 pub fn check_size(value: Secret) -> Result<Secret, Error> {
-    match wrong_size(&value) {
-        Some(why) => Err(Error::Usage(why.to_owned())),
-        None => Ok(value),
-    }
+    judge_value(&value)?;
+    Ok(value)
 }
 
-fn wrong_size(value: &Secret) -> Option<&'static str> {
-    match value.len() {
-        0 => Some("the value is empty"),
-        1..=LARGEST => None,
-        _ => Some(TOO_LARGE),
-    }
-}
-
-/// True if a text in the place of a name is likely to be one. It may be a piece of an unquoted value,
-/// which is not shown: such pieces mostly have digits and small letters, or many of them.
-fn is_shown(name: &[u8]) -> bool {
-    let has = |is_it: fn(&u8) -> bool| name.iter().any(is_it);
-    let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase);
-    let is_long = has(u8::is_ascii_digit) && name.len() > 12 && !has(|byte| b"_.-".contains(byte));
-    name.is_ascii() && name.len() <= 64 && !is_mixed && !is_long && named::is_path(name)
-}
-
-/// Secrets to store, and the names without a value.
-type Imported = (Vec<(Name, Secret)>, Vec<Name>);
-
-/// Reads the assignments of a file, the last of each name; or returns all faults in them. Warns of
-/// values that a launch would not have had as they are.
+/// Reads the secrets of a file to import.
 fn read_import(file: Named) -> Result<Imported, Error> {
     let (text, file) = match file.to_str() {
         Some("-") => (files::read_stdin(LARGEST_IMPORT), "standard input".into()),
         _ => (files::read(&file, LARGEST_IMPORT), file),
     };
     let text = text.map_err(|error| Error::file("read", file.clone(), error))?;
-    let wrong = |at| Error::Text {
-        path: file.clone(),
-        at,
-    };
-    let assignments = dotenv::parse(&text, false).map_err(|faults| {
-        let faults = faults.into_iter().map(wrong);
-        Error::all(faults.collect())
-    })?;
-    let lines = dotenv::lines(&text);
-    let schemes = stores::schemes(&[]);
-    let mut values: Vec<(Name, Secret)> = Vec::new();
-    let (mut errors, mut braced, mut references) = (Vec::new(), BTreeSet::new(), Vec::new());
-    for mut assignment in assignments {
-        let has_value = assignment.value.is_some();
-        let value = Secret::new(assignment.value.take().unwrap_or_default());
-        let name = Name::new(&assignment.name).filter(|name| is_creatable(name.as_str()));
-        if name.is_none() {
-            let at = assignment.fault(&lines, RULE);
-            errors.push(match is_shown(&assignment.name) {
-                true => Error::Found {
-                    place: format!("{file}:{}:{}", at.line, at.column),
-                    what: format!("{}: {RULE}", Shown(&assignment.name)),
-                },
-                false => wrong(at),
-            });
-        }
-        let unfit = match value.len() {
-            _ if !has_value => Some("the value is empty"),
-            0..=LARGEST => None,
-            _ => Some(TOO_LARGE),
-        };
-        errors.extend(unfit.map(|reason| wrong(assignment.fault(&lines, reason))));
-        let Some(name) = name else {
-            continue;
-        };
-        braced.extend(assignment.braced);
-        if !matches!(reference::parse(value.expose(), &schemes), Ok(Value::Plain)) {
-            references.push(name.to_string());
-        }
-        if let Some(cause) = refusal(&assignment.name, value.expose()) {
-            let fault = Fault::of(&assignment.name, None, cause);
-            log::warning!(Advice, reference = &name; "{fault}");
-        }
-        values.push((name, value));
-    }
-    if !errors.is_empty() {
-        return Err(Error::all(errors));
-    }
-    warn_of_braced(&file, &braced);
-    if !references.is_empty() {
-        let names = references.join(", ");
-        log::warning!(
-            Advice, reference = &Label(&names);
-            "stored as text, and never read as references: {names}"
-        );
-    }
-    let mut later = BTreeSet::new();
-    values.reverse();
-    values.retain(|(name, _)| later.insert(name.clone()));
-    values.reverse();
-    let (values, empty): (Vec<_>, Vec<_>) =
-        values.into_iter().partition(|(_, value)| !value.is_empty());
-    Ok((values, empty.into_iter().map(|(name, _)| name).collect()))
+    imported::assignments(&text, &file)
 }

@@ -2,22 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
-use crate::engine::missing::Existing;
-use crate::model::error::{Error, StoreError};
-use crate::model::meant::Meant;
+use crate::engine::managed::{Managed, NAME_RULE};
+use crate::model::error::Error;
 use crate::model::name::{Name, Scope};
-use crate::stores::{self, Answer, Depth, Found, Recipients, Store, Writer};
+use crate::stores::{self, Recipients};
 use crate::sys::terminal;
 
 /// An open store, and the place in it to work on.
 pub struct ScopeTarget {
-    /// The store.
-    pub store: Box<dyn Store>,
+    managed: Managed,
     place: StorePlace,
 }
 
@@ -32,7 +31,10 @@ impl ScopeTarget {
         let location = place.store.as_deref().ok_or_else(stores::unnamed)?;
         let access = Arc::new(options.access(&place, &BTreeSet::new(), &[], reads));
         let store = stores::open(location, &access)?;
-        Ok(ScopeTarget { store, place })
+        Ok(ScopeTarget {
+            managed: Managed { store },
+            place,
+        })
     }
 
     /// Opens the store twice, for a command that reads and, after a person's time, writes.
@@ -48,10 +50,19 @@ impl ScopeTarget {
         let [one, other] = [(); 2].map(|()| stores::open(location, &access));
         let (one, other) = (one?, other?);
         let place = |store| ScopeTarget {
-            store,
+            managed: Managed { store },
             place: place.clone(),
         };
         Ok([one, other].map(place))
+    }
+
+    /// Returns the store's lists of recipients.
+    ///
+    /// # Errors
+    /// A kind of store that has none.
+    pub fn recipients(&self) -> Result<&dyn Recipients, Error> {
+        let lists = self.store.recipients();
+        lists.ok_or_else(|| self.error(None, stores::no_lists()))
     }
 
     /// True if no server is asked.
@@ -98,10 +109,7 @@ impl ScopeTarget {
     }
 
     fn choose(&self) -> Result<Scope, Error> {
-        let scopes = self
-            .store
-            .scopes()
-            .map_err(|trouble| self.error(None, trouble))?;
+        let scopes = self.scopes()?;
         let projects: Vec<&Scope> = scopes
             .iter()
             .filter(|scope| matches!(scope, Scope::Project(_)))
@@ -121,83 +129,13 @@ impl ScopeTarget {
         let chosen = number.and_then(|number| projects.get(number.checked_sub(1)?));
         chosen.map(|scope| (*scope).clone()).ok_or_else(no_scope)
     }
+}
 
-    /// Makes the error of a store, or of a named secret or scope in it.
-    pub fn error(&self, what: Option<String>, trouble: StoreError) -> Error {
-        let label = self.store.label();
-        let store = what.map_or_else(|| label.to_owned(), |what| format!("{what} of {label}"));
-        Error::Store { store, trouble }
-    }
+impl Deref for ScopeTarget {
+    type Target = Managed;
 
-    /// Makes the error about one secret. If the secret is missing, the error has a hint with the
-    /// most similar name.
-    pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
-        let trouble = match trouble.is_no_secret() {
-            true => {
-                let store = self.store.as_ref();
-                let in_force = std::slice::from_ref(scope);
-                match Existing::default().meant(store, in_force, name, false) {
-                    Meant::New => trouble,
-                    Meant::Name(near, _) => trouble.hint(format!("did you mean {near}?")),
-                    meant => trouble.hint(meant.to_string()),
-                }
-            }
-            false => trouble,
-        };
-        self.error(Some(format!("{name} in {scope}")), trouble)
-    }
-
-    /// Finds the secret of one name; `None` if there is none.
-    ///
-    /// # Errors
-    /// A failure of the whole store; inside the result, a failure of this name alone.
-    pub fn find(
-        &self,
-        scope: &Scope,
-        name: &Name,
-        depth: Depth,
-    ) -> Result<Result<Option<Found>, StoreError>, StoreError> {
-        let location = self.store.locate(scope, name)?;
-        let answers = self.store.fetch(&[vec![location]], depth)?;
-        Ok(match answers.into_iter().next() {
-            Some(Answer::Found(_, found)) => Ok(Some(found)),
-            Some(Answer::Failed(_, trouble)) => Err(trouble),
-            Some(Answer::Missing { .. }) | None => Ok(None),
-        })
-    }
-
-    /// True if a scope has a name.
-    ///
-    /// # Errors
-    /// The reason why the store can't tell.
-    pub fn has(&self, scope: &Scope, name: &Name) -> Result<bool, StoreError> {
-        Ok(self.find(scope, name, Depth::Names)??.is_some())
-    }
-
-    /// Lists the names in a scope, sorted.
-    ///
-    /// # Errors
-    /// The reason why the names can't be listed.
-    pub fn names(&self, scope: &Scope) -> Result<Vec<Name>, StoreError> {
-        let mut names = self.store.names(std::slice::from_ref(scope))?;
-        names.pop().unwrap_or(Ok(vec![]))
-    }
-
-    /// Returns the store's lists of recipients.
-    ///
-    /// # Errors
-    /// A kind of store that has none.
-    pub fn recipients(&self) -> Result<&dyn Recipients, Error> {
-        let lists = self.store.recipients();
-        lists.ok_or_else(|| self.error(None, stores::no_lists()))
-    }
-
-    /// Returns the store for writing.
-    ///
-    /// # Errors
-    /// A store that can't be written to.
-    pub fn writer(&self) -> Result<&dyn Writer, StoreError> {
-        self.store.writer().ok_or_else(stores::read_only)
+    fn deref(&self) -> &Managed {
+        &self.managed
     }
 }
 
@@ -221,11 +159,7 @@ pub fn name(options: &Options) -> Result<Name, Error> {
     let name = options
         .value(&own_flags::NAME)
         .and_then(|name| Name::new(name.as_encoded_bytes()));
-    name.ok_or_else(|| {
-        let rule =
-            "letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
-        Error::Usage(format!("a name is {rule}"))
-    })
+    name.ok_or_else(|| Error::Usage(NAME_RULE.to_owned()))
 }
 
 /// Asks for a confirmation: at a terminal from the person, elsewhere by `--yes`.

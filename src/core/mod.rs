@@ -13,6 +13,8 @@ pub mod executing;
 pub mod expansion;
 pub mod filling;
 pub mod filter;
+#[cfg(feature = "console")]
+pub mod gate;
 pub mod interpolate;
 pub mod json;
 pub mod keyed_hash;

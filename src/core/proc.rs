@@ -50,6 +50,19 @@ pub fn stat(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// Finds the user at the other end of a connection on this machine, in a table such as
+/// `/proc/net/tcp`. `own` and `other` are the addresses of that end as the table shows them. Also
+/// says if the end has an inode; one that is closed has none, and shows user 0.
+pub fn socket_user(table: &str, own: &str, other: &str) -> Option<(u32, bool)> {
+    let mut rows = table.lines().map(|row| row.split_whitespace());
+    rows.find_map(|mut fields| {
+        let is_it = fields.nth(1)? == own && fields.next()? == other;
+        let user = fields.nth(4)?.parse().ok()?;
+        let inode = fields.nth(1)?;
+        is_it.then_some((user, inode != "0"))
+    })
+}
+
 impl Stat {
     /// PID of the workload, which a supervisor has in its name: `doorkey:PID`.
     pub fn workload(&self) -> Option<i32> {
@@ -123,6 +136,23 @@ mod tests {
 
     const STAT: &str = "S 1 7 7 0 -1 4194368 5 0 0 0 0 0 0 0 20 0 1 0 4321 0 0 0 \
         1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 100 120 120 200 0\n";
+
+    #[test]
+    fn users_of_sockets() {
+        const TABLE: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 100 1 0 100 0 0 10 0
+   1: 0100007F:A000 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1001        0 101 1 0 20 4 30 10 -1
+   2: 0100007F:1F90 0100007F:A000 01 00000000:00000000 00:00000000 00000000  1000        0 102 1 0 20 4 30 10 -1
+   3: 0100007F:A001 0100007F:1F90 06 00000000:00000000 03:00001700 00000000     0        0 0 3 0
+   4: broken
+";
+        let user = |own| super::socket_user(TABLE, own, "0100007F:1F90");
+        assert_eq!(user("0100007F:A000"), Some((1001, true)));
+        assert_eq!(user("0100007F:A001"), Some((0, false)));
+        assert_eq!(user("0100007F:A002"), None);
+        assert_eq!(super::socket_user("", "", ""), None);
+    }
 
     #[test]
     fn a_stat_is_read() {

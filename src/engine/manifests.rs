@@ -110,6 +110,23 @@ impl Manifests<'_> {
         gathered
     }
 
+    /// Reads a text that is in no file, as [`Manifests::gather`] reads a file; `name` stands for it in
+    /// messages.
+    pub fn gather_text(
+        &self,
+        name: &Named,
+        text: &[u8],
+        assembled: &mut Assembled<'_>,
+    ) -> Gathered {
+        let mut gathered = Gathered {
+            before: assembled.values.len(),
+            ..Gathered::default()
+        };
+        self.text(name, text, false, &mut gathered, assembled);
+        gathered.values = assembled.values.len() - gathered.before;
+        gathered
+    }
+
     /// Reads a file. One of a folder may be anything.
     fn file(
         &self,
@@ -122,9 +139,21 @@ impl Manifests<'_> {
             Ok(text) => text,
             Err(error) => return assembled.errors.push(error),
         };
+        self.text(file, &text, in_folder, gathered, assembled);
+    }
+
+    /// Reads the text of a file.
+    fn text(
+        &self,
+        file: &Named,
+        text: &[u8],
+        in_folder: bool,
+        gathered: &mut Gathered,
+        assembled: &mut Assembled<'_>,
+    ) {
         let containers = match &self.path {
-            Some(_) => manifest::container(&text, self.path.as_deref()).map(|one| vec![one]),
-            None => manifest::containers(&text, !in_folder),
+            Some(_) => manifest::container(text, self.path.as_deref()).map(|one| vec![one]),
+            None => manifest::containers(text, !in_folder),
         };
         gathered.files += 1;
         let mut left = BTreeSet::new();

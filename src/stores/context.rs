@@ -47,7 +47,7 @@ pub struct Access {
 }
 
 /// Settings of the store that the scopes are in.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct OfMain {
     /// The source of the store's name.
     pub origin: Origin,
@@ -81,6 +81,26 @@ pub struct Setting {
 }
 
 impl Access {
+    /// Makes the inputs for opening a store once more, with a deadline of its own.
+    pub fn renewed(&self, deadline: Instant) -> Self {
+        let credentials = self.credentials.iter();
+        let copied = |(name, value): &(_, Secret)| (*name, Secret::new(value.expose().to_vec()));
+        Access {
+            base: self.base.clone(),
+            credentials: credentials.map(copied).collect(),
+            settings: self.settings.clone(),
+            variables: self.variables.clone(),
+            home: self.home.clone(),
+            config_home: self.config_home.clone(),
+            again: self.again,
+            scopes: self.scopes.clone(),
+            deadline: Some(deadline),
+            of_main: self.of_main.clone(),
+            tells_identity: self.tells_identity,
+            identity: Mutex::default(),
+        }
+    }
+
     /// Logs the identity that counts: at info if the user asks for it, at debug otherwise.
     pub fn tell_identity(&self, who: &str) {
         *self.lock() = Some(who.to_owned());

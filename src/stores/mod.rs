@@ -338,6 +338,17 @@ pub enum How {
     Update,
 }
 
+impl How {
+    /// The change in one word: `created`, `set` or `updated`.
+    pub fn done(self) -> &'static str {
+        match self {
+            How::Create => "created",
+            How::Set => "set",
+            How::Update => "updated",
+        }
+    }
+}
+
 /// Facts that a store knows about a secret, without its value.
 #[derive(Clone, Debug)]
 pub struct Record {

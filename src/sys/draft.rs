@@ -17,6 +17,7 @@ use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
+use super::files;
 use super::leftovers::{self, Leftover};
 use super::signals;
 
@@ -130,6 +131,35 @@ pub fn create(folder: &File, name: &OsStr, contents: &[u8], kind: &FileKind) -> 
     let _held = signals::hold();
     Draft::write(folder, name, *kind, |file| file.write_all(contents))?.create()?;
     sync(folder, kind)
+}
+
+/// A file that only its owner can read, removed when dropped, and by every signal's way out.
+pub struct Scrap {
+    _name: Leftover,
+    _folder: File,
+}
+
+impl Scrap {
+    /// Writes the file, in the place of another or of none.
+    ///
+    /// # Errors
+    /// The system's error; `EEXIST` where something else than a file is there.
+    pub fn write(path: &Path, contents: &[u8]) -> io::Result<Self> {
+        if files::is_special(path) {
+            return Err(Errno::EEXIST.into());
+        }
+        let (folder, name) = split(path)?;
+        let held = signals::hold();
+        replace(&folder, &[(name, contents)], &FileKind::PRIVATE)?;
+        let name = CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL)?;
+        let name = Leftover::new(folder.as_raw_fd(), name, None);
+        name.is_ours();
+        drop(held);
+        Ok(Scrap {
+            _name: name,
+            _folder: folder,
+        })
+    }
 }
 
 /// Opens the folder of a path, and returns it with the name in it.

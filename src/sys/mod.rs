@@ -12,6 +12,8 @@ pub mod files;
 pub mod http;
 pub mod job;
 pub mod leftovers;
+#[cfg(feature = "console")]
+pub mod loopback;
 pub mod memfd;
 pub mod memory;
 pub mod message_pipe;

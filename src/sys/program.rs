@@ -107,6 +107,25 @@ impl Program<'_> {
     }
 }
 
+/// Starts a program that shows a file to the person, and does not wait for it. Its output is
+/// dropped.
+///
+/// # Errors
+/// The system's error where it can't be started.
+pub fn show(program: &str, file: &Path) -> io::Result<()> {
+    let mut command = Command::new(program);
+    command
+        .arg(file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    for name in environ::own_names() {
+        command.env_remove(name);
+    }
+    // Ctrl-C ends the console, and not the browser.
+    command.process_group(0).spawn().map(drop)
+}
+
 /// Returns the path of a program's file. A name without a slash is looked up in `PATH`; any other
 /// path starts from a folder.
 pub fn found(name: &OsStr, base: &Path) -> PathBuf {

@@ -53,6 +53,7 @@ fn waiting(words: &str) -> (For, &'static str) {
         "store check" => (For::Pipe, "--store=age:secrets --key-file pipe"),
         "store recipient list" => (For::Pipe, "--config pipe"),
         "store recipient add" | "store recipient remove" => (For::Pipe, "age1x --config pipe"),
+        "console" => (For::Pipe, "--link-file link --config pipe"),
         "join" | "install" | "completions" | "man" => (For::Nothing, ""),
         new => panic!("say how `doorkey {new}` waits"),
     }

@@ -43,11 +43,35 @@ pub fn request(
         head += &format!("{name}: {value}\r\n");
     }
     head += &format!("Content-Length: {}\r\n\r\n", body.len());
+    raw(to, &[head.as_bytes(), body].concat())
+}
+
+/// Sends these bytes to `HOST:PORT`, and reads the answer: as much as its head says, or until the
+/// connection ends.
+pub fn raw(to: &str, request: &[u8]) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(to)?;
-    stream.write_all(&[head.as_bytes(), body].concat())?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    stream.write_all(request)?;
+    let (mut bytes, mut piece) = (Vec::new(), [0; 16 * 1024]);
+    while !is_whole(&bytes) {
+        match stream.read(&mut piece)? {
+            0 => break,
+            count => bytes.extend_from_slice(&piece[..count]),
+        }
+    }
     answer(&bytes).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Whether an answer says its length, and has it. Not every server ends a connection when asked to.
+fn is_whole(bytes: &[u8]) -> bool {
+    head(bytes).is_some_and(|(lines, body)| {
+        let mut headers = headers(&lines).into_iter();
+        let length = headers.find(|(name, _)| name == "content-length");
+        length.is_some_and(|(_, length)| {
+            length
+                .parse()
+                .is_ok_and(|length: usize| body.len() >= length)
+        })
+    })
 }
 
 /// Cuts text at the end of an HTTP head: its lines, and what follows it.
