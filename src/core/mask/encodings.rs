@@ -7,32 +7,50 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::style_table::{
-    COMMON_PERCENT, COMPONENT, DOLLAR, ENTITIES, JSON, JSON_ASCII, JSON_HTML, PERCENT, REPR,
-    REPR_QUOTE, SIGNS, SINGLE, STYLES, WORD,
+    COMMON_PERCENT, COMPONENT, DEBUG, DOLLAR, DOUBLED, ENTITIES, JSON, JSON_ASCII, JSON_DEL,
+    JSON_HTML, ONE_LINE, PERCENT, REPR, REPR_QUOTE, SIGNS, SINGLE, SLASHES, STYLES, UNRESERVED,
+    URL_FRAGMENT, URL_PATH, URL_QUERY, WORD,
 };
 use super::styles::{LOWER, Style, UPPER, push_hex};
 
 /// Line lengths of wrapped base64: MIME and coreutils, PEM.
 const WRAPPED: [usize; 2] = [76, 64];
 
-/// Most lines of wrapped base64 of which each is a form. More of them are one form together.
+/// Most lines of wrapped base64 of which each is a form, and of a value of which each is written in
+/// further styles. More lines of base64 are one form together.
 const LINES: usize = 128;
 
 /// One style on the text that another has written.
-const NESTED: [[&Style; 2]; 12] = [
+const NESTED: &[[&Style; 2]] = &[
     [&JSON, &JSON],
     [&JSON_ASCII, &JSON],
+    [&JSON_DEL, &JSON],
     [&JSON_HTML, &JSON],
     [&JSON, &REPR],
     [&JSON, &REPR_QUOTE],
+    [&JSON_ASCII, &REPR],
+    [&JSON_ASCII, &REPR_QUOTE],
     [&JSON, &SINGLE],
     [&JSON, &COMPONENT],
+    [&JSON, &UNRESERVED],
     [&JSON, &ENTITIES[0]],
     [&JSON, &ENTITIES[1]],
-    [&REPR, &JSON],
-    [&REPR_QUOTE, &JSON],
+    [&REPR, &JSON_ASCII],
+    [&REPR_QUOTE, &JSON_ASCII],
+    [&REPR, &REPR],
+    [&REPR, &REPR_QUOTE],
+    [&REPR_QUOTE, &REPR],
+    [&REPR_QUOTE, &REPR_QUOTE],
+    [&DEBUG, &JSON],
     [&COMPONENT, &SIGNS],
+    [&UNRESERVED, &SIGNS],
+    [&SLASHES, &URL_PATH],
+    [&ONE_LINE, &URL_QUERY],
+    [&ONE_LINE, &URL_FRAGMENT],
 ];
+
+/// Styles of lines that are printed one by one.
+const OF_LINES: [&Style; 4] = [&JSON, &REPR, &REPR_QUOTE, &DOUBLED];
 
 /// Returns a value without the line breaks at its end: programs print it with them and without.
 pub fn trimmed(mut value: &[u8]) -> &[u8] {
@@ -102,7 +120,7 @@ impl<'v> Written<'v> {
         if self.odd.is_empty() {
             return;
         }
-        let singles = STYLES.iter().chain(PERCENT);
+        let singles = STYLES.iter().chain(PERCENT).chain(&ENTITIES);
         singles.for_each(|style| self.write(&[style], take));
         for (kept, space) in COMMON_PERCENT {
             for digits in [UPPER, LOWER] {
@@ -110,10 +128,13 @@ impl<'v> Written<'v> {
             }
         }
         NESTED.iter().for_each(|styles| self.write(styles, take));
+        self.write(&[&ONE_LINE], take);
         self.shell(take);
-        let json = through(&[&JSON], self.value);
-        if *json != self.value {
-            base64(&json, take);
+        for style in [&JSON, &JSON_ASCII] {
+            let json = through(&[style], self.value);
+            if *json != self.value {
+                base64(&json, take);
+            }
         }
     }
 
@@ -192,6 +213,11 @@ fn base64(value: &[u8], take: &mut dyn FnMut(&[u8])) {
             if before == 0 {
                 for width in WRAPPED.into_iter().filter(|width| whole.len() > *width) {
                     wrapped(whole, width, take);
+                    broken_whole
+                        .chunks(width)
+                        .last()
+                        .into_iter()
+                        .for_each(&mut *take);
                 }
             }
             // The other alphabet.
@@ -225,13 +251,18 @@ fn wrapped(text: &[u8], width: usize, take: &mut dyn FnMut(&[u8])) {
     take(&all);
 }
 
-/// Gives the lines of a value with line breaks, without white space around them. The first and last
-/// line of a PEM key are left out: they are the same in every key.
+/// Gives the lines of a value with line breaks, without white space around them, as they are and as
+/// strings of several lines are written. The first and last line of a PEM key are left out: they are the same in every key.
 fn lines(value: &[u8], take: &mut dyn FnMut(&[u8])) {
-    for line in value.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
-        if !line.is_empty() && !is_armour(line) {
-            take(line);
+    let lines = || value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let are_few = lines().count() <= LINES;
+    for line in lines().filter(|line| !line.is_empty() && !is_armour(line)) {
+        take(line);
+        if are_few {
+            let mut written = Written::of(line);
+            OF_LINES
+                .iter()
+                .for_each(|style| written.write(&[style], take));
         }
     }
 }

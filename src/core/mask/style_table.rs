@@ -1,6 +1,6 @@
 //! The styles of the programs that are known: `docs/src/mask.md` lists their printers.
 
-use super::styles::Number::{self, Brace, Go, Hex, Keep, Octal, Python, Unit as Utf16};
+use super::styles::Number::{self, Brace, Go, Hex, Keep, Octal, Python, Slash, Unit as Utf16};
 use super::styles::{Backslash, LOWER, Style, UPPER};
 
 const fn slash(before: &'static str, letters: &'static str, numbers: [Number; 4]) -> Style {
@@ -36,10 +36,12 @@ const NOTHING: [Number; 4] = [Keep; 4];
 /// JSON as most write it.
 pub(super) const JSON: Style = slash("\"\\", JSON_LETTERS, [Utf16(LOWER), Keep, Keep, Keep]);
 /// JSON in ASCII: Python.
-pub(super) const JSON_ASCII: Style = slash(
+pub(super) const JSON_ASCII: Style = slash("\"\\", JSON_LETTERS, [Utf16(LOWER); 4]);
+/// JSON that writes DEL as a number: jq, TOML.
+pub(super) const JSON_DEL: Style = slash(
     "\"\\",
     JSON_LETTERS,
-    [Utf16(LOWER), Keep, Utf16(LOWER), Utf16(LOWER)],
+    [Utf16(LOWER), Utf16(LOWER), Keep, Keep],
 );
 /// JSON that is safe in HTML: Go, Rails.
 pub(super) const JSON_HTML: Style =
@@ -58,6 +60,20 @@ pub(super) const REPR: Style = slash(
 );
 /// A shell's `'…'`, as most leave it and come back.
 pub(super) const SINGLE: Style = Style::Replaced(&[('\'', "'\\''")]);
+/// The unreserved characters of RFC 3986.
+pub(super) const UNRESERVED: Style = percent("-._~");
+/// Browsers, Node and Rust's `url`: a path, a query, a fragment.
+pub(super) const URL_PATH: Style = percent("!$%&'()*+,-./:;=@[\\]^|_~");
+pub(super) const URL_QUERY: Style = percent("!$%&()*+,-./:;=?@[\\]^_`{|}~");
+pub(super) const URL_FRAGMENT: Style = percent("!#$%&'()*+,-./:;=?@[\\]^_{|}~");
+/// What they leave out of a URL, and what they take for a `/` in a path.
+pub(super) const ONE_LINE: Style = Style::Replaced(&[('\n', ""), ('\r', ""), ('\t', "")]);
+pub(super) const SLASHES: Style =
+    Style::Replaced(&[('\n', ""), ('\r', ""), ('\t', ""), ('\\', "/")]);
+/// Rust's `{:?}`.
+pub(super) const DEBUG: Style = slash("\"\\", "0\0t\tn\nr\r", [Brace, Brace, Brace, Keep]);
+/// SQL and YAML between `'`.
+pub(super) const DOUBLED: Style = Style::Replaced(&[('\'', "''")]);
 /// JavaScript's `encodeURIComponent`.
 pub(super) const COMPONENT: Style = percent("-_.!~*'()");
 /// The percent signs of what has them already.
@@ -89,12 +105,7 @@ pub(super) const STYLES: &[Style] = &[
     JSON,
     JSON_ASCII,
     JSON_HTML,
-    // jq and TOML write DEL as a number.
-    slash(
-        "\"\\",
-        JSON_LETTERS,
-        [Utf16(LOWER), Utf16(LOWER), Keep, Keep],
-    ),
+    JSON_DEL,
     // Go before 1.22, and slog: fewer letters.
     with("\"\\", FEW_LETTERS, HTML, [Utf16(LOWER), Keep, Keep, Keep]),
     with(
@@ -158,7 +169,8 @@ pub(super) const STYLES: &[Style] = &[
     slash("\"\\", C_LETTERS, [Go, Go, Go, Keep]),
     slash("\"\\", C_LETTERS, [Go; 4]),
     // Rust's {:?}, `escape_default`, `escape_ascii`.
-    slash("\"\\", "0\0t\tn\nr\r", [Brace, Brace, Brace, Keep]),
+    DEBUG,
+    slash("\"'\\", "0\0t\tn\nr\r", [Brace, Brace, Brace, Keep]),
     slash("\"'\\", FEW_LETTERS, [Brace; 4]),
     slash("\"'\\", FEW_LETTERS, [Hex(LOWER); 4]),
     // A shell's "…", and '…' of Perl and PHP.
@@ -171,19 +183,56 @@ pub(super) const STYLES: &[Style] = &[
     slash("\"\\", C_LETTERS, [Octal, Octal, Octal, Keep]),
     // Tables with tabs: jq, PostgreSQL, MySQL.
     slash("\\", FEW_LETTERS, NOTHING),
+    // The same of bytes: `sed -n l`.
+    slash("\\", C_LETTERS, [Octal; 4]),
     // Perl's double quotes, and `quotemeta`.
     slash("\"\\$@", "a\x07b\x08t\tn\nf\x0cr\re\x1b", NOTHING),
-    slash(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~\t\n\r", "", NOTHING),
+    slash(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", "", [Slash; 4]),
     // Python's `re.escape`.
     slash(" #$&()*+-.?[\\]^{|}~\t\n\r\x0b\x0c", "", NOTHING),
     SINGLE,
     Style::Replaced(&[('\'', "'\"'\"'")]),
     // Coreutils, in messages about files.
     Style::Replaced(&[('\'', "'\\''"), ('\n', "'$'\\n''"), ('\t', "'$'\\t''")]),
-    // SQL, YAML, CSV.
-    Style::Replaced(&[('\'', "''")]),
+    // CSV.
+    DOUBLED,
     Style::Replaced(&[('"', "\"\"")]),
     Style::Replaced(&[('\n', "\r\n")]),
+    // Scripts in pages, by Go.
+    with(
+        "\"'\\",
+        "",
+        "<>&=",
+        [Utf16(UPPER), Keep, Utf16(UPPER), Keep],
+    ),
+    // XML by Go, and Python's attributes.
+    Style::Replaced(&[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&#34;"),
+        ('\'', "&#39;"),
+        ('\n', "&#xA;"),
+        ('\t', "&#x9;"),
+        ('\r', "&#xD;"),
+    ]),
+    Style::Replaced(&[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\n', "&#10;"),
+        ('\t', "&#9;"),
+        ('\r', "&#13;"),
+    ]),
+    Style::Replaced(&[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('\n', "&#10;"),
+        ('\t', "&#9;"),
+        ('\r', "&#13;"),
+    ]),
     // XML's text, and its attributes; jq, PHP, and others.
     Style::Replaced(&[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")]),
     Style::Replaced(&[
@@ -241,10 +290,10 @@ pub(super) const PERCENT: &[Style] = &[
     percent("!$%&'()*+,-._~"),
     percent("!$%&()*+,-._~"),
     percent("!$%&'()*+,-./:;=@[\\]|_~"),
-    percent("!$%&'()*+,-./:;=@[\\]^|_~"),
-    percent("!$%&()*+,-./:;=?@[\\]^_`{|}~"),
+    URL_PATH,
+    URL_QUERY,
     percent("!$%&'()*+,-./:;=?@[\\]^_`{|}~"),
-    percent("!#$%&'()*+,-./:;=?@[\\]^_{|}~"),
+    URL_FRAGMENT,
     // JavaScript's `encodeURI`, and Node's old userinfo.
     percent(";,/?:@&=+$-_.!~*'()#"),
     percent("-_.!~*'():"),

@@ -1,7 +1,7 @@
 //! Ways in which programs write a text: percent signs, backslashes, entities, quotes. Each writes a
 //! character by itself, and keeps letters and digits.
 
-use Number::{Brace, Go, Hex, Keep, Octal, Python, Unit as Utf16};
+use Number::{Brace, Go, Hex, Keep, Octal, Python, Slash, Unit as Utf16};
 
 /// A character of a value, or a byte that is no part of one.
 #[derive(Clone, Copy)]
@@ -48,6 +48,8 @@ pub(super) enum Number {
     Keep,
     /// `\303\251`, of each byte.
     Octal,
+    /// A backslash before each byte.
+    Slash,
     /// `\xc3\xa9`, of each byte.
     Hex(&'static Digits),
     /// `\u00e9`, of each unit of UTF-16.
@@ -162,7 +164,7 @@ impl Number {
                 }
                 Go => return put(b"x", u32::from(byte), 2, LOWER),
                 Brace => return put(b"x", u32::from(byte), 2, UPPER),
-                Keep | Octal | Hex(_) => 0,
+                Keep | Octal | Slash | Hex(_) => 0,
             },
         };
         match self {
@@ -171,6 +173,7 @@ impl Number {
                 let digit = |shift: u8| b'0' + (byte >> shift & 7);
                 out.extend([b'\\', digit(6), digit(3), digit(0)]);
             }),
+            Slash => unit.bytes(|byte| out.extend([b'\\', byte])),
             Hex(digits) => unit.bytes(|byte| put(b"x", u32::from(byte), 2, digits)),
             Utf16(digits) => unit.units(|unit| put(b"u", unit, 4, digits)),
             Python(digits) if one < 0x100 => put(b"x", one, 2, digits),

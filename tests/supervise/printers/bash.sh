@@ -1,6 +1,6 @@
 # Prints each value as shells and the tools beside them do. The values' names are the arguments.
 set -f
-LC_ALL=${LOCALE:-C.UTF-8}
+export LC_ALL=${LOCALE:-C.UTF-8}
 is() { printf '\n=-=-=%s%s %s=-=-=\n' "$1" "$IN" "$name"; }
 for name; do
     v=${!name}
