@@ -14,7 +14,8 @@ use crate::stores;
 pub struct Leaf {
     /// The subcommand's words: `secret set`.
     pub words: &'static [&'static str],
-    about: &'static str,
+    /// A line that says its purpose.
+    pub about: &'static str,
     /// The arguments, in their order.
     pub arguments: &'static [Opt],
     /// The options that it shares with others.
@@ -22,7 +23,8 @@ pub struct Leaf {
     /// The subcommand's own options, listed before the shared ones.
     own: &'static [Opt],
     usage: Option<&'static str>,
-    after_help: Option<&'static str>,
+    /// The text below the options: paragraphs, and then examples.
+    pub after_help: Option<&'static str>,
 }
 
 const NOTHING: Leaf = Leaf {
@@ -39,7 +41,6 @@ const WRITING: Leaf = Leaf {
     arguments: &[own::NAME.0, own::VALUE.0],
     groups: flags::SCOPED,
     own: &[own::VALUE_FILE.0, own::RAW.0, own::JSON.0],
-    after_help: Some(help::FROM_INPUT),
     ..NOTHING
 };
 
@@ -58,7 +59,7 @@ pub const LEAVES: &[Leaf] = &[
         arguments: &[own::COMMAND.0],
         groups: flags::LAUNCH,
         usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(help::RUN_EXAMPLES),
+        after_help: Some(help::RUN),
         ..NOTHING
     },
     Leaf {
@@ -68,19 +69,29 @@ pub const LEAVES: &[Leaf] = &[
         groups: flags::JOINING,
         own: &[own::PID.0],
         usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(help::JOIN_EXAMPLE),
+        after_help: Some(help::JOIN),
     },
     Leaf {
         words: &["check"],
         about: "Show what each reference resolves to",
         groups: flags::SOURCES,
         own: &[own::NAMES.0, own::JSON.0],
+        after_help: Some(help::CHECK),
+        ..NOTHING
+    },
+    Leaf {
+        words: &["doctor"],
+        about: "Show what is found here, and what is not ok",
+        groups: flags::WHOLE,
+        own: &[own::JSON.0],
+        after_help: Some(help::DOCTOR),
         ..NOTHING
     },
     Leaf {
         words: &["env"],
         about: "Print the environment, its secrets masked",
         groups: flags::SOURCES,
+        after_help: Some(help::ENV),
         ..NOTHING
     },
     Leaf {
@@ -94,22 +105,25 @@ pub const LEAVES: &[Leaf] = &[
             own::OWNER.0,
             own::MODE.0,
         ],
-        after_help: Some(help::RENDER_EXAMPLE),
+        after_help: Some(help::RENDER),
         ..NOTHING
     },
     Leaf {
         words: &["secret", "create"],
         about: "Store a new secret",
+        after_help: Some(help::CREATE),
         ..WRITING
     },
     Leaf {
         words: &["secret", "set"],
         about: "Store a secret, new or not",
+        after_help: Some(help::SET),
         ..WRITING
     },
     Leaf {
         words: &["secret", "update"],
         about: "Change an existing secret",
+        after_help: Some(help::UPDATE),
         ..WRITING
     },
     Leaf {
@@ -118,6 +132,7 @@ pub const LEAVES: &[Leaf] = &[
         arguments: &[own::NAME.0],
         groups: flags::SCOPED,
         own: &[own::REVEAL.0, own::JSON.0],
+        after_help: Some(help::GET),
         ..NOTHING
     },
     Leaf {
@@ -134,6 +149,7 @@ pub const LEAVES: &[Leaf] = &[
             own::FIELDS.0,
             own::JSON.0,
         ],
+        after_help: Some(help::LIST),
         ..NOTHING
     },
     Leaf {
@@ -142,6 +158,7 @@ pub const LEAVES: &[Leaf] = &[
         arguments: &[own::NAME.0],
         groups: flags::SCOPED,
         own: &[own::YES.0, own::JSON.0],
+        after_help: Some(help::DELETE),
         ..NOTHING
     },
     Leaf {
@@ -150,6 +167,7 @@ pub const LEAVES: &[Leaf] = &[
         arguments: &[own::IMPORTED.0],
         groups: flags::SCOPED,
         own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
+        after_help: Some(help::IMPORT),
         ..NOTHING
     },
     Leaf {
@@ -157,6 +175,7 @@ pub const LEAVES: &[Leaf] = &[
         about: "Make an embedded store, and a key",
         arguments: &[own::DIR.0],
         own: &[stores::KEY_FILE, own::JSON.0],
+        after_help: Some(help::STORE_INIT),
         ..NOTHING
     },
     Leaf {
@@ -164,6 +183,7 @@ pub const LEAVES: &[Leaf] = &[
         about: "Verify a whole store",
         groups: flags::WHOLE,
         own: &[own::FIX.0, own::JSON.0],
+        after_help: Some(help::STORE_CHECK),
         ..NOTHING
     },
     Leaf {
@@ -171,35 +191,42 @@ pub const LEAVES: &[Leaf] = &[
         about: "Show who can read a scope",
         groups: flags::SCOPED,
         own: &[own::JSON.0],
+        after_help: Some(help::RECIPIENTS),
         ..NOTHING
     },
     Leaf {
         words: &["store", "recipient", "add"],
         about: "Let others read a scope",
+        after_help: Some(help::RECIPIENT_ADD),
         ..RECIPIENT_CHANGE
     },
     Leaf {
         words: &["store", "recipient", "remove"],
         about: "Let some read a scope no more",
         own: &[own::EVERYWHERE.0, own::JSON.0],
+        after_help: Some(help::RECIPIENT_REMOVE),
         ..RECIPIENT_CHANGE
     },
     Leaf {
         words: &["install"],
         about: "Copy this program somewhere",
         arguments: &[own::DEST.0],
-        after_help: Some(help::IN_FRONT),
+        after_help: Some(help::INSTALL),
         ..NOTHING
     },
     Leaf {
         words: &["completions"],
         about: "Print completions for a shell",
-        arguments: &[own::SHELL.0],
+        arguments: &[own::SHELL.0, own::WORDS.0],
+        after_help: Some(help::COMPLETIONS),
         ..NOTHING
     },
     Leaf {
         words: &["man"],
-        about: "Print the manual page",
+        about: "Print a page of the manual",
+        arguments: &[own::PAGE.0],
+        own: &[own::PAGES_DIR.0],
+        after_help: Some(help::MAN),
         ..NOTHING
     },
 ];
@@ -228,6 +255,31 @@ impl Leaf {
         let shared = self.groups.iter().flat_map(Group::headed);
         let shared = shared.map(|(_, option)| option);
         shared.chain(self.own)
+    }
+
+    /// Lists all options with their headings, the subcommand's own first.
+    pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
+        let own = self.own.iter().map(|option| (flags::OWN, option));
+        own.chain(self.groups.iter().flat_map(Group::headed))
+    }
+
+    /// Makes clap's form of the subcommand for the short help: with its own options, and those that
+    /// are used most. No option is hidden where there are few.
+    pub fn in_short(&self) -> Command {
+        const FEW: usize = 12;
+        if self.options().count() <= FEW {
+            return self.command();
+        }
+        let is_shown = |id: &str| {
+            let mut own = self.own.iter().chain(self.arguments);
+            flags::USED_MOST.contains(&id) || own.any(|option| option.id == id)
+        };
+        let command = self.command().mut_args(|arg| {
+            let hides = arg.is_hide_set() || !is_shown(arg.get_id().as_str());
+            arg.hide(hides)
+        });
+        let words = self.words.join(" ");
+        command.before_help(format!("doorkey {words} --help has all options."))
     }
 
     /// Makes clap's form of the subcommand.
@@ -287,12 +339,16 @@ fn wrapped(list: &str) -> String {
 }
 
 impl Opt {
+    /// The help text; that of `--store` is made from the table of stores.
+    pub fn help(&self) -> String {
+        match self.id == flags::STORE.id {
+            true => wrapped(&stores::forms()),
+            false => self.help.to_owned(),
+        }
+    }
+
     fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id);
-        arg = match self.id == flags::STORE.id {
-            true => arg.help(wrapped(&stores::forms())),
-            false => arg.help(self.help),
-        };
+        let mut arg = Arg::new(self.id).help(self.help());
         if !matches!(self.takes, Takes::Argument(..)) {
             arg = arg.long(self.id);
         }
@@ -317,6 +373,7 @@ impl Opt {
                     Arity::Hidden => arg.hide(true),
                     Arity::Some => arg.num_args(1..),
                     Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
+                    Arity::HiddenRest => arg.hide(true).num_args(1..).trailing_var_arg(true),
                 }
             }
         }

@@ -14,6 +14,7 @@ use super::store_and_scope::ScopeTarget;
 use crate::core::config::Config;
 use crate::core::scope::Scopes;
 use crate::model::error::Error;
+use crate::model::escape::counted;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
@@ -86,9 +87,9 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
         let label = target.store.label();
         log::info!(
             Done, store = &Label(label);
-            "{label} is sound: {} secrets in {} scopes",
-            checked.secrets,
-            checked.scopes
+            "{label} is sound: {} in {}",
+            counted(checked.secrets, "secret"),
+            counted(checked.scopes, "scope")
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -111,7 +112,11 @@ fn warn(checked: &Checked) {
         0 => {}
         count => log::warning!(
             Advice;
-            "{count} secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them"
+            "{} bound to no name, so that such a file can be put in another's place; doorkey store check --fix binds it",
+            match count {
+                1 => "1 secret is".to_owned(),
+                _ => format!("{count} secrets are"),
+            }
         ),
     }
     for path in paths(&checked.bound) {
@@ -260,10 +265,11 @@ fn say_changes(
             Some(scope) => format!("{scope} of {label}"),
             None => label.to_owned(),
         };
-        let (readers, rewritten) = (changed.recipients.len(), changed.rewritten.len());
+        let readers = counted(changed.recipients.len(), "recipient");
+        let rewritten = counted(changed.rewritten.len(), "secret");
         log::info!(
             Done, store = &Label(&what);
-            "{what} is readable for {readers} recipients; {rewritten} secrets are encrypted anew"
+            "{what} is readable for {readers}; {rewritten} encrypted anew"
         );
     }
     for scope in left(done, still) {

@@ -11,6 +11,7 @@ pub mod join;
 pub mod launch;
 pub mod leases;
 pub mod lookup;
+pub mod missing;
 pub mod open_stores;
 pub mod render;
 pub mod secret_files;

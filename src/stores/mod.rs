@@ -21,19 +21,29 @@ mod age;
 mod aws;
 mod aws_sm;
 mod aws_ssm;
+mod azure;
+mod azure_kv;
+mod clock;
 mod context;
 mod credential;
 mod dir;
 mod document;
 mod exec;
 mod file;
+mod flat;
 mod folder;
+mod form;
+mod gcp;
+mod gcp_sm;
+mod jwt;
 mod k8s;
 mod kind;
 mod lease;
+mod metadata;
 mod program;
 mod registry;
 mod remote;
+mod rewrite;
 mod settings;
 mod variables;
 mod vault;
@@ -71,6 +81,28 @@ pub trait Store: Sync {
     /// Names the source of the values, so that nobody takes another source's values for them.
     fn identity(&self) -> String {
         self.label().to_owned()
+    }
+
+    /// Names the store of a single place: with the server's address, if there is one.
+    fn at(&self) -> String {
+        self.label().to_owned()
+    }
+
+    /// True if a list of everything costs no request.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Lists facts about the way to the store, for a person who looks for a fault: its key or
+    /// credential, its address, and who we are there. A server is asked.
+    fn findings(&self) -> Vec<Finding> {
+        vec![]
+    }
+
+    /// Gives the next step for a single place that is missing, if the store knows a better one than
+    /// usual. `document` is true if only its key is missing. The store may be asked once more.
+    fn advice(&self, _place: &Location, _document: bool) -> Option<String> {
+        None
     }
 
     /// Gives the location that a name in a scope would have. Nothing is asked.
@@ -132,6 +164,9 @@ pub trait Store: Sync {
         None
     }
 }
+
+/// A fact, by what it is about; or the fault in its place.
+pub type Finding = (&'static str, Result<String, StoreError>);
 
 /// The error of a store that answers questions only.
 fn unlisted() -> StoreError {

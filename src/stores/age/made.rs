@@ -49,7 +49,7 @@ pub fn init(place: &Path, access: &Access) -> Result<Made, StoreError> {
         }
         made.key = path.to_string();
     }
-    let keys = key::find(access)?;
+    let keys = key::find(access)?.all;
     let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;

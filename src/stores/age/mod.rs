@@ -1,6 +1,7 @@
 //! The embedded store: a folder of age files, one secret each.
 
 mod file;
+mod foreign;
 mod git;
 mod identity;
 mod key;
@@ -14,14 +15,15 @@ use std::thread::{self, ScopedJoinHandle};
 
 use age::x25519::Recipient;
 
-use self::identity::AgeKey;
+use self::key::Keys;
 use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
-    Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
-    StoreOption, Writer, search,
+    Access, Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients,
+    Record, Store, StoreOption, Writer, search,
 };
 use crate::core::option::{InFile, Opt, value};
 use crate::model::error::{Malformed, StoreError};
+use crate::model::escape::counted;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::model::store_error::FaultKind;
@@ -82,7 +84,7 @@ struct Age {
     refuses_unbound: bool,
     tree: StoreFolder,
     context: Arc<Context>,
-    keys: OnceLock<Vec<AgeKey>>,
+    keys: OnceLock<Keys>,
 }
 
 /// Opens `age:PLACE`.
@@ -168,6 +170,31 @@ impl Store for Age {
 
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         self.tree.scopes()
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let key = self.keys().map(Keys::shown);
+        let readers = self.list(None).and_then(|listed| {
+            let Ok(keys) = self.keys() else {
+                return Ok(counted(listed.len(), "recipient"));
+            };
+            match keys.all.iter().any(|key| listed.contains(&key.recipient)) {
+                true => Ok(format!(
+                    "{}, this key among them",
+                    counted(listed.len(), "recipient")
+                )),
+                false => Err(
+                    StoreError::setting("the store's list does not name this key").hint(
+                        "have a recipient run doorkey store recipient add with its public half",
+                    ),
+                ),
+            }
+        });
+        vec![("key", key), ("readers", readers)]
     }
 
     fn writer(&self) -> Option<&dyn Writer> {
@@ -258,12 +285,12 @@ fn shared(
 
 impl Age {
     /// Gives the keys to read with, which are looked for when first needed.
-    fn keys(&self) -> Result<&[AgeKey], StoreError> {
-        if self.keys.get().is_none() {
-            let keys = key::find(&self.context)?;
-            let _ = self.keys.set(keys);
+    fn keys(&self) -> Result<&Keys, StoreError> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
         }
-        Ok(self.keys.get().map(Vec::as_slice).unwrap_or_default())
+        let keys = key::find(&self.context)?;
+        Ok(self.keys.get_or_init(|| keys))
     }
 
     fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
@@ -284,13 +311,39 @@ impl Age {
         location: &Location,
         refuses_unbound: bool,
     ) -> Result<(Secret, bool), StoreError> {
-        let (value, bound) = file::decrypt(file, self.keys()?)?;
+        let keys = self.keys()?;
+        let opened = file::decrypt(file, &keys.all);
+        let (value, bound) = opened.map_err(|trouble| match trouble.is_closed() {
+            true => self.closed(file, location, keys),
+            false => trouble,
+        })?;
         match bound {
             Some(bound) if location.path.strip_suffix(SUFFIX) == Some(&bound) => Ok((value, true)),
             Some(bound) => Err(misplaced(&bound)),
             None if refuses_unbound => Err(unbound()),
             None => Ok((value, false)),
         }
+    }
+
+    /// The error that no key of ours opens a file: which keys these are, who can add one, and how.
+    fn closed(&self, file: &[u8], location: &Location, keys: &Keys) -> StoreError {
+        let what = format_args!("the key {} is not one of its recipients", keys.shown());
+        let noted = file::inspect(file).ok().and_then(|found| found.recipients);
+        let who = match noted.as_deref() {
+            Some([one]) => format!("the holder of {one}"),
+            Some([one, _]) => format!("the holder of {one}, or the other one"),
+            Some([one, others @ ..]) => {
+                format!("the holder of {one}, or one of {} others,", others.len())
+            }
+            _ => "somebody who can read it".to_owned(),
+        };
+        let scope = Path::new(&location.path).parent();
+        let scope = scope.and_then(|scope| Scope::parse(scope.to_str()?));
+        let scope = scope.filter(|scope| self.has_own_list(scope));
+        let option = scope.map_or_else(String::new, |scope| format!(" {}", scope.option()));
+        let key = keys.all.first().map_or("", |key| key.recipient.as_str());
+        let hint = format!("have {who} run doorkey store recipient add {key}{option}");
+        StoreError::denied(what).hint(hint).of_key()
     }
 
     /// Gives the recipients who can read a scope: those of its own list, or else of the store's.
@@ -330,8 +383,11 @@ fn no_recipients(list: &str) -> StoreError {
 }
 
 /// The error that an argument is no recipient. The argument is not shown: it may be a key.
-fn bad_recipient(which: usize) -> StoreError {
-    let what = "is no age recipient, the public half of a key (age1…)";
+fn bad_recipient(which: usize, text: &str) -> StoreError {
+    let what = match foreign::recipient(text.as_bytes()) {
+        Some(what) => format!("is {what}"),
+        None => "is no age recipient, the public half of a key (age1…)".to_owned(),
+    };
     StoreError::of(FaultKind::Unusable, format_args!("argument {which} {what}"))
 }
 
@@ -370,7 +426,13 @@ fn parse_recipients(text: &[u8], list: &Path) -> Result<Vec<Recipient>, StoreErr
             };
             let column = 1;
             let at = Malformed { line, column, reason };
-            StoreError::of(FaultKind::Corrupt, format_args!("{list}:{at}"))
+            match foreign::recipient(text) {
+                Some(what) => {
+                    let what = format_args!("{list}:{line}:{column}: this is {what}");
+                    StoreError::of(FaultKind::Corrupt, what)
+                }
+                None => StoreError::of(FaultKind::Corrupt, format_args!("{list}:{at}")),
+            }
         })?);
     }
     if recipients.is_empty() {
@@ -396,7 +458,7 @@ const CACHE: &str = "cache";
 /// # Errors
 /// An error that the text is no recipient.
 pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
-    let recipient = Recipient::from_str(recipient).map_err(|_| bad_recipient(1))?;
+    let recipient = Recipient::from_str(recipient).map_err(|_| bad_recipient(1, recipient))?;
     file::encrypt(text, &[recipient], Some(CACHE))
 }
 
@@ -405,7 +467,7 @@ pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
 /// # Errors
 /// A missing key, a key that does not open the file, or a file that was not written as a cache.
 pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
-    match file::decrypt(file, &key::find(access)?)? {
+    match file::decrypt(file, &key::find(access)?.all)? {
         (text, Some(bound)) if bound == CACHE => Ok(text),
         (_, Some(bound)) => Err(misplaced(&bound)),
         (_, None) => Err(folder::corrupt("it does not say that it is a cache")),

@@ -58,10 +58,13 @@ impl Recipients for Age {
             .iter()
             .all(|gone| is_listed(&before, gone) || was_removed(&before, gone))
         {
-            return Err(not_listed());
+            return Err(not_listed(&before, remove));
         }
         let after = edited(&before, add, remove);
         let path = scope.map_or_else(|| PathBuf::from(RECIPIENTS), own_list);
+        if !remove.is_empty() && meaningful_lines(&after).next().is_none() {
+            return Err(last_one(&path));
+        }
         let recipients = super::parse_recipients(&after, &path)?;
         changed.recipients = recipients.iter().map(Recipient::to_string).collect();
         changed.list = before != after;
@@ -218,7 +221,7 @@ impl Age {
         Ok(())
     }
 
-    fn has_own_list(&self, scope: &Scope) -> bool {
+    pub(super) fn has_own_list(&self, scope: &Scope) -> bool {
         !matches!(
             self.tree.read_file(&own_list(scope), LARGEST_LIST),
             Ok(None)
@@ -300,8 +303,21 @@ impl Age {
     }
 }
 
-fn not_listed() -> StoreError {
-    StoreError::absent("there is no such recipient; nothing is changed").of_recipient()
+/// The error that a list does not name a recipient who is to be removed.
+fn not_listed(list: &[u8], remove: &[String]) -> StoreError {
+    let mut strange = remove.iter();
+    let strange = strange.find(|one| !is_listed(list, one) && !was_removed(list, one));
+    let strange = strange.map_or("", String::as_str);
+    StoreError::absent(format_args!("there is no recipient {strange}"))
+        .hint("nothing is changed; doorkey store recipient list shows them")
+        .of_recipient()
+}
+
+/// The error that no recipient would be left.
+fn last_one(list: &Path) -> StoreError {
+    let list = list.display();
+    let what = format_args!("nothing is changed: nobody in {list} could read the secrets then");
+    StoreError::setting(what).hint("add another recipient first")
 }
 
 fn nowhere(key: &str) -> StoreError {
@@ -320,7 +336,7 @@ fn closed_secrets(names: &[String]) -> StoreError {
 fn canonical(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
     let one = |(index, text): (usize, &String)| {
         let parsed = Recipient::from_str(text).map(|recipient| recipient.to_string());
-        parsed.map_err(|_| bad_recipient(before + index + 1))
+        parsed.map_err(|_| bad_recipient(before + index + 1, text))
     };
     texts.iter().enumerate().map(one).collect()
 }
