@@ -56,6 +56,7 @@ impl Options {
             renders: renders(self)?,
             arguments: bytes(&own_flags::COMMAND).into_iter().skip(1).collect(),
             literal: bytes(&flags::LITERAL),
+            masked: bytes(&flags::MASK_ALSO),
             references: self.references(place)?,
             distrust: self.distrust()?,
             files: files(self)?,

@@ -46,6 +46,8 @@ pub struct Sources {
     pub literal: Vec<Vec<u8>>,
     /// The arguments of the command, in which nothing is filled in.
     pub arguments: Vec<Vec<u8>>,
+    /// Names of variables whose plain values are masked.
+    pub masked: Vec<Vec<u8>>,
     /// The words that make more values references.
     pub references: Vec<&'static str>,
     /// The owners that files have to have, where they are read again beside others.
@@ -231,7 +233,11 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     warn_of_likely(&environment, &is_literal, &sources.references);
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
     let documents = listed(&value, &is_literal, &mut errors);
-    let options = [("literal", &sources.literal), ("keep-env", &sources.keep)];
+    let options = [
+        ("literal", &sources.literal),
+        ("keep-env", &sources.keep),
+        ("mask-also", &sources.masked),
+    ];
     let options = options.iter();
     let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
     let unnamed: Vec<_> = unnamed

@@ -139,6 +139,12 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
 }
 
 impl FilledVariable<'_> {
+    /// Returns the value, if there is one.
+    pub fn value(&self) -> Option<&[u8]> {
+        let entry = self.entry.as_ref()?;
+        entry.get(self.name.len() + 1..)
+    }
+
     /// Lists the errors that keep the variable from its value.
     pub fn faults(&self) -> impl Iterator<Item = Error> {
         let name = self.name;

@@ -6,6 +6,7 @@
 mod circles;
 mod expansion_properties;
 mod layers;
+mod mask_body;
 mod mask_properties;
 mod pictures;
 mod readme;

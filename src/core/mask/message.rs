@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::key::{BITS, Key};
-use super::patterns::{Needle, Needles, Print, SET_BITS, Set, WINDOWS, empty};
+use super::patterns::{FAR, Needle, Needles, Passed, SET_BITS, WINDOWS, empty, prefix_lengths};
 
 /// Patterns as they are passed on.
 #[derive(Serialize)]
@@ -15,6 +15,7 @@ struct Telling<'n> {
     set_mask: usize,
     grams: &'n [u64],
     labels: &'n [String],
+    prefixes: &'n [u32],
     needles: &'n [Needle],
 }
 
@@ -26,26 +27,13 @@ struct PassedNeedles {
     set_mask: usize,
     grams: Vec<u64>,
     labels: Vec<String>,
+    prefixes: Vec<u32>,
     needles: Vec<Needle>,
 }
 
 impl Needles {
-    /// Writes the patterns for [`Needles::from_bytes`]: only the hashes that are kept here.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let telling = Telling {
-            key: self.key.bytes,
-            window: self.window,
-            set_mask: self.set_mask as usize,
-            grams: &self.grams[..=self.set_mask as usize / 64],
-            labels: &self.labels,
-            needles: &self.needles,
-        };
-        let about = 64 + 4 * telling.grams.len() + 64 * self.needles.len();
-        // Writing to memory does not fail; who reads nothing of it refuses it.
-        postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
-    }
-
-    /// Reads the bytes of [`Needles::to_bytes`]; `None` if they are malformed.
+    /// Reads the bytes that [`Making::told`](super::making::Making::told) gives; `None` if they are
+    /// malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Self::from_all(&[bytes])
     }
@@ -57,28 +45,28 @@ impl Needles {
         for other in others {
             passed.add(Passed::read(other)?)?;
         }
-        Some(Self::new(
-            passed.key,
-            passed.window,
-            passed.set_mask as u32,
-            passed.grams,
-            passed.labels,
-            passed.needles,
-        ))
+        Some(Self::new(passed))
     }
 }
 
-/// Patterns as they were read.
-struct Passed {
-    key: Key,
-    window: usize,
-    set_mask: usize,
-    grams: Set,
-    labels: Vec<String>,
-    needles: Vec<Needle>,
-}
-
 impl Passed {
+    /// Writes the patterns: only the hashes that are kept here.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let telling = Telling {
+            key: self.key.bytes,
+            window: self.window,
+            set_mask: self.set_mask,
+            grams: &self.grams[..=self.set_mask / 64],
+            labels: &self.labels,
+            prefixes: &self.prefixes,
+            needles: &self.needles,
+        };
+        let about =
+            64 + 10 * telling.grams.len() + 40 * self.needles.len() + 4 * self.prefixes.len();
+        // Writing to memory does not fail; who reads nothing of it refuses it.
+        postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
+    }
+
     fn read(bytes: &[u8]) -> Option<Self> {
         let (told, rest): (PassedNeedles, _) = postcard::take_from_bytes(bytes).ok()?;
         let (key, mask) = (Key::new(told.key), told.set_mask);
@@ -89,10 +77,11 @@ impl Passed {
         }
         let mut grams = empty();
         grams[..told.grams.len()].copy_from_slice(&told.grams);
-        let mut needles = told.needles;
-        for needle in &mut needles {
-            let is_one = needle.is_of(told.window, mask, told.labels.len());
-            is_one.then(|| needle.find_powers(&key))?;
+        let are_prints = told.prefixes.iter().all(|print| *print < 1 << BITS);
+        let counts = (told.labels.len(), told.prefixes.len());
+        let mut needles = told.needles.iter();
+        if !are_prints || !needles.all(|needle| needle.is_of(told.window, mask, counts)) {
+            return None;
         }
         Some(Passed {
             key,
@@ -100,7 +89,8 @@ impl Passed {
             set_mask: mask,
             grams,
             labels: told.labels,
-            needles,
+            prefixes: told.prefixes,
+            needles: told.needles,
         })
     }
 
@@ -120,9 +110,11 @@ impl Passed {
             if known.contains(&text(&needle)) {
                 continue;
             }
-            needle.label += self.labels.len();
+            needle.label += self.labels.len() as u32;
+            needle.first += self.prefixes.len() as u32;
             self.needles.push(needle);
         }
+        self.prefixes.append(&mut other.prefixes);
         self.labels.append(&mut other.labels);
         // Which of them another begins with is not known any more.
         let needles = self.needles.iter_mut();
@@ -131,7 +123,7 @@ impl Passed {
     }
 
     /// Reduces the bits that count in the sets.
-    fn fold(&mut self, mask: usize) {
+    pub(super) fn fold(&mut self, mask: usize) {
         let (size, words) = (mask / 64 + 1, self.set_mask / 64 + 1);
         for at in size..words {
             self.grams[at % size] |= std::mem::take(&mut self.grams[at]);
@@ -143,27 +135,16 @@ impl Passed {
 }
 
 impl Needle {
-    /// True if it can be one for this window and set, with so many labels.
-    fn is_of(&self, window: usize, set_mask: usize, labels: usize) -> bool {
-        // Each prefix is longer than the window and the one before, and shorter than the whole.
-        let mut lengths = vec![window];
-        lengths.extend(self.prefixes.iter().map(|prefix| prefix.length));
-        lengths.extend((!self.prefixes.is_empty()).then_some(self.length));
-        let ascend = lengths.windows(2).all(|pair| pair[0] < pair[1]);
-        let mut prints = self.prefixes.iter().chain([&self.whole]);
+    /// True if it can be one for this window and set, with so many labels and prefixes.
+    fn is_of(&self, window: usize, set_mask: usize, (labels, prefixes): (usize, usize)) -> bool {
+        let near = prefix_lengths(window).take_while(|length| *length < self.length().min(FAR));
+        let own = usize::from(self.near) + self.far();
         self.window as usize <= set_mask
-            && self.label < labels
-            && self.length >= window
-            && self.length <= u32::MAX as usize
-            && self.whole.length == self.length
-            && ascend
-            && prints.all(|print| print.print < 1 << BITS)
-    }
-
-    /// Works out what is not passed on.
-    fn find_powers(&mut self, key: &Key) {
-        let prints = self.prefixes.iter_mut().chain([&mut self.whole]);
-        prints.for_each(|print| *print = Print::of(print.length, print.print, key));
+            && (self.label as usize) < labels
+            && self.length() >= window
+            && usize::from(self.near) <= near.count()
+            && self.first as usize + own <= prefixes
+            && self.whole < 1 << BITS
     }
 }
 
@@ -172,6 +153,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::core::mask::making::Making;
     use crate::core::mask::stream::Stream;
 
     /// Masks a text that comes in two pieces, with these patterns for each.
@@ -198,10 +180,15 @@ mod tests {
     }
 
     fn told(values: &[(&str, &str)]) -> Vec<u8> {
-        let values = values
-            .iter()
-            .map(|(label, value)| (*label, value.as_bytes()));
-        Needles::of(values, 8, [7; 32]).to_bytes()
+        told_by(values, 8, [7; 32])
+    }
+
+    fn told_by(values: &[(&str, &str)], window: usize, key: [u8; 32]) -> Vec<u8> {
+        let mut making = Making::new(window, key);
+        for (label, value) in values {
+            making.add(label, value.as_bytes());
+        }
+        making.told()
     }
 
     #[test]
@@ -240,9 +227,8 @@ mod tests {
     #[test]
     fn needles_of_another_key_or_window_are_none_of_these() {
         let own = told(&[("a", "something")]);
-        let values = || [("a", b"something".as_slice())].into_iter();
-        let key = Needles::of(values(), 8, [8; 32]).to_bytes();
-        let window = Needles::of(values(), 9, [7; 32]).to_bytes();
+        let key = told_by(&[("a", "something")], 8, [8; 32]);
+        let window = told_by(&[("a", "something")], 9, [7; 32]);
         for other in [&key, &window, &own[1..].to_vec()] {
             assert!(Needles::from_all(&[&own, other]).is_none());
         }
