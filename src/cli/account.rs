@@ -7,6 +7,7 @@ use super::options::Options;
 use crate::core::option::One;
 use crate::core::passwd::{self, Account, Unknown};
 use crate::model::error::Error;
+use crate::model::named::ShownPath;
 use crate::sys::files;
 
 /// The largest size of `/etc/passwd` and `/etc/group`, in bytes.
@@ -42,15 +43,15 @@ pub fn account(options: &Options, one: &One) -> Result<Option<(Account, String)>
     };
     let (passwd, group) = (read("/etc/passwd")?, read("/etc/group")?);
     let account = passwd::find(wanted.as_bytes(), &passwd, &group).map_err(|unknown| {
-        options.usage(
-            one,
-            match unknown {
-                Unknown::User => "names a user that is not in /etc/passwd; a number needs no entry",
-                Unknown::Group => {
-                    "names a group that is not in /etc/group; a number needs no entry"
-                }
-            },
-        )
+        let text = wanted.to_string_lossy();
+        let (user, group) = text.split_once(':').unwrap_or((&text, ""));
+        let (what, name, list) = match unknown {
+            Unknown::User => ("user", user, "/etc/passwd"),
+            Unknown::Group => ("group", group, "/etc/group"),
+        };
+        let name = ShownPath(name);
+        let what = format!("names the {what} {name}, not found in {list}; a number needs no entry");
+        options.usage(one, &what)
     })?;
     Ok(Some((account, wanted.to_string_lossy().into_owned())))
 }

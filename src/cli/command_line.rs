@@ -1,264 +1,14 @@
-//! The subcommands with their options and arguments; and clap's tree of them, for help, completions
-//! and the manual page.
+//! Clap's tree of the subcommands, for help, completions and the manual page.
 
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::flags::{self, Group};
-use super::{help, own_flags as own};
+use super::help;
+pub use super::leaves::{LEAVES, Leaf};
 use crate::core::option::{Arity, Opt, Takes};
 use crate::stores;
-
-/// A subcommand that has an action of its own.
-pub struct Leaf {
-    /// The subcommand's words: `secret set`.
-    pub words: &'static [&'static str],
-    about: &'static str,
-    /// The arguments, in their order.
-    pub arguments: &'static [Opt],
-    /// The options that it shares with others.
-    groups: &'static [Group],
-    /// The subcommand's own options, listed before the shared ones.
-    own: &'static [Opt],
-    usage: Option<&'static str>,
-    after_help: Option<&'static str>,
-}
-
-const NOTHING: Leaf = Leaf {
-    words: &[],
-    about: "",
-    arguments: &[],
-    groups: flags::ANY,
-    own: &[],
-    usage: None,
-    after_help: None,
-};
-
-const WRITING: Leaf = Leaf {
-    arguments: &[own::NAME.0, own::VALUE.0],
-    groups: flags::SCOPED,
-    own: &[own::VALUE_FILE.0, own::RAW.0, own::JSON.0],
-    after_help: Some(help::FROM_INPUT),
-    ..NOTHING
-};
-
-/// The subcommands that have an action of their own.
-pub const LEAVES: &[Leaf] = &[
-    Leaf {
-        words: &["run"],
-        about: "Run a command with its secrets",
-        arguments: &[own::COMMAND.0],
-        groups: flags::LAUNCH,
-        usage: Some("doorkey run [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(help::RUN_EXAMPLES),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["join"],
-        about: "Run a command beside a running workload",
-        arguments: &[own::COMMAND.0],
-        groups: flags::JOINING,
-        own: &[own::PID.0],
-        usage: Some("doorkey join [OPTIONS] [--] COMMAND [ARGS]..."),
-        after_help: Some(help::JOIN_EXAMPLE),
-    },
-    Leaf {
-        words: &["check"],
-        about: "Show what each reference resolves to",
-        groups: flags::SOURCES,
-        own: &[own::NAMES.0, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["env"],
-        about: "Print the environment, its secrets masked",
-        groups: flags::SOURCES,
-        ..NOTHING
-    },
-    Leaf {
-        words: &["render"],
-        about: "Fill in a file's references",
-        arguments: &[own::TEMPLATE.0, own::OUT.0],
-        groups: flags::RENDERING,
-        own: &[
-            own::SPEC_REFERENCES,
-            flags::SPEC_PATH.0,
-            own::OWNER.0,
-            own::MODE.0,
-        ],
-        after_help: Some(help::RENDER_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "create"],
-        about: "Store a new secret",
-        ..WRITING
-    },
-    Leaf {
-        words: &["secret", "set"],
-        about: "Store a secret, new or not",
-        ..WRITING
-    },
-    Leaf {
-        words: &["secret", "update"],
-        about: "Change an existing secret",
-        ..WRITING
-    },
-    Leaf {
-        words: &["secret", "generate"],
-        about: "Store a value that nobody sees",
-        arguments: &[own::NAME.0],
-        groups: flags::SCOPED,
-        own: &[
-            own::LENGTH.0,
-            own::HEX.0,
-            own::BASE64.0,
-            own::YES.0,
-            own::JSON.0,
-        ],
-        after_help: Some(help::GENERATE_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "edit"],
-        about: "Change a secret in an editor",
-        arguments: &[own::NAME.0],
-        groups: flags::SCOPED,
-        own: &[own::RAW.0, own::JSON.0],
-        after_help: Some(help::EDIT_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "mv"],
-        about: "Give a secret another name or scope",
-        arguments: &[own::MOVE_FROM.0, own::MOVE_TO.0],
-        groups: flags::SCOPED,
-        own: &[own::JSON.0],
-        after_help: Some(help::MOVE_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "get"],
-        about: "Show what is known of a secret",
-        arguments: &[own::NAME.0],
-        groups: flags::SCOPED,
-        own: &[own::REVEAL.0, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "list"],
-        about: "List secrets, without values",
-        groups: flags::SCOPED,
-        own: &[
-            own::ALL_SCOPES.0,
-            own::LIMIT.0,
-            own::AFTER.0,
-            own::ORDER_BY.0,
-            own::ASC.0,
-            own::DESC.0,
-            own::FIELDS.0,
-            own::JSON.0,
-        ],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "delete"],
-        about: "Remove a secret",
-        arguments: &[own::NAME.0],
-        groups: flags::SCOPED,
-        own: &[own::YES.0, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["secret", "import"],
-        about: "Store all that a dotenv file assigns",
-        arguments: &[own::IMPORTED.0],
-        groups: flags::SCOPED,
-        own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["key", "new"],
-        about: "Make a key, and print its public half",
-        own: &[stores::KEY_FILE, own::JSON.0],
-        after_help: Some(help::KEY_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["key", "show"],
-        about: "Print the public half of the key in use",
-        own: &[stores::KEY_FILE, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "init"],
-        about: "Make an embedded store, and a key",
-        arguments: &[own::DIR.0],
-        own: &[own::OWNER_NAME.0, stores::KEY_FILE, own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "check"],
-        about: "Verify a whole store",
-        groups: flags::WHOLE,
-        own: &[own::FIX.0, own::OURS.0, own::THEIRS.0, own::JSON.0],
-        after_help: Some(help::CHECK_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "copy"],
-        about: "Copy secrets from a store to another",
-        arguments: &[own::FROM.0, own::TO.0],
-        groups: flags::COPYING,
-        own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
-        after_help: Some(help::COPY_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "recipient", "list"],
-        about: "Show who can read a scope",
-        groups: flags::SCOPED,
-        own: &[own::JSON.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "recipient", "add"],
-        about: "Let others read a scope",
-        arguments: &[own::KEYS.0],
-        groups: flags::SCOPED,
-        own: &[own::OWNER_NAME.0, own::JSON.0],
-        after_help: Some(help::ADD_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["store", "recipient", "remove"],
-        about: "Let some read a scope no more",
-        arguments: &[own::RECIPIENTS.0],
-        groups: flags::SCOPED,
-        own: &[own::EVERYWHERE.0, own::JSON.0],
-        after_help: Some(help::REMOVE_EXAMPLE),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["install"],
-        about: "Copy this program somewhere",
-        arguments: &[own::DEST.0],
-        after_help: Some(help::IN_FRONT),
-        ..NOTHING
-    },
-    Leaf {
-        words: &["completions"],
-        about: "Print completions for a shell",
-        arguments: &[own::SHELL.0],
-        ..NOTHING
-    },
-    Leaf {
-        words: &["man"],
-        about: "Print the manual page",
-        ..NOTHING
-    },
-];
 
 const GROUPS: [(&str, &str); 4] = [
     ("secret", "Manage secrets"),
@@ -285,6 +35,31 @@ impl Leaf {
         let shared = self.groups.iter().flat_map(Group::headed);
         let shared = shared.map(|(_, option)| option);
         shared.chain(self.own)
+    }
+
+    /// Lists all options with their headings, the subcommand's own first.
+    pub fn headed(&self) -> impl Iterator<Item = (&'static str, &'static Opt)> {
+        let own = self.own.iter().map(|option| (flags::OWN, option));
+        own.chain(self.groups.iter().flat_map(Group::headed))
+    }
+
+    /// Makes clap's form of the subcommand for the short help: with its own options, and those that
+    /// are used most. No option is hidden where there are few.
+    pub fn in_short(&self) -> Command {
+        const FEW: usize = 12;
+        if self.options().count() <= FEW {
+            return self.command();
+        }
+        let is_shown = |id: &str| {
+            let mut own = self.own.iter().chain(self.arguments);
+            flags::USED_MOST.contains(&id) || own.any(|option| option.id == id)
+        };
+        let command = self.command().mut_args(|arg| {
+            let hides = arg.is_hide_set() || !is_shown(arg.get_id().as_str());
+            arg.hide(hides)
+        });
+        let words = self.words.join(" ");
+        command.before_help(format!("doorkey {words} --help has all options."))
     }
 
     /// Makes clap's form of the subcommand.
@@ -344,12 +119,16 @@ fn wrapped(list: &str) -> String {
 }
 
 impl Opt {
+    /// The help text; that of `--store` is made from the table of stores.
+    pub fn help(&self) -> String {
+        match self.id == flags::STORE.id {
+            true => wrapped(&stores::forms()),
+            false => self.help.to_owned(),
+        }
+    }
+
     fn arg(&self) -> Arg {
-        let mut arg = Arg::new(self.id);
-        arg = match self.id == flags::STORE.id {
-            true => arg.help(wrapped(&stores::forms())),
-            false => arg.help(self.help),
-        };
+        let mut arg = Arg::new(self.id).help(self.help());
         if !matches!(self.takes, Takes::Argument(..)) {
             arg = arg.long(self.id);
         }
@@ -374,6 +153,7 @@ impl Opt {
                     Arity::Hidden => arg.hide(true),
                     Arity::Some => arg.num_args(1..),
                     Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
+                    Arity::HiddenRest => arg.hide(true).num_args(1..).trailing_var_arg(true),
                 }
             }
         }

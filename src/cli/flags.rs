@@ -314,14 +314,12 @@ pub const LOG_FORMAT: One = one("log-format", "FORMAT", "text or json [default: 
 /// `--quiet`.
 pub const QUIET: Flag = switch("quiet", "Log errors only").short('q');
 
+/// `--help`, and `-h` for the options that are used most.
+const HELP: Opt = Opt::new("help", Takes::Help, "Print help, -h a short one").short('h');
+
 const LOGGING: Group = Group {
     heading: OWN,
-    options: &[
-        LOG_LEVEL.0,
-        LOG_FORMAT.0,
-        QUIET.0,
-        Opt::new("help", Takes::Help, "Print help").short('h'),
-    ],
+    options: &[LOG_LEVEL.0, LOG_FORMAT.0, QUIET.0, HELP],
 };
 
 /// The heading of a subcommand's own options.
@@ -332,33 +330,48 @@ pub const ANY: &[Group] = &[LOGGING];
 /// Options of the subcommands that assemble an environment.
 pub const SOURCES: &[Group] = &[
     IN_FORCE,
-    STORES,
     CONFIGURATION,
-    CACHED,
     ENVIRONMENT,
     TIME,
     LOGGING,
+    STORES,
+    CACHED,
 ];
 /// Options of `run`.
 pub const LAUNCH: &[Group] = &[
     IN_FORCE,
-    STORES,
     CONFIGURATION,
-    CACHED,
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,
     BEGINNING,
     TIME,
     LOGGING,
+    STORES,
+    CACHED,
 ];
 /// Options of `render`.
-pub const RENDERING: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, CACHED, TIME, LOGGING];
+pub const RENDERING: &[Group] = &[IN_FORCE, CONFIGURATION, TIME, LOGGING, STORES, CACHED];
 /// Options of `join`.
 pub const JOINING: &[Group] = &[FOLDER, TIME, LOGGING];
 /// Options of the subcommands for one scope of a store.
-pub const SCOPED: &[Group] = &[ONE_SCOPE, STORES, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING];
+pub const SCOPED: &[Group] = &[ONE_SCOPE, CONFIGURATION, WHOLE_TEAM, TIME, LOGGING, STORES];
 /// Options of a subcommand that names two stores.
-pub const COPYING: &[Group] = &[SCOPE_ALONE, STORES, WHOLE_TEAM, LOGGING];
+pub const COPYING: &[Group] = &[SCOPE_ALONE, WHOLE_TEAM, LOGGING, STORES];
 /// Options of the subcommands for a whole store.
-pub const WHOLE: &[Group] = &[IN_FORCE, STORES, CONFIGURATION, TIME, LOGGING];
+pub const WHOLE: &[Group] = &[IN_FORCE, CONFIGURATION, TIME, LOGGING, STORES];
+
+/// The options that the short help shows, beside a subcommand's own.
+pub const USED_MOST: [&str; 11] = [
+    STORE.0.id,
+    PROJECT.0.id,
+    CLUSTER.0.id,
+    TEAM.0.id,
+    ENV_FILE.0.id,
+    ENV.0.id,
+    ALL.0.id,
+    INIT.0.id,
+    USER.0.id,
+    TIMEOUT.0.id,
+    HELP.id,
+];

@@ -11,9 +11,11 @@ pub const EXAMPLES: &str = "\
 Examples:
   doorkey store init secrets
   doorkey secret set db_password --store EXAMPLE_STORE --team < password.txt
-  DB_PASSWORD=secret:db_password doorkey run --store EXAMPLE_STORE -- ./server";
+  DB_PASSWORD=secret:db_password doorkey run --store EXAMPLE_STORE -- ./server
 
-pub const RUN_EXAMPLES: &str = "\
+doorkey help COMMAND says more of one; doorkey doctor looks at what is here.";
+
+pub const RUN: &str = "\
 --env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
 repeated. Every option can be a variable: --env-file is DOORKEY_ENV_FILE.
 Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
@@ -23,14 +25,14 @@ Examples:
   doorkey run --store EXAMPLE_STORE --project web -- ./server --port 80
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
-pub const RENDER_EXAMPLE: &str = "\
+pub const RENDER: &str = "\
 What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,
 or not at all, and only its owner can read it.
 
 Example:
   doorkey render --store EXAMPLE_STORE app.conf.in /run/app/app.conf";
 
-pub const JOIN_EXAMPLE: &str = "\
+pub const JOIN: &str = "\
 The command gets the workload's environment, user and groups, and its own TERM.
 What may be seen of the workload is for the kernel's ptrace check to say.
 Exit codes are those of run.
@@ -38,12 +40,19 @@ Exit codes are those of run.
 Example:
   docker exec -it web doorkey join -- sh";
 
-pub const FROM_INPUT: &str = "\
-The value is read from standard input, or asked for on a terminal. One newline
-at the end of piped input is dropped, unless --raw.
+pub const CHECK: &str = "\
+Example:
+  doorkey check --store EXAMPLE_STORE --project web --env-file .env";
+
+pub const ENV: &str = "\
+Example:
+  doorkey env --store EXAMPLE_STORE --project web --env-file .env";
+
+pub const DOCTOR: &str = "\
+No value is read. The exit code is 1 where anything is not ok.
 
 Example:
-  openssl rand -hex 32 | doorkey secret set session_key --project web";
+  doorkey doctor --store EXAMPLE_STORE --project web";
 
 pub const KEY_EXAMPLE: &str = "\
 Its folder is made as well; a file that is there stays. Others get what is
@@ -52,6 +61,10 @@ printed, the public half, and nothing else.
 Example:
   doorkey key new
   doorkey store recipient add age1… --name alice    # by who can read the store";
+
+pub const KEY_SHOW: &str = "\
+Example:
+  doorkey key show --key-file ~/keys/web.txt";
 
 pub const ADD_EXAMPLE: &str = "\
 Every secret of the scope is encrypted anew. Without a scope that is the whole
@@ -101,8 +114,66 @@ Names and counts are printed first. Values go to the other store as they are.
 Example:
   doorkey store copy EXAMPLE_STORE EXAMPLE_STORE.new --dry-run";
 
-pub const IN_FRONT: &str = "\
+/// The rule about a value that is read, and the example of a subcommand that stores one.
+macro_rules! from_input {
+    ($example:literal) => {
+        concat!(
+            "The value is read from standard input, or asked for on a terminal. One newline\n\
+             at the end of piped input is dropped, unless --raw.\n\nExample:\n  ",
+            $example
+        )
+    };
+}
+
+pub const CREATE: &str =
+    from_input!("openssl rand -hex 32 | doorkey secret create session_key --project web");
+
+pub const SET: &str =
+    from_input!("openssl rand -hex 32 | doorkey secret set session_key --project web");
+
+pub const UPDATE: &str =
+    from_input!("doorkey secret update session_key --project web --value-file key.txt");
+
+pub const GET: &str = "\
+Example:
+  doorkey secret get session_key --project web --reveal";
+
+pub const LIST: &str = "\
+Example:
+  doorkey secret list --all --fields scope,name,modified";
+
+pub const DELETE: &str = "\
+Example:
+  doorkey secret delete session_key --project web";
+
+pub const IMPORT: &str = "\
+Example:
+  doorkey secret import .env --project web --dry-run";
+
+pub const STORE_INIT: &str = "\
+Example:
+  doorkey store init secrets --key-file ~/keys/web.txt";
+
+pub const RECIPIENTS: &str = "\
+Example:
+  doorkey store recipient list --store EXAMPLE_STORE --project web";
+
+pub const INSTALL: &str = "\
 What is there is replaced in one step, even where it runs. No folder is made.
 
 Example, for an init container that puts doorkey in front of another image:
   doorkey install /shared";
+
+pub const COMPLETIONS: &str = "\
+They complete projects, clusters and names of a local store, too. They log in
+nowhere, and show no value.
+
+Example:
+  doorkey completions bash > /etc/bash_completion.d/doorkey";
+
+pub const MAN: &str = "\
+A page is named by its subcommand, or is references or doorkey.toml.
+
+Examples:
+  doorkey man run | man -l -
+  doorkey man --dir /usr/local/share/man";

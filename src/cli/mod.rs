@@ -4,9 +4,11 @@ mod account;
 mod again;
 mod check;
 pub mod command_line;
+mod complete;
 mod configuration;
 mod copy;
 mod deadline;
+mod doctor;
 mod env;
 mod flags;
 mod generate;
@@ -14,6 +16,7 @@ mod help;
 mod install;
 mod join;
 mod key;
+mod leaves;
 mod list;
 mod logger;
 mod manual;
@@ -21,6 +24,7 @@ mod mv;
 mod options;
 mod output;
 mod own_flags;
+mod pages;
 mod parse;
 mod patience;
 mod pipeline;
@@ -52,20 +56,25 @@ use crate::sys::environ::{self, Inherited};
 use crate::sys::memory::Concealed;
 use crate::sys::{exec, memory, self_exe, startup, stdio};
 
+/// The line where the runtime gets no thread to resolve a name in.
+const NO_THREAD: &[u8] =
+    b"doorkey: error: the system gives no thread to resolve a host's name in; \
+    raise the limit of processes (ulimit -u, pids.max), or give the server's address as a number\n";
+
 /// Runs the program. Arguments and environment are read here, once.
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload().downcast_ref::<String>();
+        if payload.is_some_and(|text| text.contains("can't spawn worker thread")) {
+            stdio::say(NO_THREAD);
+            exec::quit(125);
+        }
         // The panic's own message may quote anything.
         let place = panic
             .location()
             .map(|at| format!(" at {}:{}", at.file(), at.line()));
-        stdio::say(
-            format!(
-                "doorkey: error: internal error{}\n",
-                place.unwrap_or_default()
-            )
-            .as_bytes(),
-        );
+        let place = place.unwrap_or_default();
+        stdio::say(format!("doorkey: error: internal error{place}\n").as_bytes());
         exec::quit(125);
     }));
     let concealed = memory::conceal();
@@ -118,7 +127,8 @@ fn refuse(leaf: &Leaf, refusal: Refusal) -> Result<ExitCode, Error> {
     let format = logger::likely_format(&arguments, &environ::read().0);
     logger::start(Level::INFO, format);
     match refusal {
-        Refusal::Help => manual::help(leaf),
+        Refusal::Help { all } => manual::help(leaf, all),
+        Refusal::Usage(what) if what.contains("; ") => Err(Error::Usage(what)),
         Refusal::Usage(what) => {
             let words = leaf.words.join(" ");
             Err(Error::Usage(format!("{what}; see doorkey {words} --help")))
@@ -141,6 +151,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["join"] => join::join(options, concealed),
         ["check"] => check::check(options),
         ["env"] => env::env(options),
+        ["doctor"] => doctor::doctor(options),
         ["render"] => render::render(options),
         ["secret", "create"] => secret::write(options, How::Create),
         ["secret", "set"] => secret::write(options, How::Set),
@@ -161,7 +172,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["store", "recipient", "add"] => recipient::add(options),
         ["store", "recipient", "remove"] => recipient::remove(options),
         ["install"] => install::install(options),
-        ["completions"] => manual::completions(options),
-        _ => manual::manual(),
+        ["completions"] => complete::completions(options),
+        _ => pages::manual(options),
     }
 }

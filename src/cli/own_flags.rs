@@ -75,12 +75,17 @@ pub const DEST: One = argument(
     "A path, or an existing folder to put it in as doorkey",
 );
 /// The shell that completions are for.
-pub const SHELL: One = argument(
-    "shell",
-    "SHELL",
-    Arity::One,
-    "bash, elvish, fish, powershell or zsh",
+pub const SHELL: One = argument("shell", "SHELL", Arity::One, "bash, fish or zsh");
+/// The words of a page's name.
+pub const PAGE: Many = arguments("page", "PAGE", Arity::HiddenRest, "");
+/// `--dir`.
+pub const PAGES_DIR: One = one(
+    "dir",
+    "DIR",
+    "Write all pages into this folder, in man1 and man5",
 );
+/// The words of a command line of which the last is completed.
+pub const WORDS: Many = arguments("words", "WORD", Arity::HiddenRest, "");
 
 /// `--spec` of a template, of which only the references count.
 pub const SPEC_REFERENCES: Opt = value(

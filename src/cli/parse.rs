@@ -10,6 +10,7 @@ use lexopt::{Arg, Parser};
 
 use super::command_line::Leaf;
 use crate::core::option::{Arity, Opt, Takes};
+use crate::core::suggest::nearest;
 
 /// An option or argument with its value.
 pub struct Said {
@@ -25,10 +26,13 @@ pub struct Said {
 /// The reason why a command line is not followed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// A request for help.
-    Help,
-    /// A usage error, with its reason. Only names of options are in the text, as anything else may
-    /// be a value.
+    /// A request for help: with all options, or with those that are used most.
+    Help {
+        /// True if all options are wanted.
+        all: bool,
+    },
+    /// A usage error: its reason, and behind a semicolon the next step if that is not the help.
+    /// Only names of options are in the text, as anything else may be a value.
     Usage(String),
 }
 
@@ -38,11 +42,21 @@ impl Refusal {
     }
 
     /// Refuses an unknown option, or an argument too many.
-    fn unknown<T>(text: &str) -> Result<T, Refusal> {
-        match option_in(text) {
-            Some(option) => Refusal::usage(format!("there is no option {option}")),
-            None => Refusal::usage("there is an argument too many".to_owned()),
-        }
+    fn unknown<T>(leaf: &Leaf, text: &str) -> Result<T, Refusal> {
+        let Some(option) = option_in(text) else {
+            return Refusal::usage("there is an argument too many".to_owned());
+        };
+        let known: Vec<&str> = leaf.options().map(|option| option.id).collect();
+        let meant = nearest(option.trim_start_matches('-'), &known, |id| id);
+        let takes_command = leaf.arguments.iter().any(Opt::is_rest);
+        let next = match meant.filter(|_| option.starts_with("--")) {
+            Some(meant) => format!("; did you mean --{meant}?"),
+            None if takes_command => {
+                format!("; an option of the command stands after it: -- COMMAND {option}")
+            }
+            None => String::new(),
+        };
+        Refusal::usage(format!("there is no option {option}{next}"))
     }
 
     /// Refuses an option without its value, or with a value that it does not take.
@@ -92,8 +106,9 @@ pub fn parse(
         return Refusal::misvalued(option);
     }
     let mut helps = leaf.options().filter(|option| option.takes == Takes::Help);
-    if helps.any(|option| of_option(variables, option).is_some_and(|value| !value.is_empty())) {
-        return Err(Refusal::Help);
+    let is_wanted = |value: &[u8]| !value.is_empty() && !is_no(value);
+    if helps.any(|option| of_option(variables, option).is_some_and(is_wanted)) {
+        return Err(Refusal::Help { all: true });
     }
     judge(leaf, &said)?;
     if !variables.is_empty() {
@@ -133,27 +148,27 @@ impl Words {
             Ok(Some(Arg::Value(value))) => return self.argument(value),
             Ok(Some(Arg::Long(name))) => {
                 let Some(option) = leaf.options().find(|option| option.is_called(name)) else {
-                    return Refusal::unknown(&format!("--{name}"));
+                    return Refusal::unknown(leaf, &format!("--{name}"));
                 };
                 if !option.has_value() && self.parser.optional_value().is_some() {
                     return Refusal::misvalued(option);
                 }
-                self.option(option)?;
+                self.option(option, true)?;
             }
             Ok(Some(Arg::Short(name))) => {
                 let mut options = leaf.options();
                 let Some(option) = options.find(|option| option.short == Some(name)) else {
-                    return Refusal::unknown(&format!("-{name}"));
+                    return Refusal::unknown(leaf, &format!("-{name}"));
                 };
-                self.option(option)?;
+                self.option(option, false)?;
             }
             // lexopt refuses a value behind a flag's letter; clap reads it as more letters.
-            Err(_) => return Refusal::unknown("-="),
+            Err(_) => return Refusal::unknown(leaf, "-="),
         }
         Ok(true)
     }
 
-    fn option(&mut self, option: &'static Opt) -> Result<(), Refusal> {
+    fn option(&mut self, option: &'static Opt, is_long: bool) -> Result<(), Refusal> {
         let value = match option.has_value() {
             true => self.parser.optional_value(),
             false => Some(OsString::new()),
@@ -162,7 +177,7 @@ impl Words {
             return Refusal::misvalued(before);
         }
         if option.takes == Takes::Help {
-            return Err(Refusal::Help);
+            return Err(Refusal::Help { all: is_long });
         }
         let takes_next = |next: &OsStr| {
             let next = next.as_bytes();
@@ -192,14 +207,14 @@ impl Words {
 
     fn argument(&mut self, value: OsString) -> Result<bool, Refusal> {
         let Some(argument) = self.leaf.arguments.get(self.place) else {
-            return Refusal::unknown(&value.to_string_lossy());
+            return Refusal::unknown(self.leaf, &value.to_string_lossy());
         };
         if let Some(before) = self.valueless {
             return Refusal::misvalued(before);
         }
         self.add(argument, value)?;
         match argument.takes {
-            Takes::Argument(_, Arity::Rest) => {
+            Takes::Argument(_, Arity::Rest | Arity::HiddenRest) => {
                 let rest = self.parser.raw_args().into_iter().flatten();
                 self.said.extend(rest.map(|value| Said {
                     option: argument,
@@ -219,11 +234,10 @@ fn judge(leaf: &Leaf, said: &[Said]) -> Result<(), Refusal> {
     let clash = |one: &Opt, other: &Opt| one.conflicts.contains(&other.id);
     for one in said {
         let mut others = said.iter().map(|other| other.option);
-        if others.any(|other| clash(one.option, other) || clash(other, one.option)) {
-            let shown = one.option.shown();
-            return Refusal::usage(format!(
-                "{shown} can't be used with another option that is given"
-            ));
+        let other = others.find(|other| clash(one.option, other) || clash(other, one.option));
+        if let Some(other) = other {
+            let (one, other) = (one.option.shown(), other.shown());
+            return Refusal::usage(format!("{one} can't be used with {other}"));
         }
     }
     let mut missing = leaf.arguments.iter().filter(|argument| {
@@ -232,6 +246,11 @@ fn judge(leaf: &Leaf, said: &[Said]) -> Result<(), Refusal> {
         is_required && said.iter().all(|one| one.option.id != argument.id)
     });
     match missing.next() {
+        Some(argument) if argument.is_rest() => Refusal::usage(format!(
+            "{} is missing; put it after --; an image's own command is dropped where its \
+             entrypoint is replaced, so repeat it there",
+            argument.shown()
+        )),
         Some(argument) => Refusal::usage(format!("{} is missing", argument.shown())),
         None => Ok(()),
     }
@@ -242,10 +261,15 @@ impl Opt {
         long == self.id || self.alias.is_some_and(|alias| long == alias)
     }
 
+    /// True for an argument that takes all that follows.
+    fn is_rest(&self) -> bool {
+        matches!(self.takes, Takes::Argument(_, Arity::Rest))
+    }
+
     fn is_repeatable(&self) -> bool {
         matches!(
             self.takes,
-            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest)
+            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest | Arity::HiddenRest)
         )
     }
 

@@ -65,7 +65,8 @@ pub struct Configured {
 /// A usage error.
 pub fn configure(options: Options) -> Result<Configured, Error> {
     let logging = options.logging().inspect_err(|_| startup::unblock())?;
-    options.judge_flags().inspect_err(|_| {
+    let judged = options.judge_flags().and_then(|()| options.timeout());
+    judged.inspect_err(|_| {
         startup::unblock();
         logger::start(logging.level, logging.format);
     })?;

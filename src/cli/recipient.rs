@@ -11,6 +11,7 @@ use super::store_and_scope::{ScopeTarget, paths};
 use super::table::{NOTHING, table};
 use crate::engine::readers::{self, Reader};
 use crate::model::error::Error;
+use crate::model::escape::counted;
 use crate::model::log::{self, Label};
 use crate::model::name::{Name, Scope};
 use crate::stores::{Changed, Member};
@@ -192,10 +193,11 @@ fn say_changes(
             Some(scope) => format!("{scope} of {label}"),
             None => label.to_owned(),
         };
-        let (readers, rewritten) = (changed.recipients.len(), changed.rewritten.len());
+        let readers = counted(changed.recipients.len(), "recipient");
+        let rewritten = counted(changed.rewritten.len(), "secret");
         log::info!(
             Done, store = &Label(&what);
-            "{what} is readable for {readers} recipients; {rewritten} secrets are encrypted anew"
+            "{what} is readable for {readers}; {rewritten} encrypted anew"
         );
     }
     for scope in left(done, still) {

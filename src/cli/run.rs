@@ -14,6 +14,7 @@ use crate::engine::fill::Summary;
 use crate::engine::leases::Lent;
 use crate::engine::supervise::Supervised;
 use crate::model::error::Error;
+use crate::model::escape::counted;
 use crate::model::log::{self, Label, Phase};
 use crate::stores::Depth;
 use crate::sys::duration;
@@ -43,7 +44,9 @@ pub fn run(
     pipeline::wait(pause, &deadline, supervised.as_mut())?;
     // The wait is nobody's delay.
     let (began, resolving) = (began + pause, resolving + pause);
+    let fetching = deadline::fetching(&located.labels());
     let fetched = pipeline::fetch(located);
+    drop(fetching);
     let used = Used {
         stores: fetched.stores(),
         environment: assembled,
@@ -114,25 +117,31 @@ fn say(summary: &Summary, used: &Used, began: Instant) {
     let mut scopes: Vec<_> = summary
         .scopes
         .iter()
-        .map(|(scope, secrets)| format!("{secrets} from {scope}"))
+        .map(|(scope, references)| format!("{references} from {scope}"))
         .collect();
     if summary.direct > 0 {
         scopes.push(format!("{} by path", summary.direct));
     }
-    let scopes = if scopes.is_empty() {
-        "nothing found".to_owned()
-    } else {
-        scopes.join(", ")
-    };
-    let references = summary.references;
-    let plural = if references == 1 { "" } else { "s" };
+    let mut found = format!("{} of {store}", scopes.join(", "));
+    if scopes.is_empty() {
+        found = format!("nothing found in {store}");
+    }
+    for (number, what) in [
+        (summary.defaults, "by its own text"),
+        (summary.absent, "left out"),
+    ] {
+        if number > 0 {
+            found += &format!(", {number} {what}");
+        }
+    }
+    let references = counted(summary.references(), "reference");
     let all = began.elapsed();
     let rest = all.saturating_sub(used.environment + used.answers);
     let [took, environment, answers, rest] =
         [all, used.environment, used.answers, rest].map(duration::shown);
     log::info!(
         Resolved, store = &Label(&store), elapsed = all;
-        "{references} reference{plural} resolved: {scopes} of {store} in {took}"
+        "{references} resolved: {found} in {took}"
     );
     log::debug!("environment in {environment}, stores in {answers}, the rest in {rest}");
 }

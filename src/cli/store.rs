@@ -11,6 +11,7 @@ use super::output::print_json;
 use super::own_flags;
 use super::store_and_scope::{ScopeTarget, paths};
 use crate::model::error::Error;
+use crate::model::escape::counted;
 use crate::model::log::{self, Label};
 use crate::model::named::{Named, location};
 use crate::stores::{self, Checked, Fix};
@@ -96,9 +97,9 @@ pub fn check(options: &mut Options) -> Result<ExitCode, Error> {
         let label = target.store.label();
         log::info!(
             Done, store = &Label(label);
-            "{label} is sound: {} secrets in {} scopes",
-            checked.secrets,
-            checked.scopes
+            "{label} is sound: {} in {}",
+            counted(checked.secrets, "secret"),
+            counted(checked.scopes, "scope")
         );
         return Ok(ExitCode::SUCCESS);
     }
@@ -121,7 +122,11 @@ fn warn(checked: &Checked) {
         0 => {}
         count => log::warning!(
             Advice;
-            "{count} secrets are bound to no name, so that their files can be put in others' places; doorkey store check --fix binds them"
+            "{} bound to no name, so that such a file can be put in another's place; doorkey store check --fix binds it",
+            match count {
+                1 => "1 secret is".to_owned(),
+                _ => format!("{count} secrets are"),
+            }
         ),
     }
     for path in paths(&checked.bound) {

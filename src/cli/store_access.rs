@@ -89,6 +89,7 @@ impl Options {
                 .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
             of_main: place.of_main(),
             tells_identity: self.leaf.words == ["check"],
+            ..Access::default()
         }
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::configuration::StorePlace;
 use super::options::Options;
 use super::{flags, own_flags};
-use crate::core::suggest::nearest;
+use crate::engine::missing::Existing;
 use crate::model::error::{Error, StoreError};
+use crate::model::meant::Meant;
 use crate::model::name::{Name, Scope};
 use crate::stores::{self, Answer, Depth, Found, Recipients, Store, Writer};
 use crate::sys::terminal;
@@ -124,10 +125,12 @@ impl ScopeTarget {
     pub fn secret_error(&self, scope: &Scope, name: &Name, trouble: StoreError) -> Error {
         let trouble = match trouble.is_no_secret() {
             true => {
-                let names = self.names(scope).unwrap_or_default();
-                match nearest(name.as_str(), &names, Name::as_str) {
-                    Some(near) => StoreError::no_secret().hint(format!("did you mean {near}?")),
-                    None => trouble,
+                let store = self.store.as_ref();
+                let in_force = std::slice::from_ref(scope);
+                match Existing::default().meant(store, in_force, name, false) {
+                    Meant::New => trouble,
+                    Meant::Name(near, _) => trouble.hint(format!("did you mean {near}?")),
+                    meant => trouble.hint(meant.to_string()),
                 }
             }
             false => trouble,

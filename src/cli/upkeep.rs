@@ -284,18 +284,15 @@ fn give_back(options: &mut Options, held: &[HeldLease]) -> Outcome {
         log::say_faults(Level::WARN, Event::Leased, &before, &error);
         return Outcome::Failed;
     }
-    if !living.is_empty() {
-        let paths: BTreeSet<_> = living.iter().map(|&at| held[at].path.as_str()).collect();
-        let paths: Vec<_> = paths
-            .into_iter()
-            .map(|path| ShownPath(path).to_string())
-            .collect();
-        let paths = paths.join(", ");
-        let time = latest(&mut living.iter().map(|&at| &held[at]));
+    let paths: BTreeSet<_> = living.iter().map(|&at| held[at].path.as_str()).collect();
+    for path in paths {
+        let of_path = living.iter().map(|&at| &held[at]);
+        let time = latest(&mut of_path.filter(|held| held.path == path));
+        let path = ShownPath(path);
         log::warning!(
             Leased;
-            "not given back, lives for {time}: {paths}; a policy allows it with path \
-             \"sys/leases/revoke/{paths}/*\" {{ capabilities = [\"update\"] }}"
+            "not given back, lives for {time}: {path}; a policy allows it with path \
+             \"sys/leases/revoke/{path}/*\" {{ capabilities = [\"update\"] }}"
         );
     }
     Outcome::GivenBack

@@ -8,6 +8,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::suggest::nearest;
+
 /// Reason why a member is not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemberFault {
@@ -28,6 +30,19 @@ pub struct Levels {
     whole: Option<Result<Span, MemberFault>>,
     /// Levels that were read, by the place where each begins.
     read: BTreeMap<usize, JsonLevel>,
+}
+
+impl Levels {
+    /// Finds the key, at any level that was read, that is most like the last segment of a path.
+    pub fn nearest(&self, path: &str) -> Option<&str> {
+        let last = path.rsplit('.').next().unwrap_or_default();
+        let keys = self.read.values().flat_map(|level| match level {
+            JsonLevel::Mapping(members) => members.keys().map(AsRef::as_ref).collect(),
+            _ => vec![],
+        });
+        let keys: Vec<&str> = keys.collect();
+        nearest(last, &keys, |key| key).copied()
+    }
 }
 
 /// A place in a text: its first byte, and the first that is beyond.

@@ -32,6 +32,8 @@ pub enum Arity {
     Some,
     /// One or more: the first, and all that follow, whatever they look like.
     Rest,
+    /// None or more, as above, and not in the help.
+    HiddenRest,
 }
 
 impl Arity {

@@ -2,8 +2,12 @@
 
 use std::cell::Cell;
 
+/// The shortest text that counts as the beginning of a longer one, in bytes.
+const BEGINNING: usize = 3;
+
 /// Finds the candidate most like `wanted` that may be a typing error: at most a third of it
-/// differs, and not all of it. Letter case does not count.
+/// differs, and not all of it. Without one, a candidate that begins with `wanted` counts, the
+/// shortest first, or one with which `wanted` begins. Letter case does not count.
 pub fn nearest<'a, T>(
     wanted: &str,
     candidates: &'a [T],
@@ -16,7 +20,18 @@ pub fn nearest<'a, T>(
         .iter()
         .min_by_key(|candidate| distance(candidate))?;
     let differs = distance(best);
-    (differs <= length.div_ceil(3) && differs < length).then_some(best)
+    if differs <= length.div_ceil(3) && differs < length {
+        return Some(best);
+    }
+    let begins = |long: &str, short: &str| short.len() >= BEGINNING && long.starts_with(short);
+    let longer = candidates
+        .iter()
+        .filter(|one| begins(&text(one).to_lowercase(), &wanted));
+    let shorter = candidates
+        .iter()
+        .filter(|one| begins(&wanted, &text(one).to_lowercase()));
+    let longer = longer.min_by_key(|one| text(one).len());
+    longer.or_else(|| shorter.max_by_key(|one| text(one).len()))
 }
 
 /// Comparisons for all suggestions of a launch together, about half a microsecond each.
@@ -52,6 +67,9 @@ mod tests {
         assert_eq!(nearest("db_pasword"), Some("db_password"));
         assert_eq!(nearest("DB_PASSWORD"), Some("db_password"));
         assert_eq!(nearest("smtp_token"), None);
+        assert_eq!(nearest("db_pass"), Some("db_password"));
+        assert_eq!(nearest("api_key_of_the_shop"), Some("api_key"));
+        assert_eq!(nearest("d"), None);
         assert_eq!(super::nearest("b", &["a"], |name| name), None);
     }
 }

@@ -46,7 +46,7 @@ pub fn check(
         let first = rows.len();
         let references = variable.filled.references();
         rows.extend(references.map(|(reference, part)| Row {
-            reference: Some(reference.to_string()),
+            reference: Some(reference.in_full()),
             ..row(variable.name, reference, &part.gives, fetched, shadows)
         }));
         // A fault of the whole value is said of each reference in it.
@@ -115,7 +115,7 @@ fn status(cause: &Cause) -> &'static str {
         Cause::NotInForce(_) => "no-scope",
         Cause::Failed { trouble, .. } => trouble.status(),
         Cause::NotJson(_) => "not-json",
-        Cause::NoMember(_) => "no-member",
+        Cause::NoMember { .. } => "no-member",
         Cause::NotBase64(_) => "not-base64",
         Cause::NoFileName | Cause::SameFile(_) => "file-name",
         Cause::Nul => "nul",

@@ -18,6 +18,7 @@ use crate::model::log::{self, Phase};
 use crate::model::name::Name;
 use crate::model::reference::{Part, Value};
 use crate::stores::{Depth, Store};
+use crate::sys::signals::{self, Work};
 
 /// An environment that is put together, the open stores, and the way to ask them.
 pub struct Located<'e> {
@@ -33,6 +34,14 @@ pub struct Located<'e> {
     pub depth: Depth,
     /// The cache that keeps the last values.
     pub cache: Option<Cache>,
+}
+
+impl Located<'_> {
+    /// Names the stores that are asked.
+    pub fn labels(&self) -> String {
+        let labels: Vec<_> = self.stores.all().map(Store::label).collect();
+        labels.join(" and ")
+    }
 }
 
 /// An environment, its references, and the answers.
@@ -86,6 +95,7 @@ fn add_all(
 /// Looks up everything that the environment refers to.
 pub fn fetch(located: Located<'_>) -> Fetched<'_> {
     let _phase = log::begin(Phase::Fetch);
+    let _asking = signals::begin(Work::Store);
     let Located {
         mut assembled,
         stores,
@@ -124,8 +134,13 @@ pub fn fetch(located: Located<'_>) -> Fetched<'_> {
             Some((cache, _)) if trouble.is_denial() => cache.forget(),
             _ => {}
         }
+        let label = store.label();
         assembled.errors.push(Error::Store {
-            store: store.label().to_owned(),
+            // A store of single places has no name of its own.
+            store: match label.ends_with(':') {
+                true => store.at(),
+                false => label.to_owned(),
+            },
             trouble,
         });
     }

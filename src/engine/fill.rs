@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::fetch::Fetched;
+use super::lookup::Answered;
 use super::secret_files::Deliveries;
-use super::substitute::{self, Filled, FilledPart};
+use super::substitute::{self, Filled, FilledPart, Piece};
 use crate::core::environment::{Environment, refusal};
 use crate::model::error::{Cause, Error, Fault};
 use crate::model::log::{self, InPhase, Label, Phase};
@@ -18,6 +19,7 @@ pub struct Filling<'f> {
     pub template: Vec<(usize, FilledPart<'f>)>,
     /// The values that go into files.
     deliveries: Deliveries,
+    summary: Summary,
     phase: InPhase,
 }
 
@@ -39,7 +41,7 @@ pub struct FilledVariable<'f> {
 pub struct Entries {
     entries: Vec<(usize, Option<Vec<u8>>)>,
     deliveries: Deliveries,
-    references: usize,
+    summary: Summary,
     errors: Vec<Error>,
     phase: InPhase,
 }
@@ -50,18 +52,37 @@ pub struct Ready<'e> {
     pub environment: Environment<'e>,
     /// The files; none of them is written yet.
     pub deliveries: Deliveries,
-    /// The number of references and secrets in it, by source.
+    /// The number of references in it, by source.
     pub summary: Summary,
 }
 
-/// The number of references that were filled in, and of values by source.
+/// The number of references by their source. Those of all sources add up to all references.
+#[derive(Default)]
 pub struct Summary {
-    /// References in all variables.
-    pub references: usize,
-    /// Secrets by scope, the narrowest first.
+    /// References to names, by the scope that has them, the narrowest first.
     pub scopes: BTreeMap<Scope, usize>,
-    /// Values of single places.
+    /// References to single places.
     pub direct: usize,
+    /// References whose own text stands in place of a missing value.
+    pub defaults: usize,
+    /// References that are left out.
+    pub absent: usize,
+}
+
+impl Summary {
+    /// Counts all references.
+    pub fn references(&self) -> usize {
+        self.scopes.values().sum::<usize>() + self.direct + self.defaults + self.absent
+    }
+
+    fn add(&mut self, piece: Option<&Piece<'_>>, scope: Option<&Scope>) {
+        match (piece, scope) {
+            (None, _) => self.absent += 1,
+            (Some(Piece::Text(_)), _) => self.defaults += 1,
+            (_, Some(scope)) => *self.scopes.entry(scope.clone()).or_default() += 1,
+            (_, None) => self.direct += 1,
+        }
+    }
 }
 
 /// Fills every value in.
@@ -73,8 +94,15 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     let template = template.collect();
     let mut deliveries = Deliveries::new(fetched.files.clone());
     let mut variables = Vec::with_capacity(fetched.values.len());
+    let mut summary = Summary::default();
     for (place, name, value) in &fetched.values {
         let filled = substitute::fill(name, value, answers, &mut deliveries);
+        for (reference, part) in filled.references() {
+            if let Ok(piece) = &part.gives {
+                let scope = answers.to(reference).and_then(Answered::scope);
+                summary.add(piece.as_ref(), scope);
+            }
+        }
         let has_value = filled.faults().next().is_none() && !filled.is_removed();
         let entry = has_value.then(|| filled.entry(name));
         let value = entry.as_ref().map(|entry| &entry[name.len() + 1..]);
@@ -90,6 +118,7 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
         variables,
         template,
         deliveries,
+        summary,
         phase,
     }
 }
@@ -98,10 +127,9 @@ impl Filling<'_> {
     /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
-        let (mut references, mut errors) = (0, Vec::new());
+        let mut errors = Vec::new();
         for variable in self.variables {
             let FilledVariable { name, filled, .. } = variable;
-            references += filled.references().count();
             errors.extend(filled.faults().map(|(reference, cause)| {
                 Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
             }));
@@ -112,7 +140,7 @@ impl Filling<'_> {
         Entries {
             entries,
             deliveries: self.deliveries,
-            references,
+            summary: self.summary,
             errors,
             phase: self.phase,
         }
@@ -131,27 +159,18 @@ impl<'e> Fetched<'e> {
             return Err(Error::all(self.errors));
         }
         self.environment.fill(entries.entries);
-        let mut summary = Summary {
-            references: entries.references,
-            scopes: BTreeMap::new(),
-            direct: 0,
-        };
         for (name, scope, _) in self.answers.values() {
-            match scope {
-                Some(scope) => {
-                    log::debug!(
-                        Found, reference = &Label(&name), scope = scope;
-                        "{name} comes from {scope}"
-                    );
-                    *summary.scopes.entry(scope.clone()).or_default() += 1;
-                }
-                None => summary.direct += 1,
+            if let Some(scope) = scope {
+                log::debug!(
+                    Found, reference = &Label(&name), scope = scope;
+                    "{name} comes from {scope}"
+                );
             }
         }
         Ok(Ready {
             environment: self.environment,
             deliveries: entries.deliveries,
-            summary,
+            summary: entries.summary,
         })
     }
 }

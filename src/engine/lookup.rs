@@ -1,19 +1,19 @@
 //! The answers of the stores. Each name is asked once, in the scopes in force; each single place
 //! once.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
+use super::missing::Existing;
 use super::open_stores::Stores;
 use crate::core::scope::Scopes;
-use crate::core::suggest::Hints;
 use crate::model::error::{Cause, StoreError};
 use crate::model::name::{Level, Name, Scope};
+use crate::model::named::ShownPath;
 use crate::model::reference::{Direct, Reference, Scoped, Target};
 use crate::model::secret::Secret;
-use crate::stores::{Answer, Depth, Found, Location, Names, Store};
+use crate::stores::{Answer, Depth, Found, Location, Store};
 
 /// The question behind a reference. Names in scopes sort before single places.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,8 +100,7 @@ pub struct Answers {
     pub scopes: Scopes,
     /// The answers by question.
     pub all: BTreeMap<Question, Answered>,
-    existing: OnceCell<Vec<(Name, Scope)>>,
-    hints: Hints,
+    existing: Existing,
 }
 
 impl Answers {
@@ -111,8 +110,7 @@ impl Answers {
             stores: Rc::new(stores),
             scopes,
             all: BTreeMap::new(),
-            existing: OnceCell::new(),
-            hints: Hints::default(),
+            existing: Existing::default(),
         }
     }
 
@@ -163,9 +161,11 @@ impl Answers {
     /// Returns the store that a question is to, as messages name it.
     pub fn label(&self, target: &Target) -> String {
         let store = self.store(target);
-        store
-            .map(|store| store.label().to_owned())
-            .unwrap_or_default()
+        let label = store.map(|store| match target {
+            Target::Scoped(_) => store.label().to_owned(),
+            Target::Direct(_) => store.at(),
+        });
+        label.unwrap_or_default()
     }
 
     /// True if the store leaves out missing values.
@@ -229,30 +229,36 @@ impl Answers {
         shadows
     }
 
-    /// Returns the cause that a name is missing, with the existing name that is most like it.
+    /// Returns the cause that a name is missing, with what may be meant.
     pub fn missing(&self, scoped: &Scoped) -> Cause {
         let store = self.stores.main.as_deref();
-        let existing = self.existing.get_or_init(|| {
-            let scopes = self.scopes.in_force();
-            let names = store.and_then(|store| store.names(&scopes).ok());
-            let names = scopes.into_iter().zip(names.unwrap_or_default());
-            let of_scope = |(scope, names): (Scope, Names)| {
-                let names = names.unwrap_or_default().into_iter();
-                names.map(move |name| (name, scope.clone()))
-            };
-            names.flat_map(of_scope).collect()
+        let in_force = self.scopes.in_force();
+        let meant = store.map(|store| {
+            let is_one_level = scoped.level.is_some();
+            self.existing
+                .meant(store, &in_force, &scoped.name, is_one_level)
         });
-        let name = scoped.name.as_str();
-        let nearest = self
-            .hints
-            .nearest(name, existing, |(name, _)| name.as_str());
-        let nearest = nearest.cloned();
         Cause::Missing {
             searched: self.scopes.searched(scoped.level).unwrap_or_default(),
             store: store
                 .map(|store| store.label().to_owned())
                 .unwrap_or_default(),
-            nearest,
+            meant: meant.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the cause that a single place is missing: where it was looked for, and the next step.
+    pub fn absent(&self, place: &Direct, document: bool) -> Cause {
+        let store = self.stores.of(place);
+        let at = store.map(Store::at).unwrap_or_default();
+        let path = ShownPath(&place.location.path);
+        Cause::Absent {
+            store: match document {
+                true => format!("{path} of {at}"),
+                false => at,
+            },
+            document,
+            advice: store.and_then(|store| store.advice(&place.location, document)),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod join;
 pub mod launch;
 pub mod leases;
 pub mod lookup;
+pub mod missing;
 pub mod open_stores;
 pub mod precedence;
 pub mod readers;

@@ -8,6 +8,7 @@ use crate::core::{filter, json};
 use crate::model::error::Cause;
 use crate::model::log;
 use crate::model::name::Scope;
+use crate::model::named::ShownPath;
 use crate::model::reference::{Part, Reference, Scoped, Target, Value};
 use crate::stores::Answer;
 
@@ -205,7 +206,11 @@ pub fn piece<'a>(
                     let levels = &mut *found.levels.borrow_mut();
                     json::member(value.expose(), path, levels).map_err(|fault| match fault {
                         json::MemberFault::NotJson => Cause::NotJson(from()),
-                        json::MemberFault::Missing => Cause::NoMember(from()),
+                        json::MemberFault::Missing => Cause::NoMember {
+                            place: from(),
+                            member: ShownPath(path).to_string(),
+                            nearest: levels.nearest(path).map(|near| ShownPath(near).to_string()),
+                        },
                     })?
                 }
                 _ => Cow::Borrowed(value.expose()),
@@ -219,10 +224,7 @@ pub fn piece<'a>(
             match target {
                 Target::Scoped(scoped) => Err(answers.missing(scoped)),
                 Target::Direct(_) if !document && answers.leaves_out(target) => Ok(None),
-                Target::Direct(_) => Err(Cause::Absent {
-                    store: answers.label(target),
-                    document: *document,
-                }),
+                Target::Direct(place) => Err(answers.absent(place, *document)),
             }
         }
         Answer::Failed(at, trouble) => Err(Cause::Failed {

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::escape::Shown;
 pub use super::join_error::JoinError;
+use super::meant::Meant;
 use super::name::{Level, Name, Scope};
 use super::named::{Named, is_path};
 use super::reference::Reference;
@@ -211,28 +212,31 @@ pub enum Cause {
     #[error("column {}: {}", .0.column, .0.reason)]
     Malformed(#[source] Malformed),
     /// A name that is in none of the searched scopes.
-    #[error("not found in {} of {store}; {}", joined(searched), meant(nearest.as_ref()))]
+    #[error("not found in {} of {store}; {meant}", joined(searched))]
     Missing {
         /// The searched scopes.
         searched: Vec<Scope>,
         /// The store.
         store: String,
-        /// The existing name that is most like the missing one, and its scope.
-        nearest: Option<(Name, Scope)>,
+        /// The name or the scope that may be meant.
+        meant: Meant,
     },
     /// A reference to a scope of a kind of which none is in force.
     #[error("no {0} is in force; give --{0} ID or DOORKEY_{upper}", upper = .0.as_str().to_uppercase())]
     NotInForce(Level),
     /// A missing document, or a document without the key.
     #[error(
-        "there is no such {} in {store}; create it, or allow its absence with '?'",
-        if *document { "key" } else { "document" }
+        "there is no such {} in {store}; {}",
+        if *document { "key" } else { "document" },
+        advice.as_deref().unwrap_or("create it, or allow its absence with '?'")
     )]
     Absent {
-        /// The store.
+        /// The store, and the document in it if only its key is missing.
         store: String,
         /// True if the document exists, and only the key is missing.
         document: bool,
+        /// The next step, if the store knows a better one than usual.
+        advice: Option<String>,
     },
     /// A member of the document has a name that no variable can have.
     #[error("a member's name can't be a variable's: it is empty, or has = or NUL in it")]
@@ -251,9 +255,16 @@ pub enum Cause {
     /// A reference to a member of a secret that is not JSON; holds the secret's place.
     #[error("a member is asked for, but the secret in {0} is not JSON")]
     NotJson(String),
-    /// A secret that is JSON without the member; holds the secret's place.
-    #[error("the secret in {0} has no such member")]
-    NoMember(String),
+    /// A secret that is JSON without the member.
+    #[error("the secret in {place} has no member {member}{}", likely(nearest.as_deref()))]
+    NoMember {
+        /// The secret's place.
+        place: String,
+        /// The member, as a message shows it.
+        member: String,
+        /// The existing member that is most like it.
+        nearest: Option<String>,
+    },
     /// A value for `base64decode` that is not base64; holds the value's place.
     #[error("base64decode: the value from {0} is not base64")]
     NotBase64(String),
@@ -390,10 +401,7 @@ fn joined(scopes: &[Scope]) -> String {
     scopes.join(", ")
 }
 
-/// Returns advice for a missing name.
-fn meant(nearest: Option<&(Name, Scope)>) -> String {
-    match nearest {
-        Some((name, scope)) => format!("did you mean {name} ({scope})?"),
-        None => "create it, or allow its absence with '?'".to_owned(),
-    }
+/// Returns advice where something else may be meant.
+fn likely(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
 }

@@ -28,6 +28,12 @@ fn is_unfit(c: char) -> bool {
     c.is_control() || breaks_order || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// Formats a number of things: `1 secret`, `2 secrets`.
+pub fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Shown;

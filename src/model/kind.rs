@@ -26,7 +26,9 @@ impl Cause {
             Cause::Missing { .. } | Cause::Absent { .. } => "absent",
             Cause::NotInForce(_) => "usage",
             Cause::Failed { trouble, .. } => trouble.kind(),
-            Cause::NotJson(_) | Cause::NoMember(_) | Cause::NotBase64(_) | Cause::Nul => "value",
+            Cause::NotJson(_) | Cause::NoMember { .. } | Cause::NotBase64(_) | Cause::Nul => {
+                "value"
+            }
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
         }

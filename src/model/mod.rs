@@ -7,6 +7,7 @@ pub mod join_error;
 pub mod kind;
 pub mod location;
 pub mod log;
+pub mod meant;
 pub mod name;
 pub mod named;
 pub mod reference;

@@ -116,6 +116,22 @@ impl Scope {
         }
     }
 
+    /// Returns the scope's id; the team's is its word.
+    pub fn id(&self) -> &str {
+        match self {
+            Scope::Project(id) | Scope::Cluster(id) => id.as_str(),
+            Scope::Team => "team",
+        }
+    }
+
+    /// Returns the option that gives the scope.
+    pub fn option(&self) -> String {
+        match self {
+            Scope::Team => "--team".to_owned(),
+            scope => format!("--{} {}", scope.level(), scope.id()),
+        }
+    }
+
     /// Returns the scope's kind.
     pub fn level(&self) -> Level {
         match self {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::location::Location;
 use super::name::{Level, Name};
+use super::named::ShownPath;
 
 pub use super::grammar::{documents, parse, parse_inside};
 
@@ -177,6 +178,23 @@ impl Reference {
         for filter in &self.filters {
             out.push(b'|');
             out.extend_from_slice(filter.as_str().as_bytes());
+        }
+        out
+    }
+
+    /// Shows the reference with its member and its filters, for a person who asks. A member that
+    /// looks like a key or a token is not shown.
+    pub fn in_full(&self) -> String {
+        let mut out = self.to_string();
+        if let Target::Scoped(Scoped {
+            member: Some(member),
+            ..
+        }) = &self.target
+        {
+            out += &format!("#{}", ShownPath(member));
+        }
+        for filter in &self.filters {
+            out += &format!("|{}", filter.as_str());
         }
         out
     }

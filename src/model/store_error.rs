@@ -214,6 +214,11 @@ impl StoreError {
         matches!(self.kind, FaultKind::Denied | FaultKind::NotAdmitted) && self.about != About::Key
     }
 
+    /// True if a key that we have does not open the thing.
+    pub fn is_closed(&self) -> bool {
+        self.kind == FaultKind::Denied && self.about == About::Key
+    }
+
     /// True if everything else would fail as well. Such an error is printed once.
     pub fn is_of_all(&self) -> bool {
         self.kind == FaultKind::NotAdmitted
@@ -237,6 +242,11 @@ impl StoreError {
     /// True if the secret exists already.
     pub fn is_taken(&self) -> bool {
         self.kind == FaultKind::Taken
+    }
+
+    /// True if the thing does not exist.
+    pub fn is_absent(&self) -> bool {
+        self.kind == FaultKind::Absent
     }
 
     /// True if the recipient is not in the list.

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Store;
@@ -42,6 +42,8 @@ pub struct Access {
     pub of_main: OfMain,
     /// True if the user asks which identity counts; otherwise only the debug log has it.
     pub tells_identity: bool,
+    /// The identity that counts, once it was told.
+    pub identity: Mutex<Option<String>>,
 }
 
 /// Settings of the store that the scopes are in.
@@ -81,10 +83,20 @@ pub struct Setting {
 impl Access {
     /// Logs the identity that counts: at info if the user asks for it, at debug otherwise.
     pub fn tell_identity(&self, who: &str) {
+        *self.lock() = Some(who.to_owned());
         match self.tells_identity {
             true => log::info!(LoggedIn; "{who}"),
             false => log::debug!(LoggedIn; "{who}"),
         }
+    }
+
+    /// Returns the identity that was told, if one was.
+    pub fn told(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value of a credential's variable; an empty one is none.

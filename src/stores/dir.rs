@@ -31,7 +31,12 @@ struct Dir {
 /// # Errors
 /// An error of no store if there is no such folder.
 pub fn open(place: &str, context: &Arc<Context>) -> Opened {
-    let tree = StoreFolder::open(&context.base.join(place), "")?.flat_without_scopes();
+    let tree = StoreFolder::open(&context.base.join(place), "");
+    let tree = tree.map_err(|trouble| match trouble.is_absent() {
+        true => trouble.hint("check the name; the folder has one file a secret, as mounts have"),
+        false => trouble,
+    })?;
+    let tree = tree.flat_without_scopes();
     Ok(Box::new(Dir {
         label: context.label.clone(),
         tree,
@@ -86,5 +91,9 @@ impl Store for Dir {
 
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         self.tree.scopes()
+    }
+
+    fn is_local(&self) -> bool {
+        true
     }
 }

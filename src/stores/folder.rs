@@ -22,6 +22,7 @@ pub const AGAIN: &str = "restore it or set it again";
 /// a suffix.
 pub struct StoreFolder {
     folder: Folder,
+    place: PathBuf,
     suffix: &'static str,
     /// True if every name is the team's and lies directly in the folder.
     flat: bool,
@@ -35,10 +36,11 @@ impl StoreFolder {
     pub fn open(place: &Path, suffix: &'static str) -> Result<Self, StoreError> {
         let folder = Folder::open(place).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => no_store(),
-            _ => StoreError::unreadable(error),
+            _ => closed(place, error),
         })?;
         Ok(StoreFolder {
             folder,
+            place: place.to_owned(),
             suffix,
             flat: false,
         })
@@ -89,7 +91,15 @@ impl StoreFolder {
         match self.folder.read(inside, limit) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if files::is_absent(&error) => Ok(None),
-            Err(error) => Err(trouble(error)),
+            Err(error) => Err(self.trouble(inside, error)),
+        }
+    }
+
+    /// Translates a failure of the file system into a store's error.
+    fn trouble(&self, inside: &Path, error: io::Error) -> StoreError {
+        match error.raw_os_error() {
+            Some(libc::EACCES) => closed(&self.place.join(inside), error),
+            _ => trouble(error),
         }
     }
 
@@ -99,7 +109,10 @@ impl StoreFolder {
     /// The reason why that can't be said.
     pub fn has(&self, location: &Location) -> Result<bool, StoreError> {
         let path = self.inside(location);
-        path.map_or(Ok(false), |path| self.folder.has(path).map_err(trouble))
+        path.map_or(Ok(false), |path| {
+            let has = self.folder.has(path);
+            has.map_err(|error| self.trouble(path, error))
+        })
     }
 
     /// Gives a location's path; `None` if the folder is flat and the path is in a scope's folder.
@@ -118,7 +131,7 @@ impl StoreFolder {
             return Ok(Vec::new());
         };
         let mut names = Vec::new();
-        for file in self.folder.list(&folder).map_err(trouble)? {
+        for file in self.list(&folder)? {
             let stem = file.as_encoded_bytes().strip_suffix(self.suffix.as_bytes());
             let Some(name) = stem.and_then(Name::new) else {
                 continue;
@@ -141,7 +154,10 @@ impl StoreFolder {
     /// The reason why that can't be said.
     pub fn record(&self, scope: &Scope, name: &Name) -> Result<Option<FileRecord>, StoreError> {
         match self.inside(&self.locate(scope, name)) {
-            Some(path) => self.folder.record(path).map_err(trouble),
+            Some(path) => {
+                let record = self.folder.record(path);
+                record.map_err(|error| self.trouble(path, error))
+            }
             None => Ok(None),
         }
     }
@@ -175,7 +191,8 @@ impl StoreFolder {
     /// # Errors
     /// The reason why that can't be said.
     pub fn list(&self, inside: &Path) -> Result<Vec<OsString>, StoreError> {
-        self.folder.list(inside).map_err(trouble)
+        let listed = self.folder.list(inside);
+        listed.map_err(|error| self.trouble(inside, error))
     }
 
     /// Takes a shared lock on a folder of the store, for writing.
@@ -223,6 +240,12 @@ pub fn no_store() -> StoreError {
 /// The error that a file is damaged.
 pub fn corrupt(why: &str) -> StoreError {
     StoreError::corrupt(why).hint(AGAIN)
+}
+
+/// The error that a path is closed to us: whose it is, and the next step.
+fn closed(path: &Path, error: io::Error) -> StoreError {
+    let hint = files::why_closed(path, &error).unwrap_or_default();
+    StoreError::unreadable(error).hint(hint)
 }
 
 fn outside() -> StoreError {

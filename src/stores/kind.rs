@@ -7,6 +7,16 @@ use super::{dir, remote};
 use crate::core::option::{InFile, Opt};
 use crate::model::location::{Judge, Location};
 
+/// Defines one list of variables' names twice: as doorkey's own, with `DOORKEY_` in front, and as
+/// everybody's.
+macro_rules! variables {
+    ($prefix:literal: $($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
+        pub const $ours: &[&str] = &[$(concat!("DOORKEY_", $prefix, $name)),+];
+        pub const $theirs: &[&str] = &[$(concat!($prefix, $name)),+];
+    )*};
+}
+pub(super) use variables;
+
 /// A kind of store.
 #[derive(Clone, Copy)]
 pub struct Kind {

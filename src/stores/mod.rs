@@ -21,25 +21,35 @@ mod age;
 mod aws;
 mod aws_sm;
 mod aws_ssm;
+mod azure;
+mod azure_kv;
+mod clock;
 mod context;
 mod credential;
 mod dir;
 mod document;
 mod exec;
 mod file;
+mod flat;
 mod folder;
+mod form;
+mod gcp;
+mod gcp_sm;
+mod jwt;
 mod k8s;
 mod kind;
 mod lease;
+mod metadata;
 mod program;
+mod readers;
 mod registry;
 mod remote;
+mod rewrite;
 mod settings;
 mod variables;
 mod vault;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::core::json::Levels;
@@ -55,6 +65,7 @@ pub use age::{
 pub use context::{Access, Context, OfMain, Opened, Origin, Setting};
 pub use kind::{Kind, NOTHING, Places, StoreOption, Use};
 pub use lease::{Holder, Lease, Lender, Renewal, Renewals};
+pub use readers::{Changed, Checked, Fix, Member, Naming, Recipients, Rotation};
 pub use registry::{
     KINDS, configurable, forms, is_handed_over, is_same_kind, kinds, likely, open, open_places,
     ours, references, schemes, schemes_of, unnamed, use_table,
@@ -73,6 +84,28 @@ pub trait Store: Sync {
     /// Names the source of the values, so that nobody takes another source's values for them.
     fn identity(&self) -> String {
         self.label().to_owned()
+    }
+
+    /// Names the store of a single place: with the server's address, if there is one.
+    fn at(&self) -> String {
+        self.label().to_owned()
+    }
+
+    /// True if a list of everything costs no request.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Lists facts about the way to the store, for a person who looks for a fault: its key or
+    /// credential, its address, and who we are there. A server is asked.
+    fn findings(&self) -> Vec<Finding> {
+        vec![]
+    }
+
+    /// Gives the next step for a single place that is missing, if the store knows a better one than
+    /// usual. `document` is true if only its key is missing. The store may be asked once more.
+    fn advice(&self, _place: &Location, _document: bool) -> Option<String> {
+        None
     }
 
     /// Gives the location that a name in a scope would have. Nothing is asked.
@@ -134,6 +167,9 @@ pub trait Store: Sync {
         None
     }
 }
+
+/// A fact, by what it is about; or the fault in its place.
+pub type Finding = (&'static str, Result<String, StoreError>);
 
 /// The error of a store that answers questions only.
 fn unlisted() -> StoreError {
@@ -313,132 +349,4 @@ pub struct Record {
     pub modified: Option<SystemTime>,
     /// The recipients who can read the secret, if the store knows them.
     pub recipients: Option<Vec<Member>>,
-}
-
-/// A recipient in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The public key.
-    pub recipient: String,
-    /// The name of its owner, if the list has one.
-    pub name: Option<String>,
-    /// The kind of key.
-    pub kind: &'static str,
-}
-
-impl Member {
-    /// The owner's name, or else the key.
-    pub fn shown(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.recipient)
-    }
-}
-
-/// A store that is encrypted for lists of recipients. The store has one list; a scope can have its
-/// own list instead. A `scope` of `None` means the store's list.
-pub trait Recipients {
-    /// Lists the recipients who can read a scope.
-    ///
-    /// # Errors
-    /// The reason why a list can't be read.
-    fn list(&self, scope: Option<&Scope>) -> Result<Vec<Member>, StoreError>;
-
-    /// Adds recipients to a list, with the name of their owner if there is one, and encrypts all its
-    /// secrets anew, whatever recipients the files name. The list is written first. An interruption
-    /// loses nothing, and the same change made again finishes.
-    ///
-    /// # Errors
-    /// The reason why nothing was changed, or not all.
-    fn add(
-        &self,
-        scope: Option<&Scope>,
-        keys: &[String],
-        name: Option<&str>,
-    ) -> Result<Changed, StoreError>;
-
-    /// Removes recipients from a list, each by key or by name, as [`Recipients::add`] adds them. Each
-    /// secret notes that its value is to be replaced.
-    ///
-    /// # Errors
-    /// The reason why nothing was changed, or not all.
-    fn remove(&self, scope: Option<&Scope>, members: &[String]) -> Result<Changed, StoreError>;
-
-    /// Finds every list that names some of these recipients, given by key or by name, and which
-    /// ones. A list that can't be read is taken to name all. With `removed`, lists that note a
-    /// removed recipient count too, and each recipient must be in some list.
-    ///
-    /// # Errors
-    /// The argument that is no recipient, or that is in no list.
-    fn naming(&self, members: &[String], removed: bool) -> Result<Vec<Naming>, StoreError>;
-
-    /// Checks everything in the store. Each file must open and name its own secret. Its recipients
-    /// must be those of its scope, and nothing else may lie in the store. With a `fix`, conflicts
-    /// that git left are settled, and files that can be are put right.
-    ///
-    /// # Errors
-    /// A missing key, or a file that can't be written.
-    fn check(&self, fix: Option<&Fix>) -> Result<Checked, StoreError>;
-}
-
-/// What a check puts right.
-#[derive(Debug, Default)]
-pub struct Fix {
-    /// Secrets that take the value of our branch where both have changed it: `NAME`, or
-    /// `SCOPE/NAME`.
-    pub ours: Vec<String>,
-    /// Secrets that take the value of the other branch.
-    pub theirs: Vec<String>,
-}
-
-/// A secret whose value somebody knows who was removed since.
-#[derive(Debug)]
-pub struct Rotation {
-    /// The secret.
-    pub secret: (Scope, Name),
-    /// The time of the first removal.
-    pub since: String,
-    /// Those who were removed: their names, or the ends of their keys.
-    pub who: Vec<String>,
-}
-
-/// A list, given by its scope (`None` for the store's list), and the recipients that it names.
-pub type Naming = (Option<Scope>, Vec<String>);
-
-/// The result of a change of recipients.
-#[derive(Debug, Default)]
-pub struct Changed {
-    /// The recipients after the change.
-    pub recipients: Vec<Member>,
-    /// True if the list has changed.
-    pub list: bool,
-    /// The secrets that were encrypted anew.
-    pub rewritten: Vec<(Scope, Name)>,
-    /// The secrets whose values those know who were removed.
-    pub rotate: Vec<(Scope, Name)>,
-    /// The scopes that have a list of their own, and were left unchanged.
-    pub left: Vec<Scope>,
-}
-
-/// The result of a check of a store.
-#[derive(Debug, Default)]
-pub struct Checked {
-    /// The number of secrets.
-    pub secrets: usize,
-    /// The number of scopes.
-    pub scopes: usize,
-    /// Faults: the place, and the fault there.
-    pub findings: Vec<(String, String)>,
-    /// The sound secrets whose files do not name their secret.
-    pub unbound: Vec<(Scope, Name)>,
-    /// The secrets whose files name their secret since this check.
-    pub bound: Vec<(Scope, Name)>,
-    /// The conflicts of lists and secrets that this check has settled.
-    pub merged: Vec<String>,
-    /// The secrets that this check has encrypted for other recipients than before.
-    pub rewritten: Vec<(Scope, Name)>,
-    /// The secrets whose values are to be replaced.
-    pub rotate: Vec<Rotation>,
-    /// Lists that name somebody whom the store's list notes as removed.
-    pub remaining: Vec<Naming>,
-    /// The file that should tell git that the store's files are no text, and the line for it.
-    pub attributes: Option<(PathBuf, &'static str)>,
 }

@@ -1,6 +1,7 @@
 //! Programs that stores ask: the faults that keep one from answering, and the text on its standard
 //! error.
 
+use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Instant;
@@ -109,5 +110,53 @@ fn say(name: &str, errors: &Secret, output: &Secret, values: &[&[u8]]) {
             true => log::debug!("{name} says something with a value in it, which is not shown"),
             false => log::debug!("{name} says: {}", ShownLine(&line)),
         }
+    }
+}
+
+/// Splits a command into words as a shell without variables does: by white space, with quotes and
+/// backslashes.
+///
+/// # Errors
+/// A quote that is not closed.
+pub fn words(command: &str) -> Result<Vec<OsString>, &'static str> {
+    let (mut words, mut word) = (Vec::new(), None::<String>);
+    let mut quote = None;
+    let mut rest = command.chars();
+    while let Some(c) = rest.next() {
+        match (quote, c) {
+            (None, c) if c.is_whitespace() => words.extend(word.take().map(OsString::from)),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (Some(open), c) if c == open => quote = None,
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(rest.next()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    if quote.is_some() {
+        return Err("a quote is not closed");
+    }
+    words.extend(word.map(OsString::from));
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn a_command_is_split_without_a_shell() {
+        for (text, parts) in [
+            ("/bin/a b  c", &["/bin/a", "b", "c"][..]),
+            (r#"a "b c" 'd "e' f\ g"#, &["a", "b c", "d \"e", "f g"]),
+            (r#"a "" "x\"y" 'z\'"#, &["a", "", "x\"y", "z\\"]),
+            ("a$B `c` ;d", &["a$B", "`c`", ";d"]),
+            (" ", &[]),
+        ] {
+            let found = words(text).unwrap();
+            assert!(found.iter().eq(parts.iter()), "{text}: {found:?}");
+        }
+        assert!(words("a 'b").is_err());
     }
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{Access, Context};
 use super::kind::{Asked, Kind, NOTHING, Places, Use, is_ours};
-use super::{Store, age, aws, aws_sm, aws_ssm, dir, exec, file, k8s, remote, settings, vault};
+use super::{
+    Store, age, aws, aws_sm, aws_ssm, azure, azure_kv, dir, exec, file, gcp, gcp_sm, k8s, remote,
+    settings, vault,
+};
 use crate::core::option::InFile;
 use crate::model::error::Error;
 use crate::model::location::Scheme;
@@ -73,6 +76,34 @@ pub static KINDS: &[Kind] = &[
         ..aws::KIND
     },
     Kind {
+        schemes: &["azure-kv"],
+        place: "VAULT/PREFIX",
+        heading: "Azure Key Vault",
+        direct: Some(azure_kv::PLACES),
+        open: azure_kv::open,
+        ..azure::KIND
+    },
+    Kind {
+        schemes: &[azure_kv::PEER],
+        place: "",
+        direct: Some(azure_kv::PEERS),
+        open: azure_kv::open,
+        ..azure::KIND
+    },
+    Kind {
+        schemes: &["gcp-sm", "gcp:secretmanager"],
+        place: "PROJECT/PREFIX",
+        heading: "Google Secret Manager",
+        options: gcp_sm::OPTIONS,
+        direct: Some(Places {
+            judge: gcp_sm::judge,
+            hands_over: |_| false,
+            asked: None,
+        }),
+        open: gcp_sm::open,
+        ..gcp::KIND
+    },
+    Kind {
         schemes: &["k8s"],
         place: "NAMESPACE/PREFIX",
         heading: "Kubernetes",
@@ -134,12 +165,12 @@ pub fn ours() -> impl Iterator<Item = &'static str> {
     names.filter(|name| is_ours(name))
 }
 
-/// Gives the kind of the store at `location`, and the text after the colon.
+/// Gives the kind of the store at `location`, and the text after the scheme's colon. A scheme of
+/// another tool's references can have a colon in it.
 pub(super) fn kind(location: &str) -> Option<(&'static Kind, &str)> {
-    let (scheme, place) = location.split_once(':')?;
+    let after = |scheme: &&str| location.strip_prefix(*scheme)?.strip_prefix(':');
     let mut all = kinds().iter();
-    let kind = all.find(|kind| kind.schemes.contains(&scheme))?;
-    Some((kind, place))
+    all.find_map(|kind| Some((kind, kind.schemes.iter().find_map(after)?)))
 }
 
 /// Lists the schemes of references to single places, also those that count only with these words.
@@ -233,7 +264,8 @@ pub fn unnamed() -> Error {
 pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Error> {
     let Some((kind, after)) = kind(location) else {
         let form = |kind: &Kind| {
-            let forms = kind.schemes.iter();
+            // One with a colon in it is for references alone.
+            let forms = kind.schemes.iter().filter(|scheme| !scheme.contains(':'));
             let forms = forms.map(|scheme| format!("{scheme}:{}", kind.place));
             forms.collect::<Vec<_>>().join(", ")
         };

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use super::process_attributes::Attributes;
 use super::signals::Deadline;
 use super::{leftovers, startup};
 use crate::model::error::{Error, Os};
+use crate::model::named::ShownPath;
 
 /// The search path if the workload has no PATH, as in the C library.
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/bin:/usr/bin";
@@ -105,7 +107,7 @@ fn execute(file: &CStr, argv: &[*const c_char], envp: &[*const c_char]) -> Errno
 
 fn not_executable(command: &[u8], file: &CStr, errno: Errno) -> Error {
     let why = match errno {
-        Errno::ENOENT => "its interpreter does not exist".to_owned(),
+        Errno::ENOENT => lacks_interpreter(as_path(file)),
         Errno::EACCES if is_folder(file) => "it is a folder".to_owned(),
         Errno::ENOEXEC => {
             "it is neither a program for this machine nor a script with #!".to_owned()
@@ -117,6 +119,62 @@ fn not_executable(command: &[u8], file: &CStr, errno: Errno) -> Error {
         command: command.to_vec(),
         why,
     }
+}
+
+/// The beginning of a file in which its interpreter is looked for, in bytes.
+const BEGINNING: usize = 4096;
+
+/// Says which interpreter of a program does not exist, as far as its beginning shows that.
+fn lacks_interpreter(file: &Path) -> String {
+    let mut head = Vec::with_capacity(BEGINNING);
+    let opened = std::fs::File::open(file);
+    let read = opened.and_then(|file| file.take(BEGINNING as u64).read_to_end(&mut head));
+    let named = match head.strip_prefix(b"#!") {
+        _ if read.is_err() => None,
+        Some(line) => {
+            let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            let mut words = line.split(|&byte| byte == b' ' || byte == b'\t');
+            words.find(|word| !word.is_empty())
+        }
+        None => loader(&head),
+    };
+    let Some(named) = named else {
+        return "its interpreter does not exist".to_owned();
+    };
+    let shown = ShownPath(&String::from_utf8_lossy(named)).to_string();
+    match named.strip_suffix(b"\r") {
+        Some(path) => format!(
+            "its interpreter {}\\r does not exist: the script has Windows line ends (CR LF); \
+             convert it, as with dos2unix",
+            ShownPath(&String::from_utf8_lossy(path))
+        ),
+        None if head.starts_with(b"#!") => {
+            format!("its interpreter {shown} does not exist; is it in the image?")
+        }
+        None => format!(
+            "its loader {shown} does not exist; it is built for another C library or machine"
+        ),
+    }
+}
+
+/// The path of a program's loader, in the beginning of a 64-bit ELF file (PT_INTERP).
+fn loader(head: &[u8]) -> Option<&[u8]> {
+    const INTERPRETER: u64 = 3;
+    let number = |at: usize, bytes: usize| {
+        let mut number = [0; 8];
+        number[..bytes].copy_from_slice(head.get(at..at.checked_add(bytes)?)?);
+        usize::try_from(u64::from_le_bytes(number)).ok()
+    };
+    if !head.starts_with(b"\x7fELF\x02\x01") {
+        return None;
+    }
+    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
+    let entry = (0..count)
+        .filter_map(|at| table.checked_add(at * size))
+        .find(|&entry| number(entry, 4) == Some(INTERPRETER as usize))?;
+    let (start, length) = (number(entry + 8, 8)?, number(entry + 32, 8)?);
+    let path = head.get(start..start.checked_add(length)?)?;
+    path.split(|&byte| byte == 0).next()
 }
 
 fn as_path(file: &CStr) -> &Path {

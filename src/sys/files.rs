@@ -10,6 +10,9 @@ use nix::errno::Errno;
 use nix::sys::statfs::{self, FsType};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 
+use super::process;
+use super::signals::{self, Work};
+use crate::model::named::Named;
 use crate::model::secret::Secret;
 
 /// Reads a whole file of at most `limit` bytes.
@@ -17,6 +20,8 @@ use crate::model::secret::Secret;
 /// # Errors
 /// The system's error; `EFBIG` for a larger file.
 pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    // Opening a pipe waits as well.
+    let _opening = signals::begin(Work::File);
     read_all(File::open(path)?, limit)
 }
 
@@ -29,6 +34,7 @@ pub fn read_stdin(limit: usize) -> io::Result<Vec<u8>> {
 }
 
 pub(super) fn read_all(file: File, limit: usize) -> io::Result<Vec<u8>> {
+    let _reading = signals::begin(Work::File);
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if size > limit {
         return Err(Errno::EFBIG.into());
@@ -127,6 +133,8 @@ pub struct KeyFile {
     pub exposed: Option<u32>,
     /// The mode, if it lets others write the file.
     pub open: Option<u32>,
+    /// The file's owner, by number.
+    pub owner: u32,
     file: File,
 }
 
@@ -147,6 +155,7 @@ pub fn read_key(path: &Path, limit: usize) -> io::Result<KeyFile> {
         contents: Secret::new(read_all(file.try_clone()?, limit)?),
         exposed: exposed.then_some(mode),
         open: open.then_some(mode),
+        owner: found.uid(),
         file,
     })
 }
@@ -177,6 +186,31 @@ impl KeyFile {
 
 /// From the kernel's `linux/magic.h`.
 pub(super) const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
+
+/// Says why a path can't be read, and the next step, where the error alone does not say that: it is
+/// a folder, or another user's.
+pub fn why_closed(path: &Path, error: &io::Error) -> Option<String> {
+    match error.raw_os_error()? {
+        libc::EISDIR => Some(
+            "it is a folder: docker makes one where the file to mount is missing; remove it, and \
+             mount the file"
+                .to_owned(),
+        ),
+        libc::EACCES => {
+            let found = path
+                .ancestors()
+                .find_map(|step| Some((step, step.metadata().ok()?)));
+            let (step, found) = found?;
+            let (owner, mode, us) = (found.uid(), found.mode() & 0o7777, process::user());
+            let step = Named::from(step);
+            Some(format!(
+                "{step} is uid {owner}'s, mode {mode:04o}, and doorkey runs as uid {us}: run it as \
+                 uid {owner}, or chown or chmod that (Kubernetes: fsGroup, defaultMode)"
+            ))
+        }
+        _ => None,
+    }
+}
 
 /// True if an error says that a file does not exist, including a name too long to exist.
 pub fn is_absent(error: &io::Error) -> bool {

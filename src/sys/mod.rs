@@ -7,6 +7,7 @@ pub mod duration;
 pub mod environ;
 pub mod exec;
 pub mod fd;
+pub mod features;
 pub mod files;
 pub mod http;
 pub mod job;

@@ -1,7 +1,8 @@
 //! Handles signals and the deadline until the exec.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::signal_mask::{self, ALL, Mask, bit};
@@ -20,8 +21,73 @@ static FOREIGN: AtomicBool = AtomicBool::new(false);
 static LATE: AtomicPtr<Late> = AtomicPtr::new(std::ptr::null_mut());
 
 struct Late {
-    message: Vec<u8>,
+    messages: [Vec<u8>; 3],
     code: libc::c_int,
+}
+
+/// The part of the work that takes its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Our own.
+    Own,
+    /// Reading a file.
+    File,
+    /// Asking a store.
+    Store,
+}
+
+/// The current part of the work.
+static WORK: AtomicU8 = AtomicU8::new(Work::Own as u8);
+
+/// A part of the work that lasts until this is dropped; holds the part before.
+pub struct Working(u8);
+
+/// Begins a part of the work.
+pub fn begin(work: Work) -> Working {
+    Working(WORK.swap(work as u8, Relaxed))
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        WORK.store(self.0, Relaxed);
+    }
+}
+
+/// The messages for the signals that end a fetch, in the order of [`ENDING`]; null while there is
+/// none.
+static ENDED: AtomicPtr<[Vec<u8>; 4]> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Formats the line of a signal that ends a fetch: its name, and the last that is known.
+pub type Wording = fn(&str, &str) -> Vec<u8>;
+
+/// The wording of the fetch that goes on, if one does.
+static WORDING: Mutex<Option<Wording>> = Mutex::new(None);
+
+/// A fetch, which goes on until this is dropped.
+pub struct Fetching(());
+
+/// Has a signal that ends us say so, with the last that is known of the fetch.
+pub fn fetching(wording: Wording, from: &str) -> Fetching {
+    *WORDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(wording);
+    note(&format!("{from}: no answer yet"));
+    Fetching(())
+}
+
+/// Notes the last that is known of a fetch, if one goes on.
+pub fn note(last: &str) {
+    let wording = WORDING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(wording) = *wording {
+        let messages = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"].map(|name| wording(name, last));
+        // The one before stays in memory: a handler may be reading it.
+        ENDED.store(Box::into_raw(Box::new(messages)), Relaxed);
+    }
+}
+
+impl Drop for Fetching {
+    fn drop(&mut self) {
+        *WORDING.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        ENDED.store(std::ptr::null_mut(), Relaxed);
+    }
 }
 
 /// Makes TERM, INT, HUP and QUIT end the process with 128+N. A signal that was inherited as ignored
@@ -101,8 +167,16 @@ impl Drop for KeysIgnored {
 extern "C" fn end(signal: libc::c_int) {
     terminal::restore();
     leftovers::remove();
-    // SAFETY: `_exit` may be called in a handler.
-    unsafe { libc::_exit(128 + signal) }
+    let messages = ENDED.load(Relaxed);
+    let at = ENDING.iter().position(|&one| one == signal);
+    // SAFETY: the pointer is null, or was leaked from a box, which nobody changes; writing to a
+    // descriptor and `_exit` may be called in a handler.
+    unsafe {
+        if let (Some(messages), Some(at)) = (messages.as_ref(), at) {
+            stdio::say(&messages[at]);
+        }
+        libc::_exit(128 + signal)
+    }
 }
 
 /// A running deadline. Dropping this lifts it.
@@ -111,13 +185,14 @@ pub struct Deadline {
     before: libc::sigaction,
 }
 
-/// Past `after`, writes `message` to stderr and exits with `code`, whatever the process is doing.
+/// Past `after`, writes a message to stderr and exits with `code`, whatever the process is doing.
+/// There is one message for each part of the work, in the order of [`Work`].
 ///
 /// # Errors
 /// The system's error if it gives no timer.
-pub fn deadline(after: Duration, message: Vec<u8>, code: u8) -> io::Result<Deadline> {
+pub fn deadline(after: Duration, messages: [Vec<u8>; 3], code: u8) -> io::Result<Deadline> {
     let late = Late {
-        message,
+        messages,
         code: code.into(),
     };
     LATE.store(Box::into_raw(Box::new(late)), Relaxed);
@@ -193,7 +268,8 @@ extern "C" fn too_late(_: libc::c_int, from: *const libc::siginfo_t, _: *const l
             return FOREIGN.store(true, Relaxed);
         }
         leftovers::remove();
-        stdio::say(&(*late).message);
+        let work = usize::from(WORK.load(Relaxed));
+        stdio::say(&(&(*late).messages)[work.min(2)]);
         libc::_exit((*late).code)
     }
 }

@@ -1,8 +1,10 @@
 //! The command line, held against the library's own tables: every subcommand, option and kind of
 //! store. As in `tests/house` the library is linked in: nothing here is about signals.
 
+mod completions;
 mod concealed;
 mod log;
+mod manual;
 mod options;
 mod shown_paths;
 mod usage;

@@ -1,7 +1,6 @@
 //! What the command line itself says: usage errors and their exit codes, log levels and formats,
 //! help, completions and the manual page.
 
-use clap_complete::Shell;
 use doorkey::cli::command_line::LEAVES;
 use support::Place;
 
@@ -329,45 +328,4 @@ fn help_fits_a_screen() {
     let version = format!("doorkey {}\n", env!("CARGO_PKG_VERSION"));
     place.doorkey(["--version"]).gives(0, &version, "");
     place.doorkey(["-V"]).gives(0, &version, "");
-}
-
-#[test]
-fn completions_and_the_manual_know_every_option() {
-    let place = Place::new();
-    let commands: Vec<_> = LEAVES.iter().map(|leaf| leaf.command()).collect();
-    let options: Vec<_> = commands
-        .iter()
-        .flat_map(|command| command.get_arguments())
-        .filter_map(|arg| arg.get_long())
-        .collect();
-    let complete = |text: &str, what: &str, dash: &str| {
-        // Shells and the manual write dashes in ways of their own.
-        let text = text.replace("\\-", "-");
-        for option in &options {
-            // clap's generator for fish knows no options below the second word of a subcommand.
-            let is_passed_over = what == "fish" && *option == "everywhere";
-            assert!(
-                is_passed_over || text.contains(&format!("{dash}{option}")),
-                "{what} lacks {option}"
-            );
-        }
-        for leaf in LEAVES {
-            let last = leaf.words[leaf.words.len() - 1];
-            assert!(text.to_lowercase().contains(last), "{what} lacks {last}");
-        }
-    };
-    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        assert!(shell.parse::<Shell>().is_ok());
-        let ended = place.doorkey(["completions", shell]).ok();
-        assert_eq!(ended.err(), "");
-        complete(
-            &ended.out(),
-            shell,
-            if shell == "fish" { "-l " } else { "--" },
-        );
-    }
-    let ended = place.doorkey(["man"]).ok();
-    assert_eq!(ended.err(), "");
-    complete(&ended.out(), "man", "--");
-    assert!(ended.out().contains("\n.TH doorkey 1 "));
 }

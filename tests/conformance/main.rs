@@ -1,6 +1,8 @@
 //! What every store must do, whatever it is: each check runs on each row of one table. The program
 //! of this suite is also doorkey with one store more, which exists only here.
 
+mod azure;
+mod google;
 mod kubernetes;
 mod local;
 mod mem;

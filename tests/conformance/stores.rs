@@ -1,6 +1,8 @@
 //! The table: what the suite needs of each kind of store. A new store is a row more, and what
 //! stands behind it.
 
+use crate::azure::Vaults;
+use crate::google::Google;
 use crate::kubernetes::Kubernetes;
 use crate::local::{Age, Dir, Mem};
 use crate::program::Program;
@@ -117,6 +119,30 @@ pub const TABLE: &[Row] = &[
         bytes: Bytes::Refused(
             "the value is not UTF-8, which this store can't hold; store it as base64, and read it with |base64decode",
         ),
+    },
+    Row {
+        scheme: "azure-kv",
+        make: || Box::new(Vaults::new()),
+        denied: "denied: PLACE--project--web is not for us, or does not exist; a role must allow get on it, such as Key Vault Secrets User, which takes minutes to count",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Single(|subject| {
+            let store = subject.store();
+            let (vault, _) = store.split_once('/').unwrap();
+            format!("{vault}/bytes")
+        }),
+    },
+    Row {
+        scheme: "gcp-sm",
+        make: || Box::new(Google::new()),
+        denied: "denied: PLACE--project--web is not for us, or does not exist; allow secretmanager.versions.access (roles/secretmanager.secretAccessor) on it; in the whole project that tells which it is",
+        unreachable: "gave up after T; the last: no connection in time",
+        asked: Some(3),
+        bytes: Bytes::Single(|subject| {
+            let store = subject.store();
+            let (project, _) = store.split_once('/').unwrap();
+            format!("{project}/bytes")
+        }),
     },
     Row {
         scheme: "k8s",

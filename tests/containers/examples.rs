@@ -254,7 +254,9 @@ fn on_this_machine(mut deployment: Value, place: &Place) -> Value {
     // A cluster restarts what is no init container; podman would restart that too.
     pod["restartPolicy"] = json!("Never");
     for kind in ["initContainers", "containers"] {
-        pod[kind][0]["imagePullPolicy"] = json!("Never");
+        for container in pod[kind].as_array_mut().into_iter().flatten() {
+            container["imagePullPolicy"] = json!("Never");
+        }
     }
     for volume in pod["volumes"].as_array_mut().unwrap() {
         let name = volume["name"].as_str().unwrap().to_owned();
@@ -267,6 +269,7 @@ fn on_this_machine(mut deployment: Value, place: &Place) -> Value {
             .unwrap();
         *volume = match (name.as_str(), kind.as_str()) {
             ("shared", "emptyDir") => continue,
+            ("doorkey", "image") => json!({"name": name, "hostPath": folder("built")}),
             ("team", "configMap") => json!({"name": name, "hostPath": folder("secrets/team")}),
             ("key", "projected") => json!({"name": name, "hostPath": folder("key")}),
             other => panic!("{other:?}"),
@@ -277,16 +280,31 @@ fn on_this_machine(mut deployment: Value, place: &Place) -> Value {
 
 #[test]
 fn kubernetes() {
+    plays("examples/kubernetes.yaml", "/shared/doorkey");
+}
+
+/// podman 4 has no image volumes: a folder with the program takes the place of one.
+#[test]
+fn kubernetes_with_an_image_volume() {
+    let (program, uses) = ("/doorkey/doorkey", "examples/kubernetes-image-volume.yaml");
+    let volume = &yaml::read(&example(uses))["spec"]["template"]["spec"]["volumes"][0];
+    let reference = concat!("doorkey:", env!("CARGO_PKG_VERSION"));
+    assert_eq!(volume["image"]["reference"], reference);
+    plays(uses, program);
+}
+
+fn plays(example_of: &str, program: &str) {
     let _alone = alone();
     let (place, key) = place();
     podman::debian();
     podman::build_example(&place, "localhost/example");
     fs::create_dir(place.path("key")).unwrap();
     fs::rename(place.path("key.txt"), place.path("key/key.txt")).unwrap();
-    let deployment = yaml::read(&example("examples/kubernetes.yaml"));
+    let deployment = yaml::read(&example(example_of));
     let pod = &deployment["spec"]["template"]["spec"];
-    for container in ["initContainers", "containers"] {
-        let locked = &pod[container][0]["securityContext"];
+    let of = |kind: &str| pod[kind].as_array().into_iter().flatten();
+    for container in of("initContainers").chain(of("containers")) {
+        let locked = &container["securityContext"];
         let expected = json!({
             "allowPrivilegeEscalation": false,
             "readOnlyRootFilesystem": true,
@@ -295,9 +313,9 @@ fn kubernetes() {
         assert_eq!(locked, &expected);
     }
     assert_eq!(pod["securityContext"]["runAsUser"], 65534);
-    let sources = &pod["volumes"][2]["projected"];
+    let sources = of("volumes").find_map(|volume| volume.get("projected"));
     assert_eq!(
-        *sources,
+        *sources.unwrap(),
         json!({"defaultMode": 0o440, "sources": [{"secret": {"name": "doorkey-key"}}]})
     );
     let file = place.write(
@@ -326,8 +344,8 @@ fn kubernetes() {
     assert!(env.contains("DB_PASSWORD=secret:db_password\n"));
     let shown = env + &podman::done(["inspect", name]);
     assert!(!shown.contains(VALUE) && !shown.contains(&key));
-    let inside = "cat /proc/1/comm; stat -c %a /shared/doorkey; id -u; touch /x 2>&1 || :";
-    let inside = podman::done(["exec", name, "sh", "-c", inside]);
+    let inside = format!("cat /proc/1/comm; stat -c %a {program}; id -u; touch /x 2>&1 || :");
+    let inside = podman::done(["exec", name, "sh", "-c", &inside]);
     let inside: Vec<_> = inside.lines().collect();
     assert!(inside[0].starts_with("doorkey:"), "{inside:?}");
     assert_eq!(inside[1..3], ["755", "65534"]);
@@ -420,6 +438,65 @@ fn ci_by_github_actions() {
             .collect();
     }
     assert_eq!(last, "passed\n");
+}
+
+#[test]
+fn ci_by_gitlab() {
+    let (place, key) = place();
+    executable(&place.path("bin/make"), JOB.as_bytes(), 0o755);
+    fs::create_dir(place.path("tools")).unwrap();
+    std::os::unix::fs::symlink(DOORKEY, place.path("tools/doorkey")).unwrap();
+    let job = &yaml::read(&example("examples/gitlab-ci.yml"))["integration"];
+    let run = |key: Option<&str>, scripts: &Value| {
+        let lines = scripts.as_array().unwrap().iter();
+        let lines: Vec<_> = lines.map(|line| line.as_str().unwrap()).collect();
+        let mut command = shell(&place, &lines.join("\n"));
+        for (name, value) in job["variables"].as_object().unwrap() {
+            // As GitLab does it.
+            command.env(name, value.as_str().unwrap().replace("$$", "$"));
+        }
+        command.envs(key.map(|key| ("DOORKEY_KEY", key)));
+        said(&command.output().unwrap())
+    };
+    run(None, &job["before_script"]);
+    assert_eq!(run(Some(&key), &job["script"]), "passed\n");
+}
+
+/// The action takes a binary whose checksum is right, and no other.
+#[test]
+fn the_action_for_github() {
+    let (place, _) = place();
+    let action = yaml::read(&example("examples/github-action/action.yml"));
+    assert_eq!(action["runs"]["using"], "composite");
+    let step = &action["runs"]["steps"][0];
+    assert_eq!(step["env"]["FOLDER"], "${{ inputs.folder }}");
+    let folder = action["inputs"]["folder"]["default"].as_str().unwrap();
+    let release = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release-binaries");
+    let names = ["SHA256SUMS", "doorkey-linux-amd64", "doorkey-linux-arm64"];
+    fs::create_dir(place.path(folder)).unwrap();
+    for name in names {
+        fs::copy(release.join(name), place.path(folder).join(name)).unwrap();
+    }
+    let run = || {
+        let mut command = shell(&place, step["run"].as_str().unwrap());
+        command
+            .env("FOLDER", folder)
+            .env("RUNNER_TEMP", place.path(""));
+        command
+            .env("GITHUB_PATH", place.path("path"))
+            .output()
+            .unwrap()
+    };
+    said(&run());
+    let added = fs::read_to_string(place.path("path")).unwrap();
+    let version = Command::new(Path::new(added.trim_end()).join("doorkey"))
+        .arg("--version")
+        .output();
+    assert!(version.unwrap().status.success());
+    for name in &names[1..] {
+        fs::write(place.path(folder).join(name), "another").unwrap();
+    }
+    assert!(!run().status.success());
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod entrypoint;
 mod examples;
 mod files;
 mod join;
+mod packages;
 mod podman;
 mod trust;
 mod yaml;

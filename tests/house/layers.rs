@@ -243,7 +243,17 @@ fn of_one_store(path: &str, text: &str) -> Vec<String> {
                 faults.push(format!("{path}:{number}: {scheme}:"));
             }
         }
-        for prefix in ["VAULT_", "BAO_", "AWS_", "KUBECONFIG", "KUBERNETES_"] {
+        for prefix in [
+            "VAULT_",
+            "BAO_",
+            "AWS_",
+            "AZURE_",
+            "CLOUDSDK_",
+            "GCE_",
+            "GOOGLE_",
+            "KUBECONFIG",
+            "KUBERNETES_",
+        ] {
             if line.contains(prefix) {
                 faults.push(format!("{path}:{number}: {prefix}"));
             }

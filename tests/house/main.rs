@@ -6,6 +6,7 @@
 mod circles;
 mod layers;
 mod mask_properties;
+mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;

@@ -2,12 +2,10 @@
 //! clocks that are apart.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::{Duration, SystemTime};
 use support::bao;
 use support::cloud;
@@ -16,7 +14,7 @@ use support::faulty;
 use serde_json::json;
 use support::canaries::{Canaries, Random, SEED, held};
 use support::cloud::{POD_TOKEN, WEB_TOKEN, asked_as, cloud as start};
-use support::faulty::{Deaf, Faulty, Step};
+use support::faulty::{Deaf, Faulty, Step, late};
 use support::trace::Begin;
 use support::{DOORKEY, Ended, Place, executable};
 
@@ -34,31 +32,6 @@ fn launch(machine: &str, store: &Faulty, timeout: &str) -> Ended {
 }
 
 const ENDS: &str = "AWS_EC2_METADATA_DISABLED=true ends that";
-
-/// A port that refuses for a while, and leads to a server then.
-fn late(to: &Faulty, after: Duration) -> String {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let to = to.at.clone();
-    thread::spawn(move || {
-        thread::sleep(after);
-        let listener = TcpListener::bind(free).unwrap();
-        for from in listener.incoming().flatten() {
-            let Ok(there) = TcpStream::connect(&to) else {
-                return;
-            };
-            for (mut one, mut other) in [
-                (from.try_clone().unwrap(), there.try_clone().unwrap()),
-                (there, from),
-            ] {
-                thread::spawn(move || std::io::copy(&mut one, &mut other));
-            }
-        }
-    });
-    format!("http://{free}")
-}
 
 #[test]
 fn who_refuses_at_first_is_waited_for() {

@@ -1,11 +1,17 @@
-//! Stores and the commands that manage them: the embedded one, folders of files, AWS,
-//! Kubernetes, programs.
+//! Stores and the commands that manage them: the embedded one, folders of files, AWS, Azure,
+//! Google, Kubernetes, programs.
 
 mod aws_chain;
 mod aws_metadata;
 mod aws_sm;
 mod aws_ssm;
 mod aws_write;
+mod azure_chain;
+mod azure_faults;
+mod azure_kv;
+mod azure_metadata;
+mod azure_whose;
+mod azure_write;
 mod bound;
 mod check;
 mod crafted;
@@ -14,6 +20,10 @@ mod edit;
 mod embedded;
 mod exec;
 mod exec_examples;
+mod gcp_chain;
+mod gcp_metadata;
+mod gcp_sm;
+mod gcp_write;
 mod git;
 mod import;
 mod interrupted;

@@ -342,3 +342,28 @@ impl Deaf {
         }
     }
 }
+
+/// A port that refuses for a while, and leads to a server then.
+pub fn late(to: &Faulty, after: Duration) -> String {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let to = to.at.clone();
+    thread::spawn(move || {
+        thread::sleep(after);
+        let listener = TcpListener::bind(free).unwrap();
+        for from in listener.incoming().flatten() {
+            let Ok(there) = TcpStream::connect(&to) else {
+                return;
+            };
+            for (mut one, mut other) in [
+                (from.try_clone().unwrap(), there.try_clone().unwrap()),
+                (there, from),
+            ] {
+                thread::spawn(move || std::io::copy(&mut one, &mut other));
+            }
+        }
+    });
+    format!("http://{free}")
+}

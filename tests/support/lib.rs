@@ -6,11 +6,13 @@
 )]
 
 pub mod apiserver;
+pub mod azure;
 pub mod bao;
 pub mod beside;
 pub mod canaries;
 pub mod cloud;
 pub mod faulty;
+pub mod gcp;
 pub mod lending;
 pub mod moto;
 pub mod postgres;
@@ -429,9 +431,7 @@ impl Place {
         let key = self.path(&format!("{key}.key"));
         self.on(words).env("DOORKEY_KEY_FILE", key)
     }
-}
 
-impl Place {
     /// A shell's script, with the program on its PATH and `secrets` as its store.
     pub fn shell(&self, script: &str) -> Run {
         let mut run = self.on("").env("PATH", {

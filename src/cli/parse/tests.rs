@@ -22,7 +22,7 @@ fn ours(
     words: &[OsString],
     variables: &[&'static CStr],
 ) -> Result<Parsed, Refusal> {
-    let said = parse(leaf, words.to_vec(), variables)?;
+    let said = parse(leaf, words.to_vec(), variables).map_err(without_advice)?;
     let mut heard: Parsed = Vec::new();
     for one in said {
         let value = one.value.into_owned();
@@ -33,6 +33,20 @@ fn ours(
     }
     heard.sort();
     Ok(heard)
+}
+
+/// Leaves out what clap does not say: the next step, the other of two options, and whether all
+/// help is wanted.
+fn without_advice(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Help { .. } => Refusal::Help { all: true },
+        Refusal::Usage(what) => {
+            let what = what.split("; ").next().unwrap();
+            let clash = " can't be used with ";
+            let end = what.find(clash).map_or(what.len(), |at| at + clash.len());
+            Refusal::Usage(what[..end].to_owned())
+        }
+    }
 }
 
 /// Sets the variables as defaults, so that the command line wins.
@@ -94,7 +108,7 @@ fn refusal(error: clap::Error) -> Refusal {
     let prior = error.get(ContextKind::PriorArg);
     let is_repeated = prior.is_none() || prior == error.get(ContextKind::InvalidArg);
     Refusal::Usage(match error.kind() {
-        ErrorKind::DisplayHelp => return Refusal::Help,
+        ErrorKind::DisplayHelp => return Refusal::Help { all: true },
         ErrorKind::UnknownArgument if option_in(option).is_some() => {
             format!("there is no option {option}")
         }
@@ -102,7 +116,7 @@ fn refusal(error: clap::Error) -> Refusal {
         ErrorKind::MissingRequiredArgument => format!("{option} is missing"),
         ErrorKind::ArgumentConflict if is_repeated => format!("{option} is given twice"),
         ErrorKind::ArgumentConflict => {
-            format!("{option} can't be used with another option that is given")
+            format!("{option} can't be used with ")
         }
         _ if option_in(option).is_some() => {
             format!("{option} is given without a value, or with one too many")
@@ -241,8 +255,9 @@ fn each_form_alone() {
 
 #[test]
 fn help_can_be_a_variable() {
-    let heard = ours(&LEAVES[0], &[], &[c"DOORKEY_HELP=0"]);
-    assert_eq!(heard, Err(Refusal::Help));
+    let heard = |variable| ours(&LEAVES[0], &["x".into()], &[variable]);
+    assert_eq!(heard(c"DOORKEY_HELP=1"), Err(Refusal::Help { all: true }));
+    assert!(heard(c"DOORKEY_HELP=0").is_ok());
 }
 
 #[test]

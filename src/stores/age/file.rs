@@ -183,12 +183,24 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
 
 const DAMAGED: &str = "it is a damaged age file";
 
+/// The beginning of an age file in the format that is known.
+const KNOWN_FORMAT: &[u8] = b"age-encryption.org/v1\n";
+
+/// The beginning of a stanza for a passphrase, which stands alone.
+const PASSPHRASE: &[u8] = b"age-encryption.org/v1\n-> scrypt ";
+
 fn trouble(file: &[u8], error: DecryptError) -> StoreError {
     match error {
-        DecryptError::NoMatchingKeys => StoreError::denied("the key is not one of its recipients")
-            .hint("have somebody who can read it add the key")
-            .of_key(),
-        DecryptError::UnknownFormat => corrupt(file, "it is of a later version of age"),
+        _ if binary(file).is_ok_and(|file| file.starts_with(PASSPHRASE)) => {
+            StoreError::refused("it is encrypted with a passphrase, so that no key opens it")
+                .hint("set it again, or decrypt it with age -d first")
+        }
+        DecryptError::NoMatchingKeys => {
+            StoreError::denied("the key is not one of its recipients").of_key()
+        }
+        DecryptError::UnknownFormat if !file.starts_with(KNOWN_FORMAT) => {
+            corrupt(file, "it is of a later version of age")
+        }
         _ => corrupt(file, DAMAGED),
     }
 }

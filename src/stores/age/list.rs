@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use age::x25519::Recipient;
 
-use super::{RECIPIENTS, bad_recipient, git, no_recipients};
+use super::{RECIPIENTS, bad_recipient, foreign, git, no_recipients};
 use crate::model::error::{Malformed, StoreError};
 use crate::model::name::Scope;
 use crate::model::store_error::FaultKind;
@@ -102,7 +102,7 @@ impl Who {
 /// The first argument that is no key.
 pub fn keys(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
     let one = |(index, text): (usize, &String)| {
-        canonical(text).ok_or_else(|| bad_recipient(before + index + 1))
+        canonical(text).ok_or_else(|| bad_recipient(before + index + 1, text))
     };
     texts.iter().enumerate().map(one).collect()
 }
@@ -114,8 +114,10 @@ pub fn keys(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> 
 pub fn members(texts: &[String], before: usize) -> Result<Vec<Who>, StoreError> {
     let one = |(index, text): (usize, &String)| match canonical(text) {
         Some(key) => Ok(Who::Key(key)),
-        None if is_name(text) => Ok(Who::Name(text.clone())),
-        None => Err(bad_recipient(before + index + 1)),
+        None if is_name(text) && foreign::recipient(text.as_bytes()).is_none() => {
+            Ok(Who::Name(text.clone()))
+        }
+        None => Err(bad_recipient(before + index + 1, text)),
     };
     texts.iter().enumerate().map(one).collect()
 }
@@ -228,7 +230,13 @@ pub fn parse(list: &[u8], path: &Path) -> Result<Vec<Entry>, StoreError> {
             };
             let (line, column) = (line.number, 1);
             let at = Malformed { line, column, reason };
-            StoreError::of(FaultKind::Corrupt, format_args!("{path}:{at}"))
+            match foreign::recipient(text.as_bytes()) {
+                Some(what) => {
+                    let what = format_args!("{path}:{line}:{column}: this is {what}");
+                    StoreError::of(FaultKind::Corrupt, what)
+                }
+                None => StoreError::of(FaultKind::Corrupt, format_args!("{path}:{at}")),
+            }
         })?;
         entries.push(Entry {
             name: line.name.map(str::to_owned),

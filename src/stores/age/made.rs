@@ -59,14 +59,10 @@ pub fn new_key(access: &Access) -> Result<OwnKeys, StoreError> {
 /// # Errors
 /// A missing key, or one that can't be used.
 pub fn own_keys(access: &Access) -> Result<OwnKeys, StoreError> {
-    let keys = key::find(access)?.into_iter();
-    let key = match access.credential(KEY) {
-        Some(_) => KEY.to_owned(),
-        None => key::place(access)?.to_string(),
-    };
+    let keys = key::find(access)?;
     Ok(OwnKeys {
-        key,
-        recipients: keys.map(|key| key.recipient).collect(),
+        key: keys.from,
+        recipients: keys.all.into_iter().map(|key| key.recipient).collect(),
     })
 }
 
@@ -100,7 +96,7 @@ pub fn init(place: &Path, name: Option<&str>, access: &Access) -> Result<Made, S
         }
         made.key = path.to_string();
     }
-    let keys = key::find(access)?;
+    let keys = key::find(access)?.all;
     let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
     made.recipient = recipients.join(" ");
     files::make_folder(&place).map_err(unwritable)?;

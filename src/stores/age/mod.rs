@@ -1,6 +1,7 @@
 //! The embedded store: a folder of age files, one secret each.
 
 mod file;
+mod foreign;
 mod git;
 mod identity;
 mod index;
@@ -10,6 +11,7 @@ mod made;
 mod merge;
 mod people;
 mod recipients;
+mod sealed;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -17,21 +19,23 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, ScopedJoinHandle};
 
 use self::file::Inspected;
-use self::identity::AgeKey;
+use self::key::Keys;
 use self::list::Entry;
-use super::folder::{self, AGAIN, StoreFolder, no_store, scope_folder, unwritten};
+use super::folder::{AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
-    Access, Answer, Context, Depth, Here, How, Location, Names, Opened, Recipients, Record, Store,
+    Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients, Record, Store,
     StoreOption, Writer, search,
 };
 use crate::core::option::{InFile, Opt, value};
 use crate::model::error::StoreError;
+use crate::model::escape::counted;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
 pub use made::{OwnKeys, init, new_key, own_keys};
+pub use sealed::{seal, unseal};
 
 /// The variable that holds the key itself.
 pub const KEY: &str = "DOORKEY_KEY";
@@ -86,7 +90,7 @@ struct Age {
     refuses_unbound: bool,
     tree: StoreFolder,
     context: Arc<Context>,
-    keys: OnceLock<Vec<AgeKey>>,
+    keys: OnceLock<Keys>,
 }
 
 /// Opens `age:PLACE`.
@@ -173,6 +177,35 @@ impl Store for Age {
 
     fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
         self.tree.scopes()
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let key = self.keys().map(Keys::shown);
+        let readers = self.list(None).and_then(|listed| {
+            let Ok(keys) = self.keys() else {
+                return Ok(counted(listed.len(), "recipient"));
+            };
+            match keys
+                .all
+                .iter()
+                .any(|key| listed.iter().any(|one| one.recipient == key.recipient))
+            {
+                true => Ok(format!(
+                    "{}, this key among them",
+                    counted(listed.len(), "recipient")
+                )),
+                false => Err(
+                    StoreError::setting("the store's list does not name this key").hint(
+                        "have a recipient run doorkey store recipient add with its public half",
+                    ),
+                ),
+            }
+        });
+        vec![("key", key), ("readers", readers)]
     }
 
     fn writer(&self) -> Option<&dyn Writer> {
@@ -278,12 +311,12 @@ fn shared(
 
 impl Age {
     /// Gives the keys to read with, which are looked for when first needed.
-    fn keys(&self) -> Result<&[AgeKey], StoreError> {
-        if self.keys.get().is_none() {
-            let keys = key::find(&self.context)?;
-            let _ = self.keys.set(keys);
+    fn keys(&self) -> Result<&Keys, StoreError> {
+        if let Some(keys) = self.keys.get() {
+            return Ok(keys);
         }
-        Ok(self.keys.get().map(Vec::as_slice).unwrap_or_default())
+        let keys = key::find(&self.context)?;
+        Ok(self.keys.get_or_init(|| keys))
     }
 
     fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
@@ -305,8 +338,12 @@ impl Age {
         location: &Location,
         refuses_unbound: bool,
     ) -> Result<(Secret, Inspected), StoreError> {
-        let opened = file::decrypt(file, self.keys()?);
-        let (value, header) = opened.map_err(|trouble| self.naming_people(trouble, location))?;
+        let keys = self.keys()?;
+        let opened = file::decrypt(file, &keys.all);
+        let (value, header) = opened.map_err(|trouble| match trouble.is_closed() {
+            true => self.closed(file, location, keys),
+            false => trouble,
+        })?;
         match &header.bound {
             Some(bound) if location.path.strip_suffix(SUFFIX) != Some(bound) => {
                 Err(misplaced(bound))
@@ -354,8 +391,11 @@ fn no_recipients(list: &str) -> StoreError {
 }
 
 /// The error that an argument is no recipient. The argument is not shown: it may be a key.
-fn bad_recipient(which: usize) -> StoreError {
-    let what = "is no age recipient, the public half of a key (age1…)";
+fn bad_recipient(which: usize, text: &str) -> StoreError {
+    let what = match foreign::recipient(text.as_bytes()) {
+        Some(what) => format!("is {what}"),
+        None => "is no age recipient, the public half of a key (age1…)".to_owned(),
+    };
     StoreError::of(FaultKind::Unusable, format_args!("argument {which} {what}"))
 }
 
@@ -393,25 +433,3 @@ fn meaningful_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// The name in the file of a cache. No secret has this name.
 const CACHE: &str = "cache";
-
-/// Encrypts a cache, for one recipient.
-///
-/// # Errors
-/// An error that the text is no recipient.
-pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
-    let recipient = Entry::new(recipient).ok_or_else(|| bad_recipient(1))?;
-    file::encrypt(text, &[recipient], Some(CACHE), &[])
-}
-
-/// Opens a cache with the key of a store.
-///
-/// # Errors
-/// A missing key, a key that does not open the file, or a file that was not written as a cache.
-pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
-    let (text, header) = file::decrypt(file, &key::find(access)?)?;
-    match header.bound {
-        Some(bound) if bound == CACHE => Ok(text),
-        Some(bound) => Err(misplaced(&bound)),
-        None => Err(folder::corrupt("it does not say that it is a cache")),
-    }
-}

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::key::Keys;
 use super::list::{self, Entry};
-use super::{Age, LARGEST_LIST, RECIPIENTS};
+use super::{Age, LARGEST_LIST, RECIPIENTS, file};
 use crate::model::error::StoreError;
 use crate::model::location::Location;
 use crate::model::name::Scope;
@@ -30,20 +31,31 @@ impl Age {
         keys.into_iter().map(member).collect()
     }
 
-    /// Adds to a denial those who can let somebody read a secret.
-    pub(super) fn naming_people(&self, trouble: StoreError, location: &Location) -> StoreError {
-        if trouble.kind() != "denied" {
-            return trouble;
-        }
+    /// The error that no key of ours opens a file: which keys these are, who can add one, and how.
+    pub(super) fn closed(&self, file: &[u8], location: &Location, keys: &Keys) -> StoreError {
+        let what = format_args!("the key {} is not one of its recipients", keys.shown());
         let scope = Path::new(&location.path).parent();
-        let scope = scope.and_then(|scope| Scope::parse(&scope.to_string_lossy()));
+        let scope = scope.and_then(|scope| Scope::parse(scope.to_str()?));
+        let noted = file::inspect(file).ok().and_then(|found| found.recipients);
         let listed = self.recipients_of(scope.as_ref()).unwrap_or_default();
-        let mut names: Vec<_> = listed.into_iter().filter_map(|entry| entry.name).collect();
+        let can_read = |entry: &Entry| noted.as_ref().is_some_and(|all| all.contains(&entry.text));
+        let listed = listed.into_iter().filter(can_read);
+        let mut names: Vec<_> = listed.filter_map(|entry| entry.name).collect();
         names.dedup();
-        match names.is_empty() {
-            true => trouble,
-            false => trouble.hint(format!("have {} add the key", any(&names))),
-        }
+        let who = match noted.as_deref() {
+            _ if !names.is_empty() => any(&names),
+            Some([one]) => format!("the holder of {one}"),
+            Some([one, _]) => format!("the holder of {one}, or the other one"),
+            Some([one, others @ ..]) => {
+                format!("the holder of {one}, or one of {} others,", others.len())
+            }
+            _ => "somebody who can read it".to_owned(),
+        };
+        let scope = scope.filter(|scope| self.has_own_list(scope));
+        let option = scope.map_or_else(String::new, |scope| format!(" {}", scope.option()));
+        let key = keys.all.first().map_or("", |key| key.recipient.as_str());
+        let hint = format!("have {who} run doorkey store recipient add {key}{option}");
+        StoreError::denied(what).hint(hint).of_key()
     }
 
     /// Finds the name of a member by what is left of a key: the name in the scope's list, in the

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::file::{Inspected, Mark};
 use super::list::{self, Entry, Who};
-use super::{Age, LARGEST_LIST, RECIPIENTS, bad_member, file, place_of};
+use super::{Age, LARGEST_LIST, RECIPIENTS, bad_member, file, meaningful_lines, place_of};
 use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::store_error::FaultKind;
@@ -101,10 +101,14 @@ impl Age {
             .iter()
             .all(|who| who.is_in(&before) || who.was_in(&before))
         {
-            return Err(not_listed());
+            return Err(not_listed(&before, remove));
         }
         let after = list::edited(&before, add, &list::keys_of(&before, remove));
-        let recipients = list::parse(&after, &list::path(scope))?;
+        let path = list::path(scope);
+        if !remove.is_empty() && meaningful_lines(&after).next().is_none() {
+            return Err(last_one(&path));
+        }
+        let recipients = list::parse(&after, &path)?;
         changed.recipients = recipients.iter().map(Entry::member).collect();
         changed.list = before != after;
         let removal = Removal {
@@ -235,8 +239,25 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-fn not_listed() -> StoreError {
-    StoreError::absent("there is no such recipient; nothing is changed").of_recipient()
+/// The error that a list does not name a recipient who is to be removed. A word that is no key is not
+/// shown: it may be a secret.
+fn not_listed(list: &[u8], remove: &[Who]) -> StoreError {
+    let mut strange = remove.iter();
+    let strange = strange.find(|who| !who.is_in(list) && !who.was_in(list));
+    let strange = match strange {
+        Some(Who::Key(key)) => format!("recipient {key}"),
+        _ => "recipient of that name".to_owned(),
+    };
+    StoreError::absent(format_args!("there is no {strange}"))
+        .hint("nothing is changed; doorkey store recipient list shows them")
+        .of_recipient()
+}
+
+/// The error that no recipient would be left.
+fn last_one(list: &Path) -> StoreError {
+    let list = list.display();
+    let what = format_args!("nothing is changed: nobody in {list} could read the secrets then");
+    StoreError::setting(what).hint("add another recipient first")
 }
 
 /// The error that no list names a member. A word that is no key is not shown: it may be a secret.

@@ -2,7 +2,6 @@
 //! that fails is a fault. It is never passed over for the next one: a pod must not become its node.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 
 use serde::Deserialize;
 
@@ -264,7 +263,7 @@ impl Aws {
             let profile = ShownPath(profile);
             StoreError::setting(format!("profile {profile}: credential_process: {what}"))
         };
-        let words = words(command).map_err(|why| fault(why.to_owned()))?;
+        let words = program::words(command).map_err(|why| fault(why.to_owned()))?;
         let (file, arguments) = words
             .split_first()
             .ok_or_else(|| fault("there is no program".to_owned()))?;
@@ -344,52 +343,9 @@ pub fn from_json(text: &[u8]) -> Option<Keys> {
     })
 }
 
-/// Splits a command into words as a shell without variables does: by white space, with quotes and
-/// backslashes.
-///
-/// # Errors
-/// A quote that is not closed.
-pub fn words(command: &str) -> Result<Vec<OsString>, &'static str> {
-    let (mut words, mut word) = (Vec::new(), None::<String>);
-    let mut quote = None;
-    let mut rest = command.chars();
-    while let Some(c) = rest.next() {
-        match (quote, c) {
-            (None, c) if c.is_whitespace() => words.extend(word.take().map(OsString::from)),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (Some(open), c) if c == open => quote = None,
-            (None | Some('"'), '\\') => word.get_or_insert_default().extend(rest.next()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    if quote.is_some() {
-        return Err("a quote is not closed");
-    }
-    words.extend(word.map(OsString::from));
-    Ok(words)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{from_json, words};
-
-    #[test]
-    fn a_command_is_split_without_a_shell() {
-        for (text, parts) in [
-            ("/bin/a b  c", &["/bin/a", "b", "c"][..]),
-            (r#"a "b c" 'd "e' f\ g"#, &["a", "b c", "d \"e", "f g"]),
-            (r#"a "" "x\"y" 'z\'"#, &["a", "", "x\"y", "z\\"]),
-            ("a$B `c` ;d", &["a$B", "`c`", ";d"]),
-            (" ", &[]),
-        ] {
-            let found = words(text).unwrap();
-            assert!(found.iter().eq(parts.iter()), "{text}: {found:?}");
-        }
-        assert!(words("a 'b").is_err());
-    }
+    use super::from_json;
 
     #[test]
     fn keys_in_json() {

@@ -1,20 +1,14 @@
-//! Metadata services of a container (ECS, Pod Identity) and of a machine (IMDSv2), which give keys
-//! to anyone who asks. They are never asked through a proxy. In a pod's first seconds they refuse,
-//! hang or answer 404, so they are asked again until the deadline.
+//! Metadata services of a container (ECS, Pod Identity) and of a machine (IMDSv2).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::credentials::from_json;
 use super::{Aws, AwsRemote, Keys, header};
 use crate::model::error::StoreError;
 use crate::model::name::is_path;
 use crate::model::secret::Secret;
-use crate::stores::{credential, remote};
-use crate::sys::http::{self, Address, Answer, Method, Request, Server, Verdict};
-
-/// The longest time of one try: a service that answers at all does so in milliseconds.
-const ATTEMPT: Duration = Duration::from_secs(2);
+use crate::stores::{credential, metadata, remote};
+use crate::sys::http::{Address, Answer, Method, Request, Server, Verdict};
 
 /// The address of ECS' agent.
 const ECS: &str = "http://169.254.170.2";
@@ -30,26 +24,15 @@ const LIFE: &str = "21600";
 
 const ROLES: &str = "latest/meta-data/iam/security-credentials/";
 
-/// Judges an answer: a resource that does not exist yet is asked for again.
-fn verdict(answer: &Answer, absent: &'static str) -> Verdict {
-    match answer.status {
-        404 => Verdict::Passing {
-            why: Some(absent),
-            undone: true,
-        },
-        _ => Verdict::of_status(answer),
-    }
-}
-
 fn of_container(answer: &Answer) -> Verdict {
-    verdict(
+    metadata::verdict(
         answer,
         "no role belongs to the task, or to the pod's service account",
     )
 }
 
 fn of_machine(answer: &Answer) -> Verdict {
-    verdict(
+    metadata::verdict(
         answer,
         "no role (instance profile) is attached to the machine",
     )
@@ -61,18 +44,8 @@ fn server(
     address: Address,
     (ends, verdict): (&'static str, fn(&Answer) -> Verdict),
 ) -> Result<Server, StoreError> {
-    let settings = http::Settings {
-        attempt: ATTEMPT,
-        proxy: None,
-        verdict,
-        hints: http::FaultHints {
-            trust: "AWS_CA_BUNDLE",
-            ..http::FaultHints::default()
-        },
-        ends,
-        ..remote::settings(&aws.context, address)
-    };
-    Server::new(remote.client()?, settings)
+    let said = (ends, "AWS_CA_BUNDLE");
+    metadata::server(remote.client()?, &aws.context, address, said, verdict)
 }
 
 fn setting(what: impl Into<String>) -> StoreError {

@@ -14,19 +14,18 @@ mod sign;
 mod sso;
 mod sts;
 
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use self::metadata::InstanceMetadata;
 use self::profile::Profiles;
 pub use self::sign::{Keys, header};
+use super::clock::Clock;
+use super::kind::variables;
 use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
-use crate::model::log;
 use crate::model::named::Named;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Answer, Method, Request, Server};
@@ -34,22 +33,7 @@ use crate::sys::http::{self, Answer, Method, Request, Server};
 pub use self::endpoint::{is_arn, region_of};
 pub use self::fault::{code, is_about, trouble, verdict};
 
-/// Makes names with a common prefix.
-macro_rules! names {
-    ($prefix:literal: $($name:literal),* $(,)?) => {
-        &[$(concat!($prefix, $name)),*]
-    };
-}
-
-/// Defines one list of names twice: as doorkey's own and as everybody's.
-macro_rules! variables {
-    ($($ours:ident, $theirs:ident = $($name:literal),+;)*) => {$(
-        const $ours: &[&str] = names!["DOORKEY_AWS_": $($name),+];
-        const $theirs: &[&str] = names!["AWS_": $($name),+];
-    )*};
-}
-
-variables! {
+variables! { "AWS_":
     OUR_SECRETS, SECRETS =
         "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "CONTAINER_AUTHORIZATION_TOKEN";
     OUR_SETTINGS, SETTINGS =
@@ -129,8 +113,7 @@ pub struct Aws {
     region: OnceLock<Result<String, StoreError>>,
     /// The region of the first server.
     first: OnceLock<String>,
-    /// The seconds by which AWS' clock is ahead of the local clock.
-    ahead: AtomicI64,
+    clock: Clock,
 }
 
 /// The servers of a service, and our session.
@@ -161,7 +144,7 @@ impl Aws {
             machine: OnceLock::new(),
             region: OnceLock::new(),
             first: OnceLock::new(),
-            ahead: AtomicI64::new(0),
+            clock: Clock::new("AWS"),
         }
     }
 
@@ -250,18 +233,6 @@ impl Aws {
         }
     }
 
-    /// The time, by AWS' clock.
-    fn now(&self) -> SystemTime {
-        let ahead = self.ahead.load(Relaxed);
-        let by = Duration::from_secs(ahead.unsigned_abs());
-        let now = SystemTime::now();
-        let there = match ahead < 0 {
-            true => now.checked_sub(by),
-            false => now.checked_add(by),
-        };
-        there.unwrap_or(now)
-    }
-
     /// True if an answer refuses a signature for its time; AWS' time counts after that.
     fn is_skewed(&self, answer: &Answer) -> bool {
         const CODES: [&str; 5] = [
@@ -271,29 +242,7 @@ impl Aws {
             "RequestTimeTooSkewed",
             "SignatureDoesNotMatch",
         ];
-        if !code(answer).is_some_and(|code| CODES.contains(&code)) {
-            return false;
-        }
-        let Some(there) = answer.date() else {
-            return false;
-        };
-        let seconds = |of: Duration| i64::try_from(of.as_secs()).unwrap_or_default();
-        let apart = |now: SystemTime| match there.duration_since(now) {
-            Ok(ahead) => seconds(ahead),
-            Err(behind) => -seconds(behind.duration()),
-        };
-        if apart(self.now()).abs() < SKEW {
-            return false;
-        }
-        let ahead = apart(SystemTime::now());
-        self.ahead.store(ahead, Relaxed);
-        let way = if ahead < 0 { "ahead of" } else { "behind" };
-        let by = humantime::format_duration(Duration::from_secs(ahead.unsigned_abs()));
-        log::warning!(
-            Advice;
-            "the clock here is {by} {way} that of AWS: requests are signed by the time there; set it"
-        );
-        true
+        code(answer).is_some_and(|code| CODES.contains(&code)) && self.clock.is_off(answer)
     }
 
     fn request(&self, ask: &Ask) -> Request {
@@ -345,9 +294,6 @@ impl Aws {
     }
 }
 
-/// The highest harmless difference between the clocks, in seconds. AWS takes five minutes.
-const SKEW: i64 = 240;
-
 impl remote::Service for Aws {
     type Host = String;
     type Session = Keys;
@@ -369,7 +315,7 @@ impl remote::Service for Aws {
         request: &mut Request,
     ) -> Result<(), StoreError> {
         let scope = (self.service.name, region.as_str());
-        keys.sign(request, server.address(), scope, self.now());
+        keys.sign(request, server.address(), scope, self.clock.now());
         Ok(())
     }
 }

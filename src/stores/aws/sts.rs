@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use super::credentials::{Role, keys};
 use super::{AwsRemote, AwsService, Keys, code};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
-use crate::stores::credential;
+use crate::stores::{credential, form};
 use crate::sys::http::{Answer, FORM, Method, Request, Server};
 
 /// The service.
@@ -19,13 +17,6 @@ const STS: AwsService = AwsService {
     endpoint: "ENDPOINT_URL_STS",
     prefix: "",
 };
-
-/// Characters to encode in a form's field.
-const UNFIT: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The keys of a role by another identity provider's token, which is read now.
 ///
@@ -39,8 +30,8 @@ pub fn with_web_identity(
     let token = credential::read(file)?;
     let token = str::from_utf8(token.expose());
     let token = token.map_err(|_| StoreError::setting(format!("{file}: the token is no text")))?;
-    let mut form = form("AssumeRoleWithWebIdentity", role);
-    add(&mut form, "WebIdentityToken", token);
+    let mut form = form_of("AssumeRoleWithWebIdentity", role);
+    form::add(&mut form, "WebIdentityToken", token);
     ask(remote, role, form, None)
 }
 
@@ -49,33 +40,26 @@ pub fn with_web_identity(
 /// # Errors
 /// The reason why there are none.
 pub fn assume(remote: &AwsRemote, role: &Role<'_>, source: &Keys) -> Result<Keys, StoreError> {
-    ask(remote, role, form("AssumeRole", role), Some(source))
+    ask(remote, role, form_of("AssumeRole", role), Some(source))
 }
 
-fn form(action: &str, role: &Role<'_>) -> String {
+fn form_of(action: &str, role: &Role<'_>) -> String {
     let mut form = format!("Action={action}&Version=2011-06-15");
     let session = role.session.map(Cow::Borrowed).unwrap_or_else(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Cow::Owned(format!("doorkey-{}", since.unwrap_or_default().as_secs()))
     });
-    add(&mut form, "RoleArn", role.arn);
-    add(&mut form, "RoleSessionName", &session);
+    form::add(&mut form, "RoleArn", role.arn);
+    form::add(&mut form, "RoleSessionName", &session);
     for (name, value) in [
         ("ExternalId", role.external_id),
         ("DurationSeconds", role.duration),
     ] {
         if let Some(value) = value {
-            add(&mut form, name, value);
+            form::add(&mut form, name, value);
         }
     }
     form
-}
-
-fn add(form: &mut String, name: &str, value: &str) {
-    form.push('&');
-    form.push_str(name);
-    form.push('=');
-    form.extend(utf8_percent_encode(value, &UNFIT));
 }
 
 fn ask(
@@ -97,7 +81,7 @@ fn ask(
                 &mut request,
                 server.address(),
                 (STS.name, &region),
-                aws.now(),
+                aws.clock.now(),
             );
         }
         request
@@ -164,7 +148,7 @@ fn of_xml(body: &[u8]) -> Option<Keys> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Role, form, of_xml};
+    use super::{Role, form_of, of_xml};
 
     #[test]
     fn keys_in_an_answer() {
@@ -201,6 +185,6 @@ mod tests {
         };
         let expected = "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b\
              &RoleSessionName=me%40here&ExternalId=x%26y%3Dz%2B%C3%A9";
-        assert_eq!(form("AssumeRole", &role), expected);
+        assert_eq!(form_of("AssumeRole", &role), expected);
     }
 }

@@ -10,8 +10,8 @@ use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Aws};
-use crate::stores::document::{DocumentChange, Documents, known, merged, no_object, with};
-use crate::stores::{How, Writer, contended, not_text};
+use crate::stores::document::{DocumentChange, Documents, no_object};
+use crate::stores::{How, Writer, contended, rewrite};
 use crate::sys::random;
 
 /// A secret's content is not larger than this, in bytes.
@@ -33,35 +33,11 @@ impl SecretsManager {
         how: How,
     ) -> Result<(), StoreError> {
         let (path, _) = self.document_of(scope)?;
-        let place = (path.clone(), None);
         let deadline = self.remote.client()?.deadline();
         loop {
-            // The document may have changed since the command read it.
-            known(self).places.remove(&place);
-            let (exists, data) = with(self, scope, |document| {
-                if document.is_some_and(|document| document.members().is_none()) {
-                    return Err(no_object(&path));
-                }
-                for (name, _) in changes {
-                    let has = document
-                        .and_then(|document| document.member(name))
-                        .is_some();
-                    match how {
-                        How::Create if has => return Err(StoreError::taken()),
-                        How::Update if !has => return Err(StoreError::no_secret()),
-                        _ => {}
-                    }
-                }
-                let source = document.map(|document| document.content.expose());
-                Ok((document.is_some(), merged(source, changes)))
-            })??;
-            known(self).places.remove(&place);
-            if data.len() > LARGEST {
-                let what = "the scope's secrets would be larger together than the 65,536 bytes \
-                            of one secret of AWS'";
-                return Err(StoreError::setting(what.to_owned()));
-            }
-            let text = str::from_utf8(&data).map_err(|_| no_object(&path))?;
+            let limit = (LARGEST, "65,536 bytes of one secret of AWS'");
+            let (exists, data) = rewrite::content(self, scope, (changes, how), limit)?;
+            let text = str::from_utf8(data.expose()).map_err(|_| no_object(&path))?;
             // A request with its own token does nothing twice if it is sent again.
             let token = random::key().map_err(StoreError::unreadable)?;
             let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -92,12 +68,7 @@ impl SecretsManager {
 
 impl Writer for SecretsManager {
     fn write(&self, scope: &Scope, values: &[(Name, Secret)], how: How) -> Result<(), StoreError> {
-        let mut changes = Vec::with_capacity(values.len());
-        for (name, value) in values {
-            let text = str::from_utf8(value.expose()).map_err(|_| not_text())?;
-            changes.push((name.as_str(), Some(text)));
-        }
-        self.change(scope, &changes, how)
+        self.change(scope, &rewrite::settings(values)?, how)
     }
 
     fn delete(&self, scope: &Scope, name: &Name) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::Deserialize;
 
+use super::advice::advice_for_path;
 use super::paths::{Mount, clean, encoded};
 use super::read::{self, Read, VaultDocument};
 use super::{Vault, get, path_of, response};
@@ -43,6 +44,14 @@ impl WantedDocument {
             Some((document, mount)) => read::read(answer, document, Some(mount.versioned)),
             None => read::read(answer, &self.place.0, None),
         };
+        if let (None, Read::Failed(trouble)) = (&self.scoped, &self.read)
+            && trouble.is_denial()
+            && !trouble.is_of_all()
+            && let Some(advice) = advice_for_path(&self.place.0)
+        {
+            let advice = format!("its policies must allow it, or {advice}");
+            self.read = Read::Failed(trouble.clone().hint(advice));
+        }
     }
 }
 

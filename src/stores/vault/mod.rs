@@ -2,6 +2,7 @@
 //!
 //! Facts about the server's answers are those of OpenBao 2.7; its documentation says less.
 
+mod advice;
 mod auth;
 mod fetch;
 mod leases;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use self::advice::advice_for_path;
 use self::paths::{Layout, Mount, encoded};
 use self::read::VaultDocument;
 use self::session::{VaultSession, header};
@@ -24,12 +26,13 @@ use self::settings::Reader;
 use super::document::{self, KnownDocuments, known, path_in};
 use super::remote::{Remote, Service};
 use super::{
-    Answer, Context, Depth, Found, Here, How, Lease, Lender, Location, Names, Opened, Record,
-    Store, Writer, search,
+    Answer, Context, Depth, Finding, Found, Here, How, Lease, Lender, Location, Names, Opened,
+    Record, Store, Writer, search,
 };
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::name::{self, Level, Name, Scope};
+use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::sys::http::{self, Method, Request, Server, Settings};
 
@@ -175,6 +178,12 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
         };
     }
     let path = location.path.strip_prefix('/').unwrap_or(&location.path);
+    if is_transit(path) {
+        return Err((
+            LocationPart::Path,
+            "this is a value that transit has encrypted, and no path; doorkey does not decrypt it",
+        ));
+    }
     if !name::is_path(path) {
         return Err((LocationPart::Path, name::NO_PATH));
     }
@@ -192,6 +201,12 @@ pub fn judge(mut location: Location, form: Form) -> Result<Location, Misfit> {
         return Err((LocationPart::Key, "'#' and a key must follow the path"));
     }
     Ok(location)
+}
+
+/// True if a text is a value of the transit engine: `v1:` and base64.
+fn is_transit(path: &str) -> bool {
+    let digits = path.strip_prefix('v').and_then(|rest| rest.split_once(':'));
+    digits.is_some_and(|(digits, _)| digits.parse::<u32>().is_ok())
 }
 
 /// True if a location stands for doorkey's own token.
@@ -255,6 +270,33 @@ impl Store for Vault {
             "{} of {address} {namespace} {instead}",
             self.context.location
         )
+    }
+
+    fn at(&self) -> String {
+        let reader = self.reader();
+        let Some(address) = reader.address_text() else {
+            return self.label.clone();
+        };
+        let namespace = reader.setting("namespace", "NAMESPACE");
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
+        let namespace = namespace.map(|namespace| format!(" (namespace {})", ShownPath(namespace)));
+        format!("{}{}", ShownPath(address), namespace.unwrap_or_default())
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        vec![
+            ("address", self.remote.server(&()).map(|_| self.at())),
+            ("login", self.who()),
+        ]
+    }
+
+    fn advice(&self, place: &Location, document: bool) -> Option<String> {
+        match document {
+            true => self.like_key(place),
+            false => self
+                .versions(place)
+                .or_else(|| advice_for_path(&place.path)),
+        }
     }
 
     fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {

@@ -70,7 +70,9 @@ pub fn failure(error: &reqwest::Error, settings: &Settings) -> Failure {
         }
         next = cause.source();
     }
-    if error.is_timeout() {
+    if error.is_timeout() && unsent {
+        passing("no connection in time")
+    } else if error.is_timeout() {
         passing("no answer in time")
     } else if error.is_dns() {
         passing("the name of the host can't be resolved")

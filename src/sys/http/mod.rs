@@ -15,6 +15,7 @@ mod retry;
 pub mod tls;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
@@ -176,6 +177,9 @@ impl Client {
                     Err(_) => {
                         silent = false;
                         let waiting = asked.iter().find(|(_, answer)| answer.is_none());
+                        let waiting = waiting.filter(|(one, _)| {
+                            !one.ends().is_empty() || !one.told.swap(true, Ordering::Relaxed)
+                        });
                         if let Some((exchange, _)) = waiting {
                             let ends = match exchange.ends() {
                                 "" => String::new(),

@@ -1,8 +1,8 @@
 //! Sends one request until it has an answer or there is no more time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::{Response, Url, Version};
@@ -17,6 +17,7 @@ use super::{Answer, Method, Request, Settings, Verdict};
 use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
+use crate::sys::signals;
 
 /// The largest number of redirects that are followed.
 const MOST_REDIRECTS: usize = 5;
@@ -33,6 +34,8 @@ pub struct Exchange {
     /// Makes a client whose connections are new; it is told how many were made before.
     make: Make,
     made: AtomicUsize,
+    /// True once a person was told what is waited for.
+    pub told: AtomicBool,
     settings: Settings,
     /// The gate that requests wait at for the first connection.
     pub gate: Arc<Gate>,
@@ -51,6 +54,7 @@ impl Exchange {
             http: Mutex::new(make(0)?),
             make,
             made: AtomicUsize::new(1),
+            told: AtomicBool::new(false),
             settings,
             gate,
             backoff: Backoff::default(),
@@ -140,9 +144,15 @@ impl Exchange {
                 .failed(&mut own, outcome, turn.is_some(), pauses);
             let tries = own.tries();
             log::debug!(Retry, attempt = tries; "{what}: try {tries}: {last}");
+            signals::note(&format!("{what}: {last}"));
             let over = tries == self.settings.tries || pause >= left || left < SHORTEST;
             if over || (request.once && !undone) {
                 return Err(self.backoff.fault(&own));
+            }
+            if !self.told.swap(true, Ordering::Relaxed) {
+                let left = Duration::from_secs(left.as_secs_f64().ceil() as u64);
+                let left = humantime::format_duration(left);
+                log::warning!(Waiting; "{what}: {last}; trying again for up to {left} (--timeout)");
             }
         }
     }
