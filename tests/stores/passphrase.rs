@@ -53,7 +53,7 @@ fn an_identity_file_with_a_passphrase() {
         assert_eq!(terminal.end(), (0, screen, true));
 
         // Two stores with one key: it is asked for once.
-        let copy = place.with("locked", "store copy age:secrets age:other -n");
+        let copy = place.with("locked", "store copy age:secrets age:other --dry-run");
         let _ = fs::create_dir_all(place.path("other/team"));
         fs::copy(
             place.path("secrets/recipients.txt"),

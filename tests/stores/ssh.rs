@@ -91,7 +91,7 @@ fn members_of_each_kind() {
 
     // Removed, by name and by key; what is left of the key stays in the list and in the file.
     place.with("own", "store recipient remove ed@laptop").ok();
-    let denied = place.with("ed", "secret get a --team").end();
+    let denied = place.with("ed", "secret get a --team --reveal").end();
     let end = &ed[ed.len() - 16..];
     assert!(
         denied
@@ -186,6 +186,10 @@ fn recipients_that_are_refused() {
         ("ssh-dss AAAAB3NzaC1kc3MAAACB", other),
         ("sk-ssh-ed25519@openssh.com AAAA", hardware),
         ("ssh-ed25519", whole),
+        (
+            &format!("{ed}\n{ed}"),
+            "more than one line: give each key as an argument of its own",
+        ),
         (&ed[..60], damaged),
         (&format!("{}AAAA me", bare(&ed)), damaged),
         (
@@ -264,7 +268,7 @@ fn keys_that_are_refused() {
             let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
             fs::set_permissions(place.path("ed.key.pub.key"), private).unwrap();
         }
-        let ended = place.with(name, "secret get a --team").end();
+        let ended = place.with(name, "secret get a --team --reveal").end();
         assert_eq!(ended.code(), 1);
         assert!(
             ended.err().contains(&format!("can't be used: {what}")),

@@ -117,7 +117,7 @@ pub fn is_other_kind(line: &[u8]) -> bool {
 /// Says what a text in place of a recipient is; `None` where that can't be said.
 pub fn recipient(text: &[u8]) -> Option<&'static str> {
     match str::from_utf8(text) {
-        Ok(text) if text.starts_with(ssh::PREFIX) => ssh::recipient(text).err(),
+        Ok(text) if text.starts_with(ssh::PREFIX) => ssh::unusable(text),
         _ => of(RECIPIENTS, text),
     }
 }

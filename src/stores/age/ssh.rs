@@ -137,6 +137,15 @@ pub fn recipient(text: &str) -> Result<(Recipient, String), &'static str> {
     }
 }
 
+/// Says why a text that begins like a public half is none; `None` if it is one.
+pub fn unusable(text: &str) -> Option<&'static str> {
+    if text.trim().contains('\n') {
+        return Some("more than one line: give each key as an argument of its own");
+    }
+    let words: Vec<_> = text.split_whitespace().take(2).collect();
+    recipient(&words.join(" ")).err()
+}
+
 const DAMAGED: &str = "an SSH key with a letter missing or wrong: copy it again";
 
 /// True if two texts are one public half. The signs that fill its base64 up may be missing.
