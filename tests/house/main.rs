@@ -4,10 +4,12 @@
 //! `tests/cli`.
 
 mod circles;
+mod expansion_properties;
 mod layers;
 mod mask_properties;
 mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;
+mod schema;
 mod team_page;
