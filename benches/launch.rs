@@ -83,7 +83,21 @@ fn make_store(folder: &Path) -> Outcome<()> {
     }
     ended(doorkey(0, &["store", "init", "team"]).spawn()?)?;
     fs::write(folder.join("team/recipients.txt"), recipients)?;
-    fill("team", TEAM)
+    fill("team", TEAM)?;
+
+    // One with a key of SSH beside age's own.
+    let ssh = folder.join("ssh.txt");
+    let mut keygen = Command::new("ssh-keygen");
+    keygen
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&ssh);
+    ended(keygen.spawn()?)?;
+    let both = ["secrets/recipients.txt", "ssh.txt.pub"];
+    let both = both.map(|file| fs::read_to_string(folder.join(file)));
+    let [own, public] = both;
+    ended(doorkey(0, &["store", "init", "mixed"]).spawn()?)?;
+    fs::write(folder.join("mixed/recipients.txt"), own? + &public?)?;
+    fill("mixed", TEAM)
 }
 
 /// Launches through `sops exec-env`, of one file with as many values, that one or a team can read;
@@ -202,6 +216,13 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
         .concat();
         let name = format!("{label}, {TEAM} references, {TEAM} recipients");
         variants.push(Variant::new(&name, &given, &references(TEAM))?);
+        let mixed = format!("age:{}", in_folder("mixed"));
+        for (whose, key) in [("age's own", &key), ("an SSH", &in_folder("ssh.txt"))] {
+            let store = ["--store", &mixed, "--key-file", key];
+            let given = [&plain[..], &store, &launched].concat();
+            let name = format!("{label}, {TEAM} references, {whose} key beside the other");
+            variants.push(Variant::new(&name, &given, &references(TEAM))?);
+        }
     }
     variants.extend(sops(folder, &workload)?);
     Ok(variants)

@@ -53,8 +53,12 @@ fn ask(options: &mut Options, what: Asked) -> Result<(OwnKeys, Access), Error> {
 
 fn show(options: &Options, keys: &OwnKeys) -> Result<ExitCode, Error> {
     if options.flag(&own_flags::JSON) {
-        return print_json(&json!({"key": keys.key, "recipients": keys.recipients}));
+        let all = keys.recipients.iter();
+        let (recipients, kinds): (Vec<_>, Vec<_>) =
+            all.map(|one| (&one.recipient, one.kind)).unzip();
+        return print_json(&json!({"key": keys.key, "recipients": recipients, "kinds": kinds}));
     }
-    let lines = keys.recipients.iter().map(|one| format!("{one}\n"));
+    let lines = keys.recipients.iter();
+    let lines = lines.map(|one| format!("{}\n", one.recipient));
     print(lines.collect::<String>().as_bytes())
 }

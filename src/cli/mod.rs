@@ -28,6 +28,7 @@ mod output;
 mod own_flags;
 mod pages;
 mod parse;
+mod passphrase;
 mod patience;
 mod pipeline;
 mod precedence;

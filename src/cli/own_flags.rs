@@ -17,7 +17,7 @@ pub const NAME: One = argument("name", "NAME", Arity::One, "The secret's name");
 /// A value as an argument, which is refused: other users can see arguments.
 pub const VALUE: One = argument("value", "VALUE", Arity::Hidden, "");
 /// Public keys.
-pub const KEYS: Many = arguments("recipient", "KEY", Arity::Some, "Public keys: age1…");
+pub const KEYS: Many = arguments("recipient", "KEY", Arity::Some, "Public keys: age1…, ssh-…");
 /// Public keys, or the names of their owners.
 pub const RECIPIENTS: Many = arguments(
     "recipient",

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::configuration::StorePlace;
-use super::flags;
 use super::options::Options;
+use super::{flags, passphrase};
 use crate::core::environment::lookup;
 use crate::core::option::{One, Takes};
 use crate::engine::cache::Cache;
@@ -88,6 +88,8 @@ impl Options {
                 .ok()
                 .map(|timeout| self.began + timeout - SAYING.min(timeout / 10)),
             of_main: place.of_main(),
+            // A process that comes later may have no terminal, and nobody at it.
+            ask: (!again).then_some(passphrase::ask),
             tells_identity: self.leaf.words == ["check"],
             ..Access::default()
         }

@@ -4,10 +4,11 @@
 use std::ffi::OsString;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::Store;
+use super::age::Keys;
 use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::name::Scope;
@@ -42,6 +43,11 @@ pub struct Access {
     pub of_main: OfMain,
     /// True if the user asks which identity counts; otherwise only the debug log has it.
     pub tells_identity: bool,
+    /// Asks a person a question whose answer is not shown, or tells why that can't be. `None` if this
+    /// process asks nobody.
+    pub ask: Option<fn(&str) -> Result<Secret, String>>,
+    /// The keys of the embedded stores, once they are needed.
+    pub keys: OnceLock<Result<Keys, StoreError>>,
     /// The identity that counts, once it was told.
     pub identity: Mutex<Option<String>>,
 }
@@ -97,6 +103,9 @@ impl Access {
             deadline: Some(deadline),
             of_main: self.of_main.clone(),
             tells_identity: self.tells_identity,
+            // A person is asked on a terminal alone.
+            ask: None,
+            keys: OnceLock::new(),
             identity: Mutex::default(),
         }
     }

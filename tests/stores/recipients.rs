@@ -294,10 +294,8 @@ fn what_is_refused() {
         "project/web of age:secrets: there is no recipient {stranger}; nothing is changed; doorkey \
          store recipient list shows them"
     );
-    let half = "age:secrets: argument 1 is a secret key: give its public half (age1…)";
     let second =
         "age:secrets: argument 2 is a recipient with a letter missing or wrong: copy it again";
-    let ssh = "age:secrets: argument 1 is an SSH key, which doorkey does not use";
     for (words, why) in [
         (format!("remove {stranger}"), nowhere.as_str()),
         (format!("remove {stranger} --everywhere"), &nowhere),
@@ -318,7 +316,7 @@ fn what_is_refused() {
         ("remove foo --everywhere".to_owned(), nobody),
         (format!("add {stranger} --name two/words"), bad_name),
         (format!("add {stranger} --name {stranger}"), bad_name),
-        (format!("add {stranger} age1qqq"), second.as_str()),
+        (format!("add {stranger} age1qqq"), second),
         ("add ssh-ed25519".to_owned(), no_recipient),
     ] {
         let run = place.with("own", &format!("store recipient {words}"));

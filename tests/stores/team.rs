@@ -4,7 +4,10 @@
 use std::fs;
 
 use crate::merge::by;
+use crate::passphrase::{answer, lock};
+use crate::ssh::{bare, ssh_key};
 use serde_json::Value;
+use support::pty::Terminal;
 use support::{Ended, Place};
 
 /// A member of the team, and how they make their key.
@@ -29,8 +32,8 @@ const TEAM: [Person; 3] = [
     },
     Person {
         name: "eve",
-        kind: "X25519",
-        make: Place::key,
+        kind: "ssh-ed25519",
+        make: |place, name| bare(&ssh_key(place, name, &["-t", "ed25519"])),
     },
 ];
 
@@ -106,7 +109,9 @@ fn from_the_first_secret_to_the_last_rotation() {
         let name = person.name;
         day.at(
             ada,
-            &format!("doorkey store recipient add {key} --name {name}; keep {name}; git push -q"),
+            &format!(
+                "doorkey store recipient add \"{key}\" --name {name}; keep {name}; git push -q"
+            ),
         );
         let crlf = if name == eve {
             "-c core.autocrlf=true"
@@ -127,6 +132,17 @@ fn from_the_first_secret_to_the_last_rotation() {
         let row = format!("{key}\t{}\t{}\tall\n", person.name, person.kind);
         assert!(people.contains(&row), "{people}");
     }
+
+    // Bob's key has a passphrase, which he types.
+    lock(&day.place, bob, false);
+    let get = day
+        .place
+        .with("locked", "secret get db_password -g --reveal");
+    let mut terminal = Terminal::start(get.dir(day.place.path(bob)));
+    answer(&mut terminal);
+    let (code, screen, _) = terminal.end();
+    let value = &day.opens(bob, bob)[0].1;
+    assert!(code == 0 && screen.contains(value), "{screen}");
 
     // A CI key reads one project, and whom to ask is said.
     day.at(

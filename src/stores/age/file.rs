@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, Read, Write};
 
 use age::armor::ArmoredReader;
+use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 
-use super::identity::{AgeKey, KeyHolder};
-use super::list::{self, Entry};
+use super::entry::{self, Entry};
 use super::{RECIPIENTS, git, no_recipients};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
@@ -23,6 +23,7 @@ use crate::model::store_error::FaultKind;
 use crate::stores::folder;
 
 /// The type of the stanza that names the recipients, one an argument, in the order of their stanzas.
+/// An SSH key has a colon for its blank.
 pub const NOTE: &str = "doorkey-recipients";
 
 /// The type of the stanza with the name that the file was written for, as its argument.
@@ -38,7 +39,7 @@ const TAG: usize = 16;
 /// A recipient who was removed while a file had its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
-    /// The end of the key, as [`list::short`] writes it.
+    /// The end of the key, as [`entry::short`] writes it.
     pub who: String,
     /// The time of the removal.
     pub since: String,
@@ -48,13 +49,12 @@ pub struct Mark {
 ///
 /// # Errors
 /// The error that none of the keys is a recipient's, or that the file is damaged.
-pub fn decrypt(file: &[u8], keys: &[AgeKey]) -> Result<(Secret, Inspected), StoreError> {
+pub fn decrypt(file: &[u8], keys: &dyn age::Identity) -> Result<(Secret, Inspected), StoreError> {
     let look = Look::default();
     let bytes = binary(file)?;
     let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(|error| trouble(file, error))?;
     // Ours comes first: nobody is asked after the key that opens the file.
-    let identities: [&dyn age::Identity; 2] = [&look, &KeyHolder(keys)];
-    let opened = decryptor.decrypt(identities.into_iter());
+    let opened = decryptor.decrypt([&look, keys].into_iter());
     // The header is verified now: it is as it was written.
     let mut plain = opened.map_err(|error| trouble(file, error))?;
     // The value is shorter than its file, so the buffer never grows.
@@ -80,11 +80,14 @@ pub fn encrypt(
     rotate: &[Mark],
 ) -> Result<Vec<u8>, StoreError> {
     let note = Note {
-        recipients: recipients.iter().map(|one| one.text.clone()).collect(),
+        recipients: recipients
+            .iter()
+            .map(|one| entry::word(&one.text))
+            .collect(),
         bound: bound.map(str::to_owned),
         rotate: rotate.to_vec(),
     };
-    let recipients = recipients.iter().map(|one| &one.key as &dyn age::Recipient);
+    let recipients = recipients.iter().map(|one| &*one.key);
     let encryptor = Encryptor::with_recipients(recipients.chain([&note as &dyn age::Recipient]))
         .map_err(|_| no_recipients(RECIPIENTS))?;
     let mut file = Vec::new();
@@ -97,6 +100,45 @@ pub fn encrypt(
         .map_err(StoreError::unwritable)?;
     Ok(file)
 }
+
+/// True if a text is an age file.
+pub fn is_age(text: &[u8]) -> bool {
+    text.starts_with(b"age-encryption.org/") || text.starts_with(ARMORED)
+}
+
+/// Opens a file that is encrypted with a passphrase. `None` if the passphrase is wrong.
+///
+/// # Errors
+/// The error that the file is damaged, is for recipients, or asks for too much work.
+pub fn with_passphrase(
+    file: &[u8],
+    passphrase: SecretString,
+) -> Result<Option<Secret>, StoreError> {
+    let bytes = binary(file)?;
+    let damaged = |_| corrupt(file, DAMAGED);
+    let decryptor = Decryptor::new_buffered(File(&bytes)).map_err(damaged)?;
+    if !decryptor.is_scrypt() {
+        return Err(corrupt(file, "it is an age file without a passphrase"));
+    }
+    let mut identity = age::scrypt::Identity::new(passphrase);
+    identity.set_max_work_factor(MOST_WORK);
+    let mut plain = match decryptor.decrypt([&identity as &dyn age::Identity].into_iter()) {
+        Err(DecryptError::DecryptionFailed) => return Ok(None),
+        Err(DecryptError::ExcessiveWork { .. }) => {
+            return Err(StoreError::refused("its passphrase takes too much work"));
+        }
+        plain => plain.map_err(damaged)?,
+    };
+    let mut value = Vec::with_capacity(bytes.len());
+    plain
+        .read_to_end(&mut value)
+        .map_err(|_| corrupt(file, DAMAGED))?;
+    Ok(Some(Secret::new(value)))
+}
+
+/// The most work for a passphrase, as the power of two that scrypt takes for N. age's own program has
+/// the same limit: 4 GiB, and some seconds.
+const MOST_WORK: u8 = 22;
 
 /// Facts about a file that can be read without a key.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -171,17 +213,20 @@ fn binary(file: &[u8]) -> Result<Cow<'_, [u8]>, StoreError> {
     if file.starts_with(b"age-encryption.org/") {
         return Ok(Cow::Borrowed(file));
     }
-    // White space before the armour is none of the file's.
-    let armored = file.trim_ascii_start();
-    if !armored.starts_with(b"-----BEGIN AGE ") {
+    // age's programs take blanks before the first line.
+    let file = file.trim_ascii_start();
+    if !file.starts_with(ARMORED) {
         return Err(corrupt(file, "it is no age file"));
     }
-    let mut decoded = Vec::with_capacity(armored.len());
-    ArmoredReader::new(armored)
+    let mut decoded = Vec::with_capacity(file.len());
+    ArmoredReader::new(file)
         .read_to_end(&mut decoded)
         .map_err(|_| corrupt(file, DAMAGED))?;
     Ok(Cow::Owned(decoded))
 }
+
+/// The beginning of a file that `age --armor` wrote.
+const ARMORED: &[u8] = b"-----BEGIN AGE ";
 
 const DAMAGED: &str = "it is a damaged age file";
 
@@ -253,7 +298,8 @@ impl age::Identity for Look {
         let mut seen = self.0.borrow_mut();
         match stanza.tag.as_str() {
             NOTE => {
-                let mut recipients = stanza.args.clone();
+                let words = stanza.args.iter();
+                let mut recipients: Vec<_> = words.map(|word| entry::of_word(word)).collect();
                 recipients.sort();
                 seen.recipients = Some(recipients);
             }
@@ -266,7 +312,7 @@ impl age::Identity for Look {
                 // Only what is printable by its form.
                 if let [since, who] = stanza.args.as_slice()
                     && humantime::parse_rfc3339(since).is_ok()
-                    && list::is_short(who)
+                    && entry::is_short(who)
                 {
                     let (since, who) = (since.clone(), who.clone());
                     seen.rotate.push(Mark { who, since });
@@ -285,6 +331,7 @@ mod tests {
     use age::secrecy::ExposeSecret;
     use age::x25519::Identity;
 
+    use super::super::identity::{AgeKey, KeyHolder};
     use super::*;
 
     #[test]
@@ -295,7 +342,7 @@ mod tests {
             Entry::new(&text).unwrap()
         });
         let mark = |who: char, since: &str| Mark {
-            who: list::short(&who.to_string().repeat(20)),
+            who: entry::short(&who.to_string().repeat(20)),
             since: since.to_owned(),
         };
         let marks = [
@@ -317,7 +364,7 @@ mod tests {
             assert_eq!(inspect(&file), Ok(expected));
             for key in &keys {
                 let key = [AgeKey::parse(key.to_string().expose_secret()).unwrap()];
-                let (value, found) = decrypt(&file, &key).unwrap();
+                let (value, found) = decrypt(&file, &KeyHolder(&key)).unwrap();
                 assert_eq!(
                     (value.len(), found.bound.as_deref()),
                     (size, Some("team/a"))

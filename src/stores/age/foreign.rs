@@ -1,5 +1,7 @@
 //! Texts that stand in place of a key or a recipient and are none: their kind, and the next step.
 
+use super::ssh;
+
 /// A kind of text, by its beginning.
 struct Foreign {
     beginning: &'static str,
@@ -20,19 +22,6 @@ const OURS: &str = "doorkey store init makes a key that can be used";
 
 /// Texts in place of a key. A kind that can be used one day loses its row.
 const KEYS: &[Foreign] = &[
-    by(
-        "-----BEGIN OPENSSH PRIVATE KEY",
-        "an SSH key, which doorkey does not use",
-    ),
-    by(
-        "-----BEGIN AGE ENCRYPTED FILE",
-        "a key with a passphrase: decrypt it with age -d",
-    ),
-    by("-----BEGIN ", "a PEM file, and no age key"),
-    by(
-        "age-encryption.org/",
-        "a key with a passphrase: decrypt it with age -d",
-    ),
     by(
         "AGE-SECRET-KEY-PQ-",
         "a post-quantum key, which doorkey does not use",
@@ -79,9 +68,14 @@ const RECIPIENTS: &[Foreign] = &[
         "age1",
         "a recipient with a letter missing or wrong: copy it again",
     ),
-    by("ssh-", "an SSH key, which doorkey does not use"),
-    by("ecdsa-", "an SSH key, which doorkey does not use"),
-    by("sk-", "an SSH key, which doorkey does not use"),
+    by(
+        "ecdsa-",
+        "an SSH key of another kind than ssh-ed25519 and ssh-rsa, which age does not have",
+    ),
+    by(
+        "sk-",
+        "an SSH key that is in hardware, which doorkey does not use",
+    ),
     by(
         "\u{feff}",
         "a line with a byte order mark: save the list as UTF-8 without one",
@@ -114,9 +108,18 @@ pub fn key(line: &[u8]) -> (String, &'static str) {
     }
 }
 
+/// True if a line is a key of a kind that is not supported, so that another key may do.
+pub fn is_other_kind(line: &[u8]) -> bool {
+    let kinds = ["AGE-SECRET-KEY-PQ-", "AGE-PLUGIN-"];
+    kinds.iter().any(|kind| line.starts_with(kind.as_bytes()))
+}
+
 /// Says what a text in place of a recipient is; `None` where that can't be said.
 pub fn recipient(text: &[u8]) -> Option<&'static str> {
-    of(RECIPIENTS, text)
+    match str::from_utf8(text) {
+        Ok(text) if text.starts_with(ssh::PREFIX) => ssh::unusable(text),
+        _ => of(RECIPIENTS, text),
+    }
 }
 
 #[cfg(test)]

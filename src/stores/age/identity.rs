@@ -13,6 +13,7 @@ use curve25519_dalek::MontgomeryPoint;
 use zeroize::Zeroizing;
 
 use super::file::NOTE;
+use super::ssh;
 
 /// The type of a recipient's stanza, and what its key is derived for:
 /// <https://c2sp.org/age#the-x25519-recipient-type>.
@@ -107,9 +108,12 @@ impl age::Identity for KeyHolder<'_> {
         };
         let note = stanzas.iter().find(|stanza| stanza.tag == NOTE);
         let names = note.map(|note| note.args.as_slice()).unwrap_or_default();
+        // Those of SSH have stanzas of their own.
+        let is_ours = |name: &&String| !name.starts_with(ssh::PREFIX);
+        let names: Vec<_> = names.iter().filter(is_ours).collect();
         let keys = self.0.iter();
         let noted = keys.clone().filter_map(|key| {
-            let at = names.iter().position(|name| *name == key.recipient)?;
+            let at = names.iter().position(|name| **name == key.recipient)?;
             Some((key, wrapped.get(at)?))
         });
         let all = keys.flat_map(|key| wrapped.iter().map(move |wrapped| (key, wrapped)));

@@ -1,65 +1,23 @@
 //! Lists of recipients, in the format of `age -R`: the members, their names, and changes to them.
 //!
-//! A member's name is one word in a comment: in the line above the key, or behind the key. A member
-//! who is removed leaves a comment with the end of the key, so that the removal can be finished
+//! A member's name is one word in a comment: in the line above the key, or behind the key. The comment
+//! of an SSH key is its own, and counts where no name stands above it. A member who is removed leaves a comment with the end of the key, so that the removal can be finished
 //! later, and so that a merge does not bring the key back.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use age::x25519::Recipient;
-
-use super::{RECIPIENTS, bad_recipient, foreign, git, no_recipients};
+use super::entry::{Entry, short};
+use super::{RECIPIENTS, bad_recipient, foreign, git, no_recipients, ssh};
 use crate::model::error::{Malformed, StoreError};
 use crate::model::name::Scope;
 use crate::model::store_error::FaultKind;
-use crate::stores::Member;
 use crate::stores::folder::scope_folder;
 
 /// The longest name of a member, in characters.
 const LONGEST_NAME: usize = 64;
 
-/// The kind of every key.
-pub const KIND: &str = "X25519";
-
 /// The beginning of the comment that takes the place of a removed member.
 const REMOVED: &str = "# removed: ";
-
-/// The number of characters that are left of a removed member's key.
-const END: usize = 16;
-
-/// A member of a list: a key, and the name of its owner.
-#[derive(Clone)]
-pub struct Entry {
-    /// The key to encrypt for.
-    pub key: Recipient,
-    /// The key as age writes it.
-    pub text: String,
-    /// The owner's name.
-    pub name: Option<String>,
-}
-
-impl Entry {
-    /// A member without a name; `None` if the text is no key.
-    pub fn new(text: &str) -> Option<Self> {
-        let key = Recipient::from_str(text).ok()?;
-        let text = key.to_string();
-        Some(Entry {
-            key,
-            text,
-            name: None,
-        })
-    }
-
-    /// The member as other layers know it.
-    pub fn member(&self) -> Member {
-        Member {
-            recipient: self.text.clone(),
-            name: self.name.clone(),
-            kind: KIND,
-        }
-    }
-}
 
 /// A member who an argument means.
 pub enum Who {
@@ -95,16 +53,26 @@ impl Who {
     }
 }
 
-/// Reads arguments that are keys. One that is none is not shown: it may be a secret key. `before` is
-/// the number of arguments in front of these.
+/// Reads arguments that are keys, each with the name that its own comment has. One that is none is not
+/// shown: it may be a secret key. `before` is the number of arguments in front of these.
 ///
 /// # Errors
 /// The first argument that is no key.
-pub fn keys(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> {
+pub fn keys(texts: &[String], before: usize) -> Result<Vec<Known>, StoreError> {
     let one = |(index, text): (usize, &String)| {
-        canonical(text).ok_or_else(|| bad_recipient(before + index + 1, text))
+        said(text).ok_or_else(|| bad_recipient(before + index + 1, text))
     };
     texts.iter().enumerate().map(one).collect()
+}
+
+/// A key as its own programs write it, and the name of its owner.
+pub type Known = (String, Option<String>);
+
+/// Reads a key that somebody has given: one line.
+fn said(text: &str) -> Option<Known> {
+    let [line] = lines(text.trim().as_bytes()).try_into().ok()?;
+    let Line { key, name, .. } = line;
+    Some((canonical(key?)?, name.map(str::to_owned)))
 }
 
 /// Reads arguments that are keys or names of members.
@@ -112,8 +80,8 @@ pub fn keys(texts: &[String], before: usize) -> Result<Vec<String>, StoreError> 
 /// # Errors
 /// The first argument that is neither.
 pub fn members(texts: &[String], before: usize) -> Result<Vec<Who>, StoreError> {
-    let one = |(index, text): (usize, &String)| match canonical(text) {
-        Some(key) => Ok(Who::Key(key)),
+    let one = |(index, text): (usize, &String)| match said(text) {
+        Some((key, _)) => Ok(Who::Key(key)),
         None if is_name(text) && foreign::recipient(text.as_bytes()).is_none() => {
             Ok(Who::Name(text.clone()))
         }
@@ -122,7 +90,7 @@ pub fn members(texts: &[String], before: usize) -> Result<Vec<Who>, StoreError> 
     texts.iter().enumerate().map(one).collect()
 }
 
-/// Writes a key as age does; `None` if the text is no key.
+/// Writes a key as its own programs do; `None` if the text is no key.
 fn canonical(text: &str) -> Option<String> {
     Entry::new(text).map(|entry| entry.text)
 }
@@ -137,8 +105,7 @@ pub fn is_name(text: &str) -> bool {
     rest.next().is_some_and(char::is_alphanumeric)
         && rest.all(|c| c.is_alphanumeric() || "._@+-".contains(c))
         && text.chars().count() <= LONGEST_NAME
-        && !is_key("age1")
-        && !is_key("age-")
+        && !["age1", "age-", ssh::PREFIX].into_iter().any(is_key)
 }
 
 /// Refuses a text that can't be a member's name.
@@ -170,9 +137,13 @@ struct Line<'l> {
 }
 
 impl Line<'_> {
-    /// True if the line has this key, which can be written in capitals as well.
+    /// True if the line has this key. One of age's own can be written in capitals as well.
     fn is_of(&self, key: &str) -> bool {
-        self.key.is_some_and(|own| own.eq_ignore_ascii_case(key))
+        self.key
+            .is_some_and(|own| match own.starts_with(ssh::PREFIX) {
+                true => ssh::is_same(own, key),
+                false => own.eq_ignore_ascii_case(key),
+            })
     }
 }
 
@@ -195,21 +166,36 @@ fn lines(list: &[u8]) -> Vec<Line<'_>> {
         } else if text.is_empty() {
             above = None;
         } else {
-            let (key, behind) = match text.split_once(char::is_whitespace) {
-                Some((key, rest)) if rest.trim_start().starts_with('#') => (key, rest),
-                _ => (text, ""),
-            };
+            let (key, behind) = parted(text);
             line.key = Some(key);
             let behind = behind.trim().trim_start_matches('#').trim();
             line.name = Some(behind).filter(|name| is_name(name));
             let above = above.take();
-            if line.name.is_none() && above.is_some() {
+            let is_own = key.starts_with(ssh::PREFIX);
+            if (line.name.is_none() || is_own) && above.is_some() {
                 (line.name, line.above) = (above, true);
             }
         }
         all.push(line);
     }
     all
+}
+
+/// Parts a line into a key and the comment behind it. The key of SSH is two words, and needs no `#`
+/// before its comment.
+fn parted(text: &str) -> (&str, &str) {
+    let Some((first, rest)) = text.split_once(char::is_whitespace) else {
+        return (text, "");
+    };
+    let rest = rest.trim_start();
+    if first.starts_with(ssh::PREFIX) {
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        text.split_at(text.len() - rest.len() + end)
+    } else if rest.starts_with('#') {
+        (first, rest)
+    } else {
+        (text, "")
+    }
 }
 
 /// Reads the members of the list at `path`.
@@ -250,7 +236,7 @@ pub fn parse(list: &[u8], path: &Path) -> Result<Vec<Entry>, StoreError> {
 }
 
 /// The members of a list that a merge has read: those lines that are keys.
-pub fn known(list: &[u8]) -> Vec<(String, Option<String>)> {
+pub fn known(list: &[u8]) -> Vec<Known> {
     let keys = lines(list).into_iter().filter_map(|line| {
         let key = canonical(line.key?)?;
         Some((key, line.name.map(str::to_owned)))
@@ -268,17 +254,6 @@ pub fn removals(list: &[u8]) -> impl Iterator<Item = (&str, Option<&str>)> {
         })
     });
     comments.collect::<Vec<_>>().into_iter()
-}
-
-/// The text that is left of a removed member's key.
-pub fn short(key: &str) -> String {
-    format!("age1...{}", &key[key.len().saturating_sub(END)..])
-}
-
-/// True if a text is what is left of a key.
-pub fn is_short(text: &str) -> bool {
-    let end = text.strip_prefix("age1...").unwrap_or_default();
-    end.len() == END && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// What is left of the keys of these members, be they in a list or removed from it.
@@ -316,7 +291,7 @@ pub fn keys_of(list: &[u8], members: &[Who]) -> Vec<String> {
 
 /// A list's text with keys added at its end, each with a name if there is one, and comments in place
 /// of those removed. A name is also given to a key that is there already.
-pub fn edited(list: &[u8], add: &[(String, Option<String>)], remove: &[String]) -> Vec<u8> {
+pub fn edited(list: &[u8], add: &[Known], remove: &[String]) -> Vec<u8> {
     let old = lines(list);
     let mut new: Vec<String> = Vec::with_capacity(old.len());
     let is_back = |line: &Line| {
@@ -408,6 +383,48 @@ mod tests {
             assert_eq!(named(&list), names, "{list}");
         }
         assert!(!is_name("AGE-SECRET-KEY-1") && !is_name("") && !is_name("a b"));
+        assert!(!is_name("ssh-rsa"));
+    }
+
+    /// Parts of a key of SSH are not case-insensitive, and its own comment counts last.
+    #[test]
+    fn names_of_ssh_keys() {
+        const SSH: &str =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIR8U8zzGtSSwcZBUNm+qlbBQhVtdcU5jbqbMnjKChZp";
+        for (list, names) in [
+            (format!("{SSH} al@laptop\n{A}"), ["al@laptop", ""]),
+            (format!("# al\n{SSH} al@laptop\r\n{A}"), ["al", ""]),
+            (format!("{SSH}\n# bob\n{A}"), ["", "bob"]),
+            (format!("{SSH}\ttwo words\n# bob\n{A}"), ["", "bob"]),
+        ] {
+            assert_eq!(named(&list), names, "{list}");
+        }
+        let both = [format!("{SSH} me"), format!(" {A}\n")];
+        let read = keys(&both, 0).unwrap();
+        let expected = [
+            (SSH.to_owned(), Some("me".to_owned())),
+            (A.to_owned(), None),
+        ];
+        assert_eq!(read, expected);
+        let other = SSH.replacen("IIR8", "iiR8", 1);
+        assert!(!Who::Key(SSH.to_owned()).is_in(other.as_bytes()));
+        for bad in [
+            &other,
+            &format!("{SSH}x"),
+            &format!("{SSH}\n{A}"),
+            "ssh-rsa",
+            "ssh-rsa AAAA",
+        ] {
+            assert!(keys(&[bad.to_owned()], 0).is_err(), "{bad}");
+        }
+        assert!(crate::stores::age::entry::is_short(&short(SSH)));
+        let left = edited(
+            format!("# al\n{SSH} x\n{A}\n").as_bytes(),
+            &[],
+            &[SSH.to_owned()],
+        );
+        assert!(Who::Key(SSH.to_owned()).was_in(&left));
+        assert_eq!(ends_of(&left, &[Who::Name("al".to_owned())]), [short(SSH)]);
     }
 
     #[test]

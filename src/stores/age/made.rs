@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::{KEY, RECIPIENTS, git, key, list};
+use super::{KEY, RECIPIENTS, entry, git, key, list};
 use crate::model::error::StoreError;
 use crate::model::store_error;
-use crate::stores::Access;
+use crate::stores::{Access, Member};
 use crate::sys::draft::{self, FileKind};
 use crate::sys::files;
 use crate::sys::rooted_dir::Folder;
@@ -25,8 +25,8 @@ pub struct Made {
 pub struct OwnKeys {
     /// The keys' file, or the variable that holds them.
     pub key: String,
-    /// The public halves.
-    pub recipients: Vec<String>,
+    /// The public halves, and their kinds.
+    pub recipients: Vec<Member>,
 }
 
 /// Makes a new key in the user's own place for it, and the folder around it. A file that is there
@@ -50,7 +50,7 @@ pub fn new_key(access: &Access) -> Result<OwnKeys, StoreError> {
     })?;
     Ok(OwnKeys {
         key: path.to_string(),
-        recipients: vec![recipient],
+        recipients: vec![entry::member(recipient, None)],
     })
 }
 
@@ -59,11 +59,11 @@ pub fn new_key(access: &Access) -> Result<OwnKeys, StoreError> {
 /// # Errors
 /// A missing key, or one that can't be used.
 pub fn own_keys(access: &Access) -> Result<OwnKeys, StoreError> {
-    let keys = key::find(access)?;
-    Ok(OwnKeys {
-        key: keys.from,
-        recipients: keys.all.into_iter().map(|key| key.recipient).collect(),
-    })
+    let keys = key::public(access)?;
+    let recipients = keys.recipients().map(str::to_owned);
+    let recipients = recipients.map(|key| entry::member(key, None)).collect();
+    let key = keys.from;
+    Ok(OwnKeys { key, recipients })
 }
 
 /// Makes an empty store at `place`, readable with the user's key. The key is made if there is none.
@@ -96,9 +96,9 @@ pub fn init(place: &Path, name: Option<&str>, access: &Access) -> Result<Made, S
         }
         made.key = path.to_string();
     }
-    let keys = key::find(access)?.all;
-    let recipients: Vec<_> = keys.into_iter().map(|key| key.recipient).collect();
-    made.recipient = recipients.join(" ");
+    let keys = key::public(access)?;
+    let recipients: Vec<_> = keys.recipients().map(str::to_owned).collect();
+    made.recipient = recipients.join(", ");
     files::make_folder(&place).map_err(unwritable)?;
     let comment = "# who can read this store, one age recipient a line";
     let members = recipients

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::entry::short;
 use super::file::{self, Inspected, Mark};
 use super::index::{BASE, Git, OURS, THEIRS, Versions};
 use super::list::{self, Who};
@@ -217,7 +218,7 @@ impl Age {
                 let noted = header.recipients.unwrap_or_default().into_iter();
                 let is_listed = |key: &String| recipients.iter().any(|one| one.text == *key);
                 let others = noted.filter(|key| !is_listed(key));
-                let others = others.map(|key| list::short(&key));
+                let others = others.map(|key| short(&key));
                 let marks = marked(conflict.marks(), others, &now());
                 let bound = header.bound.as_deref();
                 let contents = file::encrypt(&value, &recipients, bound, &marks)?;

@@ -1,5 +1,6 @@
 //! The embedded store: a folder of age files, one secret each.
 
+mod entry;
 mod file;
 mod foreign;
 mod git;
@@ -12,15 +13,15 @@ mod merge;
 mod people;
 mod recipients;
 mod sealed;
+mod ssh;
 mod verify;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::{self, ScopedJoinHandle};
 
+use self::entry::Entry;
 use self::file::Inspected;
-use self::key::Keys;
-use self::list::Entry;
 use super::folder::{AGAIN, StoreFolder, no_store, scope_folder, unwritten};
 use super::{
     Answer, Context, Depth, Finding, Here, How, Location, Names, Opened, Recipients, Record, Store,
@@ -33,6 +34,7 @@ use crate::model::secret::Secret;
 use crate::model::store_error::FaultKind;
 use crate::sys::processors;
 
+pub use key::Keys;
 pub use made::{OwnKeys, init, new_key, own_keys};
 pub use sealed::{seal, unseal};
 
@@ -89,7 +91,6 @@ struct Age {
     refuses_unbound: bool,
     tree: StoreFolder,
     context: Arc<Context>,
-    keys: OnceLock<Keys>,
 }
 
 /// Opens `age:PLACE`.
@@ -123,7 +124,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         refuses_unbound,
         tree,
         context: Arc::clone(context),
-        keys: OnceLock::new(),
     }))
 }
 
@@ -290,11 +290,7 @@ fn shared(
 impl Age {
     /// Gives the keys to read with, which are looked for when first needed.
     fn keys(&self) -> Result<&Keys, StoreError> {
-        if let Some(keys) = self.keys.get() {
-            return Ok(keys);
-        }
-        let keys = key::find(&self.context)?;
-        Ok(self.keys.get_or_init(|| keys))
+        key::find(&self.context)
     }
 
     fn read(&self, scope: &Scope, name: &Name) -> Result<Option<Vec<u8>>, StoreError> {
@@ -317,7 +313,7 @@ impl Age {
         refuses_unbound: bool,
     ) -> Result<(Secret, Inspected), StoreError> {
         let keys = self.keys()?;
-        let opened = file::decrypt(file, &keys.all);
+        let opened = file::decrypt(file, keys);
         let (value, header) = opened.map_err(|trouble| match trouble.is_closed() {
             true => self.closed(file, location, keys),
             false => trouble,

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::entry::{self, Entry};
 use super::key::Keys;
-use super::list::{self, Entry};
+use super::list;
 use super::{Age, LARGEST_LIST, RECIPIENTS, file};
 use crate::model::error::StoreError;
 use crate::model::escape::counted;
@@ -20,14 +21,7 @@ impl Age {
         let listed = self.recipients_of(Some(scope)).unwrap_or_default();
         let member = |key: String| {
             let entry = listed.iter().find(|entry| entry.text == key);
-            entry.map_or_else(
-                || Member {
-                    recipient: key,
-                    name: None,
-                    kind: list::KIND,
-                },
-                Entry::member,
-            )
+            entry.map_or_else(|| entry::member(key, None), Entry::member)
         };
         keys.into_iter().map(member).collect()
     }
@@ -54,7 +48,10 @@ impl Age {
         };
         let scope = scope.filter(|scope| self.has_own_list(scope));
         let option = scope.map_or_else(String::new, |scope| format!(" {}", scope.option()));
-        let key = keys.all.first().map_or("", |key| key.recipient.as_str());
+        let key = match keys.recipients().next() {
+            Some(key) if key.contains(' ') => format!("'{key}'"),
+            key => key.unwrap_or_default().to_owned(),
+        };
         let hint = format!("have {who} run doorkey store recipient add {key}{option}");
         StoreError::denied(what).hint(hint).of_key()
     }
@@ -66,11 +63,8 @@ impl Age {
             let Ok(keys) = self.keys() else {
                 return Ok(counted(listed.len(), "recipient"));
             };
-            match keys
-                .all
-                .iter()
-                .any(|key| listed.iter().any(|one| one.recipient == key.recipient))
-            {
+            let mut own = keys.recipients();
+            match own.any(|key| listed.iter().any(|one| one.recipient == key)) {
                 true => Ok(format!(
                     "{}, this key among them",
                     counted(listed.len(), "recipient")
@@ -92,7 +86,7 @@ impl Age {
             let text = self.tree.read_file(&path, LARGEST_LIST);
             let text = text.ok().flatten().unwrap_or_default();
             let mut listed = list::known(&text).into_iter();
-            let listed = listed.find(|(key, _)| list::short(key) == short);
+            let listed = listed.find(|(key, _)| entry::short(key) == short);
             let listed = listed.and_then(|(_, name)| name);
             let mut removed = list::removals(&text);
             let removed = || removed.find(|(end, _)| *end == short)?.1.map(str::to_owned);

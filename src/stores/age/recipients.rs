@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::entry::{Entry, short};
 use super::file::{Inspected, Mark};
-use super::list::{self, Entry, Who};
+use super::list::{self, Who};
 use super::{Age, LARGEST_LIST, RECIPIENTS, bad_member, file, meaningful_lines, place_of};
 use crate::model::error::StoreError;
 use crate::model::name::Scope;
@@ -27,7 +28,9 @@ impl Recipients for Age {
     ) -> Result<Changed, StoreError> {
         list::check_name(name)?;
         let keys = list::keys(keys, 0)?.into_iter();
-        let add: Vec<_> = keys.map(|key| (key, name.map(str::to_owned))).collect();
+        let add: Vec<_> = keys
+            .map(|(key, own)| (key, name.map(str::to_owned).or(own)))
+            .collect();
         self.change(scope, &add, &[])
     }
 
@@ -73,7 +76,7 @@ impl Age {
     fn change(
         &self,
         scope: Option<&Scope>,
-        add: &[(String, Option<String>)],
+        add: &[list::Known],
         remove: &[Who],
     ) -> Result<Changed, StoreError> {
         self.keys()?;
@@ -214,7 +217,7 @@ impl Removal {
     /// was set meanwhile is none of those that were known.
     fn marks(&self, header: &Inspected) -> Vec<Mark> {
         let could_read = |who: &String| match &header.recipients {
-            Some(noted) => noted.iter().any(|key| list::short(key) == *who),
+            Some(noted) => noted.iter().any(|key| short(key) == *who),
             None => true,
         };
         let gone = self.ends.iter();

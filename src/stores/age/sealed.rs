@@ -1,6 +1,6 @@
 //! Caches that are sealed for one recipient, in the form of a store's files.
 
-use super::list::Entry;
+use super::entry::Entry;
 use super::{CACHE, bad_recipient, file, key, misplaced};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
@@ -20,7 +20,7 @@ pub fn seal(text: &Secret, recipient: &str) -> Result<Vec<u8>, StoreError> {
 /// # Errors
 /// A missing key, a key that does not open the file, or a file that was not written as a cache.
 pub fn unseal(file: &[u8], access: &Access) -> Result<Secret, StoreError> {
-    let (text, header) = file::decrypt(file, &key::find(access)?.all)?;
+    let (text, header) = file::decrypt(file, key::find(access)?)?;
     match header.bound {
         Some(bound) if bound == CACHE => Ok(text),
         Some(bound) => Err(misplaced(&bound)),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::entry::{Entry, short};
 use super::file::{Inspected, Mark};
-use super::list::{self, Entry, Who};
+use super::list::{self, Who};
 use super::recipients::{marked, now};
 use super::{Age, LARGEST_LIST, RECIPIENTS, file, git, place_of};
 use crate::model::error::StoreError;
@@ -96,7 +97,7 @@ impl Age {
             let mut marks = opened.header.rotate;
             let is_bound = opened.header.bound.is_some();
             if let Some(others) = &opened.others {
-                let others = others.iter().map(|key| list::short(key));
+                let others = others.iter().map(|key| short(key));
                 marks = marked(marks, others, &now());
             }
             self.find_rotation(scope, &name, &marks, checked);
@@ -174,7 +175,7 @@ impl Age {
             .iter()
             .filter(|key| !listed.iter().any(|entry| entry.text == **key));
         let other = other.map(|key| match Entry::new(key) {
-            Some(_) => self.owner(scope, &list::short(key)),
+            Some(_) => self.owner(scope, &short(key)),
             // Anybody can write there.
             None => "somebody".to_owned(),
         });
