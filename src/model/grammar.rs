@@ -405,7 +405,7 @@ impl<'a> Cursor<'a> {
             None if !self.inline => return Ok(()),
             None => "the closing '}' is missing",
             Some(b'}') if self.inline && self.take(b'}') => return Ok(()),
-            Some(b'/') => NO_ID,
+            Some(b'/') if !self.text[..self.at].contains(&b'|') => NO_ID,
             Some(_) if self.inline && !self.rest().contains(&b'}') => UNCLOSED,
             Some(_) => "a character that can't stand in a reference",
         };

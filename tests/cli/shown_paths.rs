@@ -144,6 +144,7 @@ fn every_option_that_takes_a_path() {
         "cluster-path",
         "config",
         "cwd",
+        "dir",
         "env-file",
         "files",
         "key-file",

@@ -18,7 +18,7 @@ fn faults_in_the_configuration() {
         (
             "canary = 'canary'\n",
             format!(
-                "{file}:1:1: this setting is none of store, project, cluster, references, cache, cache-recipient, cache-max-age, splay, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path"
+                "{file}:1:1: this setting is none of store, project, cluster, references, cache, cache-recipient, cache-max-age, splay, unbound, address, namespace, auth, auth-path, role, require-tls, team-path, cluster-path, project-path, env-file, env"
             ),
         ),
         (
@@ -102,11 +102,11 @@ fn usage_errors() {
         (&["--project", &long], &format!("--project {id}")),
         (
             &["-e", "A=secret:a", "--store", "canary"],
-            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
+            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, azure-kv:VAULT/PREFIX, gcp-sm:PROJECT/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
         ),
         (
             &["-e", "A=secret:a", "--store", "canary:x"],
-            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
+            "the store must be one of age:DIR, dir:DIR, vault:MOUNT/PREFIX, bao:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, azure-kv:VAULT/PREFIX, gcp-sm:PROJECT/PREFIX, k8s:NAMESPACE/PREFIX, exec:PROGRAM",
         ),
     ] {
         for (subcommand, code) in [("run", 125), ("check", 2), ("env", 2)] {
@@ -274,7 +274,7 @@ fn each_message_is_one_line() {
         .env("DOORKEY_SPEC", "bad\n.env");
     bad.fails(
         125,
-        &said("error: [DOORKEY_SPEC]:1:1: the path to the variables leads no further than this"),
+        &said("error: [DOORKEY_SPEC]:1:1: there is no list `env` here, and no container; --spec-path says where it is"),
     );
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(place.path("key\n"), private).unwrap();
@@ -315,7 +315,7 @@ fn help_fits_a_screen() {
             once.dedup();
             assert_eq!(once.len(), headings.len(), "{help}");
             assert!(
-                help.lines().count() <= 92,
+                help.lines().count() <= 93,
                 "{command:?}: {} lines",
                 help.lines().count()
             );

@@ -222,6 +222,8 @@ fn single_places() {
     const PATH: &str = "a path is missing";
     const STEPS: &str = "a path has no empty steps, no '.' and no '..'";
     const HASH: &str = "'#' and a key must follow the path";
+    const TRANSIT: &str =
+        "this is a value that transit has encrypted, and no path; doorkey does not decrypt it";
     const KEY: &str = "a key is missing";
     const TEMPLATE: &str = "templates are not supported; name one key";
     let table: &[(&[u8], usize, &str)] = &[
@@ -235,7 +237,7 @@ fn single_places() {
         (b"vault:a#${.b}", 9, TEMPLATE),
         (b"vault:a#b#c", 11, "the version is no number"),
         (b"vault:a#b#", 11, "a version is missing"),
-        (b"vault:v1:abcd==", 16, HASH),
+        (b"vault:v1:abcd==", 7, TRANSIT),
         (b"${vault:a#b", 12, "the closing '}' is missing"),
         (b">>vault:a#b", 1, "references that write are not supported"),
     ];
@@ -336,6 +338,8 @@ fn malformed_values() {
         "the filter is not one of urlencode, base64, base64decode, trim, json, indent:N, file";
     const LAST: &str = "file must be the last filter";
     const STRAY: &str = "a character that can't stand in a reference";
+    const NO_ID: &str =
+        "a scope takes no id here: write project/NAME, and give the id by --project";
     const CLOSING: &str = "the closing '}' is missing";
     let long = "n".repeat(254);
     let (whole_long, scoped_long, inline_long, long_level) = (
@@ -361,8 +365,8 @@ fn malformed_values() {
         (b"secret:team/", 13, MISSING),
         (b"secret:team/.a", 13, BEGINS),
         (b"secret:team/../a", 13, BEGINS),
-        (b"secret:team/team/a", 17, STRAY),
-        (b"secret:team/a/b", 14, STRAY),
+        (b"secret:team/team/a", 17, NO_ID),
+        (b"secret:team/a/b", 14, NO_ID),
         (b"secret:a b", 9, STRAY),
         (b"secret:a ", 9, STRAY),
         (b"secret:a\n", 9, STRAY),

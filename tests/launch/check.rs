@@ -264,7 +264,7 @@ fn without_a_key_or_a_store() {
     place.doorkey(["check"]).env("A", "secret:smtp").gives(
         1,
         &unknown,
-        "doorkey: error: no store is named: give --store age:DIR, dir:DIR, vault:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX or exec:PROGRAM, DOORKEY_STORE, or \
+        "doorkey: error: no store is named: give --store age:DIR, dir:DIR, vault:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, azure-kv:VAULT/PREFIX, gcp-sm:PROJECT/PREFIX, k8s:NAMESPACE/PREFIX or exec:PROGRAM, DOORKEY_STORE, or \
          store = in doorkey.toml\n",
     );
     place

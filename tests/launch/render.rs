@@ -217,7 +217,7 @@ fn what_keeps_it_from_being_done() {
     let nowhere = render(&place, "app.in").env("DOORKEY_STORE", "");
     nowhere.fails(
         1,
-        "doorkey: error: no store is named: give --store age:DIR, dir:DIR, vault:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, k8s:NAMESPACE/PREFIX or exec:PROGRAM, \
+        "doorkey: error: no store is named: give --store age:DIR, dir:DIR, vault:MOUNT/PREFIX, aws-sm:PREFIX, aws-ssm:/PREFIX, azure-kv:VAULT/PREFIX, gcp-sm:PROJECT/PREFIX, k8s:NAMESPACE/PREFIX or exec:PROGRAM, \
          DOORKEY_STORE, or store = in doorkey.toml\n",
     );
     // As large as it may be.

@@ -84,7 +84,11 @@ fn single_secrets() {
     for (reference, fault) in [
         (
             "azure-kv:VAULT/db#none",
-            format!("there is no such key {absent}"),
+            format!(
+                "there is no such key in {}/db of {}",
+                app.vault,
+                &absent[3..]
+            ),
         ),
         (
             "azure-kv:VAULT/none",

@@ -236,7 +236,7 @@ fn a_denied_folder_does_not_fall_through() {
     let run = print(&place, &[], "a?").unprivileged(&place);
     run.fails(
         125,
-        &fault("a", "team of dir:plain: unreadable: permission denied"),
+        &fault("a", "team of dir:plain: unreadable: permission denied; plain is uid 0's, mode 0000, and doorkey runs as uid 65534: run it as uid 0, or chown or chmod that (Kubernetes: fsGroup, defaultMode)"),
     );
     for path in [place.path("plain"), folder] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();

@@ -105,7 +105,7 @@ fn single_secrets() {
     for (reference, fault) in [
         (
             format!("{project}/db#none"),
-            format!("there is no such key {absent}"),
+            format!("there is no such key in {project}/db of {}", &absent[3..]),
         ),
         (
             format!("{project}/none"),
