@@ -3,6 +3,7 @@
 //! are blocked here, and memory is doorkey's own. So only what needs neither is here and in
 //! `tests/cli`.
 
+mod book;
 mod circles;
 mod layers;
 mod mask_properties;
