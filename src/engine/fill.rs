@@ -123,18 +123,26 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     }
 }
 
+impl FilledVariable<'_> {
+    /// Lists the errors that keep the variable from its value.
+    pub fn faults(&self) -> impl Iterator<Item = Error> {
+        let name = self.name;
+        let faults = self.filled.faults();
+        let of_references = faults.map(move |(reference, cause)| {
+            Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
+        });
+        let refused = self.refused.iter();
+        of_references.chain(refused.map(move |cause| Fault::of(name, None, cause.clone()).into()))
+    }
+}
+
 impl Filling<'_> {
     /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {
         let mut entries = Vec::with_capacity(self.variables.len());
         let mut errors = Vec::new();
         for variable in self.variables {
-            let FilledVariable { name, filled, .. } = variable;
-            errors.extend(filled.faults().map(|(reference, cause)| {
-                Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
-            }));
-            let refused = variable.refused;
-            errors.extend(refused.map(|cause| Error::from(Fault::of(name, None, cause))));
+            errors.extend(variable.faults());
             entries.push((variable.place, variable.entry));
         }
         Entries {

@@ -5,9 +5,11 @@
 
 mod book;
 mod circles;
+mod expansion_properties;
 mod layers;
 mod mask_properties;
 mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;
+mod schema;
