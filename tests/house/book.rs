@@ -24,6 +24,10 @@ const SERVERS: [&str; 7] = [
     "bao:",
 ];
 
+/// The name that git wants for a commit.
+const AUTHOR: &str = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a \
+    GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a\n";
+
 /// README and all pages, with their texts.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut found = vec![Path::new(ROOT).join("README.md")];
@@ -82,7 +86,7 @@ fn the_commands_of_each_page_run_in_an_empty_home() {
         }
         let place = Place::new();
         let run = place
-            .shell(&format!("set -eu\n{commands}"))
+            .shell(&format!("{AUTHOR}set -eu\n{commands}"))
             .without("DOORKEY_STORE");
         let ended = run.end();
         if ended.code() != 0 {
