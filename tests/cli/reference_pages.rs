@@ -78,7 +78,11 @@ fn options() -> String {
             Takes::Values(_) => " (repeatable)",
             _ => "",
         };
-        let help = option.help.replace('|', "\\|").replace('\n', " ");
+        let help = match option.help {
+            // The help lists the kinds of stores there, and is long.
+            "" => "The store of the secrets".to_owned(),
+            help => help.replace('|', "\\|").replace('\n', " "),
+        };
         table += &format!("| `DOORKEY_{variable}` | `--{id}{form}` | {help}{more} |\n");
     }
     table
@@ -89,18 +93,13 @@ fn vendors() -> String {
     let mut table =
         "| store | overwritten, and removed | removed | passed on |\n|---|---|---|---|\n"
             .to_owned();
+    let mut done: Vec<&Kind> = Vec::new();
     for kind in KINDS.iter().filter(|kind| !kind.variables.is_empty()) {
-        // The kinds of one vendor have the same.
-        let is_first = |other: &&Kind| {
-            other.schemes[0] == kind.schemes[0] || other.variables != kind.variables
-        };
-        if KINDS
-            .iter()
-            .take_while(|other| other.schemes[0] != kind.schemes[0])
-            .any(|other| !is_first(&other))
-        {
+        // The kinds of one vendor have the same variables.
+        if done.iter().any(|other| other.variables == kind.variables) {
             continue;
         }
+        done.push(kind);
         let list = |uses: &[Use]| {
             let mut names: Vec<_> = kind.variables(uses).collect();
             names.sort_unstable();
