@@ -13,6 +13,21 @@ const LONGEST: usize = 25;
 /// Put before a block that is not run, with the reason.
 const NOT_RUN: &str = "<!-- not run: ";
 
+/// Stores that ask a server, or a cloud's metadata address: their commands are never run here.
+const SERVERS: [&str; 7] = [
+    "aws-sm:",
+    "aws-ssm:",
+    "azure-kv:",
+    "gcp-sm:",
+    "k8s:",
+    "vault:",
+    "bao:",
+];
+
+/// The name that git wants for a commit.
+const AUTHOR: &str = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a \
+    GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a\n";
+
 /// README and all pages, with their texts.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut found = vec![Path::new(ROOT).join("README.md")];
@@ -58,27 +73,28 @@ fn commands(text: &str) -> String {
 #[test]
 fn the_commands_of_each_page_run_in_an_empty_home() {
     let mut count = 0;
+    let mut faults = String::new();
     for (path, text) in pages() {
-        // What stands in the README builds and installs, and has a test of its own.
+        // The README's commands build images as well, and have tests of their own.
         let commands = commands(&text);
         if commands.is_empty() || path.ends_with("README.md") {
             continue;
         }
+        if let Some(server) = SERVERS.iter().find(|name| commands.contains(**name)) {
+            faults += &format!("{}: {server} needs a mark '{NOT_RUN}'\n", shown(&path));
+            continue;
+        }
         let place = Place::new();
         let run = place
-            .shell(&format!("set -eu\n{commands}"))
+            .shell(&format!("{AUTHOR}set -eu\n{commands}"))
             .without("DOORKEY_STORE");
         let ended = run.end();
-        assert_eq!(
-            ended.code(),
-            0,
-            "{}: {}{}",
-            shown(&path),
-            ended.out(),
-            ended.err()
-        );
+        if ended.code() != 0 {
+            faults += &format!("{}: {}{}\n", shown(&path), ended.out(), ended.err());
+        }
         count += 1;
     }
+    assert!(faults.is_empty(), "{faults}");
     assert!(count >= 8, "{count}");
 }
 
