@@ -6,5 +6,6 @@ mod concealed;
 mod log;
 mod manual;
 mod options;
+mod reference_pages;
 mod shown_paths;
 mod usage;

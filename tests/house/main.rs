@@ -5,6 +5,7 @@
 
 mod book;
 mod circles;
+mod design;
 mod expansion_properties;
 mod layers;
 mod mask_properties;
