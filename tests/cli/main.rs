@@ -8,5 +8,6 @@ mod log;
 mod manual;
 mod messages;
 mod options;
+mod reference_pages;
 mod shown_paths;
 mod usage;

@@ -3,7 +3,9 @@
 //! are blocked here, and memory is doorkey's own. So only what needs neither is here and in
 //! `tests/cli`.
 
+mod book;
 mod circles;
+mod design;
 mod expansion_properties;
 mod layers;
 mod mask_body;
