@@ -23,7 +23,8 @@ pub struct Again {
     pub lent: Lent,
 }
 
-/// Fetches all secrets again. `judge` sees the answers before anything is filled in.
+/// Fetches all secrets again, for a supervisor that has this key and masks values from so many
+/// bytes on. `judge` sees the answers before anything is filled in.
 ///
 /// # Errors
 /// The reasons why a launch would fail, or the error of `judge`.
@@ -31,7 +32,7 @@ pub fn fetch(
     options: &mut Options,
     depth: Depth,
     on_change: OnChange,
-    key: &[u8; 32],
+    (window, key): (usize, &[u8; 32]),
     judge: impl FnOnce(&Fetched<'_>) -> Result<(), Error>,
 ) -> Result<Again, Error> {
     let sourced = pipeline::assemble(options, None)?;
@@ -44,7 +45,7 @@ pub fn fetch(
     // Only a workload that keeps running can print them.
     let goes_on = matches!(on_change, OnChange::Signal(_));
     let masks = options.flag(&flags::MASK) && goes_on;
-    let sought = masks.then(|| Sought::of(&fetched, &filling));
+    let sought = masks.then(|| Sought::of(options, &fetched, &filling, window, key));
     let entries = filling.finish();
     let deliveries = fetched.complete(entries)?.deliveries;
     Ok(Again {

@@ -212,6 +212,8 @@ pub const MASK_MIN: One = one(
     "N",
     "Mask what has this many bytes or more [default: 8]",
 );
+/// `--mask-also`.
+pub const MASK_ALSO: Many = many("mask-also", "NAME", "Mask a variable's plain value as well");
 /// `--watch`.
 pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again");
 /// `--on-change`.
@@ -242,6 +244,7 @@ const SUPERVISION: Group = Group {
         GRACE.0,
         MASK.0,
         MASK_MIN.0,
+        MASK_ALSO.0,
         WATCH.0,
         ON_CHANGE.0,
         ON_LOSS.0,

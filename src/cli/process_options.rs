@@ -203,7 +203,8 @@ fn settings(options: &Options) -> Result<Supervision, Error> {
     let (init, mask, watch) = (flags::INIT.0, flags::MASK.0, flags::WATCH.0);
     let supervision = [flags::SIGNAL_MAP.0, flags::SIGNAL_GROUP.0, flags::GRACE.0];
     needs(&[init, mask, watch], &supervision, "needs --init")?;
-    needs(&[mask], &[flags::MASK_MIN.0], "needs --mask")?;
+    let more = [flags::MASK_MIN.0, flags::MASK_ALSO.0];
+    needs(&[mask], &more, "needs --mask")?;
     let changes = [flags::ON_CHANGE.0, flags::ON_LOSS.0];
     needs(&[init, mask, watch], &changes, "needs --init or --watch")?;
     needs(&[watch], &[flags::REFRESH_SIGNAL.0], "needs --watch")?;

@@ -37,17 +37,10 @@ pub fn refresh(
         return Ok(ExitCode::FAILURE);
     };
     let depth = Depth::Watch(std::mem::take(&mut known.lent).leak());
+    let by = (launching.window, &key);
     let fetched =
-        logger::quietly(|| again::fetch(options, depth, watching.on_change, &key, |_| Ok(())));
-    let outcome = fetched.and_then(|fetched| {
-        compared(
-            launching.window,
-            fetched,
-            &mut supervised,
-            &known,
-            &watching,
-        )
-    });
+        logger::quietly(|| again::fetch(options, depth, watching.on_change, by, |_| Ok(())));
+    let outcome = fetched.and_then(|fetched| compared(fetched, &mut supervised, &known, &watching));
     let outcome = outcome.unwrap_or_else(|error| match error.is_loss() {
         true => lost(&error, &known, &watching, &key),
         false => failed(&error, &known, &watching),
@@ -58,7 +51,6 @@ pub fn refresh(
 }
 
 fn compared(
-    window: usize,
     fetched: Again,
     supervised: &mut Supervised,
     known: &Known,
@@ -79,8 +71,7 @@ fn compared(
         OnChange::Signal(_) => {
             // The supervisor must mask them before the workload can have them.
             if let Some(sought) = fetched.sought {
-                let needles = sought.needles(window, supervised);
-                supervised.arm_now(&needles)?;
+                supervised.arm_now(&sought.told())?;
             }
             pipeline::swap(fetched.deliveries, supervised)?;
         }

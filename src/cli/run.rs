@@ -58,7 +58,9 @@ pub fn run(
         let digests = launching.settings.watching.is_some();
         let digests = digests.then(|| told::digests(&filling, &lent, &by.key));
         let sought = options.flag(&flags::MASK);
-        (digests, sought.then(|| Sought::of(&fetched, &filling)))
+        let (window, key) = (launching.window, &by.key);
+        let of = || Sought::of(&options, &fetched, &filling, window, key);
+        (digests, sought.then(of))
     });
     let entries = filling.finish();
     let ready = fetched.complete(entries)?;
@@ -71,8 +73,7 @@ pub fn run(
             supervised.remember(&digests);
         }
         if let Some(sought) = sought {
-            let needles = sought.needles(launching.window, supervised);
-            supervised.arm(&needles);
+            supervised.arm(&sought.told());
         }
     }
 

@@ -43,6 +43,7 @@ impl Options {
             spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
             assignments,
             literal: bytes(&flags::LITERAL),
+            masked: bytes(&flags::MASK_ALSO),
             references: self.references(place)?,
             distrust: self.distrust()?,
             files: files(self)?,

@@ -2,15 +2,20 @@
 //! values to mask in its output for `--mask`.
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 
-use crate::core::mask::patterns::{Needles, too_short};
+use super::flags;
+use super::options::Options;
+use crate::core::mask::making::Making;
+use crate::core::mask::parts::parts;
+use crate::core::mask::patterns::too_short;
 use crate::engine::fetch::Fetched;
 use crate::engine::fill::{FilledVariable, Filling};
 use crate::engine::leases::Lent;
 use crate::engine::substitute::Piece;
-use crate::engine::supervise::{Digests, Supervised, digest};
+use crate::engine::supervise::{Digests, digest};
+use crate::model::escape::Shown;
 use crate::model::log::{self, Label};
-use crate::model::secret::Secret;
 
 /// Makes the keyed digest of each variable's value, without the leased parts.
 pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
@@ -22,51 +27,77 @@ pub fn digests(filling: &Filling<'_>, lent: &Lent, key: &[u8; 32]) -> Digests {
         .collect()
 }
 
-/// Values to mask, each after the label that stands for it.
-#[derive(Default)]
-pub struct Sought(Vec<(String, Secret)>);
+/// Patterns of the values to mask, and the labels of values that are too short for it.
+pub struct Sought {
+    window: usize,
+    needles: Vec<u8>,
+    short: Vec<String>,
+}
 
 impl Sought {
-    /// Adds a value. Its first label stays if it is there already.
-    fn add(&mut self, label: &str, value: &[u8]) {
-        self.0.push((label.to_owned(), Secret::new(value.to_vec())));
-    }
-
-    /// Collects every value that was read, and those that each variable is filled in with.
-    pub fn of(fetched: &Fetched<'_>, filling: &Filling<'_>) -> Self {
-        let mut sought = Sought::default();
+    /// Makes the patterns of every value that was read, of those that each variable is filled in
+    /// with, of the variables of `--mask-also`, and of the parts of all these. `window` is the
+    /// length in bytes from which one is masked.
+    pub fn of(
+        options: &Options,
+        fetched: &Fetched<'_>,
+        filling: &Filling<'_>,
+        window: usize,
+        key: &[u8; 32],
+    ) -> Self {
         let read = fetched.answers.values();
-        read.for_each(|(label, _, value)| sought.add(&label, value.expose()));
+        let mut values: Vec<(String, &[u8])> = read
+            .map(|(label, _, value)| (label, value.expose()))
+            .collect();
         let variables = filling.variables.iter();
         let pieces = variables.flat_map(|variable| variable.filled.pieces());
         let secrets = pieces.filter_map(Piece::secret);
-        secrets.for_each(|(label, value)| sought.add(label, value));
-        sought
-    }
-
-    /// Makes the message to the supervisor, which masks values of `window` bytes or more. Warns of
-    /// values that are shorter.
-    pub fn needles(self, window: usize, supervised: &Supervised) -> Vec<u8> {
+        values.extend(secrets.map(|(label, value)| (label.to_owned(), value)));
+        for name in options.values(&flags::MASK_ALSO) {
+            let name = name.as_bytes();
+            let filled = filling.variables.iter().find(|one| one.name == name);
+            let value = match filled {
+                Some(filled) => filled.value(),
+                None => fetched.environment.value(name),
+            };
+            values.extend(value.map(|value| (Shown(name).to_string(), value)));
+        }
+        // The first label of a value stays.
         let mut known = BTreeSet::new();
-        let once: Vec<_> = self
-            .0
-            .iter()
-            .filter(|(_, value)| known.insert(value.expose()))
+        values.retain(|(_, value)| known.insert(*value));
+        let all = || values.iter().map(|(label, value)| (label.as_str(), *value));
+        let mut short: Vec<_> = too_short(all(), window)
+            .into_iter()
+            .map(str::to_owned)
             .collect();
-        let values = || {
-            let all = once.iter();
-            all.map(|(label, value)| (label.as_str(), value.expose()))
-        };
-        let mut short = too_short(values(), window);
         short.sort_unstable();
         short.dedup();
-        if !short.is_empty() {
-            let short = short.join(", ");
+        let mut making = Making::new(window, *key);
+        all().for_each(|(label, value)| making.add(label, value));
+        for (label, value) in all() {
+            let sign = if label.contains('#') { '.' } else { '#' };
+            parts(value, &mut |path, part| {
+                if part.len() >= window {
+                    making.add(&format!("{label}{sign}{path}"), part);
+                }
+            });
+        }
+        Sought {
+            window,
+            needles: making.finish().to_bytes(),
+            short,
+        }
+    }
+
+    /// Returns the message to the supervisor. Warns of values that are too short.
+    pub fn told(self) -> Vec<u8> {
+        if !self.short.is_empty() {
+            let (short, window) = (self.short.join(", "), self.window);
             log::warning!(
                 MaskedShort, reference = &Label(&short);
                 "not masked, as shorter than {window} bytes (--mask-min): {short}"
             );
         }
-        Needles::of(values(), window, supervised.key).to_bytes()
+        self.needles
     }
 }

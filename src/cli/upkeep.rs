@@ -230,8 +230,9 @@ fn try_replace(
         false => Depth::Watch(known.lent.clone().leak()),
     };
     let key = supervised.key;
+    let by = (launching.window, &key);
     let again = logger::quietly(|| {
-        again::fetch(options, depth, on_change, &key, |fetched| match is_new {
+        again::fetch(options, depth, on_change, by, |fetched| match is_new {
             true => Ok(()),
             false => Lent::would_be(&fetched.answers),
         })
@@ -248,8 +249,7 @@ fn try_replace(
         return Ok(Outcome::Changed(vec![]));
     }
     if let Some(sought) = sought {
-        let needles = sought.needles(launching.window, supervised);
-        supervised.arm_now(&needles)?;
+        supervised.arm_now(&sought.told())?;
     }
     // The supervisor must give back these new leases.
     supervised.lend(&told(launching, &lent, true));

@@ -36,6 +36,8 @@ pub struct Sources {
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
     pub literal: Vec<Vec<u8>>,
+    /// Names of variables whose plain values are masked.
+    pub masked: Vec<Vec<u8>>,
     /// The words that make more values references.
     pub references: Vec<&'static str>,
     /// The owners that files have to have, where they are read again beside others.
@@ -149,7 +151,11 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
     let documents = listed(&value, &is_literal, &mut errors);
     let by_name = || by_name.get_or_init(|| values(inherited));
-    let options = [("literal", &sources.literal), ("keep-env", &sources.keep)];
+    let options = [
+        ("literal", &sources.literal),
+        ("keep-env", &sources.keep),
+        ("mask-also", &sources.masked),
+    ];
     let options = options.iter();
     let unnamed = options.flat_map(|(option, names)| names.iter().map(|name| (*option, name)));
     let unnamed: Vec<_> = unnamed

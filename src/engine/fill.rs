@@ -123,6 +123,14 @@ pub fn fill<'f>(fetched: &'f Fetched<'_>) -> Filling<'f> {
     }
 }
 
+impl FilledVariable<'_> {
+    /// Returns the value, if there is one.
+    pub fn value(&self) -> Option<&[u8]> {
+        let entry = self.entry.as_ref()?;
+        entry.get(self.name.len() + 1..)
+    }
+}
+
 impl Filling<'_> {
     /// Returns the entries that fill the environment in, without the answers that they come from.
     pub fn finish(self) -> Entries {

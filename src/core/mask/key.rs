@@ -87,8 +87,8 @@ impl Key {
     }
 
     /// Hashes a whole text. This keyed hash decides.
-    pub(super) fn whole(&self, text: &[u8]) -> u128 {
-        u128::from_le_bytes(keyed(&self.bytes, std::iter::once(text)))
+    pub(super) fn whole(&self, text: &[u8]) -> [u8; 16] {
+        keyed(&self.bytes, std::iter::once(text))
     }
 
     /// Factor for the hash of a stretch that lies this number of bytes before.
@@ -110,12 +110,17 @@ impl Key {
         hash.wrapping_mul(self.last) >> (32 - BITS)
     }
 
-    /// Hashes a whole text.
-    pub(super) fn hash(&self, text: &[u8]) -> u32 {
-        text.iter().fold(0, |hash: u32, byte| {
-            hash.wrapping_mul(self.powers[0])
-                .wrapping_add(self.table[usize::from(*byte)])
-        })
+    /// Hashes a text that goes on from one with this hash.
+    pub(super) fn hash(&self, mut hash: u32, text: &[u8]) -> u32 {
+        let [one, two, three, four] = self.powers;
+        let (blocks, rest) = text.as_chunks::<4>();
+        let of = |byte: &u8| self.table[usize::from(*byte)];
+        for [a, b, c, d] in blocks {
+            let ends = add(of(c), one, of(d)).wrapping_add(of(b).wrapping_mul(two));
+            hash = add(hash, four, add(of(a), three, ends));
+        }
+        rest.iter()
+            .fold(hash, |hash, byte| add(hash, one, of(byte)))
     }
 
     /// Hashes the stretches that end after each byte of `text`, from the hash of the stretch before

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::key::{BITS, Key};
-use super::patterns::{Needle, Needles, Print, SET_BITS, Set, WINDOWS, empty};
+use super::patterns::{FAR, Needle, Needles, SET_BITS, Set, WINDOWS, empty, prefix_lengths};
 
 /// Patterns as they are passed on.
 #[derive(Serialize)]
@@ -15,6 +15,7 @@ struct Telling<'n> {
     set_mask: usize,
     grams: &'n [u64],
     labels: &'n [String],
+    prefixes: &'n [u32],
     needles: &'n [Needle],
 }
 
@@ -26,6 +27,7 @@ struct PassedNeedles {
     set_mask: usize,
     grams: Vec<u64>,
     labels: Vec<String>,
+    prefixes: Vec<u32>,
     needles: Vec<Needle>,
 }
 
@@ -38,9 +40,11 @@ impl Needles {
             set_mask: self.set_mask as usize,
             grams: &self.grams[..=self.set_mask as usize / 64],
             labels: &self.labels,
+            prefixes: &self.prefixes,
             needles: &self.needles,
         };
-        let about = 64 + 4 * telling.grams.len() + 64 * self.needles.len();
+        let about =
+            64 + 4 * telling.grams.len() + 40 * self.needles.len() + 4 * self.prefixes.len();
         // Writing to memory does not fail; who reads nothing of it refuses it.
         postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
     }
@@ -63,6 +67,7 @@ impl Needles {
             passed.set_mask as u32,
             passed.grams,
             passed.labels,
+            passed.prefixes,
             passed.needles,
         ))
     }
@@ -75,6 +80,7 @@ struct Passed {
     set_mask: usize,
     grams: Set,
     labels: Vec<String>,
+    prefixes: Vec<u32>,
     needles: Vec<Needle>,
 }
 
@@ -89,10 +95,11 @@ impl Passed {
         }
         let mut grams = empty();
         grams[..told.grams.len()].copy_from_slice(&told.grams);
-        let mut needles = told.needles;
-        for needle in &mut needles {
-            let is_one = needle.is_of(told.window, mask, told.labels.len());
-            is_one.then(|| needle.find_powers(&key))?;
+        let are_prints = told.prefixes.iter().all(|print| *print < 1 << BITS);
+        let counts = (told.labels.len(), told.prefixes.len());
+        let mut needles = told.needles.iter();
+        if !are_prints || !needles.all(|needle| needle.is_of(told.window, mask, counts)) {
+            return None;
         }
         Some(Passed {
             key,
@@ -100,7 +107,8 @@ impl Passed {
             set_mask: mask,
             grams,
             labels: told.labels,
-            needles,
+            prefixes: told.prefixes,
+            needles: told.needles,
         })
     }
 
@@ -120,9 +128,11 @@ impl Passed {
             if known.contains(&text(&needle)) {
                 continue;
             }
-            needle.label += self.labels.len();
+            needle.label += self.labels.len() as u32;
+            needle.first += self.prefixes.len() as u32;
             self.needles.push(needle);
         }
+        self.prefixes.append(&mut other.prefixes);
         self.labels.append(&mut other.labels);
         // Which of them another begins with is not known any more.
         let needles = self.needles.iter_mut();
@@ -143,27 +153,16 @@ impl Passed {
 }
 
 impl Needle {
-    /// True if it can be one for this window and set, with so many labels.
-    fn is_of(&self, window: usize, set_mask: usize, labels: usize) -> bool {
-        // Each prefix is longer than the window and the one before, and shorter than the whole.
-        let mut lengths = vec![window];
-        lengths.extend(self.prefixes.iter().map(|prefix| prefix.length));
-        lengths.extend((!self.prefixes.is_empty()).then_some(self.length));
-        let ascend = lengths.windows(2).all(|pair| pair[0] < pair[1]);
-        let mut prints = self.prefixes.iter().chain([&self.whole]);
+    /// True if it can be one for this window and set, with so many labels and prefixes.
+    fn is_of(&self, window: usize, set_mask: usize, (labels, prefixes): (usize, usize)) -> bool {
+        let near = prefix_lengths(window).take_while(|length| *length < self.length().min(FAR));
+        let own = usize::from(self.near) + self.far();
         self.window as usize <= set_mask
-            && self.label < labels
-            && self.length >= window
-            && self.length <= u32::MAX as usize
-            && self.whole.length == self.length
-            && ascend
-            && prints.all(|print| print.print < 1 << BITS)
-    }
-
-    /// Works out what is not passed on.
-    fn find_powers(&mut self, key: &Key) {
-        let prints = self.prefixes.iter_mut().chain([&mut self.whole]);
-        prints.for_each(|print| *print = Print::of(print.length, print.print, key));
+            && (self.label as usize) < labels
+            && self.length() >= window
+            && usize::from(self.near) <= near.count()
+            && self.first as usize + own <= prefixes
+            && self.whole < 1 << BITS
     }
 }
 

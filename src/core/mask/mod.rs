@@ -1,14 +1,18 @@
 //! Masking of secrets: in a whole text, and in a stream by a process that does not know them.
 //!
-//! [`encodings`] lists the forms of a value, [`patterns`] the hashes that the other process gets,
-//! [`stream`] finds them.
+//! [`encodings`] lists the forms of a value by `style_table`, [`making`] makes of them the
+//! hashes that the other process gets, [`stream`] finds them.
 
 pub mod encodings;
 mod key;
+pub mod making;
 mod message;
+pub mod parts;
 pub mod patterns;
 mod search;
 pub mod stream;
+mod style_table;
+mod styles;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -10,10 +10,10 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::encodings::forms;
-use super::key::{BITS, Key, word};
+use super::encodings::trimmed;
+use super::key::{BITS, Key};
+use super::making::Making;
 use super::placeholder;
-use crate::model::secret::Secret;
 
 /// Shortest prefix of every pattern with a fingerprint, in bytes. Each further prefix is twice as
 /// long.
@@ -47,6 +47,10 @@ pub struct Needles {
     pub(super) windows: Set,
     pub(super) groups: Vec<PatternGroup>,
     pub(super) needles: Vec<Needle>,
+    /// Fingerprints of prefixes of all needles, each needle's together, the shortest first.
+    pub(super) prefixes: Vec<u32>,
+    /// Lengths of prefixes that have fingerprints, each with its power.
+    pub(super) levels: Vec<(usize, u32)>,
     pub(super) placeholders: Vec<Rc<[u8]>>,
     pub(super) longest: usize,
     pub(super) labels: Vec<String>,
@@ -78,53 +82,42 @@ impl Run {
     }
 }
 
-/// A text to find.
+/// A text to find. It is small, as a long value has thousands, one for each of its lines.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Needle {
     pub(super) window: u32,
-    pub(super) length: usize,
-    pub(super) label: usize,
-    pub(super) hash: u128,
+    pub(super) length: u32,
+    pub(super) label: u32,
+    pub(super) hash: [u8; 16],
     /// True if another pattern begins with this one.
     pub(super) goes_on: bool,
-    pub(super) whole: Print,
-    /// Fingerprints of prefixes, the shortest first.
-    pub(super) prefixes: Vec<Print>,
-    /// Fingerprint that tells it from others with the same beginning; not passed on.
+    /// Fingerprint of the whole.
+    pub(super) whole: u32,
+    /// Number of its prefixes under `FAR` bytes that have a fingerprint.
+    pub(super) near: u8,
+    /// Place of its first prefix in [`Needles::prefixes`].
+    pub(super) first: u32,
+    /// Factor for its length, fingerprint that tells it from others with the same beginning, and
+    /// that of its longest prefix. They are not passed on.
+    #[serde(skip)]
+    pub(super) power: u32,
     #[serde(skip)]
     pub(super) probe: u32,
+    #[serde(skip)]
+    pub(super) last: u32,
 }
 
 /// Fingerprint of the first `length` bytes.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy)]
 pub(super) struct Print {
     pub(super) length: usize,
-    /// Follows from the key and the length; not passed on.
-    #[serde(skip)]
     pub(super) power: u32,
     pub(super) print: u32,
 }
 
-impl Print {
-    pub(super) fn of(length: usize, print: u32, key: &Key) -> Self {
-        let power = key.power(length as u32);
-        Print {
-            length,
-            power,
-            print,
-        }
-    }
-
-    /// True if a stretch with this whole fingerprint may be the same.
-    #[inline(always)]
-    pub(super) fn allows(&self, print: u32, of_whole: bool) -> bool {
-        self.print == shown(print, self.length, of_whole)
-    }
-}
-
 /// Bits of a fingerprint that are kept.
 #[inline(always)]
-fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
+pub(super) fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
     match length < FAR && !of_whole {
         true => print >> (BITS - NEAR_BITS),
         false => print,
@@ -132,81 +125,68 @@ fn shown(print: u32, length: usize, of_whole: bool) -> u32 {
 }
 
 impl Needle {
-    /// Returns the stretch that tells it from others with the same beginning.
-    fn probe(&self) -> &Print {
-        let mut prefixes = self.prefixes.iter();
-        prefixes
-            .find(|prefix| prefix.length == FAR)
-            .unwrap_or(&self.whole)
+    pub(super) fn length(&self) -> usize {
+        self.length as usize
+    }
+
+    /// Returns the number of its prefixes of `FAR` bytes and more.
+    pub(super) fn far(&self) -> usize {
+        match self.length() > FAR {
+            true => ((self.length() - 1) / FAR).ilog2() as usize + 1,
+            false => 0,
+        }
+    }
+
+    /// Returns the length of the stretch that tells it from others with the same beginning.
+    pub(super) fn probe_length(&self) -> usize {
+        self.length().min(FAR)
+    }
+
+    /// Returns the length of its longest prefix with a fingerprint, or its own if it has none that
+    /// is long.
+    pub(super) fn last_length(&self) -> usize {
+        match self.far() {
+            0 => self.length(),
+            far => FAR << (far - 1),
+        }
+    }
+
+    fn whole(&self) -> Print {
+        Print {
+            length: self.length(),
+            power: self.power,
+            print: self.whole,
+        }
+    }
+
+    /// Order in which those that one stretch tells apart are side by side.
+    fn order(&self) -> impl Ord + use<> {
+        let beginning = (self.window, self.probe_length(), self.probe);
+        let rest = (self.last_length(), self.last, self.length, self.whole);
+        (beginning, rest)
     }
 }
 
-/// Lists the labels of values shorter than a window, in bytes. Empty values are left out.
+/// Lists the labels of values shorter than a window, in bytes. Line breaks at the end don't count.
+/// Empty values are left out.
 pub fn too_short<'a>(
     values: impl Iterator<Item = (&'a str, &'a [u8])>,
     window: usize,
 ) -> Vec<&'a str> {
-    let short = values.filter(|(_, value)| (1..window).contains(&value.len()));
+    let short = values.filter(|(_, value)| (1..window).contains(&trimmed(value).len()));
     short.map(|(label, _)| label).collect()
 }
 
 impl Needles {
-    /// Makes the patterns of values and their labels, for a window of 4 to 32 bytes (other lengths
-    /// count as the nearest). Each form of a value that is at least as long as the window is a
-    /// pattern. A form of two values belongs to the first.
+    /// Makes the patterns of values and their labels, as [`Making`] does.
     pub fn of<'a>(
         values: impl Iterator<Item = (&'a str, &'a [u8])>,
         window: usize,
         key: [u8; 32],
     ) -> Self {
-        let window = window.clamp(WINDOWS.start, WINDOWS.end - 1);
-        let key = Key::new(key);
-        let (gram, step) = sampling(window);
-        let values: Vec<_> = values.collect();
-        let mut texts: Vec<(Secret, usize)> = Vec::new();
-        for (label, (_, value)) in values.iter().enumerate() {
-            let long = forms(value).into_iter();
-            let long = long.filter(|form| form.len() >= window);
-            texts.extend(long.map(|form| (form, label)));
-        }
-        // In this order one that another begins with is before it.
-        texts.sort_by(|(one, _), (other, _)| one.expose().cmp(other.expose()));
-        texts.dedup_by(|(one, _), (other, _)| one.expose() == other.expose());
-        let (mut needles, mut grams) = (Vec::new(), Vec::new());
-        for (at, (text, label)) in texts.iter().enumerate() {
-            let text = text.expose();
-            let next = texts.get(at + 1);
-            grams.extend((0..step).map(|at| key.gram(word(text, at), gram_mask(gram))));
-            let print = |length: usize, of_whole| {
-                let print = key.print(key.hash(&text[..length]));
-                Print::of(length, shown(print, length, of_whole), &key)
-            };
-            let prefixes = prefix_lengths(window).take_while(|length| *length < text.len());
-            let prefixes = prefixes.filter(|length| {
-                *length >= FAR || values[*label].1.get(..*length) == text.get(..*length)
-            });
-            needles.push(Needle {
-                window: key.window(text, 0, window),
-                length: text.len(),
-                label: *label,
-                hash: key.whole(text),
-                goes_on: next.is_some_and(|(next, _)| next.expose().starts_with(text)),
-                whole: print(text.len(), true),
-                prefixes: prefixes.map(|length| print(length, false)).collect(),
-                probe: 0,
-            });
-        }
-        let labels = values.iter().map(|(label, _)| label.to_string()).collect();
-        let bits = (64 * grams.len()).max(1).ilog2();
-        let set_mask = (1 << bits.clamp(SET_BITS.start, SET_BITS.end - 1)) - 1;
-        let mut set = empty();
-        for gram in grams {
-            insert(&mut set, gram & set_mask);
-        }
-        for needle in &mut needles {
-            needle.window &= set_mask;
-        }
-        Self::new(key, window, set_mask, set, labels, needles)
+        let mut making = Making::new(window, key);
+        values.for_each(|(label, value)| making.add(label, value));
+        making.finish()
     }
 
     pub(super) fn new(
@@ -215,15 +195,18 @@ impl Needles {
         set_mask: u32,
         grams: Set,
         labels: Vec<String>,
+        prefixes: Vec<u32>,
         mut needles: Vec<Needle>,
     ) -> Self {
         for needle in &mut needles {
-            needle.probe = needle.probe().print;
+            needle.power = key.power(needle.length);
+            let far = needle.first as usize + usize::from(needle.near);
+            (needle.probe, needle.last) = match needle.far() {
+                0 => (needle.whole, needle.whole),
+                count => (prefixes[far], prefixes[far + count - 1]),
+            };
         }
-        needles.sort_by_key(|needle| {
-            let probe = needle.probe();
-            (needle.window, probe.length)
-        });
+        needles.sort_unstable_by_key(Needle::order);
         let mut windows = empty();
         let mut groups: Vec<PatternGroup> = Vec::new();
         for (at, needle) in needles.iter().enumerate() {
@@ -238,29 +221,28 @@ impl Needles {
                     runs: Vec::new(),
                 });
             }
-            let (Some(group), probe) = (groups.last_mut(), needle.probe()) else {
+            let (Some(group), length) = (groups.last_mut(), needle.probe_length()) else {
                 continue;
             };
-            group.longest = group.longest.max(needle.length);
-            let some = 1 << (probe.print % 64);
+            group.longest = group.longest.max(needle.length());
+            let some = 1 << (needle.probe % 64);
             match group.runs.last_mut() {
-                Some(run) if run.length == probe.length => {
+                Some(run) if run.length == length => {
                     run.needles.end = at + 1;
                     run.some |= some;
                     run.only = None;
                 }
                 _ => group.runs.push(Run {
-                    length: probe.length,
-                    power: probe.power,
+                    length,
+                    power: key.power(length as u32),
                     some,
-                    only: Some(needle.whole),
+                    only: Some(needle.whole()),
                     needles: at..at + 1,
                 }),
             }
         }
         let (gram, step) = sampling(window);
         Needles {
-            key,
             window,
             set_mask,
             gram_mask: gram_mask(gram),
@@ -273,12 +255,14 @@ impl Needles {
                 .iter()
                 .map(|label| placeholder(label).into())
                 .collect(),
-            longest: needles
-                .iter()
-                .map(|needle| needle.length)
-                .max()
-                .unwrap_or(0),
+            longest: needles.iter().map(Needle::length).max().unwrap_or(0),
+            levels: prefix_lengths(window)
+                .take_while(|length| *length <= u32::MAX as usize)
+                .map(|length| (length, key.power(length as u32)))
+                .collect(),
+            key,
             needles,
+            prefixes,
             labels,
         }
     }
@@ -287,21 +271,41 @@ impl Needles {
     pub fn longest(&self) -> usize {
         self.longest
     }
+
+    /// Returns the longest prefix of a needle with a fingerprint that has at most so many bytes.
+    pub(super) fn prefix(&self, needle: &Needle, most: usize) -> Option<Print> {
+        let near_levels = self
+            .levels
+            .iter()
+            .filter(|(length, _)| *length < FAR)
+            .count();
+        let (near, far) = (usize::from(needle.near), needle.far());
+        let known = (0..near).chain(near_levels..near_levels + far);
+        let known = known.zip(&self.prefixes[needle.first as usize..]);
+        let fits = known.take_while(|(level, _)| self.levels[*level].0 <= most);
+        let (level, print) = fits.last()?;
+        let (length, power) = self.levels[level];
+        Some(Print {
+            length,
+            power,
+            print: *print,
+        })
+    }
 }
 
 /// Returns the bytes of a gram and the distance of the places that are looked at. A window always
 /// has such a place in it.
-fn sampling(window: usize) -> (usize, usize) {
+pub(super) fn sampling(window: usize) -> (usize, usize) {
     let step = if window < 7 { 2 } else { 4 };
     ((window + 1 - step).min(8), step)
 }
 
-fn gram_mask(gram: usize) -> u64 {
+pub(super) fn gram_mask(gram: usize) -> u64 {
     u64::MAX >> (64 - 8 * gram)
 }
 
 /// Lists the lengths of prefixes with fingerprints: each is twice the one before.
-fn prefix_lengths(window: usize) -> impl Iterator<Item = usize> {
+pub(super) fn prefix_lengths(window: usize) -> impl Iterator<Item = usize> {
     let doubled = |from: usize| std::iter::successors(Some(from), |length| Some(2 * length));
     let near = doubled(2 * window).take_while(|length| *length < FAR);
     near.chain(doubled(FAR))
@@ -312,7 +316,7 @@ pub(super) fn empty() -> Set {
     words.try_into().unwrap_or_else(|_| Box::new([0; _]))
 }
 
-fn insert(set: &mut Set, hash: u32) {
+pub(super) fn insert(set: &mut Set, hash: u32) {
     set[hash as usize / 64] |= 1 << (hash % 64);
 }
 

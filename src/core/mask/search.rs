@@ -8,7 +8,7 @@
 use zeroize::Zeroize;
 
 use super::key::{Key, word};
-use super::patterns::{Needle, Needles, PatternGroup, Print, is_in};
+use super::patterns::{Needle, Needles, PatternGroup, Print, is_in, shown};
 
 /// Result of a search.
 pub(super) enum Match {
@@ -200,29 +200,17 @@ impl Search<'_> {
     fn among(&mut self, start: usize, group: &PatternGroup) -> Match {
         let needles = self.needles;
         let there = self.end - start;
-        let mut best: Option<&Needle> = None;
-        let mut more = false;
+        let (mut best, mut more): (Option<&Needle>, bool) = (None, false);
         for run in &group.runs {
             let all = &needles.needles[run.needles.clone()];
             if run.length > there {
-                more = more || !self.ends && all.iter().any(|needle| self.begins(start, needle));
+                more = more || self.any_begins(start, all);
                 continue;
             }
             let print = self.print(start, run.length, run.power);
-            if !run.may_have(print) {
-                continue;
-            }
-            for needle in all {
-                if needle.probe != print {
-                    continue;
-                }
-                if needle.length > there {
-                    more = more || !self.ends && self.begins(start, needle);
-                } else if best.is_none_or(|best| best.length < needle.length)
-                    && self.is(start, needle)
-                {
-                    best = Some(needle);
-                }
+            if run.may_have(print) {
+                let alike = equal(all, print, |needle| needle.probe);
+                self.among_alike(start, alike, &mut best, &mut more);
             }
         }
         let may_go_on = best.is_none_or(|best| best.goes_on);
@@ -232,33 +220,75 @@ impl Search<'_> {
         match best {
             Some(needle) => Match::Whole {
                 start,
-                end: start + needle.length,
-                label: needle.label,
+                end: start + needle.length(),
+                label: needle.label as usize,
             },
             None => Match::Nothing,
         }
     }
 
+    /// Finds the longest of needles with the same first stretch. Of those with a longer prefix in
+    /// common only one length after another is looked at: not more of them than the text that is
+    /// the same has bytes.
+    fn among_alike<'n>(
+        &mut self,
+        start: usize,
+        mut rest: &'n [Needle],
+        best: &mut Option<&'n Needle>,
+        more: &mut bool,
+    ) {
+        let there = self.end - start;
+        while let Some(first) = rest.first() {
+            let last = first.last_length();
+            let level = rest.partition_point(|needle| needle.last_length() == last);
+            let (level, longer) = rest.split_at(level);
+            rest = longer;
+            if last > there {
+                *more = *more || self.any_begins(start, level);
+                continue;
+            }
+            let print = self.print(start, last, self.needles.key.power(last as u32));
+            let mut alike = equal(level, print, |needle| needle.last);
+            while let Some(first) = alike.first() {
+                let length = first.length();
+                if length > there {
+                    *more |= !self.ends;
+                    break;
+                }
+                let same = alike.partition_point(|needle| needle.length() == length);
+                let (same, longer) = alike.split_at(same);
+                alike = longer;
+                let print = self.print(start, length, first.power);
+                let mut same = equal(same, print, |needle| needle.whole).iter();
+                let found = same.find(|needle| self.is(start, needle));
+                if best.is_none_or(|best| best.length() < length) {
+                    *best = found.or(*best);
+                }
+            }
+        }
+    }
+
+    /// True if the text may be the beginning of one of these.
+    fn any_begins(&mut self, start: usize, needles: &[Needle]) -> bool {
+        !self.ends && needles.iter().any(|needle| self.begins(start, needle))
+    }
+
     /// True if the text may be the beginning of a pattern with this window. The longest prefix with
     /// a fingerprint decides.
     fn begins(&mut self, start: usize, needle: &Needle) -> bool {
-        let mut shorter = needle.prefixes.iter().rev();
-        let longest = shorter.find(|prefix| start + prefix.length <= self.end);
-        longest.is_none_or(|prefix| self.allows(start, prefix, false))
+        let longest = self.needles.prefix(needle, self.end - start);
+        longest.is_none_or(|prefix| self.allows(start, &prefix, false))
     }
 
-    fn is(&mut self, start: usize, needle: &Needle) -> bool {
-        self.allows(start, &needle.whole, true)
-            && self
-                .needles
-                .key
-                .whole(&self.padded[start..start + needle.length])
-                == needle.hash
+    fn is(&self, start: usize, needle: &Needle) -> bool {
+        let text = &self.padded[start..start + needle.length()];
+        self.needles.key.whole(text) == needle.hash
     }
 
     #[inline(always)]
     fn allows(&mut self, start: usize, print: &Print, of_whole: bool) -> bool {
-        print.allows(self.print(start, print.length, print.power), of_whole)
+        let there = self.print(start, print.length, print.power);
+        print.print == shown(there, print.length, of_whole)
     }
 
     /// Returns the fingerprint of `length` bytes from `start`. The text must have them.
@@ -277,6 +307,13 @@ impl Search<'_> {
     fn has_all_grams(&self, start: usize) -> bool {
         (start..start + self.needles.step).all(|at| has(self.needles, word(self.padded, at)))
     }
+}
+
+/// Returns those of sorted needles that have this fingerprint.
+fn equal(needles: &[Needle], print: u32, of: impl Fn(&Needle) -> u32) -> &[Needle] {
+    let from = needles.partition_point(|needle| of(needle) < print);
+    let count = needles[from..].partition_point(|needle| of(needle) == print);
+    &needles[from..from + count]
 }
 
 #[inline(never)]
