@@ -23,8 +23,11 @@ const TOTAL: usize = 1 << 30;
 /// The length of a value that begins with spaces.
 const LONG: usize = 64 * 1024;
 
+/// The length of what values have in common.
+const PREFIX: usize = 2_000;
+
 /// What is printed again and again until it is [`TOTAL`] bytes.
-const TEXTS: [&str; 2] = ["log lines", "spaces"];
+const TEXTS: [&str; 3] = ["log lines", "spaces", "one prefix"];
 
 /// How many spaces a value has at its front, for each of those measurements.
 const SPACES: [usize; 2] = [9, LONG - 1];
@@ -83,8 +86,21 @@ fn prepare(folder: &Path) -> Outcome<()> {
             _ => {}
         }
     }
-    fs::write(folder.join(TEXTS[0]), lines)?;
+    fs::write(folder.join(TEXTS[0]), &lines)?;
     fs::write(folder.join(TEXTS[1]), " ".repeat(1 << 20))?;
+    // Values that begin alike, and their beginning, again and again and cut anywhere.
+    let prefix = lines.get(..PREFIX).unwrap_or_default().replace('\n', " ");
+    let mut beginnings = String::new();
+    for index in 0..2_000 {
+        let cut = PREFIX - mixed(index) as usize % (PREFIX / 2);
+        beginnings += &prefix[..cut];
+        beginnings += "\n";
+    }
+    fs::write(folder.join(TEXTS[2]), beginnings)?;
+    for index in 0..VALUES {
+        let value = prefix.clone() + &value(index);
+        fs::write(values.join(format!("alike_{index}")), value)?;
+    }
     copies(folder, &["print", "drain"]).map(drop)
 }
 
@@ -144,7 +160,7 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
         variants.push(variant(&format!("{text}: cat"), &script, &[])?);
     }
     for (label, program) in builds {
-        let mut masked = |name: &str, text: &str, extra: Option<String>| {
+        let mut masked = |name: &str, text: &str, extra: Vec<String>| {
             let of_run = "run --quiet --init --mask --";
             let script = format!("'{program}' {of_run} {print} {} | {drain}", file(text));
             let names = (0..VALUES).map(|index| format!("secret_{index}"));
@@ -157,11 +173,13 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
             variants.push(variant(&name, &script, &variables)?);
             Outcome::Ok(())
         };
-        masked("", TEXTS[0], None)?;
+        masked("", TEXTS[0], Vec::new())?;
         for spaces in SPACES {
             let name = format!(", one of 64 KiB with {spaces} spaces in front");
-            masked(&name, TEXTS[1], Some(format!("spaces_{spaces}")))?;
+            masked(&name, TEXTS[1], vec![format!("spaces_{spaces}")])?;
         }
+        let alike = (0..VALUES).map(|index| format!("alike_{index}"));
+        masked(", as many with one prefix", TEXTS[2], alike.collect())?;
     }
     Ok(variants)
 }

@@ -84,7 +84,7 @@ impl Sought {
         }
         Sought {
             window,
-            needles: making.finish().to_bytes(),
+            needles: making.told(),
             short,
         }
     }

@@ -5,6 +5,7 @@
 
 mod circles;
 mod layers;
+mod mask_body;
 mod mask_properties;
 mod pictures;
 mod readme;

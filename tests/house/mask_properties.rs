@@ -3,128 +3,13 @@
 
 use std::rc::Rc;
 
-use doorkey::core::mask::encodings::{forms, trimmed};
+use super::mask_body::{LABELS, Simple, Text, check, needles, read, texts, told, write};
+use doorkey::core::mask::encodings::trimmed;
 use doorkey::core::mask::patterns::{Needles, too_short};
 use doorkey::core::mask::stream::{Held, Stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-
-const KEY: [u8; 32] = *b"any 32 bytes are a key: here too";
-
-const LABELS: [&str; 5] = ["a", "b", "c", "d", "e"];
-
-/// A needle's text and its label.
-type Text = (Vec<u8>, &'static str);
-
-/// What is to be found of these values: of equal texts the first one's.
-fn texts(values: &[Vec<u8>], window: usize) -> Vec<Text> {
-    let mut texts: Vec<Text> = Vec::new();
-    for (value, label) in values.iter().zip(LABELS) {
-        forms(value, &mut |form| {
-            if form.len() >= window && texts.iter().all(|(text, _)| text != form) {
-                texts.push((form.to_vec(), label));
-            }
-        });
-    }
-    texts
-}
-
-fn needles(values: &[Vec<u8>], window: usize) -> Needles {
-    let values = LABELS.into_iter().zip(values.iter().map(Vec::as_slice));
-    let needles = Needles::of(values, window, KEY);
-    // As the one that looks for them gets them.
-    Needles::from_bytes(&needles.to_bytes()).unwrap()
-}
-
-/// The simple way. `from` and `out` are as in the stream; `covered` are the bytes for which a
-/// placeholder stands.
-struct Simple {
-    texts: Vec<Text>,
-    window: usize,
-    text: Vec<u8>,
-    from: usize,
-    out: usize,
-    shown: Vec<u8>,
-    covered: Vec<bool>,
-}
-
-impl Simple {
-    fn new(texts: Vec<Text>, window: usize) -> Self {
-        Simple {
-            texts,
-            window,
-            text: vec![],
-            from: 0,
-            out: 0,
-            shown: vec![],
-            covered: vec![],
-        }
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.text.extend(bytes);
-        self.covered.resize(self.text.len(), false);
-        self.from = self.search(false);
-        self.show(self.from);
-    }
-
-    fn release(&mut self) {
-        self.search(true);
-        self.show(self.text.len());
-    }
-
-    fn show(&mut self, to: usize) {
-        if to > self.out {
-            self.shown.extend(&self.text[self.out..to]);
-            self.out = to;
-        }
-    }
-
-    fn search(&mut self, ends: bool) -> usize {
-        let mut start = self.from;
-        loop {
-            let rest = self.text[start..].to_vec();
-            let begins = |text: &Text| text.0.len() > rest.len() && text.0.starts_with(&rest);
-            let undecided = rest.len() < self.window && !self.texts.is_empty();
-            if rest.is_empty() || !ends && (undecided || self.texts.iter().any(begins)) {
-                return start;
-            }
-            let whole = self.texts.iter().filter(|(text, _)| rest.starts_with(text));
-            match whole.max_by_key(|(text, _)| text.len()).cloned() {
-                Some((text, label)) => {
-                    self.show(start);
-                    start += text.len();
-                    if start > self.out {
-                        self.shown.extend(format!("[secret:{label}]").bytes());
-                        self.covered[self.out..start].fill(true);
-                        self.out = start;
-                    }
-                }
-                None => start += 1,
-            }
-        }
-    }
-}
-
-/// Writes up to so many bytes of what may go out.
-fn write(stream: &mut Stream, most: usize, into: &mut Vec<u8>) {
-    let waiting = stream.pieces().collect::<Vec<_>>().concat();
-    let count = most.min(waiting.len());
-    into.extend(&waiting[..count]);
-    stream.wrote(count);
-}
-
-fn read(stream: &mut Stream, mut bytes: &[u8], into: &mut Vec<u8>) {
-    while !bytes.is_empty() {
-        let room = stream.room();
-        let count = room.len().min(bytes.len());
-        room[..count].copy_from_slice(&bytes[..count]);
-        bytes = &bytes[count..];
-        stream.took(count);
-        write(stream, usize::MAX, into);
-    }
-}
 
 fn values() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let value = prop_oneof![
@@ -287,9 +172,10 @@ proptest! {
     #[test]
     fn needles_come_back_as_they_were(values in values(), window in 4..33_usize) {
         let pairs = || LABELS.into_iter().zip(values.iter().map(Vec::as_slice));
-        let bytes = Needles::of(pairs(), window, KEY).to_bytes();
+        let bytes = told(pairs(), window);
         let again = Needles::from_bytes(&bytes).unwrap();
-        prop_assert_eq!(again.to_bytes(), &bytes[..]);
+        let longest = texts(&values, window).iter().map(|(text, _)| text.len()).max();
+        prop_assert_eq!(again.longest(), longest.unwrap_or(0));
         // One byte less or more is nothing.
         prop_assert!(Needles::from_bytes(&bytes[..bytes.len() - 1]).is_none());
         prop_assert!(Needles::from_bytes(&[&bytes[..], &[0]].concat()).is_none());
@@ -306,7 +192,8 @@ proptest! {
         changed in any::<Index>(), to: u8, output in vec(any::<u8>(), 0..200),
     ) {
         prop_assert!(Needles::from_bytes(&noise).is_none());
-        let mut bytes = needles(&values, window).to_bytes();
+        let pairs = LABELS.into_iter().zip(values.iter().map(Vec::as_slice));
+        let mut bytes = told(pairs, window);
         let place = changed.index(bytes.len());
         bytes[place] = to;
         if let Some(needles) = Needles::from_bytes(&bytes) {
@@ -315,5 +202,39 @@ proptest! {
                 read(&mut Stream::new(Rc::new(needles)), &output, &mut Vec::new());
             }
         }
+    }
+}
+
+proptest! {
+    /// All forms of a value one after another, cut anywhere.
+    #[test]
+    fn every_form_is_found(
+        value in "[ -~é😀\n\t\x01]{8,30}|[ -~]{8,60}", cuts in cuts(), window in 4..9_usize,
+    ) {
+        let values = [value.into_bytes()];
+        let texts = texts(&values, window);
+        let output: Vec<u8> = texts.iter().flat_map(|(text, _)| [&text[..], b"\0\0"].concat()).collect();
+        let mut simple = Simple::new(texts, window);
+        simple.take(&output);
+        simple.release();
+        let mut stream = Stream::new(Rc::new(needles(&values, window)));
+        let (mut rest, mut out) = (output.as_slice(), Vec::new());
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at((*cut).min(rest.len()));
+            read(&mut stream, now, &mut out);
+            rest = later;
+        }
+        stream.end();
+        write(&mut stream, usize::MAX, &mut out);
+        prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&simple.shown));
+    }
+
+    /// The body of the fuzz target, for which `fuzz` has a crate.
+    #[test]
+    fn any_bytes_are_masked_as_the_simple_way_does(data in vec(any::<u8>(), 0..300)) {
+        check(&data);
     }
 }

@@ -7,6 +7,7 @@ mod init_signals;
 mod init_terminal;
 mod mask;
 mod mask_memory;
+mod mask_parts;
 mod mask_printers;
 mod mask_terminal;
 mod pairs;

@@ -189,3 +189,50 @@ fn at_a_terminal() {
     let (code, screen, usual) = terminal.end();
     assert!(code == 143 && usual, "{screen}");
 }
+
+/// Says the most memory that the launch and the supervisor have had, in KB.
+const PEAK: &str = r#"
+import os, resource
+with open(f"/proc/{os.getppid()}/status") as status:
+    peak = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, peak)
+"#;
+
+/// Memory follows the number of forms, not their length.
+#[test]
+fn large_values() {
+    support::default_signals();
+    let mut random = Random(SEED);
+    let mut peak = |most: u32, value: &mut dyn FnMut(&mut Random) -> Vec<u8>| {
+        let place = Place::new();
+        place.write("peak.py", PEAK);
+        let words = [
+            "run",
+            "--store=dir:plain",
+            "--mask",
+            "-q",
+            "--",
+            "python3",
+            "peak.py",
+        ];
+        let mut run = place
+            .doorkey(words)
+            .env("PATH", std::env::var("PATH").unwrap());
+        for at in 0..300 {
+            place.write(&format!("plain/v{at}"), value(&mut random));
+            run = run.env(format!("V{at}"), format!("secret:v{at}|file"));
+        }
+        let out = run.ok().out();
+        let peaks: Vec<u32> = out
+            .split_whitespace()
+            .map(|it| it.parse().unwrap())
+            .collect();
+        assert!(peaks.iter().all(|peak| *peak < most), "{peaks:?} KB");
+    };
+    peak(100_000, &mut |random| random.text(65_536));
+    // Each of a thousand lines is a form by itself.
+    peak(200_000, &mut |random| {
+        let lines: Vec<_> = (0..1008).map(|_| random.text(64)).collect();
+        lines.join(&b'\n')
+    });
+}

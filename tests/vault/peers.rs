@@ -282,22 +282,24 @@ fn the_login_word_of_either_tool() {
     app.put("team", json!({"k": "v"}));
     let (role, secret) = app.admin.approle("approle-word", &app.mount);
     for (name, word) in [("VAULT_TOKEN", "vault:login"), ("BAO_TOKEN", "bao:login")] {
-        let run = app
-            .place
-            .doorkey(["run", "-q", "--", "printenv", name, "V"]);
-        let run = run.env("VAULT_ADDR", app.bao.address());
-        let run = run
-            .env("VAULT_PATH", "approle-word")
-            .env("VAULT_ROLE_ID", &role);
-        let run = run.env("VAULT_SECRET_ID", &secret).env(name, word);
-        let out = run
-            .env("V", format!("vault:{}#k", app.document("team")))
-            .ok()
-            .out();
+        let start = |option: &str| {
+            let words = ["run", "-q", option, "--", "printenv", name, "V"];
+            let run = app.place.doorkey(words);
+            let run = run.env("VAULT_ADDR", app.bao.address());
+            let run = run
+                .env("VAULT_PATH", "approle-word")
+                .env("VAULT_ROLE_ID", &role);
+            let run = run.env("VAULT_SECRET_ID", &secret).env(name, word);
+            let run = run.env("V", format!("vault:{}#k", app.document("team")));
+            run.ok().out()
+        };
+        let out = start("--timeout=30s");
         assert!(
             out.ends_with("\nv\n") && !out.contains("login") && out.len() > 20,
             "{out}"
         );
+        // The token that is handed on is a secret as well.
+        assert_eq!(start("--mask"), format!("[secret:{word}]\nv\n"));
     }
 }
 

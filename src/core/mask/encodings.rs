@@ -1,24 +1,15 @@
-//! Forms of a value in output: plain, and as encoders, quoting and terminals change it.
+//! Forms of a value in output: plain, and as encoders, quoting and terminals change it. Each is in
+//! memory for a moment; the allocator overwrites that when it is freed.
 
 use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use zeroize::Zeroizing;
-
+use super::base64_forms::{LINES, base64, inner_base64};
 use super::style_table::{
     COMMON_PERCENT, COMPONENT, DEBUG, DOLLAR, DOUBLED, ENTITIES, JSON, JSON_ASCII, JSON_DEL,
     JSON_HTML, ONE_LINE, PERCENT, REPR, REPR_QUOTE, SIGNS, SINGLE, SLASHES, STYLES, UNRESERVED,
     URL_FRAGMENT, URL_PATH, URL_QUERY, WORD,
 };
 use super::styles::{LOWER, Style, UPPER, push_hex};
-
-/// Line lengths of wrapped base64: MIME and coreutils, PEM.
-const WRAPPED: [usize; 2] = [76, 64];
-
-/// Most lines of wrapped base64 of which each is a form, and of a value of which each is written in
-/// further styles. More lines of base64 are one form together.
-const LINES: usize = 128;
 
 /// One style on the text that another has written.
 const NESTED: &[[&Style; 2]] = &[
@@ -70,7 +61,7 @@ pub fn forms(value: &[u8], take: &mut dyn FnMut(&[u8])) {
     take(value);
     base64(value, take);
     for digits in [LOWER, UPPER] {
-        let mut text = Zeroizing::new(Vec::with_capacity(2 * value.len()));
+        let mut text = Vec::with_capacity(2 * value.len());
         let bytes = value.iter();
         bytes.for_each(|byte| push_hex(u32::from(*byte), 2, digits, &mut text));
         take(&text);
@@ -86,14 +77,14 @@ struct Written<'v> {
     value: &'v [u8],
     /// The value's characters but for letters and digits, each once, with a letter before it. Styles
     /// that write them alike write the value alike.
-    odd: Zeroizing<Vec<u8>>,
+    odd: Vec<u8>,
     /// The ways in which they were written.
-    known: Vec<Zeroizing<Vec<u8>>>,
+    known: Vec<Vec<u8>>,
 }
 
 impl<'v> Written<'v> {
     fn of(value: &'v [u8]) -> Self {
-        let mut odd = Zeroizing::new(Vec::new());
+        let mut odd = Vec::new();
         let (mut ascii, mut others) = ([false; 128], BTreeSet::new());
         for chunk in value.utf8_chunks() {
             for one in chunk.valid().chars() {
@@ -130,11 +121,15 @@ impl<'v> Written<'v> {
         NESTED.iter().for_each(|styles| self.write(styles, take));
         self.write(&[&ONE_LINE], take);
         self.shell(take);
-        for style in [&JSON, &JSON_ASCII] {
-            let json = through(&[style], self.value);
-            if *json != self.value {
-                base64(&json, take);
-            }
+        let (json, ascii) = (
+            through(&[&JSON], self.value),
+            through(&[&JSON_ASCII], self.value),
+        );
+        if json != self.value {
+            inner_base64(&json, take);
+        }
+        if ascii != json {
+            inner_base64(&ascii, take);
         }
     }
 
@@ -157,7 +152,7 @@ impl<'v> Written<'v> {
         if !self.value.starts_with(b"#") && !self.value.contains(&b'~') {
             return;
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(2 * self.value.len()));
+        let mut text = Vec::with_capacity(2 * self.value.len());
         for (at, byte) in self.value.iter().enumerate() {
             let begins = match byte {
                 b'#' => at == 0,
@@ -177,78 +172,14 @@ impl<'v> Written<'v> {
 }
 
 /// Returns the text that styles make, each of the text of the one before.
-fn through(styles: &[&Style], text: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(text.to_vec());
+fn through(styles: &[&Style], text: &[u8]) -> Vec<u8> {
+    let mut text = text.to_vec();
     for style in styles {
-        let mut out = Zeroizing::new(Vec::with_capacity(text.len() + text.len() / 4 + 16));
+        let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 16);
         style.write(&text, &mut out);
         text = out;
     }
     text
-}
-
-/// Gives base64 forms. The value may begin at the first, second or third of three bytes; a form has
-/// the characters that no neighbour changes. One at the end of the encoding, or with a line break
-/// behind it, also has its last character. One at the beginning also has its lines.
-fn base64(value: &[u8], take: &mut dyn FnMut(&[u8])) {
-    for before in 0..3 {
-        let bytes = Zeroizing::new([&[0; 2][..before], value, b"\n"].concat());
-        let (ends, length) = (&bytes[..bytes.len() - 1], bytes.len() - 1);
-        // Each character has six bits; one that shares bits with what is before is not ours.
-        let from = (before * 8).div_ceil(6);
-        let own = (length * 8 / 6).saturating_sub(from);
-        let mut text = Zeroizing::new(STANDARD_NO_PAD.encode(ends).into_bytes());
-        let padding = &b"=="[..(3 - length % 3) % 3];
-        text.extend_from_slice(padding);
-        let mut broken = Zeroizing::new(STANDARD_NO_PAD.encode(&*bytes).into_bytes());
-        broken.truncate(from + own + 1);
-        for _alphabet in 0..2 {
-            let (whole, broken_whole) = (&text[from..], &broken[from..]);
-            take(&whole[..own]);
-            if !padding.is_empty() {
-                take(&whole[..whole.len() - padding.len()]);
-                take(whole);
-                take(broken_whole);
-            }
-            if before == 0 {
-                for width in WRAPPED.into_iter().filter(|width| whole.len() > *width) {
-                    wrapped(whole, width, take);
-                    broken_whole
-                        .chunks(width)
-                        .last()
-                        .into_iter()
-                        .for_each(&mut *take);
-                }
-            }
-            // The other alphabet.
-            if !text.iter().any(|byte| b"+/".contains(byte)) {
-                break;
-            }
-            for byte in text.iter_mut().chain(broken.iter_mut()) {
-                match byte {
-                    b'+' => *byte = b'-',
-                    b'/' => *byte = b'_',
-                    _ => {}
-                }
-            }
-        }
-    }
-}
-
-/// Gives the lines of wrapped base64; of many all at once, with their breaks.
-fn wrapped(text: &[u8], width: usize, take: &mut dyn FnMut(&[u8])) {
-    let lines = text.chunks(width);
-    if lines.len() <= LINES {
-        return lines.for_each(take);
-    }
-    let mut all = Zeroizing::new(Vec::with_capacity(text.len() + lines.len()));
-    for line in lines {
-        if !all.is_empty() {
-            all.push(b'\n');
-        }
-        all.extend_from_slice(line);
-    }
-    take(&all);
 }
 
 /// Gives the lines of a value with line breaks, without white space around them, as they are and as

@@ -1,12 +1,10 @@
 //! Makes the patterns of values, one value after another.
 
-use zeroize::Zeroizing;
-
 use super::encodings::{forms, trimmed};
 use super::key::{Key, word};
 use super::patterns::{
-    FAR, Needle, Needles, SET_BITS, WINDOWS, empty, gram_mask, insert, prefix_lengths, sampling,
-    shown,
+    FAR, Needle, Needles, Passed, SET_BITS, WINDOWS, empty, gram_mask, insert, prefix_lengths,
+    sampling, shown,
 };
 
 /// Patterns that are being made, value by value. Nothing of a value is kept but hashes, and the
@@ -23,7 +21,7 @@ pub struct Making {
 /// A needle, with the bytes that it begins with.
 struct Draft {
     needle: Needle,
-    head: Zeroizing<[u8; FAR]>,
+    head: [u8; FAR],
 }
 
 impl Draft {
@@ -75,7 +73,7 @@ impl Making {
             at = length;
             self.prefixes.push(shown(key.print(hash), length, false));
         }
-        let mut head = Zeroizing::new([0; FAR]);
+        let mut head = [0; FAR];
         let known = text.len().min(FAR);
         head[..known].copy_from_slice(&text[..known]);
         let needle = Needle {
@@ -94,8 +92,13 @@ impl Making {
         self.drafts.push(Draft { needle, head });
     }
 
+    /// Returns the patterns for [`Needles::from_bytes`].
+    pub fn told(self) -> Vec<u8> {
+        self.finish().to_bytes()
+    }
+
     /// Returns the patterns.
-    pub fn finish(self) -> Needles {
+    pub(super) fn finish(self) -> Passed {
         let Making {
             key,
             window,
@@ -132,6 +135,27 @@ impl Making {
         for needle in &mut needles {
             needle.window &= set_mask;
         }
-        Needles::new(key, window, set_mask, set, labels, prefixes, needles)
+        Passed {
+            key,
+            window,
+            set_mask: set_mask as usize,
+            grams: set,
+            labels,
+            prefixes,
+            needles,
+        }
+    }
+}
+
+impl Needles {
+    /// Makes the patterns of values and their labels, as [`Making`] does.
+    pub fn of<'a>(
+        values: impl Iterator<Item = (&'a str, &'a [u8])>,
+        window: usize,
+        key: [u8; 32],
+    ) -> Self {
+        let mut making = Making::new(window, key);
+        values.for_each(|(label, value)| making.add(label, value));
+        Self::new(making.finish())
     }
 }

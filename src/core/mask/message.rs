@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::key::{BITS, Key};
-use super::patterns::{FAR, Needle, Needles, SET_BITS, Set, WINDOWS, empty, prefix_lengths};
+use super::patterns::{FAR, Needle, Needles, Passed, SET_BITS, WINDOWS, empty, prefix_lengths};
 
 /// Patterns as they are passed on.
 #[derive(Serialize)]
@@ -32,24 +32,8 @@ struct PassedNeedles {
 }
 
 impl Needles {
-    /// Writes the patterns for [`Needles::from_bytes`]: only the hashes that are kept here.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let telling = Telling {
-            key: self.key.bytes,
-            window: self.window,
-            set_mask: self.set_mask as usize,
-            grams: &self.grams[..=self.set_mask as usize / 64],
-            labels: &self.labels,
-            prefixes: &self.prefixes,
-            needles: &self.needles,
-        };
-        let about =
-            64 + 4 * telling.grams.len() + 40 * self.needles.len() + 4 * self.prefixes.len();
-        // Writing to memory does not fail; who reads nothing of it refuses it.
-        postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
-    }
-
-    /// Reads the bytes of [`Needles::to_bytes`]; `None` if they are malformed.
+    /// Reads the bytes that [`Making::told`](super::making::Making::told) gives; `None` if they are
+    /// malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Self::from_all(&[bytes])
     }
@@ -61,30 +45,28 @@ impl Needles {
         for other in others {
             passed.add(Passed::read(other)?)?;
         }
-        Some(Self::new(
-            passed.key,
-            passed.window,
-            passed.set_mask as u32,
-            passed.grams,
-            passed.labels,
-            passed.prefixes,
-            passed.needles,
-        ))
+        Some(Self::new(passed))
     }
 }
 
-/// Patterns as they were read.
-struct Passed {
-    key: Key,
-    window: usize,
-    set_mask: usize,
-    grams: Set,
-    labels: Vec<String>,
-    prefixes: Vec<u32>,
-    needles: Vec<Needle>,
-}
-
 impl Passed {
+    /// Writes the patterns: only the hashes that are kept here.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let telling = Telling {
+            key: self.key.bytes,
+            window: self.window,
+            set_mask: self.set_mask,
+            grams: &self.grams[..=self.set_mask / 64],
+            labels: &self.labels,
+            prefixes: &self.prefixes,
+            needles: &self.needles,
+        };
+        let about =
+            64 + 10 * telling.grams.len() + 40 * self.needles.len() + 4 * self.prefixes.len();
+        // Writing to memory does not fail; who reads nothing of it refuses it.
+        postcard::to_extend(&telling, Vec::with_capacity(about)).unwrap_or_default()
+    }
+
     fn read(bytes: &[u8]) -> Option<Self> {
         let (told, rest): (PassedNeedles, _) = postcard::take_from_bytes(bytes).ok()?;
         let (key, mask) = (Key::new(told.key), told.set_mask);
@@ -171,6 +153,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::core::mask::making::Making;
     use crate::core::mask::stream::Stream;
 
     /// Masks a text that comes in two pieces, with these patterns for each.
@@ -197,10 +180,15 @@ mod tests {
     }
 
     fn told(values: &[(&str, &str)]) -> Vec<u8> {
-        let values = values
-            .iter()
-            .map(|(label, value)| (*label, value.as_bytes()));
-        Needles::of(values, 8, [7; 32]).to_bytes()
+        told_by(values, 8, [7; 32])
+    }
+
+    fn told_by(values: &[(&str, &str)], window: usize, key: [u8; 32]) -> Vec<u8> {
+        let mut making = Making::new(window, key);
+        for (label, value) in values {
+            making.add(label, value.as_bytes());
+        }
+        making.told()
     }
 
     #[test]
@@ -239,9 +227,8 @@ mod tests {
     #[test]
     fn needles_of_another_key_or_window_are_none_of_these() {
         let own = told(&[("a", "something")]);
-        let values = || [("a", b"something".as_slice())].into_iter();
-        let key = Needles::of(values(), 8, [8; 32]).to_bytes();
-        let window = Needles::of(values(), 9, [7; 32]).to_bytes();
+        let key = told_by(&[("a", "something")], 8, [8; 32]);
+        let window = told_by(&[("a", "something")], 9, [7; 32]);
         for other in [&key, &window, &own[1..].to_vec()] {
             assert!(Needles::from_all(&[&own, other]).is_none());
         }

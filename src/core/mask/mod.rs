@@ -3,6 +3,7 @@
 //! [`encodings`] lists the forms of a value by `style_table`, [`making`] makes of them the
 //! hashes that the other process gets, [`stream`] finds them.
 
+mod base64_forms;
 pub mod encodings;
 mod key;
 pub mod making;

@@ -3,7 +3,6 @@
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::encodings::trimmed;
 
@@ -114,8 +113,7 @@ fn of_line(text: &str, give: &mut dyn FnMut(&str, &[u8])) {
     let mut both = |name: &str, part: &str| {
         give(name, part.as_bytes());
         let decoded: Vec<u8> = percent_decode(part.as_bytes()).collect();
-        let decoded = Zeroizing::new(decoded);
-        if *decoded != part.as_bytes() {
+        if decoded != part.as_bytes() {
             give(name, &decoded);
         }
     };

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::encodings::trimmed;
 use super::key::{BITS, Key};
-use super::making::Making;
 use super::placeholder;
 
 /// Shortest prefix of every pattern with a fingerprint, in bytes. Each further prefix is twice as
@@ -46,6 +45,7 @@ pub struct Needles {
     pub(super) grams: Set,
     pub(super) windows: Set,
     pub(super) groups: Vec<PatternGroup>,
+    pub(super) runs: Vec<Run>,
     pub(super) needles: Vec<Needle>,
     /// Fingerprints of prefixes of all needles, each needle's together, the shortest first.
     pub(super) prefixes: Vec<u32>,
@@ -53,14 +53,25 @@ pub struct Needles {
     pub(super) levels: Vec<(usize, u32)>,
     pub(super) placeholders: Vec<Rc<[u8]>>,
     pub(super) longest: usize,
+}
+
+/// Patterns before they are passed on, and as they were read.
+pub(super) struct Passed {
+    pub(super) key: Key,
+    pub(super) window: usize,
+    /// Bits that count in the set and in each needle's window.
+    pub(super) set_mask: usize,
+    pub(super) grams: Set,
     pub(super) labels: Vec<String>,
+    pub(super) prefixes: Vec<u32>,
+    pub(super) needles: Vec<Needle>,
 }
 
 /// Patterns with the same beginning.
 pub(super) struct PatternGroup {
     pub(super) window: u32,
     pub(super) longest: usize,
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Range<u32>,
 }
 
 /// Patterns of a group that the same stretch tells apart: the whole or the first `FAR` bytes.
@@ -71,7 +82,7 @@ pub(super) struct Run {
     some: u64,
     /// The whole pattern, if it is the only one.
     pub(super) only: Option<Print>,
-    pub(super) needles: Range<usize>,
+    pub(super) needles: Range<u32>,
 }
 
 impl Run {
@@ -178,26 +189,26 @@ pub fn too_short<'a>(
 }
 
 impl Needles {
-    /// Makes the patterns of values and their labels, as [`Making`] does.
-    pub fn of<'a>(
-        values: impl Iterator<Item = (&'a str, &'a [u8])>,
-        window: usize,
-        key: [u8; 32],
-    ) -> Self {
-        let mut making = Making::new(window, key);
-        values.for_each(|(label, value)| making.add(label, value));
-        making.finish()
+    /// Returns the runs of a group.
+    pub(super) fn runs(&self, group: &PatternGroup) -> &[Run] {
+        &self.runs[group.runs.start as usize..group.runs.end as usize]
     }
 
-    pub(super) fn new(
-        key: Key,
-        window: usize,
-        set_mask: u32,
-        grams: Set,
-        labels: Vec<String>,
-        prefixes: Vec<u32>,
-        mut needles: Vec<Needle>,
-    ) -> Self {
+    /// Returns the needles of a run.
+    pub(super) fn in_run(&self, run: &Run) -> &[Needle] {
+        &self.needles[run.needles.start as usize..run.needles.end as usize]
+    }
+
+    pub(super) fn new(passed: Passed) -> Self {
+        let Passed {
+            key,
+            window,
+            set_mask,
+            grams,
+            labels,
+            prefixes,
+            mut needles,
+        } = passed;
         for needle in &mut needles {
             needle.power = key.power(needle.length);
             let far = needle.first as usize + usize::from(needle.near);
@@ -208,49 +219,52 @@ impl Needles {
         }
         needles.sort_unstable_by_key(Needle::order);
         let mut windows = empty();
-        let mut groups: Vec<PatternGroup> = Vec::new();
-        for (at, needle) in needles.iter().enumerate() {
-            insert(&mut windows, needle.window);
-            if groups
-                .last()
-                .is_none_or(|group| group.window != needle.window)
-            {
+        let (mut groups, mut runs): (Vec<PatternGroup>, Vec<Run>) = (Vec::new(), Vec::new());
+        for (at, needle) in (0..).zip(&needles) {
+            let (window, length) = (needle.window, needle.probe_length());
+            insert(&mut windows, window);
+            let next = runs.len() as u32;
+            if groups.last().is_none_or(|group| group.window != window) {
                 groups.push(PatternGroup {
-                    window: needle.window,
+                    window,
                     longest: 0,
-                    runs: Vec::new(),
+                    runs: next..next,
                 });
             }
-            let (Some(group), length) = (groups.last_mut(), needle.probe_length()) else {
+            let Some(group) = groups.last_mut() else {
                 continue;
             };
             group.longest = group.longest.max(needle.length());
             let some = 1 << (needle.probe % 64);
-            match group.runs.last_mut() {
-                Some(run) if run.length == length => {
+            match runs.last_mut() {
+                Some(run) if !group.runs.is_empty() && run.length == length => {
                     run.needles.end = at + 1;
                     run.some |= some;
                     run.only = None;
                 }
-                _ => group.runs.push(Run {
-                    length,
-                    power: key.power(length as u32),
-                    some,
-                    only: Some(needle.whole()),
-                    needles: at..at + 1,
-                }),
+                _ => {
+                    group.runs.end += 1;
+                    runs.push(Run {
+                        length,
+                        power: key.power(length as u32),
+                        some,
+                        only: Some(needle.whole()),
+                        needles: at..at + 1,
+                    });
+                }
             }
         }
         let (gram, step) = sampling(window);
         Needles {
             window,
-            set_mask,
+            set_mask: set_mask as u32,
             gram_mask: gram_mask(gram),
             gram,
             step,
             grams,
             windows,
             groups,
+            runs,
             placeholders: labels
                 .iter()
                 .map(|label| placeholder(label).into())
@@ -263,7 +277,6 @@ impl Needles {
             key,
             needles,
             prefixes,
-            labels,
         }
     }
 

@@ -164,7 +164,7 @@ impl Search<'_> {
     fn refuses(&mut self, start: usize, group: &PatternGroup) -> usize {
         let there = self.end - start;
         let mut seen = 0;
-        for run in &group.runs {
+        for run in self.needles.runs(group) {
             if run.length > there {
                 return 0;
             }
@@ -201,8 +201,8 @@ impl Search<'_> {
         let needles = self.needles;
         let there = self.end - start;
         let (mut best, mut more): (Option<&Needle>, bool) = (None, false);
-        for run in &group.runs {
-            let all = &needles.needles[run.needles.clone()];
+        for run in needles.runs(group) {
+            let all = needles.in_run(run);
             if run.length > there {
                 more = more || self.any_begins(start, all);
                 continue;

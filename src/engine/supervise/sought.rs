@@ -54,10 +54,12 @@ impl SoughtPatterns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::mask::making::Making;
 
     fn told(value: &str) -> Vec<u8> {
-        let values = [("a", value.as_bytes())];
-        Needles::of(values.into_iter(), 8, [7; 32]).to_bytes()
+        let mut making = Making::new(8, [7; 32]);
+        making.add("a", value.as_bytes());
+        making.told()
     }
 
     #[test]
