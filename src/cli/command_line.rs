@@ -95,6 +95,20 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
     Leaf {
+        words: &["redact"],
+        about: "Mask secrets in any text",
+        arguments: &[own::INPUTS.0],
+        groups: flags::SOURCES,
+        own: &[
+            own::COUNT.0,
+            own::FAIL.0,
+            flags::MASK_MIN.0,
+            flags::MASK_ALSO.0,
+        ],
+        after_help: Some(help::REDACT),
+        ..NOTHING
+    },
+    Leaf {
         words: &["render"],
         about: "Fill in a file's references",
         arguments: &[own::TEMPLATE.0, own::OUT.0],
@@ -371,7 +385,7 @@ impl Opt {
                 match arity {
                     Arity::One | Arity::Optional => arg,
                     Arity::Hidden => arg.hide(true),
-                    Arity::Some => arg.num_args(1..),
+                    Arity::Some | Arity::Any => arg.num_args(1..),
                     Arity::Rest => arg.num_args(1..).trailing_var_arg(true),
                     Arity::HiddenRest => arg.hide(true).num_args(1..).trailing_var_arg(true),
                 }

@@ -24,6 +24,7 @@ mod parse;
 mod patience;
 mod pipeline;
 mod process_options;
+mod redact;
 mod refresh;
 mod render;
 mod run;
@@ -145,6 +146,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["check"] => check::check(options),
         ["env"] => env::env(options),
         ["doctor"] => doctor::doctor(options),
+        ["redact"] => redact::redact(options),
         ["render"] => render::render(options),
         ["secret", "create"] => secret::write(options, How::Create),
         ["secret", "set"] => secret::write(options, How::Set),

@@ -16,6 +16,17 @@ pub const NAME: One = argument("name", "NAME", Arity::One, "The secret's name");
 pub const VALUE: One = argument("value", "VALUE", Arity::Hidden, "");
 /// Public keys.
 pub const RECIPIENTS: Many = arguments("recipient", "RECIPIENT", Arity::Some, "Public keys: age1…");
+/// The texts that are masked.
+pub const INPUTS: Many = arguments(
+    "inputs",
+    "FILE",
+    Arity::Any,
+    "Files, in order; - is standard input [default: -]",
+);
+/// `--count`.
+pub const COUNT: Flag = switch("count", "Say on stderr what was found, and how often");
+/// `--fail`.
+pub const FAIL: Flag = switch("fail", "Exit with 3 where anything was found");
 /// The file that is filled in.
 pub const TEMPLATE: One = argument(
     "template",

@@ -195,7 +195,7 @@ pub fn splay(
             .map_err(|what| Error::Usage(format!("splay in doorkey.toml {what}")))?,
         said => said,
     };
-    let scoped = options.flag(&flags::ALL) || sourced.assembled.has_scoped();
+    let scoped = options.takes_all() || sourced.assembled.has_scoped();
     let location = sourced.place.store.as_deref().filter(|_| scoped);
     let is_first = supervised.is_none_or(|by| by.first);
     let splay = splay.filter(|_| is_first && stores::are_remote(location, &sourced.words));
@@ -242,7 +242,7 @@ pub fn locate(
         words,
     } = sourced;
     let location = place.store.as_deref();
-    let all = options.flag(&flags::ALL);
+    let all = options.takes_all();
     let scoped = all || assembled.has_scoped();
     let reads = depth != Depth::Names;
     let mut access = options.access(&place, &words, &assembled.kept, reads);

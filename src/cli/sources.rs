@@ -50,6 +50,14 @@ impl Options {
         })
     }
 
+    /// True if every secret in force counts. A text is masked for all of them where no file or
+    /// option refers to some.
+    pub fn takes_all(&self) -> bool {
+        let some = [flags::ENV_FILE.0, flags::SPEC.0, flags::ENV.0];
+        let masks_text = self.leaf.words == ["redact"];
+        self.flag(&flags::ALL) || masks_text && !some.iter().any(|option| self.has(option))
+    }
+
     /// Reads the words that make more values references.
     fn references(&self, place: &StorePlace) -> Result<Vec<&'static str>, Error> {
         let said = self.text(&flags::REFERENCES)?;

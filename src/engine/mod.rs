@@ -13,6 +13,7 @@ pub mod leases;
 pub mod lookup;
 pub mod missing;
 pub mod open_stores;
+pub mod redact;
 pub mod render;
 pub mod secret_files;
 pub mod show;

@@ -35,7 +35,7 @@ enum For {
 /// How each subcommand waits with all that it can have by then, and its arguments for that.
 fn waiting(words: &str) -> (For, &'static str) {
     match words {
-        "run" | "check" | "env" => (For::Server, "-e A=secret:a"),
+        "run" | "check" | "env" | "redact" => (For::Server, "-e A=secret:a"),
         "render" => (For::Server, "template"),
         "secret get" => (For::Server, "a --team --reveal"),
         "secret list" => (For::Server, "--team"),

@@ -16,6 +16,7 @@ mod memory;
 mod names;
 mod privileged;
 mod process;
+mod redact;
 mod references;
 mod render;
 mod run;

@@ -393,10 +393,10 @@ impl Supervisor {
         }
     }
 
-    /// Says that something that the workload has written is lost, if it is.
+    /// Says that output of the workload is lost, or waits, if it does.
     fn say_lost(&mut self) {
-        if let Some(why) = self.streams.trouble() {
-            self.notify(Notice::NotPassedOn(why));
+        if let Some(notice) = self.streams.trouble() {
+            self.notify(notice);
         }
     }
 
