@@ -29,7 +29,8 @@ pub const REDACT: &str = "\
 Each value becomes [secret:NAME], as with run --mask: every secret of the scopes
 in force or, with --env-file, --spec or --env, all that the environment refers
 to. Nothing is printed where one can't be read. The values are in the memory of
-this process, and are disclosed nowhere else.
+this process, and are disclosed nowhere else. With --fail the exit code is 3
+where anything was found.
 
 Example:
   kubectl logs -f web | doorkey redact --store EXAMPLE_STORE --project web";

@@ -39,10 +39,14 @@ pub fn redact(options: &mut Options) -> Result<ExitCode, Error> {
     let ended = halted.unwrap_or(ended);
     let mut found: BTreeMap<String, u64> = BTreeMap::new();
     for (placeholder, count) in redaction.found() {
-        *found.entry(String::from_utf8_lossy(placeholder).into_owned()).or_default() += count;
+        *found
+            .entry(String::from_utf8_lossy(placeholder).into_owned())
+            .or_default() += count;
     }
     if options.flag(&own_flags::COUNT) {
-        let lines = found.iter().map(|(placeholder, count)| format!("{count} {placeholder}\n"));
+        let lines = found
+            .iter()
+            .map(|(placeholder, count)| format!("{count} {placeholder}\n"));
         stdio::say(lines.collect::<String>().as_bytes());
     }
     ended?;

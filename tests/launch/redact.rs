@@ -37,9 +37,13 @@ fn all_in_force_is_masked_and_counted() {
         ("--fail", 3, ""),
         ("--fail -q --count", 3, counts),
     ] {
-        redact(&place, options).stdin(&text).gives(code, masked, err);
+        redact(&place, options)
+            .stdin(&text)
+            .gives(code, masked, err);
     }
-    redact(&place, "--fail --count").stdin("a\n").gives(0, "a\n", "");
+    redact(&place, "--fail --count")
+        .stdin("a\n")
+        .gives(0, "a\n", "");
     redact(&place, "").stdin("").gives(0, "", "");
 }
 
@@ -47,13 +51,28 @@ fn all_in_force_is_masked_and_counted() {
 fn references_in_files_name_the_values() {
     let place = place();
     place.write("a.env", "A=x${secret:two|base64}\n");
-    place.write("spec.json", r#"{"env": [{"name": "S", "value": "secret:one"}]}"#);
+    place.write(
+        "spec.json",
+        r#"{"env": [{"name": "S", "value": "secret:one"}]}"#,
+    );
     let text = format!("{ONE} {TWO} plain-value\n");
     for (options, masked) in [
-        ("--env-file a.env", format!("{ONE} [secret:two] plain-value\n")),
-        ("--spec spec.json", format!("[secret:one] {TWO} plain-value\n")),
-        ("-e A=secret:one --mask-also B -e B=plain-value", format!("[secret:one] {TWO} B\n")),
-        ("--spec spec.json --all", "[secret:one] [secret:two] plain-value\n".to_owned()),
+        (
+            "--env-file a.env",
+            format!("{ONE} [secret:two] plain-value\n"),
+        ),
+        (
+            "--spec spec.json",
+            format!("[secret:one] {TWO} plain-value\n"),
+        ),
+        (
+            "-e A=secret:one --mask-also B -e B=plain-value",
+            format!("[secret:one] {TWO} B\n"),
+        ),
+        (
+            "--spec spec.json --all",
+            "[secret:one] [secret:two] plain-value\n".to_owned(),
+        ),
     ] {
         let masked = masked.replace(" B\n", " [secret:B]\n");
         redact(&place, options).stdin(&text).gives(0, &masked, "");
@@ -67,7 +86,9 @@ fn files_are_one_text() {
     place.write("2", format!("{}.", &ONE[9..]));
     let run = redact(&place, "--count 1 - 2").stdin("");
     run.gives(0, "[secret:one].", "1 [secret:one]\n");
-    redact(&place, "2 - 1").stdin("<>").gives(0, &format!("{}.<>{}", &ONE[9..], &ONE[..9]), "");
+    redact(&place, "2 - 1")
+        .stdin("<>")
+        .gives(0, &format!("{}.<>{}", &ONE[9..], &ONE[..9]), "");
 }
 
 /// Every fault is said, and nothing of the input is printed.
@@ -78,7 +99,7 @@ fn nothing_is_printed_where_a_value_is_missing() {
     let run = redact(&place, "-e A=secret:none -e B=secret:gone text nowhere .");
     let ended = run.end();
     assert_eq!((ended.code(), ended.out()), (1, String::new()));
-    for part in ["secret:none", "secret:gone", "nowhere", "it is a folder"] {
+    for part in ["secret:none", "secret:gone", "nowhere", "is a directory"] {
         assert!(ended.err().contains(part), "{part}: {}", ended.err());
     }
     let run = place.doorkey(["redact", "--store=dir:home", "text"]);
@@ -87,7 +108,10 @@ fn nothing_is_printed_where_a_value_is_missing() {
         "doorkey: error: redact: no value to look for is in force, and nothing was printed: name \
          its scope, as by --project, or a file with references\n",
     );
-    redact(&place, "--mask-min 3").fails(2, "doorkey: error: --mask-min must be a number from 4 to 32\n");
+    redact(&place, "--mask-min 3").fails(
+        2,
+        "doorkey: error: --mask-min must be a number from 4 to 32\n",
+    );
 }
 
 #[test]
@@ -96,7 +120,9 @@ fn short_values_are_named() {
     place.set("team", "pin", "1234");
     let warning = "doorkey: warning: not masked, as shorter than 8 bytes (--mask-min): pin\n";
     redact(&place, "").stdin("1234").gives(0, "1234", warning);
-    redact(&place, "--mask-min=4").stdin("1234").gives(0, "[secret:pin]", "");
+    redact(&place, "--mask-min=4")
+        .stdin("1234")
+        .gives(0, "[secret:pin]", "");
 }
 
 fn spawn(run: Run) -> Child {
@@ -139,14 +165,17 @@ fn a_reader_that_goes_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "3\n");
     // A disk without room is one.
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
     let mut run = redact(&place, "text");
     place.write("text", ONE);
     let output = run.command.stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "doorkey: error: can't write standard output: No space left on device (os error 28)\n"
+        "doorkey: error: can't write standard output: no space left on device\n"
     );
 }
 
@@ -157,9 +186,15 @@ fn memory_is_bounded() {
     let place = place();
     let script = format!("yes \"a line of a log, {ONE}\" | head -c {BYTES}");
     let mut writer = Command::new("sh");
-    let mut writer = writer.args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut writer = writer
+        .args(["-c", &script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut run = redact(&place, "");
-    run.command.stdin(writer.stdout.take().unwrap()).stdout(Stdio::piped());
+    run.command
+        .stdin(writer.stdout.take().unwrap())
+        .stdout(Stdio::piped());
     let mut child = run.command.spawn().unwrap();
     // This process has the input's end, too.
     drop(run);
@@ -173,7 +208,12 @@ fn memory_is_bounded() {
         read += count;
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = line.map(|line| line.trim().trim_end_matches(" kB").parse::<usize>().unwrap());
+        let peak = line.map(|line| {
+            line.trim()
+                .trim_end_matches(" kB")
+                .parse::<usize>()
+                .unwrap()
+        });
         most = most.max(peak.unwrap_or(0));
     }
     assert!(child.wait().unwrap().success() && writer.wait().unwrap().success());
