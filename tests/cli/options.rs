@@ -106,6 +106,7 @@ fn every_option_is_also_a_variable() {
         (init, "grace", &["5s"]),
         (debug, "mask", &[]),
         (mask, "mask-min", &["32"]),
+        (mask, "mask-also", &["PATH"]),
         (debug, "watch", &["1h"]),
         (watch, "on-change", &["signal:HUP"]),
         (watch, "on-loss", &["stop"]),

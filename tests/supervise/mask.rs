@@ -118,7 +118,7 @@ fn what_is_filtered_or_in_a_text_or_a_file_is_masked_as_well() {
     let out = run.ok().out();
     assert_eq!(
         out.replace("json#pass", "json"),
-        "https://u:[secret:odd]@host\n[secret:key][secret:json]\n"
+        "https://u:[secret:odd]@host\n[secret:key]\n[secret:json]\n"
     );
 }
 

@@ -47,7 +47,7 @@ fn below(value: &[u8], path: &str, depth: usize, give: &mut dyn FnMut(&str, &[u8
     } else if text.contains('\n') {
         env_file(text, &mut part);
     } else {
-        of_line(text, &mut part);
+        of_line(text, &mut |name, part| give(&joined(path, name), part));
     }
 }
 
