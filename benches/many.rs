@@ -28,14 +28,18 @@ fn main() -> Outcome<()> {
 }
 
 /// What a launch is given so many of.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "inherited",
     "in a file",
     "references",
     "members",
     "--all",
     "files",
+    "check of manifests",
 ];
+
+/// References in one manifest.
+const EACH: usize = 4;
 
 fn names(size: usize) -> Vec<String> {
     (0..size).map(|at| format!("variable_{at}")).collect()
@@ -61,7 +65,25 @@ fn prepare(place: &Path, size: usize) -> Outcome<()> {
     fs::write(place.join("members"), members)?;
     let document = format!("{{{}}}", &document[1..]);
     fs::write(place.join("documents/document"), document)?;
-    Ok(fs::write(place.join("files"), files)?)
+    fs::write(place.join("files"), files)?;
+    manifests(&place.join("manifests"), size)
+}
+
+/// Makes manifests with so many references together.
+fn manifests(folder: &Path, size: usize) -> Outcome<()> {
+    fs::create_dir_all(folder)?;
+    for (at, names) in names(size).chunks(EACH).enumerate() {
+        let entries = names
+            .iter()
+            .map(|name| format!("        - {{name: {name}, value: 'secret:{name}'}}\n"));
+        let entries: String = entries.collect();
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web{at}}}\nspec:\n  template:\n    \
+             spec:\n      containers:\n      - name: server\n        env:\n{entries}"
+        );
+        fs::write(folder.join(format!("{at}.yaml")), text)?;
+    }
+    Ok(())
 }
 
 /// Each kind at each size, one after the other.
@@ -87,14 +109,20 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
                 "references" => vec![store, file("references")],
                 "members" => vec![option("--store=dir:", "documents"), file("members")],
                 "--all" => vec![store, "--all".to_owned()],
+                "check of manifests" => vec![store, option("--spec=", "manifests")],
                 _ => {
                     let into = option("--files=", "delivered");
                     vec![store, file("files"), into, "--allow-disk".to_owned()]
                 }
             };
             let mut command = vec![program.as_str(), "run", "--quiet"];
+            if kind == "check of manifests" {
+                command[1] = "check";
+            }
             command.extend(options.iter().map(String::as_str));
-            command.extend(["--", &workload]);
+            if command[1] == "run" {
+                command.extend(["--", &workload]);
+            }
             let own = names(size).into_iter().map(|name| format!("{name}=value"));
             let own: Vec<String> = own.filter(|_| kind == "inherited").collect();
             variants.push(Variant::new(&format!("{label}, {kind}"), &command, &own)?);

@@ -74,8 +74,8 @@ pub const LEAVES: &[Leaf] = &[
     Leaf {
         words: &["check"],
         about: "Show what each reference resolves to",
-        groups: flags::SOURCES,
-        own: &[own::NAMES.0, own::JSON.0],
+        groups: flags::CHECKING,
+        own: &[own::NAMES.0, own::UNUSED.0, own::STRICT.0, own::JSON.0],
         after_help: Some(help::CHECK),
         ..NOTHING
     },
@@ -98,7 +98,7 @@ pub const LEAVES: &[Leaf] = &[
         words: &["redact"],
         about: "Mask secrets in any text",
         arguments: &[own::INPUTS.0],
-        groups: flags::SOURCES,
+        groups: flags::CHECKING,
         own: &[
             own::COUNT.0,
             own::FAIL.0,

@@ -85,17 +85,25 @@ const WHOLE_TEAM: Group = Group {
 
 /// `--env-file`.
 pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file");
+/// `--interpolate`.
+pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose");
 /// `--spec`.
 pub const SPEC: One = one(
     "spec",
     "FILE",
-    "Add variables from a deployment spec, YAML or JSON",
+    "Add variables of a manifest or Compose file",
+);
+/// `--spec` of a subcommand that takes all containers.
+pub const SPECS: Many = many(
+    "spec",
+    "PATH",
+    "All of manifests, Compose files, folders of them",
 );
 /// `--spec-path`.
 pub const SPEC_PATH: One = one(
     "spec-path",
     "PATH",
-    "Where the list is in the spec [default: env]",
+    "Which container, as deploy/web/server, or where",
 );
 /// `--env`.
 pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
@@ -128,11 +136,23 @@ pub const FILES_OWNER: One = one(
     "Whose |file is, USER[:GROUP] [default: --user's]",
 );
 
+/// The one spec of an environment.
+const ONE_SPEC: Group = Group {
+    heading: "Environment",
+    options: &[SPEC.0],
+};
+
+/// Any number of specs.
+const ALL_SPECS: Group = Group {
+    heading: "Environment",
+    options: &[SPECS.0],
+};
+
 const ENVIRONMENT: Group = Group {
     heading: "Environment",
     options: &[
         ENV_FILE.0,
-        SPEC.0,
+        INTERPOLATE.0,
         SPEC_PATH.0,
         ENV.0,
         ALL.0,
@@ -328,6 +348,18 @@ pub const ANY: &[Group] = &[LOGGING];
 pub const SOURCES: &[Group] = &[
     IN_FORCE,
     CONFIGURATION,
+    ONE_SPEC,
+    ENVIRONMENT,
+    TIME,
+    LOGGING,
+    STORES,
+    CACHED,
+];
+/// Options of `check` and `redact`.
+pub const CHECKING: &[Group] = &[
+    IN_FORCE,
+    CONFIGURATION,
+    ALL_SPECS,
     ENVIRONMENT,
     TIME,
     LOGGING,
@@ -338,6 +370,7 @@ pub const SOURCES: &[Group] = &[
 pub const LAUNCH: &[Group] = &[
     IN_FORCE,
     CONFIGURATION,
+    ONE_SPEC,
     ENVIRONMENT,
     SUPERVISION,
     WORKLOAD,

@@ -23,6 +23,7 @@ signal N before the start; else the command's own.
 
 Examples:
   doorkey run --store EXAMPLE_STORE --project web -- ./server --port 80
+  doorkey run --spec deploy.yaml --spec-path deploy/web/server -- ./server
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
 pub const REDACT: &str = "\
@@ -51,8 +52,12 @@ Example:
   docker exec -it web doorkey join -- sh";
 
 pub const CHECK: &str = "\
-Example:
-  doorkey check --store EXAMPLE_STORE --project web --env-file .env";
+All containers of a manifest and all services of a Compose file are checked.
+
+Examples:
+  doorkey check --store EXAMPLE_STORE --project web --env-file .env
+  doorkey check --store EXAMPLE_STORE -p web --spec deploy.yaml --names
+  doorkey check --store EXAMPLE_STORE --spec k8s --spec compose.yaml --strict";
 
 pub const ENV: &str = "\
 Example:

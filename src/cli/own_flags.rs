@@ -81,6 +81,10 @@ pub const SPEC_REFERENCES: Opt = value(
     "FILE",
     "Resolve this deployment spec's references, too",
 );
+/// `--strict`.
+pub const STRICT: Flag = switch("strict", "Fail if nothing was checked, or a file was not");
+/// `--unused`.
+pub const UNUSED: Flag = switch("unused", "List names too that nothing refers to");
 /// `--owner`.
 pub const OWNER: One = one("owner", "USER[:GROUP]", "Whose OUT is to be");
 /// `--mode`.

@@ -19,16 +19,18 @@ use super::parse::Refusal;
 use super::patience::patience;
 use super::process_options::{self, Launching};
 use super::store_access::unread;
-use super::{flags, logger};
+use super::{flags, logger, own_flags};
 use crate::core::environment::{Block, Environment, lookup};
 use crate::engine::assemble::{self, Assembled};
 use crate::engine::delivered::Removal;
 use crate::engine::fetch::{self, Fetched, Located};
 use crate::engine::fill::{self, Filling};
 use crate::engine::launch;
+use crate::engine::manifests::{Gathered, Manifests};
 use crate::engine::open_stores::Stores;
 use crate::engine::render::Template;
 use crate::engine::secret_files::Deliveries;
+use crate::engine::specs::Outside;
 use crate::engine::supervise::{self, Supervised, Wanted};
 use crate::model::error::Error;
 use crate::model::log::{self, Phase};
@@ -149,6 +151,8 @@ pub struct Sourced {
     assembled: Assembled<'static>,
     /// The words with which references to single places begin.
     words: BTreeSet<&'static str>,
+    /// True if the store is opened even if nothing refers to it.
+    opens: bool,
 }
 
 impl Sourced {
@@ -166,16 +170,61 @@ impl Sourced {
 pub fn assemble(options: &Options, template: Option<&Template>) -> Result<Sourced, Error> {
     let _phase = log::begin(Phase::Assemble);
     let place = options.place()?;
-    let sources = options.sources(&place)?;
+    let mut sources = options.sources(&place)?;
     let mut assembled = match template {
-        Some(template) => template.assemble(&sources),
+        Some(template) => {
+            // A file that is filled in has nothing of an environment but what is asked for.
+            sources.configured = Default::default();
+            sources.lacks_platform = true;
+            template.assemble(&sources)
+        }
         None => assemble::assemble(&options.inherited.0, &sources),
     };
     Ok(Sourced {
         place,
         words: std::mem::take(&mut assembled.words),
         assembled,
+        opens: false,
     })
+}
+
+/// Assembles the environment, and collects the references of all manifests beside it.
+///
+/// # Errors
+/// A usage error, or a configuration that can't be read. Other faults are reported later, together.
+pub fn assemble_manifests(options: &Options) -> Result<(Sourced, Gathered), Error> {
+    let _phase = log::begin(Phase::Assemble);
+    let place = options.place()?;
+    let sources = options.sources(&place)?;
+    let mut assembled = assemble::assemble(&options.inherited.0, &sources);
+    let schemes = stores::schemes(&sources.references);
+    let environment = std::mem::take(&mut assembled.environment);
+    let known = |name: &[u8]| environment.value(name).map(<[u8]>::to_vec);
+    let manifests = Manifests {
+        specs: options.paths(&flags::SPECS),
+        path: options.text(&flags::SPEC_PATH)?.map(str::to_owned),
+        strict: options.flag(&own_flags::STRICT),
+        literal: sources.literal.clone(),
+        outside: Outside {
+            known: &known,
+            interpolate: sources.interpolates,
+            schemes: &schemes,
+            distrust: None,
+        },
+    };
+    let gathered = manifests.gather(&mut assembled);
+    assembled.environment = environment;
+    // A store that does not exist is a fault, whether or not anything is looked up in it.
+    let opens = place.store.is_some();
+    Ok((
+        Sourced {
+            place,
+            words: std::mem::take(&mut assembled.words),
+            assembled,
+            opens,
+        },
+        gathered,
+    ))
 }
 
 /// Draws how long a launch waits before it asks a server; that is nothing where it asks none, or is
@@ -240,10 +289,11 @@ pub fn locate(
         place,
         mut assembled,
         words,
+        opens,
     } = sourced;
     let location = place.store.as_deref();
     let all = options.takes_all();
-    let scoped = all || assembled.has_scoped();
+    let scoped = all || opens || assembled.has_scoped();
     let reads = depth != Depth::Names;
     let mut access = options.access(&place, &words, &assembled.kept, reads);
     access.scopes = place.scopes.in_force();
@@ -273,6 +323,7 @@ pub fn open(options: &mut Options) -> Result<Stores, Error> {
         place,
         mut assembled,
         words,
+        ..
     } = assemble(options, None)?;
     let access = Arc::new(options.access(&place, &words, &assembled.kept, true));
     let location = place.store.as_deref();

@@ -11,6 +11,7 @@ use super::process_options::window;
 use super::told::Sought;
 use super::{own_flags, pipeline};
 use crate::core::mask::patterns::Needles;
+use crate::engine::check::check_manifests;
 use crate::engine::redact::{Halt, Redaction};
 use crate::model::error::Error;
 use crate::model::named::Named;
@@ -56,7 +57,7 @@ pub fn redact(options: &mut Options) -> Result<ExitCode, Error> {
     }
 }
 
-/// Reads all values, and makes the patterns of them. No value is left in memory after it.
+/// Reads all values, and makes the patterns of them. Those of stores are wiped by its end.
 fn needles(options: &mut Options, window: usize, inputs: &[Named]) -> Result<Needles, Error> {
     let _deadline = deadline::start(options.timeout()?, 1, "nothing was printed")?;
     let files = inputs.iter().filter(|input| !is_standard(input));
@@ -66,13 +67,18 @@ fn needles(options: &mut Options, window: usize, inputs: &[Named]) -> Result<Nee
     });
     let unread: Vec<_> = unread.collect();
     let key = random::key().map_err(|why| Error::file("get", "random bytes", why))?;
-    let sourced = pipeline::assemble(options, None)?;
-    let located = pipeline::locate(options, sourced, Depth::Values)?;
+    let (sourced, gathered) = pipeline::assemble_manifests(options)?;
+    // A lease of its own would have values that are nobody else's.
+    let located = pipeline::locate(options, sourced, Depth::Look)?;
     let mut fetched = pipeline::fetch(located);
     fetched.errors.extend(unread);
-    let filling = pipeline::fill(&fetched);
+    let shadows = fetched.answers.shadows();
+    let mut filling = pipeline::fill(&fetched);
     let sought = Sought::of(options, &fetched, &filling, window, &key);
+    // The variables of all containers are no environment together.
+    let (_, faults) = check_manifests(&gathered, &fetched, &mut filling, &shadows);
     let entries = filling.finish();
+    fetched.errors.extend(faults);
     drop(fetched.complete(entries)?);
     let needles = Needles::from_bytes(&sought.told());
     // A text without any secret masked would look as one without secrets.

@@ -1,15 +1,19 @@
 //! The sources of an environment, and the folder for delivered files.
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::account::account;
 use super::configuration::StorePlace;
 use super::flags;
 use super::options::Options;
-use crate::engine::assemble::Sources;
+use crate::engine::assemble::{Configured, Sources};
 use crate::engine::secret_files::Files;
+use crate::engine::specs::Spec;
 use crate::model::error::Error;
+use crate::model::named::Named;
 use crate::stores;
+use crate::sys::trust::Trust;
 
 impl Options {
     /// Reads the sources of the environment.
@@ -34,13 +38,19 @@ impl Options {
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
         self.needs(&flags::SPEC_PATH, &flags::SPEC)?;
-        let spec_path = self.text(&flags::SPEC_PATH)?.unwrap_or("env").to_owned();
+        // Some take all specs, one by one.
+        let takes_all = self.leaf.words == ["check"] || self.masks_text();
+        let spec = self.path(&flags::SPEC).filter(|_| !takes_all);
+        let path = self.text(&flags::SPEC_PATH)?.map(str::to_owned);
         Ok(Sources {
             clear: self.flag(&flags::CLEAR_ENV),
             keep: bytes(&flags::KEEP_ENV),
             store: place.store.clone(),
             env_files: self.paths(&flags::ENV_FILE),
-            spec: self.path(&flags::SPEC).map(|file| (file, spec_path)),
+            configured: self.configured(place),
+            spec: spec.map(|file| Spec { file, path }),
+            interpolates: self.flag(&flags::INTERPOLATE),
+            lacks_platform: false,
             assignments,
             literal: bytes(&flags::LITERAL),
             masked: bytes(&flags::MASK_ALSO),
@@ -50,12 +60,29 @@ impl Options {
         })
     }
 
+    fn masks_text(&self) -> bool {
+        self.leaf.words == ["redact"]
+    }
+
     /// True if every secret in force counts. A text is masked for all of them where no file or
     /// option refers to some.
     pub fn takes_all(&self) -> bool {
         let some = [flags::ENV_FILE.0, flags::SPEC.0, flags::ENV.0];
-        let masks_text = self.leaf.words == ["redact"];
-        self.flag(&flags::ALL) || masks_text && !some.iter().any(|option| self.has(option))
+        self.flag(&flags::ALL) || self.masks_text() && !some.iter().any(|option| self.has(option))
+    }
+
+    /// Reads the variables of the configuration file. Its env files are beside it.
+    fn configured(&self, place: &StorePlace) -> Configured {
+        let config = &place.config;
+        let folder = place.file.parent().unwrap_or(Path::new(""));
+        let env_files = config.env_files.iter();
+        let env_files =
+            env_files.map(|file| Named::new("env-file in doorkey.toml", folder.join(file)));
+        Configured {
+            env_files: env_files.collect(),
+            assignments: config.variables.clone(),
+            found: (!config.named).then(|| Trust::new(self.sudo)),
+        }
     }
 
     /// Reads the words that make more values references.

@@ -7,6 +7,16 @@ pub const NOTHING: &str = "-";
 
 /// Formats rows under a head; the columns are as wide as they need.
 pub fn aligned(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
+    coloured(head, rows, bold, &|_| false)
+}
+
+/// Formats rows as [`aligned`] does, with those in red that are marked, by their index.
+pub fn coloured(
+    head: &[&str],
+    rows: &[Vec<String>],
+    bold: bool,
+    is_marked: &dyn Fn(usize) -> bool,
+) -> Vec<u8> {
     let head = head.iter().map(|cell| (*cell).to_owned()).collect();
     let lines: Vec<&Vec<String>> = std::iter::once(&head).chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
@@ -18,10 +28,10 @@ pub fn aligned(head: &[&str], rows: &[Vec<String>], bold: bool) -> Vec<u8> {
             .zip(&widths)
             .map(|(cell, width)| format!("{cell:width$}"));
         let line = cells.collect::<Vec<_>>().join("  ");
-        let (start, end) = if bold && index == 0 {
-            ("\x1b[1m", "\x1b[0m")
-        } else {
-            ("", "")
+        let (start, end) = match index.checked_sub(1) {
+            None if bold => ("\x1b[1m", "\x1b[0m"),
+            Some(row) if is_marked(row) => ("\x1b[31m", "\x1b[0m"),
+            _ => ("", ""),
         };
         out.push_str(&format!("{start}{}{end}\n", line.trim_end()));
     }

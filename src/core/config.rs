@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::executing::is_executing;
 use super::option::{self, InFile};
 use super::suggest::nearest;
 use crate::model::error::Malformed;
@@ -31,6 +32,10 @@ pub struct Config {
     values: Vec<(&'static str, String)>,
     /// Settings of the `[store]` table: line, column, key, value.
     pub of_store: Vec<(usize, usize, String, String)>,
+    /// Variables of the workload, from `[env]`.
+    pub variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Paths of env files, from the file's folder.
+    pub env_files: Vec<String>,
     /// True if the user has named the file, false if it was found.
     pub named: bool,
 }
@@ -80,6 +85,34 @@ pub fn parse(
         ..Config::default()
     };
     for (key, value) in table.get_ref() {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            (VARIABLES, DeValue::Table(variables)) => {
+                for (key, value) in variables {
+                    let value = text(value)?;
+                    let name = variable(key.get_ref(), named);
+                    let name = name.map_err(|why| fault(key.span().start, why))?;
+                    config.variables.push((name, value.into_bytes()));
+                }
+                continue;
+            }
+            (VARIABLES, _) => {
+                return Err(fault(
+                    value.span().start,
+                    "a table is wanted here".to_owned(),
+                ));
+            }
+            (ENV_FILES, DeValue::Array(files)) => {
+                for file in files {
+                    config.env_files.push(text(file)?);
+                }
+                continue;
+            }
+            (ENV_FILES, _) => {
+                config.env_files.push(text(value)?);
+                continue;
+            }
+            _ => {}
+        }
         let is_it = |(known, _): &&(&str, InFile)| *known == key.get_ref().as_ref();
         let found = known.iter().find(is_it);
         let (id, file) =
@@ -106,6 +139,23 @@ pub fn parse(
     Ok(config)
 }
 
+/// The table of the workload's variables.
+const VARIABLES: &str = "env";
+
+/// The list of env files.
+const ENV_FILES: &str = "env-file";
+
+/// Returns the name of a variable that this file may set.
+fn variable(name: &str, named: bool) -> Result<Vec<u8>, String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err("a variable's name is not empty, and has no = and no NUL in it".to_owned());
+    }
+    if !named && is_executing(name.as_bytes()) {
+        return Err(option::named_only("a variable by which programs run code"));
+    }
+    Ok(name.into())
+}
+
 /// The setting that may be a table.
 const OWN_STORE: &str = OWN[0].0;
 
@@ -113,7 +163,11 @@ fn no_such(key: &str, known: &[(&'static str, InFile)]) -> String {
     match nearest(key, known, |(id, _)| id) {
         Some((meant, _)) => format!("there is no such setting; did you mean {meant}?"),
         None => {
-            let known: Vec<_> = known.iter().map(|(id, _)| *id).collect();
+            let known = known
+                .iter()
+                .map(|(id, _)| *id)
+                .chain([ENV_FILES, VARIABLES]);
+            let known: Vec<_> = known.collect();
             format!("this setting is none of {}", known.join(", "))
         }
     }
@@ -171,7 +225,7 @@ mod tests {
         let near = "there is no such setting; did you mean store?";
         assert_eq!(at(b"\nstor = ''"), fault(2, 1, near));
         let none = "this setting is none of store, project, cluster, references, cache, cache-recipient, \
-                    cache-max-age, splay, address, role";
+                    cache-max-age, splay, address, role, env-file, env";
         assert_eq!(at(b"x = ''"), fault(1, 1, none));
         let string = "a string is wanted here";
         assert_eq!(at(b"store = 1"), fault(1, 9, string));

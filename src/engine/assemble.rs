@@ -1,23 +1,21 @@
 //! Puts an environment together from its sources, before any secret is known.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 
 use super::secret_files::{self, Files};
+use super::specs::{self, LARGEST, Outside, Source, Spec, read_text};
+use crate::core::dotenv;
 use crate::core::environment::{Environment, Inheriting, lookup, refusal, values};
-use crate::core::{dotenv, env_list};
+use crate::core::executing::is_executing;
 use crate::model::error::{Cause, Error, Fault, Malformed};
 use crate::model::escape::Shown;
 use crate::model::log;
 use crate::model::named::Named;
 use crate::model::reference::{self, Part, Reference, Target, Value, references};
 use crate::stores;
-use crate::sys::files;
 use crate::sys::trust::Trust;
-
-/// The limit of an environment file's size, in bytes.
-const LARGEST: usize = 8 * 1024 * 1024;
 
 /// The sources of an environment; later sources win.
 #[derive(Default)]
@@ -30,8 +28,14 @@ pub struct Sources {
     pub store: Option<String>,
     /// Environment files.
     pub env_files: Vec<Named>,
-    /// A deployment spec, and the place of the list in it.
-    pub spec: Option<(Named, String)>,
+    /// The variables of the configuration file.
+    pub configured: Configured,
+    /// A deployment spec.
+    pub spec: Option<Spec>,
+    /// True if `${NAME}` in a Compose file is filled in.
+    pub interpolates: bool,
+    /// True if no variable of the platform's is there, nor has to be.
+    pub lacks_platform: bool,
     /// Single assignments.
     pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
     /// Variables whose values are no references, whatever they look like.
@@ -44,6 +48,17 @@ pub struct Sources {
     pub distrust: Option<Trust>,
     /// The settings of delivery in files.
     pub files: Files,
+}
+
+/// The variables of the configuration file.
+#[derive(Default)]
+pub struct Configured {
+    /// Environment files.
+    pub env_files: Vec<Named>,
+    /// Single assignments, which win over the files.
+    pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The users whose files are obeyed, where the configuration file was found and not named.
+    pub found: Option<Trust>,
 }
 
 /// An environment with the references of its values.
@@ -108,36 +123,80 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         keep: set(&sources.keep),
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
-    let mut assign = |name: &[u8], value: &[u8]| {
+    let assign = |environment: &mut Environment<'_>, name: &[u8], value: &[u8]| {
         if !inheriting.strips(name) {
             environment.assign(name, value);
         }
     };
     let by_name = OnceCell::new();
+    let by_name = || by_name.get_or_init(|| values(inherited));
     let distrust = sources.distrust.as_ref();
-    for path in &sources.env_files {
-        for assignment in read(path, distrust, &mut errors, dotenv::parse) {
+    let add = |environment: &mut Environment<'_>, path, text, is_found, errors: &mut Vec<Error>| {
+        let parse = |text: &[u8]| parsed(text, is_found);
+        for assignment in read(path, text, errors, parse) {
             // A name alone on a line stands for the inherited value.
-            let by_name = || by_name.get_or_init(|| values(inherited));
             let inherited = || by_name().get(&*assignment.name).map(|value| value.to_vec());
-            let value = assignment.value.or_else(inherited);
-            if let Some(value) = value {
-                assign(&assignment.name, &value);
+            if let Some(value) = assignment.value.or_else(inherited) {
+                assign(environment, &assignment.name, &value);
+            }
+        }
+    };
+    let configured = &sources.configured;
+    for path in &configured.env_files {
+        let text = match &configured.found {
+            Some(trust) if distrust.is_none() => trust.read_found(path, LARGEST),
+            _ => read_text(path, distrust),
+        };
+        let is_found = configured.found.is_some();
+        add(&mut environment, path, text, is_found, &mut errors);
+    }
+    for (name, value) in &configured.assignments {
+        assign(&mut environment, name, value);
+    }
+    for path in &sources.env_files {
+        add(
+            &mut environment,
+            path,
+            read_text(path, distrust),
+            false,
+            &mut errors,
+        );
+    }
+    let schemes = stores::schemes(&sources.references);
+    let mut wanted = Vec::new();
+    if let Some(spec) = &sources.spec {
+        let known = known(&environment, by_name(), sources);
+        let outside = Outside {
+            known: &known,
+            interpolate: sources.interpolates,
+            schemes: &schemes,
+            distrust,
+        };
+        let variables = specs::chosen(spec, &outside, &mut errors);
+        drop(known);
+        for variable in variables {
+            let name = variable.name;
+            match variable.value {
+                Ok(Source::Text(value)) => assign(&mut environment, &name, &value),
+                Ok(Source::Platform(source, optional)) => wanted.push((name, source, optional)),
+                Err(cause) => errors.push(Fault::of(&name, None, cause).into()),
             }
         }
     }
-    if let Some((path, place)) = &sources.spec {
-        for variable in read(path, distrust, &mut errors, |text| {
-            env_list::parse(text, place)
-        }) {
-            assign(&variable.name, &variable.value);
+    for (name, value) in &sources.assignments {
+        assign(&mut environment, name, value);
+    }
+    for (name, source, optional) in wanted {
+        if environment.value(&name).is_some() || inheriting.strips(&name) {
+            continue;
+        }
+        match by_name().get(&*name) {
+            Some(value) => assign(&mut environment, &name, value),
+            None if optional || sources.lacks_platform => {}
+            None => errors.push(Fault::of(&name, None, Cause::NotHere(source)).into()),
         }
     }
-    for (name, value) in &sources.assignments {
-        assign(name, value);
-    }
 
-    let schemes = stores::schemes(&sources.references);
     let literals = set(&sources.literal);
     let is_literal = |name: &[u8]| literals.contains(name);
     let mut meant: Vec<(Vec<u8>, Result<Value, Malformed>)> = environment
@@ -150,7 +209,6 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
     warn_of_likely(&environment, &is_literal, &sources.references);
     let value = |name: &[u8]| environment.value(name).or_else(|| lookup(inherited, name));
     let documents = listed(&value, &is_literal, &mut errors);
-    let by_name = || by_name.get_or_init(|| values(inherited));
     let options = [
         ("literal", &sources.literal),
         ("keep-env", &sources.keep),
@@ -283,17 +341,14 @@ fn listed<'v>(
     all
 }
 
-/// Reads a file of variables. A failure is added to the errors, and there are no variables then.
+/// Reads the variables in a file's text. A failure is added to the errors, and there are no
+/// variables then.
 fn read<T>(
     path: &Named,
-    distrust: Option<&Trust>,
+    text: Result<Vec<u8>, Error>,
     errors: &mut Vec<Error>,
     parse: impl Fn(&[u8]) -> Result<Vec<T>, Malformed>,
 ) -> Vec<T> {
-    let text = match distrust {
-        Some(trust) => trust.read_again(path, LARGEST),
-        None => files::read(path, LARGEST).map_err(|why| Error::file("read", path.clone(), why)),
-    };
     let at = |at| Error::Text {
         path: path.clone(),
         at,
@@ -303,4 +358,40 @@ fn read<T>(
         errors.push(error);
         Vec::new()
     })
+}
+
+/// Reads an env file. One that nobody named has no variable by which programs run code.
+fn parsed(text: &[u8], is_found: bool) -> Result<Vec<dotenv::Assignment>, Malformed> {
+    let assignments = dotenv::parse(text)?;
+    let executing = assignments.iter().find(|one| is_executing(&one.name));
+    match executing.filter(|_| is_found) {
+        Some(one) => Err(one.fault(&dotenv::lines(text), EXECUTING)),
+        None => Ok(assignments),
+    }
+}
+
+const EXECUTING: &str = "programs run code by this variable; it counts only if --config or DOORKEY_CONFIG names \
+     doorkey.toml";
+
+/// Makes the lookup of what is known without a spec. The store's credentials are not.
+fn known<'k>(
+    environment: &'k Environment<'_>,
+    inherited: &BTreeMap<&'k [u8], &'k [u8]>,
+    sources: &'k Sources,
+) -> impl Fn(&[u8]) -> Option<Vec<u8>> {
+    let own = stores::own_variables(sources.store.as_deref(), &BTreeSet::new());
+    move |name| {
+        let mut assigned = sources.assignments.iter().rev();
+        let assigned = assigned.find(|(known, _)| known == name);
+        let value = match assigned {
+            Some((_, value)) => Some(value.as_slice()),
+            None if is_own(&own, name) => None,
+            None => environment
+                .value(name)
+                .or_else(|| inherited.get(name).copied()),
+        };
+        value
+            .filter(|_| !name.starts_with(b"DOORKEY_"))
+            .map(<[u8]>::to_vec)
+    }
 }

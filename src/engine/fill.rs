@@ -129,6 +129,17 @@ impl FilledVariable<'_> {
         let entry = self.entry.as_ref()?;
         entry.get(self.name.len() + 1..)
     }
+
+    /// Lists the errors that keep the variable from its value.
+    pub fn faults(&self) -> impl Iterator<Item = Error> {
+        let name = self.name;
+        let faults = self.filled.faults();
+        let of_references = faults.map(move |(reference, cause)| {
+            Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
+        });
+        let refused = self.refused.iter();
+        of_references.chain(refused.map(move |cause| Fault::of(name, None, cause.clone()).into()))
+    }
 }
 
 impl Filling<'_> {
@@ -137,12 +148,7 @@ impl Filling<'_> {
         let mut entries = Vec::with_capacity(self.variables.len());
         let mut errors = Vec::new();
         for variable in self.variables {
-            let FilledVariable { name, filled, .. } = variable;
-            errors.extend(filled.faults().map(|(reference, cause)| {
-                Error::from(Fault::of(name, Some(reference.clone()), cause.clone()))
-            }));
-            let refused = variable.refused;
-            errors.extend(refused.map(|cause| Error::from(Fault::of(name, None, cause))));
+            errors.extend(variable.faults());
             entries.push((variable.place, variable.entry));
         }
         Entries {

@@ -279,6 +279,23 @@ pub enum Cause {
         "another value is to be in the file {0}; give one of them another name with |file:NAME"
     )]
     SameFile(Name),
+    /// A value of the platform's that is not here; holds its source.
+    #[error(
+        "its value is the platform's ({}), and is not here; pass it on, or give --env",
+        Shown(.0.as_bytes())
+    )]
+    NotHere(String),
+    /// A `$(NAME)` in a text, where the variable's value is a reference; holds the name, and the
+    /// reference.
+    #[error(
+        "a reference is meant, and is not read, as the cluster puts its text in for $({}): write \
+         ${{{}}}",
+        Shown(.0), .1
+    )]
+    InText(Vec<u8>, String),
+    /// A `${NAME}` that can't be filled in; holds the name, and the reason.
+    #[error("{}: {}", Shown(.0), .1)]
+    Unfilled(Vec<u8>, &'static str),
     /// A `NAME=value` that is longer than the kernel takes; holds its length in bytes, with the
     /// ending NUL.
     #[error("NAME=value takes {0} bytes, the kernel takes at most 131072; deliver it in a file")]

@@ -31,6 +31,9 @@ impl Cause {
             }
             Cause::NoFileName | Cause::SameFile(_) => "file",
             Cause::TooLong(_) => "too_large",
+            Cause::NotHere(_) => "missing",
+            Cause::InText(..) => "malformed",
+            Cause::Unfilled(..) => "missing",
         }
     }
 }

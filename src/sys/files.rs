@@ -104,6 +104,11 @@ pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// True if `path` is a folder itself.
+pub fn is_own_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
+}
+
 /// True if `path` exists and is no regular file.
 pub fn is_special(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_file())

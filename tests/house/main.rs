@@ -4,6 +4,7 @@
 //! `tests/cli`.
 
 mod circles;
+mod expansion_properties;
 mod layers;
 mod mask_body;
 mod mask_properties;
@@ -11,3 +12,4 @@ mod pictures;
 mod readme;
 mod reference;
 mod reference_properties;
+mod schema;

@@ -133,6 +133,9 @@ L         secret:smtp                 team   -        24     ok
     );
 }
 
+const NOTHING: &str = "doorkey: warning: nothing was checked: no variable has a reference; --spec \
+                       checks manifests\n";
+
 #[test]
 fn json() {
     let place = place();
@@ -143,6 +146,9 @@ fn json() {
             1,
             r#"[
   {
+    "file": null,
+    "line": null,
+    "container": null,
     "variable": "A",
     "reference": "secret:db_password",
     "scope": "project/web",
@@ -151,22 +157,39 @@ fn json() {
       "team"
     ],
     "size": 15,
-    "status": "ok"
+    "status": "ok",
+    "cause": null,
+    "searched": [
+      "project/web",
+      "cluster/eu",
+      "team"
+    ],
+    "nearest": null
   },
   {
+    "file": null,
+    "line": null,
+    "container": null,
     "variable": "B\\nü",
     "reference": "secret:none",
     "scope": null,
     "shadows": [],
     "size": null,
-    "status": "missing"
+    "status": "missing",
+    "cause": "not found in project/web, cluster/eu, team of age:secrets; create it, or allow its absence with '?'",
+    "searched": [
+      "project/web",
+      "cluster/eu",
+      "team"
+    ],
+    "nearest": null
   }
 ]
 "#,
             "doorkey: error: B\\nü: secret:none: not found in project/web, cluster/eu, team of \
          age:secrets; create it, or allow its absence with '?'\n",
         );
-    check(&place, &["--json"]).gives(0, "[]\n", "");
+    check(&place, &["--json"]).gives(0, "[]\n", NOTHING);
 }
 
 /// For continuous integration on a store in git: there is no key there.
@@ -253,12 +276,16 @@ fn without_a_key_or_a_store() {
             "doorkey: error: age:none: there is no store there; check the name, or make one with \
          doorkey store init\n",
         );
-    // Nothing is asked of a store that nothing refers to.
-    place.doorkey(["check", "--store", "age:none"]).gives(
-        0,
-        "VARIABLE  REFERENCE  SCOPE  SHADOWS  SIZE  STATUS\n",
-        "",
-    );
+    // A store that is named has to be there, even where nothing refers to it.
+    let head = "VARIABLE  REFERENCE  SCOPE  SHADOWS  SIZE  STATUS\n";
+    let gone = "doorkey: error: age:none: there is no store there; check the name, or make one with \
+                doorkey store init\n";
+    place
+        .doorkey(["check", "--store", "age:none"])
+        .gives(1, head, gone);
+    place.doorkey(["check"]).gives(0, head, NOTHING);
+    let strict = NOTHING.replace("warning:", "error: --strict:");
+    place.doorkey(["check", "--strict"]).gives(1, head, &strict);
 }
 
 #[test]

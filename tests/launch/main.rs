@@ -2,6 +2,8 @@
 
 mod arm64;
 mod check;
+mod config_env;
+mod corpus;
 mod env;
 mod exec;
 mod faults;
@@ -12,6 +14,7 @@ mod install;
 mod join;
 mod join_refused;
 mod lacks;
+mod manifests;
 mod memory;
 mod names;
 mod privileged;

@@ -154,7 +154,8 @@ fn what_is_not_mistyped_but_many_is_not_compared() {
 #[test]
 fn a_key_that_a_variable_of_a_spec_can_not_have_is_a_fault() {
     let place = plain(&["a"]);
-    let alone = "a variable has a name and a value alone";
+    let none = "a variable has no such key";
+    let alone = "a variable has a name, and a value or a valueFrom, and no other key";
     for (item, at, meant) in [
         (
             "{name: A, vlaue: secret:a}",
@@ -165,7 +166,8 @@ fn a_key_that_a_variable_of_a_spec_can_not_have_is_a_fault() {
         ("{name: A, canary: 1}", "2:13", ""),
     ] {
         place.write("spec.yaml", format!("env:\n- {item}\n"));
-        let fault = format!("doorkey: error: spec.yaml:{at}: {alone}{meant}\n");
+        let what = if meant.is_empty() { alone } else { none };
+        let fault = format!("doorkey: error: spec.yaml:{at}: {what}{meant}\n");
         run(&place, "--spec spec.yaml").fails(125, &fault);
     }
 }

@@ -338,9 +338,9 @@ fn specs() {
     .gives(0, "A=a-team\nB=1e3\n", "");
     for (text, path, fault) in [
         (
-            "env:\n- name: A\n  valueFrom:\n    secretKeyRef: {name: canary}\n",
+            "env:\n- name: A\n  value: canary\n  valueFrom: {secretKeyRef: {name: canary}}\n",
             "env",
-            "3:3: valueFrom is not supported; write value: secret:NAME",
+            "4:3: a variable has a value or a valueFrom, not both",
         ),
         (
             "env: canary\n",
@@ -375,7 +375,7 @@ fn specs() {
         (
             "env: []\n",
             "canary",
-            "1:1: the path to the variables leads no further than this",
+            "1:1: the path to the variables leads no further than this; there is --spec-path env",
         ),
         (
             "a:\n  - {env: 1}\n",
@@ -386,7 +386,7 @@ fn specs() {
         (
             "env: []\n---\nenv: []\n",
             "env",
-            "2:1: more than one document",
+            "1:1: several containers are called so; there is --spec-path env, --spec-path env",
         ),
     ] {
         place.write("bad.yaml", text);
