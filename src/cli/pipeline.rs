@@ -418,8 +418,11 @@ pub fn exec(launch: Launch<'_>, concealed: Concealed, deadline: Deadline) -> Err
         environment,
         attributes,
         removal,
-        supervised,
+        mut supervised,
     } = launch;
+    if let Some(supervised) = &mut supervised {
+        supervised.wait();
+    }
     let error = launch::launch(&command, &environment, &attributes, concealed, deadline);
     remove(removal);
     drop(supervised);

@@ -7,6 +7,7 @@ pub mod check;
 pub mod delivered;
 pub mod fetch;
 pub mod fill;
+mod hold;
 pub mod join;
 pub mod launch;
 pub mod leases;

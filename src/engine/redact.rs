@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::core::mask::hold::Hold;
+use super::hold::Hold;
 use crate::core::mask::patterns::Needles;
 use crate::core::mask::stream::Stream;
 use crate::model::error::Os;

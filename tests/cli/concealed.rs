@@ -35,8 +35,9 @@ enum For {
 /// How each subcommand waits with all that it can have by then, and its arguments for that.
 fn waiting(words: &str) -> (For, &'static str) {
     match words {
-        "run" | "check" | "env" | "redact" => (For::Server, "-e A=secret:a"),
+        "run" | "check" | "env" => (For::Server, "-e A=secret:a"),
         "render" => (For::Server, "template"),
+        "redact" => (For::Server, "--env A=secret:a"),
         "secret get" => (For::Server, "a --team --reveal"),
         "secret list" => (For::Server, "--team"),
         "secret delete" => (For::Server, "a --team --yes"),

@@ -5,7 +5,6 @@
 
 mod base64_forms;
 pub mod encodings;
-pub mod hold;
 mod key;
 pub mod making;
 mod message;

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::notice::Notice;
-use crate::core::mask::hold::Hold;
 use crate::core::mask::patterns::Needles;
 use crate::core::mask::stream::Stream;
+use crate::engine::hold::Hold;
 use crate::sys::nonblocking::{self, Outlet, Received, Sent};
 use crate::sys::poll::Watched;
 use crate::sys::{descendants, pty};

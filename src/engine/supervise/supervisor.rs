@@ -125,6 +125,8 @@ impl Supervisor {
         };
         let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = message_pipe::pipe()?;
+        // It ends when whoever opens our descriptors gets the workload's.
+        let (gate, stood_in) = message_pipe::pipe()?;
         let session = relay.as_mut().and_then(Relay::session);
         let made = monitor::part(
             &mut self.inherited,
@@ -136,8 +138,12 @@ impl Supervisor {
             Parted::Supervisor(child, workload) => (child, workload),
             Parted::Workload(parent) => {
                 let delivered = self.delivered.take();
+                let answers = inner.is_some().then_some(stood_in);
                 let supervised = self.given.hand_over(parent, speaker, inner, delivered);
-                return Ok(Some(supervised));
+                return Ok(Some(Supervised {
+                    answers,
+                    ..supervised
+                }));
             }
         };
         // `join` looks for it, and the workload may begin at once.
@@ -150,7 +156,7 @@ impl Supervisor {
             let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));
             self.streams.job.finds_terminal_at(standard);
         }
-        drop(inner);
+        drop((inner, gate, stood_in));
         let keeps = self.asked.watches || self.asked.lends;
         if keeps {
             memory::stay();

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::stream::{Held, Stream};
+use crate::core::mask::stream::{Held, Stream};
 
 /// Silence after which last bytes, too few to tell, go out. Output that has gone out is overwritten
 /// after it.
@@ -89,8 +89,8 @@ impl Hold {
 mod tests {
     use std::rc::Rc;
 
-    use super::super::patterns::Needles;
     use super::*;
+    use crate::core::mask::patterns::Needles;
 
     fn given(bytes: &[u8], now: Instant) -> (Stream, Hold) {
         let values: [(&str, &[u8]); 1] = [("a", b"a value of some bytes")];
