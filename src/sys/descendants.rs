@@ -9,7 +9,7 @@ use crate::core::proc::activity;
 /// The number of searches for processes that were started meanwhile, or after a failed search.
 const ROUNDS: usize = 20;
 
-/// Most files and folders that a look at processes reads.
+/// Most files that one look at processes reads.
 const READS: usize = 64;
 
 /// True if a process below this one is at work, or would be if it had a processor. False where that
