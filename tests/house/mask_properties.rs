@@ -87,6 +87,9 @@ fn cuts() -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
+    // Each case makes all forms of some values: 256 of them take a minute without optimisation.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn a_stream_is_masked_as_the_whole_would_be(
         values in values(), output in output(), cuts in cuts(), window in 4..33_usize,
@@ -206,6 +209,8 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     /// All forms of a value one after another, cut anywhere.
     #[test]
     fn every_form_is_found(

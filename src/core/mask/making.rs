@@ -1,11 +1,14 @@
 //! Makes the patterns of values, one value after another.
 
 use super::encodings::{forms, trimmed};
-use super::key::{Key, word};
+use super::key::{BITS, Key, word};
 use super::patterns::{
-    FAR, Needle, Needles, Passed, SET_BITS, WINDOWS, empty, gram_mask, insert, prefix_lengths,
+    FAR, Needle, Needles, Passed, SET_BITS, Set, WINDOWS, empty, gram_mask, insert, prefix_lengths,
     sampling, shown,
 };
+
+/// Most drafts in one piece of memory.
+const PIECE: usize = 2048;
 
 /// Patterns that are being made, value by value. Nothing of a value is kept but hashes, and the
 /// first [`FAR`] bytes of each form until all are there.
@@ -13,9 +16,9 @@ pub struct Making {
     key: Key,
     window: usize,
     labels: Vec<String>,
-    drafts: Vec<Draft>,
+    drafts: Drafts,
     prefixes: Vec<u32>,
-    grams: Vec<u32>,
+    grams: Set,
 }
 
 /// A needle, with the bytes that it begins with.
@@ -30,6 +33,31 @@ impl Draft {
     }
 }
 
+/// Drafts in pieces of [`PIECE`]. One vector would take twice the memory when it grows.
+#[derive(Default)]
+struct Drafts(Vec<Vec<Draft>>);
+
+impl Drafts {
+    fn push(&mut self, draft: Draft) {
+        match self.0.last_mut() {
+            Some(piece) if piece.len() < PIECE => piece.push(draft),
+            _ => self.0.push(vec![draft]),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    fn at(&self, at: usize) -> &Draft {
+        &self.0[at / PIECE][at % PIECE]
+    }
+
+    fn needle(&mut self, at: usize) -> &mut Needle {
+        &mut self.0[at / PIECE][at % PIECE].needle
+    }
+}
+
 impl Making {
     /// Begins, for a window of 4 to 32 bytes (other lengths count as the nearest).
     pub fn new(window: usize, key: [u8; 32]) -> Self {
@@ -37,9 +65,9 @@ impl Making {
             key: Key::new(key),
             window: window.clamp(WINDOWS.start, WINDOWS.end - 1),
             labels: Vec::new(),
-            drafts: Vec::new(),
+            drafts: Drafts::default(),
             prefixes: Vec::new(),
-            grams: Vec::new(),
+            grams: empty(),
         }
     }
 
@@ -59,8 +87,9 @@ impl Making {
     fn take(&mut self, text: &[u8], plain: &[u8]) {
         let (key, window) = (&self.key, self.window);
         let (gram, step) = sampling(window);
-        let grams = (0..step).map(|at| key.gram(word(text, at), gram_mask(gram)));
-        self.grams.extend(grams);
+        for at in 0..step {
+            insert(&mut self.grams, key.gram(word(text, at), gram_mask(gram)));
+        }
         let (first, mut near) = (self.prefixes.len() as u32, 0);
         let (mut hash, mut at) = (0, 0);
         for length in prefix_lengths(window).take_while(|length| *length < text.len()) {
@@ -105,45 +134,49 @@ impl Making {
             labels,
             mut drafts,
             prefixes,
-            mut grams,
+            grams,
         } = self;
         let text = |one: &Draft| (one.needle.length, one.needle.hash);
         // In this order one that another begins with is before it.
-        drafts.sort_by(|one, other| {
+        let mut order: Vec<usize> = (0..drafts.count()).collect();
+        order.sort_unstable_by(|at, other_at| {
+            let (one, other) = (drafts.at(*at), drafts.at(*other_at));
             let heads = one.head().cmp(other.head());
-            heads.then_with(|| text(one).cmp(&text(other)))
+            heads.then_with(|| (text(one), at).cmp(&(text(other), other_at)))
         });
-        drafts.dedup_by_key(|draft| text(draft));
+        // The first of the same texts stays.
+        let mut is_known = vec![false; order.len()];
+        order.dedup_by(|later, first| {
+            is_known[*later] = text(drafts.at(*later)) == text(drafts.at(*first));
+            is_known[*later]
+        });
         // The longest that begins as the last one does.
-        let mut longest = 0;
-        for at in (0..drafts.len()).rev() {
-            let (one, later) = (&drafts[at], drafts.get(at + 1));
-            let begins = later.is_some_and(|later| later.head().starts_with(one.head()));
+        let (mut longest, mut later) = (0, None);
+        for at in order.into_iter().rev() {
+            let one = drafts.at(at);
+            let begins = later.is_some_and(|at| drafts.at(at).head().starts_with(one.head()));
             let length = one.needle.length;
             longest = if begins { length.max(longest) } else { length };
-            drafts[at].needle.goes_on = length < longest;
+            drafts.needle(at).goes_on = length < longest;
+            later = Some(at);
         }
-        let mut needles: Vec<Needle> = drafts.into_iter().map(|draft| draft.needle).collect();
-        grams.sort_unstable();
-        grams.dedup();
-        let bits = (64 * grams.len()).max(1).ilog2();
+        let mut needles = Vec::with_capacity(drafts.count());
+        let all = drafts.0.into_iter().flatten().zip(is_known);
+        needles.extend(all.filter(|(_, known)| !known).map(|(one, _)| one.needle));
+        let count: u32 = grams.iter().map(|word| word.count_ones()).sum();
+        let bits = (64 * count).max(1).ilog2();
         let set_mask = (1 << bits.clamp(SET_BITS.start, SET_BITS.end - 1)) - 1;
-        let mut set = empty();
-        for gram in grams {
-            insert(&mut set, gram & set_mask);
-        }
-        for needle in &mut needles {
-            needle.window &= set_mask;
-        }
-        Passed {
+        let mut passed = Passed {
             key,
             window,
-            set_mask: set_mask as usize,
-            grams: set,
+            set_mask: (1 << BITS) - 1,
+            grams,
             labels,
             prefixes,
             needles,
-        }
+        };
+        passed.fold(set_mask);
+        passed
     }
 }
 

@@ -123,7 +123,7 @@ impl Passed {
     }
 
     /// Reduces the bits that count in the sets.
-    fn fold(&mut self, mask: usize) {
+    pub(super) fn fold(&mut self, mask: usize) {
         let (size, words) = (mask / 64 + 1, self.set_mask / 64 + 1);
         for at in size..words {
             self.grams[at % size] |= std::mem::take(&mut self.grams[at]);
