@@ -88,6 +88,8 @@ fn prepare(folder: &Path) -> Outcome<()> {
     }
     fs::write(folder.join(TEXTS[0]), &lines)?;
     fs::write(folder.join(TEXTS[1]), " ".repeat(1 << 20))?;
+    let references = (0..VALUES).map(|index| format!("secret_{index}=secret:secret_{index}\n"));
+    fs::write(folder.join("references"), references.collect::<String>())?;
     // Values that begin alike, and their beginning, again and again and cut anywhere.
     let prefix = lines.get(..PREFIX).unwrap_or_default().replace('\n', " ");
     let mut beginnings = String::new();
@@ -180,6 +182,14 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
         }
         let alike = (0..VALUES).map(|index| format!("alike_{index}"));
         masked(", as many with one prefix", TEXTS[2], alike.collect())?;
+        let script = format!(
+            "{print} {} | '{program}' redact --quiet --env-file {} | {drain}",
+            file(TEXTS[0]),
+            file("references")
+        );
+        let store = format!("DOORKEY_STORE=dir:{}", folder.join("values").display());
+        let name = format!("{}: {label} redact, {VALUES} values", TEXTS[0]);
+        variants.push(variant(&name, &script, &[store])?);
     }
     Ok(variants)
 }

@@ -99,11 +99,11 @@ pub const SPEC: One = one(
     "FILE",
     "Add variables of a manifest or Compose file",
 );
-/// `--spec` of a check, which takes all containers.
+/// `--spec` of a subcommand that takes all containers.
 pub const SPECS: Many = many(
     "spec",
     "PATH",
-    "Check manifests, Compose files, folders of them",
+    "All of manifests, Compose files, folders of them",
 );
 /// `--spec-path`.
 pub const SPEC_PATH: One = one(
@@ -148,7 +148,7 @@ const ONE_SPEC: Group = Group {
     options: &[SPEC.0],
 };
 
-/// All specs of a check.
+/// Any number of specs.
 const ALL_SPECS: Group = Group {
     heading: "Environment",
     options: &[SPECS.0],
@@ -370,7 +370,7 @@ pub const SOURCES: &[Group] = &[
     STORES,
     CACHED,
 ];
-/// Options of `check`.
+/// Options of `check` and `redact`.
 pub const CHECKING: &[Group] = &[
     IN_FORCE,
     CONFIGURATION,

@@ -26,6 +26,16 @@ Examples:
   doorkey run --spec deploy.yaml --spec-path deploy/web/server -- ./server
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
+pub const REDACT: &str = "\
+Each value becomes [secret:NAME], as with run --mask: every secret of the
+scopes in force; or, with --env-file, --spec or --env, those that these
+and the environment refer to. Nothing is printed where one can't be read.
+The values are in the memory of this process, and are disclosed nowhere
+else. With --fail the exit code is 3 where anything was found.
+
+Example:
+  kubectl logs -f web | doorkey redact --store EXAMPLE_STORE --project web";
+
 pub const RENDER: &str = "\
 What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,
 or not at all, and only its owner can read it.

@@ -85,6 +85,20 @@ pub const LEAVES: &[Leaf] = &[
         ..NOTHING
     },
     Leaf {
+        words: &["redact"],
+        about: "Mask secrets in any text",
+        arguments: &[own::INPUTS.0],
+        groups: flags::CHECKING,
+        own: &[
+            own::COUNT.0,
+            own::FAIL.0,
+            flags::MASK_MIN.0,
+            flags::MASK_ALSO.0,
+        ],
+        after_help: Some(help::REDACT),
+        ..NOTHING
+    },
+    Leaf {
         words: &["render"],
         about: "Fill in a file's references",
         arguments: &[own::TEMPLATE.0, own::OUT.0],

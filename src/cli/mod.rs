@@ -34,6 +34,7 @@ mod pipeline;
 mod precedence;
 mod process_options;
 mod recipient;
+mod redact;
 mod refresh;
 mod render;
 mod run;
@@ -156,6 +157,7 @@ fn dispatch(split: Split, concealed: Concealed) -> Result<ExitCode, Error> {
         ["check"] => check::check(options),
         ["env"] => env::env(options),
         ["doctor"] => doctor::doctor(options),
+        ["redact"] => redact::redact(options),
         ["render"] => render::render(options),
         ["secret", "create"] => secret::write(options, How::Create),
         ["secret", "set"] => secret::write(options, How::Set),

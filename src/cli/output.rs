@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, Os};
 use crate::sys::stdio;
 
 /// Prints JSON.
@@ -23,6 +23,6 @@ pub fn print(text: &[u8]) -> Result<ExitCode, Error> {
 }
 
 /// Makes the error for standard output that could not be written.
-pub fn unprintable(error: std::io::Error) -> Error {
+pub fn unprintable(error: impl Into<Os>) -> Error {
     Error::file("write", "standard output", error)
 }

@@ -39,6 +39,17 @@ pub const THEIRS: Many = many(
     "NAME",
     "Of a secret that both branches set, take theirs",
 );
+/// The texts that are masked.
+pub const INPUTS: Many = arguments(
+    "inputs",
+    "FILE",
+    Arity::Any,
+    "Files, in order; - is standard input [default: -]",
+);
+/// `--count`.
+pub const COUNT: Flag = switch("count", "Say on stderr what was found, and how often");
+/// `--fail`.
+pub const FAIL: Flag = switch("fail", "Exit with 3 where anything was found");
 /// The file that is filled in.
 pub const TEMPLATE: One = argument(
     "template",

@@ -132,6 +132,7 @@ fn subcommand(leaf: &Leaf) -> String {
             page += &match arity {
                 Arity::One => format!(" \\fI{name}\\fR"),
                 Arity::Optional => format!(" [\\fI{name}\\fR]"),
+                Arity::Any => format!(" [\\fI{name}\\fR...]"),
                 Arity::Some => format!(" \\fI{name}\\fR..."),
                 Arity::Rest => format!(" [\\-\\-] \\fI{name}\\fR [\\fIARGUMENTS\\fR]"),
                 Arity::Hidden | Arity::HiddenRest => String::new(),

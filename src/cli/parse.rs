@@ -222,7 +222,7 @@ impl Words {
                     by_argument: true,
                 }));
             }
-            Takes::Argument(_, Arity::Some) => {}
+            Takes::Argument(_, Arity::Some | Arity::Any) => {}
             _ => self.place += 1,
         }
         Ok(true)
@@ -275,7 +275,11 @@ impl Opt {
     fn is_repeatable(&self) -> bool {
         matches!(
             self.takes,
-            Takes::Values(_) | Takes::Argument(_, Arity::Some | Arity::Rest | Arity::HiddenRest)
+            Takes::Values(_)
+                | Takes::Argument(
+                    _,
+                    Arity::Some | Arity::Any | Arity::Rest | Arity::HiddenRest
+                )
         )
     }
 

@@ -58,6 +58,10 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
             let message = format!("what the command writes can't all be passed on: {why}");
             (Level::ERROR, Event::Fault, message)
         }
+        Notice::NoRoom(why) => {
+            let message = format!("the command's output waits for room: {why}; make some");
+            (Level::ERROR, Event::Fault, message)
+        }
         Notice::NotFetched { next, hangs: late } => {
             let why = match late {
                 true => format!("{gave_up}: {hangs}"),

@@ -246,7 +246,7 @@ pub fn splay(
             .map_err(|what| Error::Usage(format!("splay in doorkey.toml {what}")))?,
         said => said,
     };
-    let scoped = options.flag(&flags::ALL) || sourced.assembled.has_scoped();
+    let scoped = options.takes_all() || sourced.assembled.has_scoped();
     let location = sourced.place.store.as_deref().filter(|_| scoped);
     let is_first = supervised.is_none_or(|by| by.first);
     let splay = splay.filter(|_| is_first && stores::are_remote(location, &sourced.words));
@@ -294,7 +294,7 @@ pub fn locate(
         opens,
     } = sourced;
     let location = place.store.as_deref();
-    let all = options.flag(&flags::ALL);
+    let all = options.takes_all();
     let scoped = all || opens || assembled.has_scoped();
     let reads = depth != Depth::Names;
     let mut access = options.access(&place, &words, &assembled.kept, reads);
@@ -424,8 +424,11 @@ pub fn exec(launch: Launch<'_>, concealed: Concealed, deadline: Deadline) -> Err
         environment,
         attributes,
         removal,
-        supervised,
+        mut supervised,
     } = launch;
+    if let Some(supervised) = &mut supervised {
+        supervised.wait();
+    }
     let error = launch::launch(&command, &environment, &attributes, concealed, deadline);
     remove(removal);
     drop(supervised);

@@ -340,7 +340,7 @@ const USUAL: usize = 8;
 ///
 /// # Errors
 /// A usage error.
-fn window(options: &Options) -> Result<usize, Error> {
+pub fn window(options: &Options) -> Result<usize, Error> {
     let Some(text) = options.text(&flags::MASK_MIN)? else {
         return Ok(USUAL);
     };

@@ -39,9 +39,9 @@ impl Options {
             assignments.push((value[..equals].to_vec(), value[equals + 1..].to_vec()));
         }
         self.needs(&flags::SPEC_PATH, &flags::SPEC)?;
-        // A check takes all specs, one by one.
-        let is_check = self.leaf.words == ["check"];
-        let spec = self.path(&flags::SPEC).filter(|_| !is_check);
+        // Some take all specs, one by one.
+        let takes_all = self.leaf.words == ["check"] || self.masks_text();
+        let spec = self.path(&flags::SPEC).filter(|_| !takes_all);
         let path = self.text(&flags::SPEC_PATH)?.map(str::to_owned);
         Ok(Sources {
             clear: self.flag(&flags::CLEAR_ENV),
@@ -61,6 +61,17 @@ impl Options {
             distrust: self.distrust()?,
             files: files(self)?,
         })
+    }
+
+    fn masks_text(&self) -> bool {
+        self.leaf.words == ["redact"]
+    }
+
+    /// True if every secret in force counts. A text is masked for all of them where no file or
+    /// option refers to some.
+    pub fn takes_all(&self) -> bool {
+        let some = [flags::ENV_FILE.0, flags::SPEC.0, flags::ENV.0];
+        self.flag(&flags::ALL) || self.masks_text() && !some.iter().any(|option| self.has(option))
     }
 
     /// Reads the variables of the configuration file. Its env files are beside it.

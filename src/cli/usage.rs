@@ -149,6 +149,7 @@ impl Opt {
                 format!("  {short}--{long} <{name}>")
             }
             Takes::Argument(name, Arity::Optional) => format!("  [{name}]"),
+            Takes::Argument(name, Arity::Any) => format!("  [{name}]..."),
             Takes::Argument(name, Arity::Some | Arity::Rest) => format!("  <{name}>..."),
             Takes::Argument(name, _) => format!("  <{name}>"),
         }

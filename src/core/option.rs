@@ -30,6 +30,8 @@ pub enum Arity {
     Hidden,
     /// One or more, between options.
     Some,
+    /// None or more, between options.
+    Any,
     /// One or more: the first, and all that follow, whatever they look like.
     Rest,
     /// None or more, as above, and not in the help.

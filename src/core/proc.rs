@@ -63,6 +63,19 @@ pub fn socket_user(table: &str, own: &str, other: &str) -> Option<(u32, bool)> {
     })
 }
 
+/// Reads a thread's `stat`: true if the thread is runnable, or in a wait of the kernel's that no
+/// signal ends; and the number of its process's threads. A thread without a share of its processor
+/// is runnable.
+pub fn activity(text: &[u8]) -> Option<(bool, usize)> {
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let rest = str::from_utf8(&text[close + 1..]).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    // The third field, and the twentieth.
+    let state = fields.next()?;
+    let threads = fields.nth(16)?.parse().ok()?;
+    Some((["R", "D"].contains(&state), threads))
+}
+
 impl Stat {
     /// PID of the workload, which a supervisor has in its name: `doorkey:PID`.
     pub fn workload(&self) -> Option<i32> {
@@ -132,7 +145,7 @@ pub fn entries(block: &[u8]) -> Option<Vec<&CStr>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{account, entries, stat};
+    use super::{account, activity, entries, stat};
 
     const STAT: &str = "S 1 7 7 0 -1 4194368 5 0 0 0 0 0 0 0 20 0 1 0 4321 0 0 0 \
         1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 100 120 120 200 0\n";
@@ -182,6 +195,15 @@ mod tests {
         for text in ["", "9 (a", "9 )a( S 1", "9 (a) S 1 2", "9 (a) S x"] {
             assert_eq!(stat(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_activity_of_a_thread_is_read() {
+        for (state, is_busy) in [("R", true), ("D", true), ("S", false), ("T", false)] {
+            let text = format!("9 (a) R) {state}{}", &STAT[1..]);
+            assert_eq!(activity(text.as_bytes()), Some((is_busy, 1)));
+        }
+        assert_eq!(activity(b"9 (a) R 1 2"), None);
     }
 
     #[test]

@@ -25,6 +25,30 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     read_all(File::open(path)?, limit)
 }
 
+/// Opens a file to read.
+///
+/// # Errors
+/// The system's error.
+pub fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Looks whether a file can be read. Only a regular one is opened for that: others may wait.
+///
+/// # Errors
+/// The system's error; `EISDIR` for a folder.
+pub fn probe(path: &Path) -> io::Result<()> {
+    let _looking = signals::begin(Work::File);
+    let found = fs::metadata(path)?;
+    if found.is_dir() {
+        return Err(Errno::EISDIR.into());
+    }
+    match found.is_file() {
+        true => File::open(path).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// Reads standard input to its end, at most `limit` bytes.
 ///
 /// # Errors

@@ -99,6 +99,8 @@ pub enum Sent {
     Some(usize),
     /// No room is there now.
     Full,
+    /// The disk has no room now. Polling does not tell when there is some.
+    NoRoom(Os),
     /// No reader is left.
     Closed,
     /// This number of bytes is lost by this error; the next bytes may not be.
@@ -183,12 +185,13 @@ impl Outlet {
             Manner::Little => write_little(self.descriptor, &all[..count]),
         };
         match result(written) {
-            // As if the workload had written there itself.
-            Sent::Failed(why @ Os(libc::ENOSPC | libc::EDQUOT)) => {
-                Sent::Lost(all[..count].iter().map(|piece| piece.len()).sum(), why)
-            }
+            Sent::Failed(why @ Os(libc::ENOSPC | libc::EDQUOT)) => Sent::NoRoom(why),
             // A terminal that is gone.
             Sent::Failed(Os(libc::EIO)) if kind(self.descriptor()) == libc::S_IFCHR => Sent::Closed,
+            // A disk may take the next bytes. So does a program that writes there itself go on.
+            Sent::Failed(why @ Os(libc::EIO)) => {
+                Sent::Lost(all[..count].iter().map(|piece| piece.len()).sum(), why)
+            }
             sent => sent,
         }
     }

@@ -38,6 +38,7 @@ fn waiting(words: &str) -> (For, &'static str) {
         "run" | "check" | "env" => (For::Server, "-e A=secret:a"),
         "doctor" => (For::Server, ""),
         "render" => (For::Server, "template"),
+        "redact" => (For::Server, "--env A=secret:a"),
         "secret get" => (For::Server, "a --team --reveal"),
         "secret list" => (For::Server, "--team"),
         "secret delete" => (For::Server, "a --team --yes"),

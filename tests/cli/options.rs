@@ -52,6 +52,15 @@ fn every_option_is_also_a_variable() {
     let init = &["run", "--log-level", "debug", "--init"][..];
     let mask = &["run", "--log-level", "debug", "--mask"][..];
     let watch = &["run", "--log-level", "debug", "--watch=1h"][..];
+    let redact = &[
+        "redact",
+        "--store",
+        "dir:plain",
+        "-e",
+        "A=secret:a",
+        "--mask-min=4",
+        "plain/a",
+    ][..];
     let check = &["check", "--store", "age:secrets", "-e", "A=secret:a"][..];
     let set = &["secret", "set", "new", "--store", "age:secrets"][..];
     let set_team = &["secret", "set", "new", "--store", "age:secrets", "--team"][..];
@@ -111,6 +120,8 @@ fn every_option_is_also_a_variable() {
         (debug, "nice", &["1"]),
         (debug, "rlimit", &["core=0", "nofile=20:30"]),
         (debug, "parent-death-signal", &["TERM"]),
+        (redact, "count", &[]),
+        (redact, "fail", &[]),
         (check, "names", &[]),
         (check, "json", &[]),
         (set, "team", &[]),

@@ -21,6 +21,7 @@ mod memory;
 mod names;
 mod privileged;
 mod process;
+mod redact;
 mod references;
 mod render;
 mod render_formats;

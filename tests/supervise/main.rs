@@ -6,6 +6,7 @@ mod init_memory;
 mod init_signals;
 mod init_terminal;
 mod mask;
+mod mask_load;
 mod mask_memory;
 mod mask_parts;
 mod mask_printers;

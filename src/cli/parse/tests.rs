@@ -86,6 +86,7 @@ fn clap_arg(option: &'static Opt) -> Arg {
             match arity {
                 Arity::One | Arity::Optional | Arity::Hidden => arg,
                 Arity::Some => arg.num_args(1..),
+                Arity::Any => arg.num_args(0..),
                 Arity::Rest | Arity::HiddenRest => arg.num_args(1..).trailing_var_arg(true),
             }
         }

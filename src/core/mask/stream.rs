@@ -54,6 +54,8 @@ pub struct Stream {
     /// First queued piece that is not wholly written, and the number of its written bytes.
     next: usize,
     written: usize,
+    /// Number of placeholders by label.
+    found: Vec<u64>,
 }
 
 enum Chunk {
@@ -77,6 +79,7 @@ impl Stream {
             queue: Vec::new(),
             next: 0,
             written: 0,
+            found: Vec::new(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Stream {
                         let placeholder = Rc::clone(&needles.placeholders[label]);
                         self.queue.push(Chunk::Placeholder(placeholder));
                         self.out = end;
+                        self.count(label);
                     }
                     from = end;
                 }
@@ -155,6 +159,20 @@ impl Stream {
                 }
             }
         }
+    }
+
+    fn count(&mut self, label: usize) {
+        if self.found.len() <= label {
+            self.found.resize(label + 1, 0);
+        }
+        self.found[label] += 1;
+    }
+
+    /// Lists the placeholders that were put in, each with its number. It is right for a stream that
+    /// had one set of patterns.
+    pub fn found(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        let placeholders = self.needles.placeholders.iter().map(|text| &**text);
+        placeholders.zip(self.found.iter().copied())
     }
 
     /// Queues the bytes before `to` that are not queued yet.
@@ -187,6 +205,11 @@ impl Stream {
             true => Held::Long { since },
             false => Held::Short { since },
         })
+    }
+
+    /// True if the last byte is a line's end.
+    pub fn ends_line(&self) -> bool {
+        self.buffer[..self.end].ends_with(b"\n")
     }
 
     /// Iterates over the pieces that may be written now, in order.

@@ -4,19 +4,16 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::notice::Notice;
 use crate::core::mask::patterns::Needles;
-use crate::core::mask::stream::{Held, Stream};
-use crate::model::error::Os;
+use crate::core::mask::stream::Stream;
+use crate::engine::hold::Hold;
 use crate::sys::nonblocking::{self, Outlet, Received, Sent};
 use crate::sys::poll::Watched;
-use crate::sys::pty;
+use crate::sys::{descendants, pty};
 
-/// The silence of a stream after which the last bytes, too few to tell, go out. What has gone out
-/// is overwritten after it.
-const SILENCE: Duration = Duration::from_millis(20);
-
-/// The time for which the beginning of a value waits for its rest.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time between two writes to a disk that has no room.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// The number of reads of one stream before others, and signals, have their turn.
 const ROUNDS: usize = 16;
@@ -30,6 +27,8 @@ pub(super) struct Way {
     pub(super) source: OwnedFd,
     pub(super) outlet: Outlet,
     pub(super) is_terminal: bool,
+    /// True if the source is a pipe, and no terminal.
+    pub(super) is_pipe: bool,
 }
 
 impl Way {
@@ -46,20 +45,21 @@ pub(super) struct Channel {
     stream: Stream,
     /// True if the outlet has no room.
     full: bool,
+    /// The instant of the next write, where a disk has no room.
+    retry: Option<Instant>,
     /// True if there was more than one turn takes.
     more: bool,
-    /// The instant at which something came last.
-    last: Instant,
-    /// The place in the stream of bytes held back, and the instant since when.
-    held: Option<(u64, Instant)>,
+    /// The waits of bytes held back.
+    hold: Hold,
     /// True if output that has gone out is still in memory.
     used: bool,
     /// The number of bytes that are still read, where the workload has ended.
     rest: Option<usize>,
-    /// The reason why something is lost, until that is said.
-    trouble: Option<Os>,
+    /// The notice that output is lost, or waits, until that is said.
+    trouble: Option<Notice>,
     /// True if this is what the workload writes to the terminal that controls it.
     pub(super) is_terminal: bool,
+    is_pipe: bool,
 }
 
 impl Channel {
@@ -69,19 +69,21 @@ impl Channel {
             source,
             outlet,
             is_terminal,
+            is_pipe,
         } = way;
         Channel {
             source: Some(source),
             outlet,
             stream: Stream::new(Rc::clone(needles)),
             full: false,
+            retry: None,
             more: false,
-            last: Instant::now(),
-            held: None,
+            hold: Hold::new(Instant::now()),
             used: false,
             rest: None,
             trouble: None,
             is_terminal,
+            is_pipe,
         }
     }
 
@@ -101,8 +103,8 @@ impl Channel {
         self.source.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Returns the reason why something was lost since the last call.
-    pub(super) fn trouble(&mut self) -> Option<Os> {
+    /// Returns the notice about output that was lost, or waits, since the last call.
+    pub(super) fn trouble(&mut self) -> Option<Notice> {
         self.trouble.take()
     }
 
@@ -115,6 +117,8 @@ impl Channel {
     pub(super) fn watch(&self) -> [Watched; 2] {
         let outlet = self.outlet.descriptor();
         match self.source() {
+            // A file is always ready to be written to.
+            _ if self.retry.is_some() => [Watched::nothing(), Watched::nothing()],
             _ if self.full => [Watched::nothing(), Watched::writable(outlet)],
             // The outlet's reader may be gone long before output comes.
             Some(source) => [Watched::readable(source), Watched::closed(outlet)],
@@ -125,18 +129,13 @@ impl Channel {
     /// Returns the instant at which the channel wants to go on although nothing comes.
     pub(super) fn due(&self) -> Option<Instant> {
         if self.full {
-            return None;
+            return self.retry;
         }
         if self.more {
-            return Some(self.last);
+            return Some(self.hold.last());
         }
-        let held = match (self.stream.held(), self.held) {
-            (Some(Held::Short { .. }), _) => Some(self.last + SILENCE),
-            (Some(Held::Long { .. }), Some((_, since))) => Some(since + PATIENCE),
-            _ => None,
-        };
-        let used = self.used.then(|| self.last + SILENCE);
-        held.into_iter().chain(used).min()
+        let used = self.used.then(|| self.hold.silent());
+        self.hold.due(&self.stream).into_iter().chain(used).min()
     }
 
     /// Passes on output that is ready or due.
@@ -145,7 +144,8 @@ impl Channel {
         if goes.is_ready() && !self.full {
             return self.close();
         }
-        if comes.is_ready() || goes.is_ready() || self.more {
+        let retries = self.retry.is_some_and(|at| at <= Instant::now());
+        if comes.is_ready() || goes.is_ready() || self.more || retries {
             self.pass_on();
         }
         if !self.full && !self.more && self.due().is_some_and(|due| due <= Instant::now()) {
@@ -178,13 +178,9 @@ impl Channel {
             let Some(source) = &self.source else { return };
             match nonblocking::receive(source.as_raw_fd(), self.stream.room()) {
                 Received::Some(count) => {
-                    self.last = Instant::now();
                     self.used = true;
                     self.stream.took(count);
-                    let held = self.stream.held().map(place);
-                    if held != self.held.map(|(place, _)| place) {
-                        self.held = held.map(|place| (place, self.last));
-                    }
+                    self.hold.took(&self.stream, Instant::now());
                     let Some(rest) = &mut self.rest else { continue };
                     *rest = rest.saturating_sub(count);
                     if *rest == 0 {
@@ -194,7 +190,7 @@ impl Channel {
                 Received::Nothing if self.rest.is_none() => return,
                 Received::Nothing | Received::End => self.over(),
                 Received::Failed(why) => {
-                    self.trouble = Some(why);
+                    self.trouble = Some(Notice::NotPassedOn(why));
                     self.over();
                 }
             }
@@ -210,7 +206,7 @@ impl Channel {
 
     /// Writes output that may go out. True if all of it went.
     fn write(&mut self) -> bool {
-        self.full = false;
+        (self.full, self.retry) = (false, None);
         while self.stream.pieces().next().is_some() {
             match self.outlet.send(self.stream.pieces()) {
                 Sent::Some(count) => self.stream.wrote(count),
@@ -218,8 +214,14 @@ impl Channel {
                     self.full = true;
                     return false;
                 }
+                // The workload waits, too, as soon as the pipe is full.
+                Sent::NoRoom(why) => {
+                    self.trouble = Some(Notice::NoRoom(why));
+                    (self.full, self.retry) = (true, Some(Instant::now() + RETRY));
+                    return false;
+                }
                 Sent::Lost(count, why) => {
-                    self.trouble = Some(why);
+                    self.trouble = Some(Notice::NotPassedOn(why));
                     self.stream.wrote(count);
                 }
                 Sent::Closed => {
@@ -227,7 +229,7 @@ impl Channel {
                     return false;
                 }
                 Sent::Failed(why) => {
-                    self.trouble = Some(why);
+                    self.trouble = Some(Notice::NotPassedOn(why));
                     self.close();
                     return false;
                 }
@@ -239,29 +241,37 @@ impl Channel {
     /// Writes the bytes held back after enough silence, and overwrites those that have gone out.
     fn settle(&mut self) {
         let now = Instant::now();
-        let waits = match (self.stream.held(), self.held) {
-            (Some(Held::Long { .. }), Some((_, since))) => now < since + PATIENCE,
-            _ => false,
-        };
-        if !waits {
+        let is_due = self.hold.due(&self.stream).is_some_and(|due| due <= now);
+        if is_due && !self.waits_on(now) {
             self.stream.release();
         }
-        if self.write() && now >= self.last + SILENCE {
+        if self.write() && now >= self.hold.silent() {
             self.stream.wipe();
             self.used = false;
         }
+    }
+
+    /// True if bytes held back wait on, as their writer may be waiting for a processor. A pipe does
+    /// not tell its writer, so that every process below counts.
+    fn waits_on(&mut self, now: Instant) -> bool {
+        if !self.is_pipe || self.source.is_none() || !self.hold.may_last(&self.stream, now) {
+            return false;
+        }
+        if descendants::any_is_busy() {
+            self.hold.postpone(now);
+            return true;
+        }
+        // Bytes that were written before the look are in the pipe now.
+        let last = self.hold.last();
+        self.pass_on();
+        self.hold.last() != last
     }
 
     /// Closes the source, as nobody reads the outlet: a process that writes is to know.
     fn close(&mut self) {
         self.source = None;
         self.stream = Stream::new(Rc::new(Needles::of(std::iter::empty(), 0, [0; 32])));
-        (self.full, self.more, self.used, self.held) = (false, false, false, None);
-    }
-}
-
-fn place(held: Held) -> u64 {
-    match held {
-        Held::Short { since } | Held::Long { since } => since,
+        (self.full, self.more, self.used) = (false, false, false);
+        self.retry = None;
     }
 }

@@ -35,6 +35,8 @@ pub enum Notice {
     Unheard,
     /// Something that the workload has written is lost, for this reason.
     NotPassedOn(Os),
+    /// Output of the workload waits for room on a disk.
+    NoRoom(Os),
     /// A file with a value stays, for this reason.
     NotRemoved(Os),
 }

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use super::action::Output;
 use super::channel::{Channel, Way};
+use super::notice::Notice;
 use super::session::Session;
 use super::sought::SoughtPatterns;
-use crate::model::error::Os;
 use crate::sys::nonblocking::{self, Outlet};
 use crate::sys::poll::Watched;
 use crate::sys::streams::{Aside, Standard};
@@ -23,9 +23,10 @@ pub(super) struct Relay {
     sought: SoughtPatterns,
     session: Option<Session>,
     begun: bool,
-    /// The reason why some output is lost.
-    trouble: Option<Os>,
-    is_said: bool,
+    /// The notice that some output is lost, or waits.
+    trouble: Option<Notice>,
+    /// The notices that were given.
+    said: Vec<Notice>,
 }
 
 /// The workload's side, until it is put in the place of its standard descriptors.
@@ -60,7 +61,7 @@ impl Relay {
             session: None,
             begun: false,
             trouble: None,
-            is_said: false,
+            said: Vec::new(),
         };
         let mut inner = Inner { places: Vec::new() };
         let [input, out, err] = [Standard::of(0)?, Standard::of(1)?, Standard::of(2)?];
@@ -114,6 +115,7 @@ impl Relay {
             source,
             outlet,
             is_terminal: controls,
+            is_pipe: !places[0].is_terminal,
         });
         Ok(())
     }
@@ -211,10 +213,11 @@ impl Relay {
         }
     }
 
-    /// Returns the reason why something that the workload has written is lost; only once.
-    pub(super) fn trouble(&mut self) -> Option<Os> {
-        let trouble = self.trouble.take().filter(|_| !self.is_said);
-        self.is_said |= trouble.is_some();
+    /// Returns the notice that output of the workload is lost, or waits; each only once.
+    pub(super) fn trouble(&mut self) -> Option<Notice> {
+        let trouble = self.trouble.take();
+        let trouble = trouble.filter(|notice| !self.said.contains(notice));
+        self.said.extend(trouble);
         trouble
     }
 

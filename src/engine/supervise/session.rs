@@ -163,7 +163,7 @@ impl Session {
         match nonblocking::transmit(self.master.as_raw_fd(), &self.typed[self.waiting.clone()]) {
             Sent::Some(count) => self.waiting.start += count,
             Sent::Full => {}
-            Sent::Lost(..) | Sent::Closed | Sent::Failed(_) => self.end(),
+            Sent::NoRoom(_) | Sent::Lost(..) | Sent::Closed | Sent::Failed(_) => self.end(),
         }
         if self.waiting.is_empty() {
             self.typed.zeroize();

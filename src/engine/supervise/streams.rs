@@ -2,10 +2,10 @@
 //! ours while the workload's stand in theirs.
 
 use super::action::{Action, Change, Event, Output, Stop};
+use super::notice::Notice;
 use super::relay::Relay;
 use super::session::Session;
 use crate::core::signal::Signal;
-use crate::model::error::Os;
 use crate::sys::job::{Foreground, TerminalJob};
 use crate::sys::streams::Aside;
 
@@ -28,8 +28,8 @@ impl Streams {
         self.relay.as_mut().and_then(Relay::session)
     }
 
-    /// Returns the reason why something that the workload has written is lost; only once.
-    pub(super) fn trouble(&mut self) -> Option<Os> {
+    /// Returns the notice that output of the workload is lost, or waits; each only once.
+    pub(super) fn trouble(&mut self) -> Option<Notice> {
         self.relay.as_mut().and_then(Relay::trouble)
     }
 

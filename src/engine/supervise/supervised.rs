@@ -15,6 +15,7 @@ use crate::sys::message_pipe::{Heard, Listener, Speaker};
 pub struct Supervised {
     pub(super) speaker: Speaker,
     /// The answers by which the supervisor says that it has taken something in, where that matters.
+    /// Those to a launch only end.
     pub(super) answers: Option<Listener>,
     /// The parent of the workload.
     pub parent: i32,
@@ -83,6 +84,14 @@ impl Supervised {
                 Err(Error::file("hear", "from the supervisor", why))
             }
         }
+    }
+
+    /// Waits until output to the supervisor's own descriptors is looked through, too. A supervisor
+    /// without a processor may not have come so far when the workload is ready.
+    pub fn wait(&mut self) {
+        while let Some(answers) = &mut self.answers
+            && answers.hear(|_| ()) == Heard::More
+        {}
     }
 
     /// Buffers the digests of what the workload gets.

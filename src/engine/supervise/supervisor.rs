@@ -126,6 +126,8 @@ impl Supervisor {
         };
         let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = message_pipe::pipe()?;
+        // It ends when whoever opens our descriptors gets the workload's.
+        let (gate, stood_in) = message_pipe::pipe()?;
         let session = relay.as_mut().and_then(Relay::session);
         let made = monitor::part(
             &mut self.inherited,
@@ -137,8 +139,12 @@ impl Supervisor {
             Parted::Supervisor(child, workload) => (child, workload),
             Parted::Workload(parent) => {
                 let delivered = self.delivered.take();
+                let answers = inner.is_some().then_some(stood_in);
                 let supervised = self.given.hand_over(parent, speaker, inner, delivered);
-                return Ok(Some(supervised));
+                return Ok(Some(Supervised {
+                    answers,
+                    ..supervised
+                }));
             }
         };
         // `join` looks for it, and the workload may begin at once.
@@ -151,7 +157,7 @@ impl Supervisor {
             let standard = [0, 1, 2].map(|place| self.streams.aside.of(place));
             self.streams.job.finds_terminal_at(standard);
         }
-        drop(inner);
+        drop((inner, gate, stood_in));
         let keeps = self.asked.watches || self.asked.lends;
         if keeps {
             memory::stay();
@@ -391,10 +397,10 @@ impl Supervisor {
         }
     }
 
-    /// Says that something that the workload has written is lost, if it is.
+    /// Says that output of the workload is lost, or waits, if it does.
     fn say_lost(&mut self) {
-        if let Some(why) = self.streams.trouble() {
-            self.notify(Notice::NotPassedOn(why));
+        if let Some(notice) = self.streams.trouble() {
+            self.notify(notice);
         }
     }
 
