@@ -39,7 +39,10 @@ fn a_new_key_on_a_new_machine() {
     let from = format!("doorkey: the key is the one of {file}\n");
     place.on("key show").gives(0, &public, &from);
     let shown = place.on("key show -j -q").ok().json();
-    assert_eq!(shown, json!({"key": file, "recipients": [public.trim()]}));
+    assert_eq!(
+        shown,
+        json!({"key": file, "recipients": [public.trim()], "kinds": ["X25519"]})
+    );
 
     // Nothing is overwritten.
     let there = format!(

@@ -52,23 +52,6 @@ fn an_identity_file_with_a_passphrase() {
         let screen = format!("{question}value\n");
         assert_eq!(terminal.end(), (0, screen, true));
 
-        // Two stores with one key: it is asked for once.
-        let copy = place.with("locked", "store copy age:secrets age:other --dry-run");
-        let _ = fs::create_dir_all(place.path("other/team"));
-        fs::copy(
-            place.path("secrets/recipients.txt"),
-            place.path("other/recipients.txt"),
-        )
-        .unwrap();
-        let mut terminal = Terminal::start(copy);
-        answer(&mut terminal);
-        let (code, screen, _) = terminal.end();
-        assert_eq!(
-            (code, screen.matches("passphrase of").count()),
-            (0, 1),
-            "{screen}"
-        );
-
         // The public half is in the file as well.
         let mut terminal = Terminal::start(place.with("locked", "key show -q"));
         answer(&mut terminal);

@@ -417,14 +417,6 @@ mod tests {
         ] {
             assert!(keys(&[bad.to_owned()], 0).is_err(), "{bad}");
         }
-        assert!(crate::stores::age::entry::is_short(&short(SSH)));
-        let left = edited(
-            format!("# al\n{SSH} x\n{A}\n").as_bytes(),
-            &[],
-            &[SSH.to_owned()],
-        );
-        assert!(Who::Key(SSH.to_owned()).was_in(&left));
-        assert_eq!(ends_of(&left, &[Who::Name("al".to_owned())]), [short(SSH)]);
     }
 
     #[test]
