@@ -15,6 +15,9 @@ use crate::model::name::Scope;
 use crate::model::named::{self, Named};
 use crate::model::secret::Secret;
 
+/// Asks a question; an error is the reason for no answer, in words.
+pub type Ask = fn(&str) -> Result<Secret, String>;
+
 /// An open store, or why it can't be opened.
 pub type Opened = Result<Box<dyn Store>, StoreError>;
 
@@ -45,7 +48,7 @@ pub struct Access {
     pub tells_identity: bool,
     /// Asks a person a question whose answer is not shown, or tells why that can't be. `None` if this
     /// process asks nobody.
-    pub ask: Option<fn(&str) -> Result<Secret, String>>,
+    pub ask: Option<Ask>,
     /// The keys of the embedded stores, once they are needed.
     pub keys: OnceLock<Result<Keys, StoreError>>,
     /// The identity that counts, once it was told.
