@@ -264,12 +264,15 @@ fn every_path_on_a_folder() {
     every_path(&browser, &own.place, "age:secrets");
     // Who can read: the store's list, and a scope's own.
     let other = own.place.key("other");
-    let add = own.place.on("store recipient add --project web -q");
+    let add = own
+        .place
+        .on("store recipient add --project web --name alice -q");
     add.arg(&other).ok();
     browser
         .click("nav a[href='#/readers']")
         .says("reader-lists", "project/web, by a list of its own");
-    assert_eq!(browser.text("reader-lists").matches(&other).count(), 1);
+    let named = format!("alice: {other}");
+    assert_eq!(browser.text("reader-lists").matches(&named).count(), 1);
     assert_eq!(browser.text("reader-lists").matches("age1").count(), 3);
 }
 
