@@ -330,7 +330,7 @@ fn help_fits_a_screen() {
     assert_eq!(
         short
             .lines()
-            .filter(|line| line.trim_start().starts_with('-'))
+            .filter(|line| line.starts_with(' ') && line.trim_start().starts_with('-'))
             .count(),
         10
     );
