@@ -55,6 +55,9 @@ pub struct Access {
     pub identity: Mutex<Option<String>>,
 }
 
+/// A question to a person. The error is the reason why it can't be asked.
+pub type Ask = fn(&str) -> Result<Secret, String>;
+
 /// Settings of the store that the scopes are in.
 #[derive(Clone, Default)]
 pub struct OfMain {
