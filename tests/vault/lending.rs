@@ -114,13 +114,17 @@ fn a_minute_of_logins_over_replacements() {
     let mut watched = Watched::start(run);
     watched.shows("began");
     let line = says(&mut watched, "lent: ");
+    // Some of the five seconds may be over.
+    let is_short = line.contains("the shortest for 5s; ") || line.contains("the shortest for 4s ");
     assert!(
-        line.contains("the shortest for 5s; it is renewed, and fetched anew"),
+        is_short && line.contains("; it is renewed, and fetched anew"),
         "{line}"
     );
     let began = Instant::now();
     let mut changes = 0;
-    while began.elapsed() < SIGHUP_TIME {
+    let logins = || kept.read("logins").lines().count();
+    let is_enough = |changes| began.elapsed() >= SIGHUP_TIME && logins() > 100 && changes >= 3;
+    while !is_enough(changes) && kept.read("faults").is_empty() {
         watched.shows("changed");
         changes += 1;
     }
@@ -128,11 +132,6 @@ fn a_minute_of_logins_over_replacements() {
     let (code, said, _) = watched.end();
     assert_eq!(code, 0, "{said:?}");
     assert_eq!(kept.read("faults"), "");
-    let logins = kept.read("logins").lines().count();
-    assert!(
-        logins > 100 && changes >= 3,
-        "{logins} logins, {changes} changes"
-    );
     kept.nothing_is_left();
 }
 
