@@ -199,6 +199,8 @@ impl Manifests<'_> {
         let variables =
             specs::variables(container, file, &self.outside, left, &mut assembled.errors);
         gathered.variables += variables.len();
+        let has = |name: &[u8]| variables.iter().any(|variable| variable.name == name);
+        assembled.unnamed.retain(|(_, name)| !has(name));
         let texts = variables
             .iter()
             .filter_map(|variable| match &variable.value {

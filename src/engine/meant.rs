@@ -54,7 +54,7 @@ impl Judged {
             }
             Holder::Template(place) => Error::Found {
                 place: place.clone(),
-                what: unread.to_string(),
+                what: format!("{unread}; after $${{ the text stays as it is"),
             },
             Holder::Manifest(number, _) => {
                 self.of_manifests.insert(*number, unread);
@@ -178,15 +178,18 @@ impl MeantPlaces {
             }
         }
         unsure.retain(|holder| !faulty.contains(holder));
-        if !unsure.is_empty() {
-            let names: Vec<_> = unsure.iter().map(Holder::to_string).collect();
-            let names = names.join(", ");
-            log::warning!(
-                Ignored, variable = &Label(&names);
-                "what looks like a reference is passed on as text: {names}; a reference is \
-                 secret:NAME alone, or ${{secret:NAME}} inside a text; --literal NAME ends this"
-            );
-        }
+        let is_template = |holder: &Holder| matches!(holder, Holder::Template(_));
+        let (templates, others) = unsure
+            .iter()
+            .partition::<Vec<_>, _>(|holder| is_template(holder));
+        warn(
+            &others,
+            "secret:NAME alone, or ${secret:NAME} inside a text; --literal NAME ends this",
+        );
+        warn(
+            &templates,
+            "${secret:NAME} there; $${ in place of ${ ends this, and stays as it is",
+        );
         judged
     }
 
@@ -216,6 +219,19 @@ impl MeantPlaces {
         let found = asked.into_iter().zip(answers);
         let found = found.filter(|(_, answer)| matches!(answer, Answer::Found(..)));
         found.map(|(asked, _)| asked).collect()
+    }
+}
+
+/// Warns of places that may be meant as references. `advice` says the right spelling, and how to end
+/// the warning.
+fn warn(holders: &[&Holder], advice: &str) {
+    if !holders.is_empty() {
+        let names: Vec<_> = holders.iter().map(|holder| holder.to_string()).collect();
+        let names = names.join(", ");
+        log::warning!(
+            Ignored, variable = &Label(&names);
+            "what looks like a reference is passed on as text: {names}; a reference is {advice}"
+        );
     }
 }
 

@@ -42,15 +42,15 @@ fn a_table_of_what_resolves() {
         .gives(
             0,
             "\
-VARIABLE  REFERENCE                SCOPE        SHADOWS          SIZE  STATUS
-DB        secret:smtp              team         -                3     ok
-DB        secret:db_password       project/web  cluster/eu,team  15    ok
-GONE      secret:none              -            -                -     absent
-GONE_TOO  secret:none              -            -                -     absent
-PORT      secret:smtp              team         -                2     ok
-TEAM      secret:team/db_password  team         -                12    ok
-TEXT      secret:none              -            -                -     default
-crt-b64   secret:cluster/tls.crt   cluster/eu   -                16    ok
+VARIABLE  REFERENCE                      SCOPE        SHADOWS          SIZE  STATUS
+DB        secret:smtp#user               team         -                3     ok
+DB        secret:db_password|urlencode   project/web  cluster/eu,team  15    ok
+GONE      secret:none                    -            -                -     absent
+GONE_TOO  secret:none                    -            -                -     absent
+PORT      secret:smtp#port               team         -                2     ok
+TEAM      secret:team/db_password        team         -                12    ok
+TEXT      secret:none                    -            -                -     default
+crt-b64   secret:cluster/tls.crt|base64  cluster/eu   -                16    ok
 ",
             "",
         );

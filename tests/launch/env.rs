@@ -67,6 +67,7 @@ fn a_credential_that_is_kept_is_not_shown() {
     let place = place();
     let key = std::fs::read_to_string(place.path("home/.config/doorkey/key.txt")).unwrap();
     let run = env(&place, &["--keep-env", "DOORKEY_KEY"]).env("A", "secret:pin");
+    let run = run.without("DOORKEY_KEY_FILE");
     run.env("DOORKEY_KEY", key.lines().last().unwrap()).gives(
         0,
         "A=[secret:pin]\nDOORKEY_KEY=[secret:DOORKEY_KEY]\n",

@@ -142,3 +142,26 @@ fn variables_in_braces() {
         ended.err()
     );
 }
+
+/// An unset variable is empty, as Compose has it, which is never silent; `${NAME:-}` says it is meant.
+#[test]
+fn an_unset_variable_is_said() {
+    let place = Place::new();
+    let said = |file: &str| {
+        format!(
+            "doorkey: warning: {file}: not set, and empty here: ${{NONE}}, ${{OTHER}}; set it, or \
+             write ${{NAME:-}} if it may be\n"
+        )
+    };
+    place.write("a.env", "V=<${NONE}${OTHER}${MAY:-}>\nW=$NONE\n");
+    place.write(
+        "compose.yml",
+        "services:\n  job:\n    environment: ['V=<${NONE}${OTHER}${MAY:-}>', W=$NONE]\n",
+    );
+    for (option, file) in [("--env-file", "a.env"), ("--spec", "compose.yml")] {
+        let run = || place.doorkey(["run", "--interpolate", option, file, "printenv", "V"]);
+        run().gives(0, "<>\n", &said(file));
+        let set = run().env("NONE", "1").env("OTHER", "");
+        set.gives(0, "<1>\n", "");
+    }
+}

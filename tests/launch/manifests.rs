@@ -133,6 +133,33 @@ k8s/deeper/compose.yml:3  job        DB_PASSWORD  secret:db_password  team   -  
 }
 
 #[test]
+fn references_that_are_meant_and_not_read() {
+    let place = place();
+    let value = |name, value| format!("        - {{name: {name}, value: \"{value}\"}}\n");
+    let list = value("MEANT", "u:secret:token@h") + &value("GONE", "secrets:canary");
+    place.write("k8s/deploy.yaml", DEPLOYMENT.replace("kye", "key") + &list);
+    let words = "--names --spec k8s/deploy.yaml --spec-path deploy/web/proxy";
+    let head = "\
+FILE                CONTAINER         VARIABLE  REFERENCE          SCOPE  SHADOWS  SIZE  STATUS
+k8s/deploy.yaml:17  deploy/web/proxy  TOKEN     secret:team/token  team   -        -     exists
+";
+    let row = "k8s/deploy.yaml:18  deploy/web/proxy  MEANT     -                  -      -        -     \
+               malformed\n";
+    check(&place, words).gives(
+        1,
+        &format!("{head}{row}"),
+        "doorkey: warning: what looks like a reference is passed on as text: k8s/deploy.yaml:19: \
+         GONE; a reference is secret:NAME alone, or ${secret:NAME} inside a text; --literal NAME \
+         ends this\n\
+         doorkey: error: k8s/deploy.yaml:18: deploy/web/proxy: MEANT: a reference is meant, and is \
+         not read, as it stands in the middle of a text: write ${secret:token}; to pass the value \
+         on as it is, use --literal MEANT\n",
+    );
+    // The names are those of the containers, too.
+    check(&place, &format!("{words} --literal MEANT --literal GONE")).gives(0, head, "");
+}
+
+#[test]
 fn nothing_to_check_is_said() {
     let place = place();
     place.write("plain.yaml", "env:\n- {name: A, value: b}\n");

@@ -181,6 +181,34 @@ fn every_fault_has_its_place() {
     );
 }
 
+/// A template has no `--literal`: the advice names the escape, which does what is said of it.
+#[test]
+fn a_misspelt_reference_is_never_written_in_silence() {
+    let place = place();
+    place.write(
+        "app.in",
+        "a: ${secret:db_host}\nb: x ${secrets:db_password}\n",
+    );
+    let ended = render(&place, "app.in out").fails(
+        1,
+        "doorkey: error: app.in:2:6: a reference is meant, and is not read, as it is misspelt: \
+         write ${secret:db_password}; after $${ the text stays as it is\n",
+    );
+    shows_nothing(&ended);
+    assert!(!place.path("out").exists());
+    // A name that nothing has may be somebody else's.
+    let run = render(&place, "-").stdin("${sercet:canary} ${Secret:nothing}");
+    run.gives(
+        0,
+        "${sercet:canary} ${Secret:nothing}",
+        "doorkey: warning: what looks like a reference is passed on as text: standard input:1:1, \
+         standard input:1:18; a reference is ${secret:NAME} there; $${ in place of ${ ends this, \
+         and stays as it is\n",
+    );
+    let escaped = "$${secrets:db_password} $${Secret:nothing}";
+    becomes(&place, escaped, escaped);
+}
+
 #[test]
 fn what_keeps_it_from_being_done() {
     let place = place();

@@ -268,7 +268,7 @@ fn a_near_miss_names_the_nearest() {
         (
             "project/db_password",
             "project/web",
-            "did you mean db_password (team)?",
+            "it is in team, where the reference does not look",
         ),
         ("smtp_tokens", "project/web, team", KNOWN),
     ] {
@@ -334,7 +334,8 @@ fn exit_codes() {
         .run(["-e", &format!("PATH={}", here("bin")), "plain"])
         .fails(
             126,
-            "doorkey: error: plain: can't be executed: permission denied\n",
+            "doorkey: error: plain: can't be executed: permission denied: nobody may, by its mode \
+             0644; run chmod +x on it\n",
         );
     place
         .run(["-e", "PATH=/nowhere", "sh"])
