@@ -15,9 +15,6 @@ use crate::model::name::Scope;
 use crate::model::named::{self, Named};
 use crate::model::secret::Secret;
 
-/// Asks a question; an error is the reason for no answer, in words.
-pub type Ask = fn(&str) -> Result<Secret, String>;
-
 /// An open store, or why it can't be opened.
 pub type Opened = Result<Box<dyn Store>, StoreError>;
 
