@@ -16,7 +16,7 @@ pub struct Row {
     /// Makes an empty one.
     pub make: fn() -> Box<dyn Subject>,
     /// What is said where a scope is denied, after the reference and `project/web of STORE: `; what
-    /// follows the store's colon is `PLACE`.
+    /// follows the store's colon is `PLACE`, and a key `age1…`.
     pub denied: &'static str,
     /// What is said where nobody answers, after `STORE: ` and what was asked; the time is `T`.
     pub unreachable: &'static str,
@@ -75,15 +75,15 @@ pub const TABLE: &[Row] = &[
     Row {
         scheme: "dir",
         make: || Box::new(Dir(Place::new())),
-        denied: "unreadable: permission denied",
-        unreachable: "there is no store there; check the name, or make one with doorkey store init",
+        denied: "unreadable: permission denied; PLACE/project/web is uid 0's, mode 0000, and doorkey runs as uid 65534: run it as uid 0, or chown or chmod that (Kubernetes: fsGroup, defaultMode)",
+        unreachable: "there is no store there; check the name; the folder has one file a secret, as mounts have",
         asked: None,
         bytes: Bytes::Held,
     },
     Row {
         scheme: "age",
         make: || Box::new(Age::new()),
-        denied: "denied: the key is not one of its recipients; have somebody who can read it add the key",
+        denied: "denied: the key age1… (DOORKEY_KEY) is not one of its recipients; have the holder of age1… run doorkey store recipient add age1… --project web",
         unreachable: "there is no store there; check the name, or make one with doorkey store init",
         asked: None,
         bytes: Bytes::Held,
