@@ -31,7 +31,7 @@ const LISTING: [&str; 2] = ["secret", "list"];
 pub fn completions(options: &mut Options) -> Result<ExitCode, Error> {
     let given = options.text(&own_flags::SHELL)?.unwrap_or_default();
     let shell = SHELLS.iter().find(|(shell, _)| *shell == given);
-    let Some((shell, script)) = shell else {
+    let Some(&(shell, script)) = shell else {
         return Err(Error::Usage(
             "the shell must be bash, fish or zsh".to_owned(),
         ));
@@ -47,7 +47,7 @@ pub fn completions(options: &mut Options) -> Result<ExitCode, Error> {
     let inherited = std::mem::take(&mut options.inherited);
     let mut text = String::new();
     for (candidate, about) in candidates(shell, words, inherited) {
-        text += &match *shell {
+        text += &match shell {
             "fish" => format!("{candidate}\t{about}\n"),
             "zsh" if !about.is_empty() => format!("{}:{about}\n", candidate.replace(':', "\\:")),
             "zsh" => format!("{}\n", candidate.replace(':', "\\:")),

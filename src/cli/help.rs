@@ -104,8 +104,8 @@ Example:
   git merge other || doorkey store check --fix --theirs db_password";
 
 pub const GENERATE_EXAMPLE: &str = "\
-Without --hex and --base64 the value is N letters and digits, with one of them
-N bytes, encoded. It is never printed.
+The value is N letters and digits. With --hex or --base64 it is N bytes,
+encoded. It is never printed.
 
 Example:
   doorkey secret generate db_password --team --length 40";

@@ -45,12 +45,15 @@ pub struct Access {
     pub tells_identity: bool,
     /// Asks a person a question whose answer is not shown, or tells why that can't be. `None` if this
     /// process asks nobody.
-    pub ask: Option<fn(&str) -> Result<Secret, String>>,
+    pub ask: Option<Ask>,
     /// The keys of the embedded stores, once they are needed.
     pub keys: OnceLock<Result<Keys, StoreError>>,
     /// The identity that counts, once it was told.
     pub identity: Mutex<Option<String>>,
 }
+
+/// A question to a person. The error is the reason why it can't be asked.
+pub type Ask = fn(&str) -> Result<Secret, String>;
 
 /// Settings of the store that the scopes are in.
 #[derive(Clone, Default)]

@@ -57,7 +57,7 @@ fn in_each_shell() {
         ] {
             // What stands on the line is thrown away, and a word says where the next one begins.
             terminal.types("\x15");
-            terminal.types("echo ne''xt\r".to_owned());
+            terminal.types("echo ne''xt\r");
             terminal.wait_for("next");
             terminal.types(typed);
             terminal.wait_for(completed);

@@ -67,7 +67,7 @@ fn a_file_takes_it_for_its_owner_alone() {
     fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
     let mut run = place.on("console --link-file link");
     run.command.stderr(std::process::Stdio::null());
-    let child = support::bao::spawn(run.command);
+    let mut child = support::bao::spawn(run.command);
     wait("the link", || {
         fs::read_to_string(&old)
             .ok()
@@ -79,7 +79,8 @@ fn a_file_takes_it_for_its_owner_alone() {
     );
     let id = Pid::from_raw(child.id().cast_signed());
     kill(id, Signal::SIGTERM).unwrap();
-    wait("its end", || (!old.exists()).then_some(()));
+    child.wait().unwrap();
+    assert!(!old.exists());
 
     let folder = "doorkey: error: --link-file: can't write ./secrets: file exists\n";
     place.on("console --link-file ./secrets").fails(1, folder);

@@ -157,13 +157,23 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     browser.drops(
         "text",
         "dropped.env",
-        "smtp_user=new\nADDED='a\nb'\nLEFT=x\n",
+        "smtp_user=new\nADDED='a\nb'\nLEFT=x\nEMPTY=\n",
     );
     browser.until("!document.getElementById('plan').hidden");
     let plan = "return [...document.querySelectorAll('#plan-rows li')].map((one) => one.innerText.replace(/\\s+/g, ' ').trim())";
     assert_eq!(
         browser.js(plan),
-        json!(["smtp_user overwrite", "ADDED create", "LEFT create"])
+        json!([
+            "smtp_user overwrite",
+            "ADDED create",
+            "LEFT create",
+            "EMPTY skipped"
+        ])
+    );
+    // A name without a value can't be chosen.
+    assert_eq!(
+        browser.js("return document.getElementById('plan-3').disabled"),
+        true
     );
     browser.click("#plan-2");
     assert_eq!(browser.js(plan)[2], "LEFT skipped");
@@ -179,10 +189,11 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     assert_eq!(beside.value("team", "smtp_user").as_deref(), Some("new"));
     assert_eq!(beside.value("team", "ADDED").as_deref(), Some("a\nb"));
     assert_eq!(beside.value("team", "LEFT"), None);
+    assert_eq!(beside.value("team", "EMPTY"), None);
     assert_eq!(browser.js("return text.value"), "");
     // A pasted one, with a fault in it.
     browser.types("#text", "9A=1").click("#plan-button");
-    browser.says("text-error", "the text:1:1: a new name is letters");
+    browser.says("text-error", "the text:1:1: 9A: a new name is letters");
 
     // A new scope is there with its first secret.
     browser
@@ -253,12 +264,15 @@ fn every_path_on_a_folder() {
     every_path(&browser, &own.place, "age:secrets");
     // Who can read: the store's list, and a scope's own.
     let other = own.place.key("other");
-    let add = own.place.on("store recipient add --project web -q");
+    let add = own
+        .place
+        .on("store recipient add --project web --name alice -q");
     add.arg(&other).ok();
     browser
         .click("nav a[href='#/readers']")
         .says("reader-lists", "project/web, by a list of its own");
-    assert_eq!(browser.text("reader-lists").matches(&other).count(), 1);
+    let named = format!("alice: {other}");
+    assert_eq!(browser.text("reader-lists").matches(&named).count(), 1);
     assert_eq!(browser.text("reader-lists").matches("age1").count(), 3);
 }
 

@@ -48,7 +48,8 @@ fn only_the_page_itself_is_answered() {
         ("Sec-Fetch-Dest", "document"),
     ];
     let cross = ("Sec-Fetch-Site", "cross-site");
-    let cases: &[(&str, &[(&str, &str)], [u16; 3])] = &[
+    type Fields<'a> = [(&'a str, &'a str)];
+    let cases: &[(&str, &Fields<'_>, [u16; 3])] = &[
         (
             "as the page",
             &[("Host", host), ("Origin", &origin), site, own_session],
@@ -270,12 +271,10 @@ fn messages_are_those_of_the_command_line() {
     };
     let says = |words: &str| {
         let err = own.place.on(words).stdin("v").end().err();
-        let line = err
-            .strip_prefix("doorkey: error: ")
+        err.strip_prefix("doorkey: error: ")
             .unwrap()
             .trim_end()
-            .to_owned();
-        line
+            .to_owned()
     };
     for (scope, name, how, field) in [
         ("team", "smtp_user", "create", "name"),

@@ -57,7 +57,8 @@ fn a_death_by_a_signal_is_a_code() {
 fn what_can_not_be_executed_is_said_once() {
     let place = Place::new();
     let no_right = executable(&place.path("no-right"), b"#!/bin/sh\n", 0o644);
-    let denied = format!("doorkey: error: {no_right}: can't be executed: permission denied\n");
+    let why = "permission denied: nobody may, by its mode 0644; run chmod +x on it";
+    let denied = format!("doorkey: error: {no_right}: can't be executed: {why}\n");
     run(&place, &["--", &no_right]).fails(126, &denied);
     let missing = "doorkey: error: no-such-command: command not found\n";
     run(&place, &["no-such-command"]).fails(127, missing);
@@ -76,7 +77,7 @@ fn what_can_not_be_executed_is_said_once() {
     for (words, message) in [
         (
             &["--none"][..],
-            "there is no option --none; see doorkey run --help",
+            "there is no option --none; did you mean --nice?",
         ),
         (
             &["--init", "true"],

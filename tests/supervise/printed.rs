@@ -116,7 +116,7 @@ fn marked(at: usize) -> Vec<u8> {
     }
     let mut text = Vec::new();
     // A generator's password, now and then: it has few of them.
-    let few = if at % 2 == 0 { 3 } else { marks.len() };
+    let few = if at.is_multiple_of(2) { 3 } else { marks.len() };
     for (nth, mark) in marks[..few].iter().enumerate() {
         text.extend(random.text([8, 1, 0][nth % 3]));
         text.push(*mark);

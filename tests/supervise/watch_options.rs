@@ -14,7 +14,7 @@ fn run(place: &Place, words: &[&str]) -> Run {
 fn usage_errors() {
     let place = plain(&[("a", "one")]);
     let interval = "--watch must be a duration of 10ms or more, such as 60s";
-    let change = "--on-change must be restart, signal:NAME or exit:CODE, such as signal:HUP";
+    let change = "--on-change must be restart, none, signal:NAME or exit:CODE, such as signal:HUP";
     let refresh = "--refresh-signal must be a signal that can be caught, or none";
     for (option, message) in [
         ("--watch=0", interval),

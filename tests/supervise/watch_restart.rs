@@ -211,8 +211,8 @@ fn a_fetch_that_hangs_gives_up() {
     let mut watched = hanging(&place, &["--timeout=300ms"], SAYS);
     watched.refresh();
     watched.refresh();
-    let line = "error: gave up after 300ms (--timeout); the command goes on: the store, or a file \
-                that was named, did not answer";
+    let line = "error: gave up after 300ms (--timeout); the command goes on: a file that was named \
+                did not answer";
     watched.says(line);
     place.write("file.env.new", "F=1\n");
     fs::rename(place.path("file.env.new"), place.path("file.env")).unwrap();

@@ -50,7 +50,7 @@ fn whoever_looks_on_is_told_what_takes_so_long() {
     drop(told);
     terminal.wait_for("1 reference resolved");
     assert!(terminal.child.wait().unwrap().success());
-    // What came of it until then is said, too.
+    // What came of the first try is said in its place.
     let (told, wait) = held();
     let server = Faulty::new(move |request| match request.number {
         0..6 => answer(503, &[("Retry-After", "0")], b""),
@@ -61,7 +61,7 @@ fn whoever_looks_on_is_told_what_takes_so_long() {
         _ => good(),
     });
     let mut terminal = Terminal::start(launch(&place, &server));
-    terminal.wait_for("waiting for ").wait_for("(status 503)");
+    terminal.wait_for("status 503; trying again for up to ");
     drop(told);
     terminal.wait_for("1 reference resolved");
     assert!(terminal.child.wait().unwrap().success());

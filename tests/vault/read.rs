@@ -155,7 +155,10 @@ fn any_existing_document_can_be_a_scope() {
     assert_eq!(run_bare(&both).ok().out(), "deep\n");
     run_bare("").fails(
         125,
-        "doorkey: error: vault:: the store's name says no mount; give vault:MOUNT/PREFIX, or --team-path\n",
+        &format!(
+            "doorkey: error: {}: the store's name says no mount; give vault:MOUNT/PREFIX, or --team-path\n",
+            app.bao.address()
+        ),
     );
     let up = run("--team-path a/../b");
     up.fails(
@@ -342,7 +345,7 @@ fn a_quota_is_waited_for_and_a_seal_is_said() {
     bao::wait("the quota is used up", || {
         (app.admin.status("GET", &app.document("team"), &Value::Null) == 429).then_some(())
     });
-    let ended = launch(&app, "--timeout 1s").end();
+    let ended = launch(&app, "-q --timeout 1s").end();
     let err = ended.err();
     let begins = format!(
         "doorkey: error: {}: GET {}/v1/{}: gave up after ",

@@ -313,7 +313,7 @@ fn each_variable_stands_for_its_option() {
                 .unwrap()
                 .into_boxed_c_str();
             let variables: &[&CStr] = &[Box::leak(entry)];
-            let words: Vec<OsString> = vec!["x".into(); usize::from(!leaf.arguments.is_empty())];
+            let words: Vec<OsString> = vec!["x".into(); leaf.arguments.len()];
             let heard = ours(leaf, &words, variables).unwrap();
             assert!(heard.iter().any(|(id, by, _)| *id == option.id && !by));
         }
