@@ -79,8 +79,7 @@ impl Scratch {
             command.env_remove(name);
         }
         startup::take_children();
-        let mut child = command.spawn()?;
-        let _deaf = signals::ignore_keys();
+        let (mut child, _deaf) = signals::spawn_for_keys(&mut command)?;
         child.wait()
     }
 

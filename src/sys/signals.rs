@@ -1,6 +1,8 @@
 //! Handles signals and the deadline until the exec.
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -144,12 +146,37 @@ impl Drop for Holding {
     }
 }
 
-/// Ignores the signals that keys at a terminal send, until the value is dropped. A program that was
-/// started before is the one that they are for.
-pub fn ignore_keys() -> KeysIgnored {
-    let keys = [libc::SIGINT, libc::SIGQUIT];
+/// The signals that keys at a terminal send.
+const KEYS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];
+
+/// Starts a program that the signals of keys are for. They are ignored here until the second value is
+/// dropped. A key that is pressed while the program starts does not end us.
+///
+/// # Errors
+/// The system's error if the program can't be started.
+pub fn spawn_for_keys(command: &mut Command) -> io::Result<(Child, KeysIgnored)> {
+    // Ignored ones would be so in the program, too. Blocked ones wait until they are ignored here.
+    let keys = KEYS.iter().fold(0, |set, &key| set | bit(key));
+    let held = Holding(signal_mask::change(libc::SIG_BLOCK, keys));
+    let before = held.0;
+    let prepare = move || {
+        for key in KEYS {
+            // SAFETY: neither of the two is a handler.
+            unsafe {
+                if libc::signal(key, libc::SIG_DFL) == libc::SIG_IGN {
+                    libc::signal(key, libc::SIG_IGN);
+                }
+            }
+        }
+        signal_mask::change(libc::SIG_SETMASK, before);
+        Ok(())
+    };
+    // SAFETY: it makes system calls alone, which a child process may do after a fork.
+    unsafe { command.pre_exec(prepare) };
+    let child = command.spawn()?;
     // SAFETY: to ignore is no handler.
-    KeysIgnored(keys.map(|key| (key, unsafe { libc::signal(key, libc::SIG_IGN) })))
+    let ignored = KEYS.map(|key| (key, unsafe { libc::signal(key, libc::SIG_IGN) }));
+    Ok((child, KeysIgnored(ignored)))
 }
 
 /// Ignores signals; holds their handlers from before.

@@ -35,7 +35,11 @@ fn finds(place: &Place, secrets: usize, findings: &[(&str, &str)]) {
     let list: Value = findings.iter().map(object).collect();
     let ended = place.with("own", "store check --json").end();
     assert_eq!((ended.code(), in_short(&ended.err())), (1, lines));
-    assert_eq!(ended.json()["findings"], list);
+    let mut found = ended.json()["findings"].clone();
+    for finding in found.as_array_mut().unwrap() {
+        finding["what"] = in_short(finding["what"].as_str().unwrap()).into();
+    }
+    assert_eq!(found, list);
     assert_eq!(ended.json()["secrets"], json!(secrets));
 }
 
@@ -153,11 +157,9 @@ fn files_that_do_not_open() {
     // With a key that opens nothing, everything that could be opened is denied too.
     let ended = place.with("stranger", "store check").end();
     assert_eq!(ended.code(), 1);
-    assert!(
-        ended
-            .err()
-            .contains(&format!("doorkey: error: project/web/d: {denied}\n"))
-    );
+    let said = in_short(&ended.err());
+    let line = format!("doorkey: error: project/web/d: {denied}\n");
+    assert!(said.contains(&line), "{said}");
 }
 
 /// A secret that was set on a branch while a recipient was added on another, and the other way

@@ -287,6 +287,7 @@ fn what_is_refused() {
     let before = place.contents();
     let no_recipient =
         "age:secrets: argument 1 is no age recipient, the public half of a key (age1…)";
+    let secret_key = "age:secrets: argument 1 is a secret key: give its public half (age1…)";
     let nobody = "age:secrets: argument 1 is no age recipient (age1…), and nobody in a list has that name; nothing is changed";
     let bad_name = "age:secrets: a member's name is one word of at most 64 letters, digits, '.', '_', '@', '+' and '-', the first a letter or digit, and no key";
     let nowhere = format!("age:secrets: no list names {stranger}; nothing is changed");
@@ -310,14 +311,17 @@ fn what_is_refused() {
         ),
         ("add foo".to_owned(), no_recipient),
         // Somebody takes the wrong half.
-        (format!("add {private}"), no_recipient),
-        (format!("remove {private}"), no_recipient),
+        (format!("add {private}"), secret_key),
+        (format!("remove {private}"), secret_key),
         ("remove foo".to_owned(), nobody),
         ("remove foo --everywhere".to_owned(), nobody),
         (format!("add {stranger} --name two/words"), bad_name),
         (format!("add {stranger} --name {stranger}"), bad_name),
         (format!("add {stranger} age1qqq"), second),
-        ("add ssh-ed25519".to_owned(), no_recipient),
+        (
+            "add ssh-ed25519".to_owned(),
+            "age:secrets: argument 1 is not a whole SSH key: quote its kind and the key as one argument",
+        ),
     ] {
         let run = place.with("own", &format!("store recipient {words}"));
         run.fails(1, &format!("doorkey: error: {why}\n"));
