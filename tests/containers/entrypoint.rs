@@ -338,7 +338,8 @@ fn exit_codes_pass() {
             (
                 "/run/secrets/key",
                 126,
-                "/run/secrets/key: can't be executed: permission denied",
+                "/run/secrets/key: can't be executed: permission denied: nobody may, by its mode \
+                 0444; run chmod +x on it",
             ),
             ("/missing", 127, "/missing: command not found"),
             ("missing", 127, "missing: command not found"),

@@ -177,7 +177,7 @@ fn compose() {
     let ended = shell(&place, &format!("{file}; {down}")).output().unwrap();
     let said = said(&ended);
     assert!(
-        said.contains("2 references resolved: 1 from team of age:/secrets in "),
+        said.contains("2 references resolved: 2 from team of age:/secrets in "),
         "{said}"
     );
     let version = concat!("doorkey ", env!("CARGO_PKG_VERSION"), "\n");
