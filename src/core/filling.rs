@@ -1,5 +1,5 @@
-//! Whether values break the text that they are put into: it has to keep the shape that it has with
-//! a plain word in each place.
+//! A check of values that are put into a text. The text has to keep the shape that it has with a
+//! plain word in each place.
 
 use super::shape::{Format, Node, Style};
 

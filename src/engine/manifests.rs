@@ -26,7 +26,7 @@ pub struct Manifests<'m> {
     pub strict: bool,
     /// Variables whose values are no references.
     pub literal: Vec<Vec<u8>>,
-    /// What the containers' environments need beside these.
+    /// The facts that the containers' environments need beside these.
     pub outside: Outside<'m>,
 }
 

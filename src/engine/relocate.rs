@@ -46,7 +46,7 @@ pub fn relocate(
     writer.delete(from.0, from.1)
 }
 
-/// What is copied of a scope: each name, and whether it exists at the other store.
+/// The names of a scope that are copied, and whether each exists at the other store.
 pub type Part = (Scope, Vec<(Name, bool)>);
 
 /// The store that an error is of: true for the one that is read.

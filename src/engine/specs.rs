@@ -29,7 +29,7 @@ pub struct Spec {
     pub path: Option<String>,
 }
 
-/// What a container's environment needs beside the spec.
+/// The facts that a container's environment needs beside the spec.
 pub struct Outside<'o> {
     /// The variables that are known without the spec.
     pub known: Lookup<'o>,

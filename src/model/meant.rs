@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::name::{Name, Scope};
 
-/// What the user may have meant by a missing name.
+/// The likely meaning of a missing name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Meant {
     /// Nothing that is known: a secret that is still to be created.

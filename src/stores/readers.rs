@@ -71,7 +71,7 @@ pub trait Recipients {
     fn check(&self, fix: Option<&Fix>, only: &[Scope]) -> Result<Checked, StoreError>;
 }
 
-/// What a check puts right.
+/// The choices of a check that puts things right.
 #[derive(Debug, Default)]
 pub struct Fix {
     /// Secrets that take the value of our branch where both have changed it: `NAME`, or

@@ -66,7 +66,7 @@ pub(super) const UNRESERVED: Style = percent("-._~");
 pub(super) const URL_PATH: Style = percent("!$%&'()*+,-./:;=@[\\]^|_~");
 pub(super) const URL_QUERY: Style = percent("!$%&()*+,-./:;=?@[\\]^_`{|}~");
 pub(super) const URL_FRAGMENT: Style = percent("!#$%&'()*+,-./:;=?@[\\]^_{|}~");
-/// What they leave out of a URL, and what they take for a `/` in a path.
+/// The characters that these drop from a URL, and the `/` that a path gets in place of a `\`.
 pub(super) const ONE_LINE: Style = Style::Replaced(&[('\n', ""), ('\r', ""), ('\t', "")]);
 pub(super) const SLASHES: Style =
     Style::Replaced(&[('\n', ""), ('\r', ""), ('\t', ""), ('\\', "/")]);

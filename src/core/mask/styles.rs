@@ -28,7 +28,7 @@ pub(super) type Digits = [u8; 16];
 pub(super) const UPPER: &Digits = b"0123456789ABCDEF";
 pub(super) const LOWER: &Digits = b"0123456789abcdef";
 
-/// What is written with a backslash.
+/// The bytes that are written with a backslash.
 pub(super) struct Backslash {
     /// Characters that have it before them.
     pub(super) before: &'static str,

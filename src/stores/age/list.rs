@@ -256,7 +256,7 @@ pub fn removals(list: &[u8]) -> impl Iterator<Item = (&str, Option<&str>)> {
     comments.collect::<Vec<_>>().into_iter()
 }
 
-/// What is left of the keys of these members, be they in a list or removed from it.
+/// The ends of the keys of these members, be they in a list or removed from it.
 pub fn ends_of(list: &[u8], members: &[Who]) -> Vec<String> {
     let mut ends: Vec<String> = keys_of(list, members)
         .iter()

@@ -6,7 +6,7 @@
 //! - A secret gets the value that both branches have, or that one of them has set. Where both have
 //!   set it, a person has to choose.
 //!
-//! What somebody has put right by hand stays. Files are written, and git's index is left alone.
+//! A file that somebody has put right by hand stays. Files are written, and git's index is left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
