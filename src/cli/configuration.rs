@@ -59,9 +59,12 @@ impl Options {
     fn config(&self) -> Result<(Config, Named), Error> {
         let parse = |path: Named, text: &[u8], named| {
             let config = config::parse(text, named, stores::configurable());
-            let config = config.map_err(|(line, column, what)| {
-                let place = in_file(&path, line, column);
-                Error::Found { place, what }
+            let config = config.map_err(|faults| {
+                let faults = faults.into_iter().map(|(line, column, what)| Error::Found {
+                    place: in_file(&path, line, column),
+                    what,
+                });
+                Error::all(faults.collect())
             })?;
             Ok((config, path))
         };

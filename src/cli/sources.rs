@@ -84,6 +84,7 @@ impl Options {
         Configured {
             env_files: env_files.collect(),
             assignments: config.variables.clone(),
+            file: place.file.clone(),
             found: (!config.named).then(|| Trust::new(self.sudo)),
         }
     }

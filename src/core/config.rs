@@ -1,7 +1,7 @@
 //! `doorkey.toml`: the few settings that a repository keeps.
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::executing::is_executing;
 use super::option::{self, InFile};
@@ -32,8 +32,8 @@ pub struct Config {
     values: Vec<(&'static str, String)>,
     /// Settings of the `[store]` table: line, column, key, value.
     pub of_store: Vec<(usize, usize, String, String)>,
-    /// Variables of the workload, from `[env]`.
-    pub variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Variables of the workload, from `[env]`: line, name and value.
+    pub variables: Vec<(usize, Vec<u8>, Vec<u8>)>,
     /// Paths of env files, from the file's folder.
     pub env_files: Vec<String>,
     /// True if the user has named the file, false if it was found.
@@ -55,88 +55,139 @@ pub type Unfit = (usize, usize, String);
 /// store options that may stand at its top level.
 ///
 /// # Errors
-/// The first place that is no TOML, no setting that this file may have, or no string.
+/// All places that are no setting that this file may have, or no string; or the first that is no
+/// TOML.
 pub fn parse(
     bytes: &[u8],
     named: bool,
     stores: impl Iterator<Item = (&'static str, InFile)>,
-) -> Result<Config, Unfit> {
+) -> Result<Config, Vec<Unfit>> {
     let place = |at| {
         let at = Malformed::at(bytes, at, "");
         (at.line, at.column)
     };
-    let fault = |at, reason: String| {
-        let (line, column) = place(at);
-        (line, column, reason)
-    };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| fault(error.valid_up_to(), "this is not UTF-8".to_owned()))?;
-    let table = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        fault(at, "this is not TOML".to_owned())
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let (line, column) = place(error.valid_up_to());
+        vec![(line, column, "this is not UTF-8; save it as UTF-8".to_owned())]
     })?;
-    let known: Vec<(&'static str, InFile)> = OWN.into_iter().chain(stores).collect();
-    let text = |value: &Spanned<DeValue<'_>>| {
-        let wanted = || fault(value.span().start, "a string is wanted here".to_owned());
-        string(value).ok_or_else(wanted)
-    };
-    let mut config = Config {
-        named,
-        ..Config::default()
+    let table = DeTable::parse(text).map_err(|error| {
+        let (line, column) = place(error.span().map_or(0, |span| span.start));
+        let reason = match error.message() {
+            "duplicate key" => "this key is repeated; leave one out",
+            _ => "this is not TOML",
+        };
+        vec![(line, column, reason.to_owned())]
+    })?;
+    let mut reading = Reading {
+        known: OWN.into_iter().chain(stores).collect(),
+        place: &place,
+        config: Config {
+            named,
+            ..Config::default()
+        },
+        faults: Vec::new(),
     };
     for (key, value) in table.get_ref() {
+        reading.setting(key, value);
+    }
+    reading.faults.sort_unstable();
+    match reading.faults.is_empty() {
+        true => Ok(reading.config),
+        false => Err(reading.faults),
+    }
+}
+
+/// A file that is read, and the faults in it.
+struct Reading<'r> {
+    known: Vec<(&'static str, InFile)>,
+    /// The line and the column of an offset.
+    place: &'r dyn Fn(usize) -> (usize, usize),
+    config: Config,
+    faults: Vec<Unfit>,
+}
+
+impl Reading<'_> {
+    fn fail(&mut self, at: usize, reason: impl Into<String>) {
+        let (line, column) = (self.place)(at);
+        self.faults.push((line, column, reason.into()));
+    }
+
+    /// Takes a string; anything else is a fault.
+    fn text(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let text = string(value);
+        if text.is_none() {
+            self.fail(value.span().start, "a string is wanted here");
+        }
+        text
+    }
+
+    fn setting(&mut self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
         match (key.get_ref().as_ref(), value.get_ref()) {
             (VARIABLES, DeValue::Table(variables)) => {
                 for (key, value) in variables {
-                    let value = text(value)?;
-                    let name = variable(key.get_ref(), named);
-                    let name = name.map_err(|why| fault(key.span().start, why))?;
-                    config.variables.push((name, value.into_bytes()));
+                    self.variable(key, value);
                 }
-                continue;
             }
-            (VARIABLES, _) => {
-                return Err(fault(
-                    value.span().start,
-                    "a table is wanted here".to_owned(),
-                ));
-            }
+            (VARIABLES, _) => self.fail(value.span().start, "a table is wanted here"),
             (ENV_FILES, DeValue::Array(files)) => {
                 for file in files {
-                    config.env_files.push(text(file)?);
+                    let file = self.text(file);
+                    self.config.env_files.extend(file);
                 }
-                continue;
             }
             (ENV_FILES, _) => {
-                config.env_files.push(text(value)?);
-                continue;
+                let file = self.text(value);
+                self.config.env_files.extend(file);
             }
-            _ => {}
+            (name, _) => match self.known.iter().find(|(known, _)| *known == name) {
+                Some(&(id, file)) => self.known(id, file, key, value),
+                None => self.fail(key.span().start, no_such(name, &self.known)),
+            },
         }
-        let is_it = |(known, _): &&(&str, InFile)| *known == key.get_ref().as_ref();
-        let found = known.iter().find(is_it);
-        let (id, file) =
-            *found.ok_or_else(|| fault(key.span().start, no_such(key.get_ref(), &known)))?;
+    }
+
+    fn variable(&mut self, key: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>) {
+        let text = self.text(value);
+        match (variable(key.get_ref(), self.config.named), text) {
+            (Ok(name), Some(value)) => {
+                let (line, _) = (self.place)(key.span().start);
+                let variable = (line, name, value.into_bytes());
+                self.config.variables.push(variable);
+            }
+            (Err(why), _) => self.fail(key.span().start, why),
+            (Ok(_), None) => {}
+        }
+    }
+
+    fn known(
+        &mut self,
+        id: &'static str,
+        file: InFile,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
         if let (OWN_STORE, DeValue::Table(settings)) = (id, value.get_ref()) {
             for (key, value) in settings {
-                let value = text(value)?;
+                let Some(value) = self.text(value) else {
+                    continue;
+                };
                 if key.get_ref().as_ref() == LOCATION {
-                    config.values.push((id, value));
+                    self.config.values.push((id, value));
                 } else {
-                    let (line, column) = place(key.span().start);
+                    let (line, column) = (self.place)(key.span().start);
                     let key = key.get_ref().clone().into_owned();
-                    config.of_store.push((line, column, key, value));
+                    self.config.of_store.push((line, column, key, value));
                 }
             }
-            continue;
+            return;
         }
-        let value = text(value)?;
-        if file == InFile::Named && !named {
-            return Err(fault(key.span().start, option::named_only(id)));
+        let text = self.text(value);
+        if file == InFile::Named && !self.config.named {
+            self.fail(key.span().start, option::named_only(id));
+        } else {
+            self.config.values.extend(text.map(|text| (id, text)));
         }
-        config.values.push((id, value));
     }
-    Ok(config)
 }
 
 /// The table of the workload's variables.
@@ -184,7 +235,7 @@ fn string(value: &Spanned<DeValue<'_>>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &[u8], named: bool) -> Result<Config, Unfit> {
+    fn parse(text: &[u8], named: bool) -> Result<Config, Vec<Unfit>> {
         let stores = [("address", InFile::Named), ("role", InFile::Always)];
         super::parse(text, named, stores.into_iter())
     }
@@ -214,14 +265,14 @@ mod tests {
             assert_eq!(parse(true).unwrap().get(setting), Some("x"));
             let refused = ["cache", "address"].contains(&setting);
             let fault = (2, 1, option::named_only(setting));
-            assert_eq!(parse(false).err(), refused.then_some(fault));
+            assert_eq!(parse(false).err(), refused.then(|| vec![fault]));
         }
     }
 
     #[test]
     fn faults_say_where() {
         let at = |text: &[u8]| parse(text, true).unwrap_err();
-        let fault = |line, column, reason: &str| (line, column, reason.to_owned());
+        let fault = |line, column, reason: &str| vec![(line, column, reason.to_owned())];
         let near = "there is no such setting; did you mean store?";
         assert_eq!(at(b"\nstor = ''"), fault(2, 1, near));
         let none = "this setting is none of store, project, cluster, references, cache, cache-recipient, \
@@ -231,7 +282,17 @@ mod tests {
         assert_eq!(at(b"store = 1"), fault(1, 9, string));
         assert_eq!(at(b"[store]\na = 1"), fault(2, 5, string));
         assert_eq!(at(b"[role]"), fault(1, 1, string));
-        assert_eq!(at(b"store = \xff"), fault(1, 9, "this is not UTF-8"));
-        assert!(matches!(at(b"\n store"), (2, _, why) if why == "this is not TOML"));
+        assert_eq!(at(b"store = \xff"), fault(1, 9, "this is not UTF-8; save it as UTF-8"));
+        assert!(matches!(&at(b"\n store")[..], [(2, _, why)] if why == "this is not TOML"));
+        let repeated = at(b"[env]\nA = ''\nA = ''");
+        assert_eq!(repeated, fault(3, 1, "this key is repeated; leave one out"));
+    }
+
+    #[test]
+    fn all_faults_at_once() {
+        let text = b"stor = ''\nenv-file = ['a', 1]\naddress = 'x'\n[env]\nA = 1\n'B=C' = ''\nD = ''\nPATH = ''";
+        let faults = parse(text, false).unwrap_err();
+        let places: Vec<_> = faults.iter().map(|(line, column, _)| (*line, *column)).collect();
+        assert_eq!(places, [(1, 1), (2, 18), (3, 1), (5, 5), (6, 1), (8, 1)]);
     }
 }

@@ -64,6 +64,10 @@ pub(super) fn read(
     };
     let mut variables = Vec::with_capacity(items.len());
     for &item in items {
+        // Kustomize removes or replaces entries by these, and no container has them.
+        if tree.get(item, "$patch").is_some() {
+            continue;
+        }
         match variable(tree, item) {
             Err(fault) if faults.len() < MOST_FAULTS => faults.push(fault),
             Err(_) => return variables,

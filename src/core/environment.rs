@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::ffi::{CStr, CString};
+use std::rc::Rc;
 
 use crate::model::error::Cause;
 
@@ -36,6 +37,8 @@ pub struct Environment<'a> {
     entries: Vec<EnvEntry<'a>>,
     /// Index of each name's entry.
     places: BTreeMap<Cow<'a, [u8]>, usize>,
+    /// The file, and the line from 1, of each value that a file gives.
+    said: BTreeMap<Vec<u8>, (Rc<str>, usize)>,
 }
 
 /// Rules for passing on the inherited environment.
@@ -124,12 +127,17 @@ impl<'a> Environment<'a> {
                 entries.push(EnvEntry::Inherited(entry));
             }
         }
-        Environment { entries, places }
+        Environment {
+            entries,
+            places,
+            said: BTreeMap::new(),
+        }
     }
 
     /// Assigns a value in the name's place, or at the end. Returns the entry's index.
     pub fn assign(&mut self, name: &[u8], value: &[u8]) -> usize {
         let entry = EnvEntry::Assigned(joined(name, value));
+        self.said.remove(name);
         match self.position(name) {
             Some(at) => {
                 self.entries[at] = entry;
@@ -142,6 +150,17 @@ impl<'a> Environment<'a> {
                 at
             }
         }
+    }
+
+    /// Notes the line of a file that gives a variable its value.
+    pub fn note(&mut self, name: &[u8], file: &Rc<str>, line: usize) {
+        self.said.insert(name.to_vec(), (Rc::clone(file), line));
+    }
+
+    /// Returns the place of the value of a name, where a file gives it: `FILE:LINE`.
+    pub fn place_of(&self, name: &[u8]) -> Option<String> {
+        let (file, line) = self.said.get(name)?;
+        Some(format!("{file}:{line}"))
     }
 
     /// Removes the variables whose names do not pass.

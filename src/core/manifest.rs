@@ -43,28 +43,33 @@ impl From<Malformed> for Vec<Unfit> {
     }
 }
 
-/// Lists all containers of a text in their order. There has to be one if `any` is true.
-///
-/// # Errors
-/// All places where the text is not what it should be.
-pub fn containers(text: &[u8], any: bool) -> Result<Vec<Container>, Vec<Unfit>> {
-    let tree = read(text)?;
+/// Lists all containers of a text in their order, and all places where the text is not what it
+/// should be. There has to be a container if `any` is true. A container with a fault has its other
+/// variables.
+pub fn containers(text: &[u8], any: bool) -> (Vec<Container>, Vec<Unfit>) {
+    let tree = match read(text) {
+        Ok(tree) => tree,
+        Err(faults) => return (vec![], faults),
+    };
     let mut search = search(&tree);
     let of_containers = search.found.iter_mut().flat_map(|one| one.faults.drain(..));
     search.faults.extend(of_containers);
-    search.end()?;
-    match search.found.is_empty() && any {
-        true => Err(vec![search.nothing()]),
-        false => Ok(search.found),
+    let mut faults = search.end().err().unwrap_or_default();
+    if search.found.is_empty() && faults.is_empty() && any {
+        faults.push(search.nothing());
     }
+    (search.found, faults)
 }
 
-/// Finds the environment of one container. Without a path, it has to be the only one.
+/// Finds the environment of one container, with the faults in it. Without a path, it has to be the
+/// only one.
 ///
 /// # Errors
-/// All places where the text is not what it should be. If several could be meant, the fault lists
-/// them.
-pub fn container(text: &[u8], path: Option<&str>) -> Result<Container, Vec<Unfit>> {
+/// All faults where no container can be chosen. If several could be meant, the fault lists them.
+pub fn container(
+    text: &[u8],
+    path: Option<&str>,
+) -> Result<(Container, Vec<Unfit>), Vec<Unfit>> {
     let tree = read(text)?;
     let mut search = search(&tree);
     let is_chosen =
@@ -98,8 +103,8 @@ pub fn container(text: &[u8], path: Option<&str>) -> Result<Container, Vec<Unfit
         }
     };
     search.faults.append(&mut container.faults);
-    search.end()?;
-    Ok(container)
+    let faults = search.end().err().unwrap_or_default();
+    Ok((container, faults))
 }
 
 impl Search<'_, '_> {

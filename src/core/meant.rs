@@ -16,6 +16,9 @@ const LONGEST: usize = 12;
 /// The shortest word that is compared for typing errors, in bytes.
 const SHORTEST: usize = 5;
 
+/// The most bytes after an escape that are looked at: a word, and the longest name after it.
+const ESCAPED: usize = 300;
+
 /// The most names that one place may stand for: the longest, and those that end at a dot or dash.
 const MOST_NAMES: usize = 4;
 
@@ -105,6 +108,22 @@ impl<'w> Words<'w> {
             Some((start - 2, meant))
         });
         found.collect()
+    }
+
+    /// Lists the escapes of such references, `$${secrets:NAME}`, each by its offset. The text is
+    /// `${secrets:NAME}` without its first sign.
+    pub fn escapes(&self, text: &[u8]) -> Vec<usize> {
+        let opens = text.windows(b"$${".len()).enumerate();
+        let opens = opens.filter(|(_, open)| open == b"$${").map(|(at, _)| at);
+        let is_one = |at: &usize| {
+            let inside = &text[at + 1..];
+            let mut word = inside.iter().take("${:".len() + LONGEST);
+            word.any(|byte| *byte == b':') && {
+                let found = self.misspelt(&inside[..inside.len().min(ESCAPED)]);
+                found.iter().any(|(at, _)| *at == 0)
+            }
+        };
+        opens.filter(is_one).collect()
     }
 
     fn places(&self, text: &[u8]) -> Vec<Meant> {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use super::env_files::EnvFiles;
 use super::meant::{self, MeantPlaces};
@@ -61,8 +62,10 @@ pub struct Sources {
 pub struct Configured {
     /// Environment files.
     pub env_files: Vec<Named>,
-    /// Single assignments, which win over the files.
-    pub assignments: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Single assignments, which win over the files: line, name and value.
+    pub assignments: Vec<(usize, Vec<u8>, Vec<u8>)>,
+    /// The configuration file.
+    pub file: Named,
     /// The users whose files are obeyed, where the configuration file was found and not named.
     pub found: Option<Trust>,
 }
@@ -105,8 +108,7 @@ impl Assembled<'_> {
     /// references.
     pub fn add(&mut self, mut template: Template, asked: &[&'static str]) {
         self.errors.extend(template.parse(asked));
-        self.meant
-            .add_template(template.misspelt(asked).into_iter());
+        self.meant.add_template(template.misspelt().into_iter());
         for reference in template.references() {
             if let Target::Direct(place) = &reference.target {
                 self.words.insert(place.scheme);
@@ -142,11 +144,16 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         keep: set(&sources.keep),
     };
     let mut environment = Environment::inherit(inherited, &inheriting);
-    let assign = |environment: &mut Environment<'a>, name: &[u8], value: &[u8]| {
+    type Place<'p> = Option<(&'p Rc<str>, usize)>;
+    let assign = |environment: &mut Environment<'a>, name: &[u8], value: &[u8], at: Place<'_>| {
         if !inheriting.strips(name) {
             environment.assign(name, value);
+            if let Some((file, line)) = at {
+                environment.note(name, file, line);
+            }
         }
     };
+    let shown = |file: &Named| Rc::<str>::from(file.to_string());
     let by_name = OnceCell::new();
     let by_name = || by_name.get_or_init(|| values(inherited));
     let distrust = sources.distrust.as_ref();
@@ -159,11 +166,13 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         };
         let variables = files.read(path, text, errors);
         drop(known);
+        let file = shown(path);
         for variable in variables {
             // A name alone on a line stands for the inherited value.
             let inherited = || by_name().get(&*variable.name).map(|value| value.to_vec());
             if let Some(value) = variable.value.or_else(inherited) {
-                assign(environment, &variable.name, &value);
+                let at = Some((&file, variable.line));
+                assign(environment, &variable.name, &value, at);
             }
         }
     };
@@ -176,8 +185,9 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         let is_found = configured.found.is_some();
         add(&mut environment, path, text, is_found, &mut errors);
     }
-    for (name, value) in &configured.assignments {
-        assign(&mut environment, name, value);
+    let file = shown(&configured.file);
+    for (line, name, value) in &configured.assignments {
+        assign(&mut environment, name, value, Some((&file, *line)));
     }
     for path in &sources.env_files {
         let (path, text) = match path.as_os_str() == "-" {
@@ -199,25 +209,35 @@ pub fn assemble<'a>(inherited: &[&'a CStr], sources: &Sources) -> Assembled<'a> 
         let variables = specs::chosen(spec, &outside, &mut errors);
         drop(known);
         for variable in variables {
-            let name = variable.name;
+            let (name, line) = (variable.name, variable.line);
+            let file = shown(&variable.file);
+            let at = Some((&file, line));
             match variable.value {
-                Ok(Source::Text(value)) => assign(&mut environment, &name, &value),
-                Ok(Source::Platform(source, optional)) => wanted.push((name, source, optional)),
-                Err(cause) => errors.push(Fault::of(&name, None, cause).into()),
+                Ok(Source::Text(value)) => assign(&mut environment, &name, &value, at),
+                Ok(Source::Platform(source, optional)) => {
+                    wanted.push((name, source, optional, format!("{file}:{line}")));
+                }
+                Err(cause) => {
+                    let fault = Error::from(Fault::of(&name, None, cause));
+                    errors.push(fault.placed(|_| Some(format!("{file}:{line}"))));
+                }
             }
         }
     }
     for (name, value) in &sources.assignments {
-        assign(&mut environment, name, value);
+        assign(&mut environment, name, value, None);
     }
-    for (name, source, optional) in wanted {
+    for (name, source, optional, at) in wanted {
         if environment.value(&name).is_some() || inheriting.strips(&name) {
             continue;
         }
         match by_name().get(&*name) {
-            Some(value) => assign(&mut environment, &name, value),
+            Some(value) => assign(&mut environment, &name, value, None),
             None if optional || sources.lacks_platform => {}
-            None => errors.push(Fault::of(&name, None, Cause::NotHere(source)).into()),
+            None => {
+                let fault = Error::from(Fault::of(&name, None, Cause::NotHere(source)));
+                errors.push(fault.placed(|_| Some(at)));
+            }
         }
     }
 

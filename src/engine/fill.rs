@@ -185,7 +185,10 @@ impl<'e> Fetched<'e> {
         let _phase = entries.phase;
         self.errors.extend(entries.errors);
         if !self.errors.is_empty() {
-            return Err(Error::all(self.errors));
+            let environment = &self.environment;
+            let errors = self.errors.into_iter();
+            let errors = errors.map(|error| error.placed(|name| environment.place_of(name)));
+            return Err(Error::all(errors.collect()));
         }
         self.environment.fill(entries.entries);
         for (name, scope, _) in self.answers.values() {

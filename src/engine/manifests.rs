@@ -151,27 +151,24 @@ impl Manifests<'_> {
         gathered: &mut Gathered,
         assembled: &mut Assembled<'_>,
     ) {
-        let containers = match &self.path {
-            Some(_) => manifest::container(text, self.path.as_deref()).map(|one| vec![one]),
+        let (containers, faults) = match &self.path {
+            Some(_) => match manifest::container(text, self.path.as_deref()) {
+                Ok((container, faults)) => (vec![container], faults),
+                Err(faults) => (vec![], faults),
+            },
             None => manifest::containers(text, !in_folder),
         };
         gathered.files += 1;
         let mut left = BTreeSet::new();
-        match containers {
-            Ok(containers) => {
-                for container in containers {
-                    self.container(&container, file, &mut left, gathered, assembled);
-                }
-            }
-            Err(faults) => {
-                for fault in faults {
-                    let is_skipped = in_folder && !self.strict && !fault.is_yaml;
-                    let error = unfit(file, fault);
-                    match is_skipped {
-                        true => log::warning!(Ignored; "{error}; it is not checked"),
-                        false => assembled.errors.push(error),
-                    }
-                }
+        for container in containers {
+            self.container(&container, file, &mut left, gathered, assembled);
+        }
+        for fault in faults {
+            let is_skipped = in_folder && !self.strict && !fault.is_yaml;
+            let error = unfit(file, fault);
+            match is_skipped {
+                true => log::warning!(Ignored; "{error}; it is not checked"),
+                false => assembled.errors.push(error),
             }
         }
         specs::warn_of_left(file, &left, self.outside.interpolate);

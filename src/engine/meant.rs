@@ -54,7 +54,7 @@ impl Judged {
             }
             Holder::Template(place) => Error::Found {
                 place: place.clone(),
-                what: format!("{unread}; after $${{ the text stays as it is"),
+                what: format!("{unread}; $${{ stands for ${{ as text"),
             },
             Holder::Manifest(number, _) => {
                 self.of_manifests.insert(*number, unread);
@@ -188,7 +188,7 @@ impl MeantPlaces {
         );
         warn(
             &templates,
-            "${secret:NAME} there; $${ in place of ${ ends this, and stays as it is",
+            "${secret:NAME} there; $${ stands for ${ as text",
         );
         judged
     }

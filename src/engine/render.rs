@@ -30,6 +30,8 @@ pub struct Template {
     text: Vec<u8>,
     /// The parts of the text, each with the offset of its beginning.
     parts: Vec<(usize, Part)>,
+    /// The misspelt references in the text, each with its place.
+    misspelt: Vec<(String, Meant)>,
 }
 
 impl Template {
@@ -41,13 +43,15 @@ impl Template {
             out: None,
             text,
             parts: Vec::new(),
+            misspelt: Vec::new(),
         }
     }
 
     /// Reads the references in the text. `asked` are the words that make more values references.
     /// Returns the errors in it.
     pub fn parse(&mut self, asked: &[&'static str]) -> Vec<Error> {
-        let (parts, mut faults) = parse_inside(&self.text, &stores::schemes(asked));
+        let schemes = stores::schemes(asked);
+        let (parts, mut faults) = parse_inside(&self.text, &schemes);
         // A text without references is one part.
         self.parts = parts.unwrap_or_else(|| vec![(0, Part::Text(self.text.clone()))]);
         for (at, part) in &self.parts {
@@ -57,6 +61,23 @@ impl Template {
         }
         faults.sort_unstable_by_key(|(at, _)| *at);
         let lines = LazyCell::new(|| Lines::of(&self.text));
+        let words = Words::new(&schemes, &[]);
+        for (start, part) in &mut self.parts {
+            let Part::Text(text) = part else {
+                continue;
+            };
+            let found = words.misspelt(text).into_iter().map(|(at, meant)| {
+                let at = lines.fault(*start + at, "");
+                (format!("{}:{}:{}", self.path, at.line, at.column), meant)
+            });
+            self.misspelt.extend(found);
+            let mut escapes = words.escapes(text).into_iter().peekable();
+            if escapes.peek().is_some() {
+                let bytes = std::mem::take(text).into_iter().enumerate();
+                let stays = |(at, _): &(usize, u8)| escapes.next_if_eq(at).is_none();
+                *text = bytes.filter(stays).map(|(_, byte)| byte).collect();
+            }
+        }
         let faults = faults.into_iter().map(|(at, reason)| {
             let (path, at) = (self.path.clone(), lines.fault(at, reason));
             Error::Text { path, at }
@@ -64,21 +85,9 @@ impl Template {
         faults.collect()
     }
 
-    /// Lists the misspelt references in the text, each with its place.
-    pub fn misspelt(&self, asked: &[&'static str]) -> Vec<(String, Meant)> {
-        let schemes = stores::schemes(asked);
-        let words = Words::new(&schemes, &[]);
-        let lines = LazyCell::new(|| Lines::of(&self.text));
-        let mut found = Vec::new();
-        for (start, part) in &self.parts {
-            if let Part::Text(text) = part {
-                found.extend(words.misspelt(text).into_iter().map(|(at, meant)| {
-                    let at = lines.fault(start + at, "");
-                    (format!("{}:{}:{}", self.path, at.line, at.column), meant)
-                }));
-            }
-        }
-        found
+    /// Takes the misspelt references in the text, each with its place.
+    pub fn misspelt(&mut self) -> Vec<(String, Meant)> {
+        std::mem::take(&mut self.misspelt)
     }
 
     /// Lists the references in the text.

@@ -71,7 +71,9 @@ pub fn chosen(spec: &Spec, outside: &Outside<'_>, errors: &mut Vec<Error>) -> Ve
         }
     };
     match manifest::container(&text, spec.path.as_deref()) {
-        Ok(container) => {
+        Ok((container, faults)) => {
+            let faults = faults.into_iter().map(|fault| unfit(&spec.file, fault));
+            errors.extend(faults);
             let mut left = BTreeSet::new();
             let variables = variables(&container, &spec.file, outside, &mut left, errors);
             warn_of_left(&spec.file, &left, outside.interpolate);

@@ -133,8 +133,16 @@ pub enum Error {
 
 /// The reason why a variable can't be given its value.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{}: {}{}", Shown(variable), Before(reference.as_ref()), InVariable(variable, cause))]
+#[error(
+    "{}{}: {}{}",
+    At(place.as_deref()),
+    Shown(variable),
+    Before(reference.as_ref()),
+    InVariable(variable, cause)
+)]
 pub struct Fault {
+    /// The place of the variable, as `FILE:LINE`, where a file gives its value.
+    pub place: Option<String>,
     /// The variable's name.
     pub variable: Vec<u8>,
     /// The reference, if it is well formed.
@@ -148,6 +156,7 @@ impl Fault {
     /// Makes the fault of a variable, with its reference if that is well formed.
     pub fn of(variable: &[u8], reference: Option<Reference>, cause: Cause) -> Self {
         Fault {
+            place: None,
             variable: variable.to_vec(),
             reference,
             cause,
@@ -325,6 +334,17 @@ impl Error {
         Error::File { doing, path, why }
     }
 
+    /// Adds the place of a variable, if this is a fault of one, and has none.
+    #[must_use]
+    pub fn placed(mut self, place: impl FnOnce(&[u8]) -> Option<String>) -> Self {
+        if let Error::Fault(fault) = &mut self
+            && fault.place.is_none()
+        {
+            fault.place = place(&fault.variable);
+        }
+        self
+    }
+
     /// Makes one error of several; a single error stays as it is.
     pub fn all(mut errors: Vec<Error>) -> Self {
         if errors.len() == 1 {
@@ -354,6 +374,15 @@ fn program(command: &[u8]) -> String {
     match is_path(command) || command.is_empty() {
         true => Shown(command).to_string(),
         false => "the command (it does not look like a path, and is not shown)".to_owned(),
+    }
+}
+
+/// A place, shown in front of the fault there.
+struct At<'a>(Option<&'a str>);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |place| write!(f, "{place}: "))
     }
 }
 

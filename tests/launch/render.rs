@@ -192,7 +192,7 @@ fn a_misspelt_reference_is_never_written_in_silence() {
     let ended = render(&place, "app.in out").fails(
         1,
         "doorkey: error: app.in:2:6: a reference is meant, and is not read, as it is misspelt: \
-         write ${secret:db_password}; after $${ the text stays as it is\n",
+         write ${secret:db_password}; $${ stands for ${ as text\n",
     );
     shows_nothing(&ended);
     assert!(!place.path("out").exists());
@@ -202,11 +202,14 @@ fn a_misspelt_reference_is_never_written_in_silence() {
         0,
         "${sercet:canary} ${Secret:nothing}",
         "doorkey: warning: what looks like a reference is passed on as text: standard input:1:1, \
-         standard input:1:18; a reference is ${secret:NAME} there; $${ in place of ${ ends this, \
-         and stays as it is\n",
+         standard input:1:18; a reference is ${secret:NAME} there; $${ stands for ${ as text\n",
     );
-    let escaped = "$${secrets:db_password} $${Secret:nothing}";
-    becomes(&place, escaped, escaped);
+    // The escape is that of references; what is like none stays.
+    becomes(
+        &place,
+        "$${secrets:db_password} $$${Secret:nothing} $${SECRETS} $${x:y} $${secrets x:y} ${secret:db_host} $${secrets:z",
+        "${secrets:db_password} $${Secret:nothing} $${SECRETS} $${x:y} $${secrets x:y} web.internal ${secrets:z",
+    );
 }
 
 #[test]

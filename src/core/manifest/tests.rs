@@ -1,15 +1,19 @@
 //! Lists of variables: what is read, and what is a fault.
 
-use super::container;
+use super::{Unfit, container};
 use crate::core::env_list::Given;
 
 /// The variables as `NAME=value`, or the line, column and reason of the first fault.
 fn read(text: impl AsRef<[u8]>, path: &str) -> Result<String, (usize, usize, String)> {
     let found = container(text.as_ref(), Some(path));
-    let found = found.map_err(|mut faults| {
+    let first = |mut faults: Vec<Unfit>| {
         let fault = faults.swap_remove(0);
         (fault.line, fault.column, fault.what)
-    })?;
+    };
+    let found = match found.map_err(first)? {
+        (found, faults) if faults.is_empty() => found,
+        (_, faults) => return Err(first(faults)),
+    };
     let shown = found.variables.into_iter().map(|one| {
         let name = String::from_utf8(one.name).unwrap();
         match one.given {
