@@ -246,10 +246,12 @@ fn proxy(access: &Access, address: &Address) -> Option<Proxy> {
 }
 
 /// Picks the hosts for a port from a list as in `NO_PROXY`. An entry `HOST:PORT` is for that port
-/// alone.
+/// alone. An entry `*.DOMAIN` means `.DOMAIN`, as for the official clients.
 fn for_port(list: &str, port: Option<u16>) -> String {
     let meant = list.split(',').filter_map(|entry| {
         let entry = entry.trim();
+        let below = entry.strip_prefix('*');
+        let entry = below.filter(|rest| rest.starts_with('.')).unwrap_or(entry);
         let (host, digits) = match entry.rsplit_once(':') {
             Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
             _ => return Some(entry),
