@@ -81,9 +81,11 @@ pub struct Proxy {
 /// Reads a proxy's URL, which may have no scheme. A proxy of another kind, as of SOCKS, is none: the
 /// library would pass it over, and connect without it.
 fn proxy_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok().filter(Url::has_host);
-    let url = url.or_else(|| Url::parse(&format!("http://{text}")).ok())?;
-    matches!(url.scheme(), "http" | "https").then_some(url)
+    let url = match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("http://{text}")),
+    };
+    url.ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The settings to name when a server can't be trusted, or does not trust us. Each is empty if
