@@ -29,6 +29,7 @@ mod credential;
 mod dir;
 mod document;
 mod exec;
+mod fault;
 mod file;
 mod flat;
 mod folder;

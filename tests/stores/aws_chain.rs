@@ -23,6 +23,7 @@ impl World {
         let (place, cloud) = (Place::new(), start());
         place.write("web-token", WEB_TOKEN);
         place.write("pod-token", POD_TOKEN);
+        place.write("empty", "\n");
         World { place, cloud }
     }
 
@@ -341,6 +342,27 @@ fn a_step_that_fails_is_not_passed_over() {
         ),
         (&[STATIC[0]], "AWS_SECRET_ACCESS_KEY is missing"),
         (
+            &[STATIC[0], ("AWS_SECRET_ACCESS_KEY", "canary-secret\n")],
+            "AWS_SECRET_ACCESS_KEY has a space or a line break in it",
+        ),
+        (
+            &[STATIC[0], STATIC[1], ("AWS_SESSION_TOKEN", "canary token")],
+            "AWS_SESSION_TOKEN has a space or a line break in it",
+        ),
+        (
+            &[WEB[0], ("AWS_WEB_IDENTITY_TOKEN_FILE", "PLACE/empty")],
+            "AWS_WEB_IDENTITY_TOKEN_FILE: PLACE/empty is empty",
+        ),
+        // The machine is asked in the place of no file that is named.
+        (
+            &[("AWS_SHARED_CREDENTIALS_FILE", "PLACE/none")],
+            "AWS_SHARED_CREDENTIALS_FILE: can't read PLACE/none: no such file",
+        ),
+        (
+            &[("AWS_CONFIG_FILE", "PLACE/none"), POD[0], POD[1]],
+            "AWS_CONFIG_FILE: can't read PLACE/none: no such file",
+        ),
+        (
             &[("AWS_EC2_METADATA_DISABLED", "true")],
             "nothing says who doorkey is",
         ),
@@ -349,7 +371,10 @@ fn a_step_that_fails_is_not_passed_over() {
             "there is no profile x",
         ),
     ] {
-        world.fails(step, why);
+        world.fails(
+            step,
+            &why.replace("PLACE", world.path("").trim_end_matches('/')),
+        );
     }
 }
 

@@ -200,13 +200,13 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     match aws::code(answer) {
         // A secret without a value has no current version.
         Some("ResourceNotFoundException")
-            if version.is_none() && aws::is_about(answer, "label") =>
+            if version.is_none() && aws::is_about(answer, "staging label") =>
         {
             let why = "it has no value yet";
             return Err(StoreError::unusable(ShownPath(id), why).hint("put one"));
         }
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => return Err(deleted(id)),
+        Some("InvalidRequestException") if is_deleted(answer) => return Err(deleted(id)),
         _ if answer.status >= 400 => {
             return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
         }
@@ -214,10 +214,10 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     }
     let value: SecretValue<'_> =
         serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
-    let plain = |source| json::plain(source).map(Secret::new).ok();
+    let text = |source| json::text(source).map(Secret::new);
     let content = match value.secret_string {
-        Some(text) => plain(text),
-        None => value.secret_binary.and_then(plain).and_then(|encoded| {
+        Some(source) => text(source),
+        None => value.secret_binary.and_then(text).and_then(|encoded| {
             let bytes = BASE64_STANDARD.decode(encoded.expose()).ok()?;
             Some(Secret::new(bytes))
         }),
@@ -226,6 +226,11 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     let written = since.and_then(Result::ok);
     let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
+}
+
+/// True if a fault of a secret's state is that it is marked deleted.
+fn is_deleted(answer: &http::Answer) -> bool {
+    aws::is_about(answer, "delet")
 }
 
 /// The error that a secret is marked deleted.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{SecretsManager, deleted};
+use super::{SecretsManager, deleted, is_deleted};
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
@@ -55,7 +55,9 @@ impl SecretsManager {
                 None if answer.status < 400 => return Ok(()),
                 // Somebody has made it, or deleted it, since it was read.
                 Some("ResourceExistsException" | "ResourceNotFoundException") => {}
-                Some("InvalidRequestException") => return Err(deleted(&path)),
+                Some("InvalidRequestException") if is_deleted(&answer) => {
+                    return Err(deleted(&path));
+                }
                 _ => return Err(aws::trouble(&answer, &path, right)),
             }
             if Instant::now() >= deadline {

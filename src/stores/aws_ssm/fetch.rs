@@ -55,7 +55,7 @@ impl OneParameter<'_> {
         let since = self.last_modified_date.map(Duration::try_from_secs_f64);
         let written = since.and_then(Result::ok);
         let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
-        let content = json::plain(self.value).ok()?;
+        let content = json::text(self.value)?;
         Some(Parameter(Document::new(Secret::new(content), written)))
     }
 }

@@ -255,7 +255,8 @@ fn read(answer: &http::Answer, path: &str) -> Reading<Document> {
         let found = json::member(answer.body.expose(), path, &mut levels);
         found.map(|found| Secret::new(found.into_owned()))
     };
-    let content = member("value").map_err(|_| unusable("the answer is no secret"))?;
+    let value = json::text_of(answer.body.expose(), "value").map(Secret::new);
+    let content = value.ok_or_else(|| unusable("the answer is no secret"))?;
     let mut said = |path| {
         let found = member(path).ok();
         found.map(|found| String::from_utf8_lossy(found.expose()).to_ascii_lowercase())

@@ -23,7 +23,7 @@ use crate::model::secret::Secret;
 use crate::stores::document::{
     self, Document, Documents, KnownDocuments, Place, Reading, no_object,
 };
-use crate::stores::gcp::{self, Gcp, GcpRemote};
+use crate::stores::gcp::{self, Gcp, GcpRemote, is_project};
 use crate::stores::{
     Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer, flat,
 };
@@ -88,12 +88,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 fn is_id(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
-}
-
-/// True if a text is a project's id or number. Older ids have a domain and a colon in front.
-fn is_project(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
-    !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits)
 }
 
 fn is_location(text: &str) -> bool {
@@ -227,7 +221,7 @@ impl SecretManager {
         let unusable = |why: &str| StoreError::unusable(ShownPath(path), why);
         match answer.status {
             404 => return Ok(None),
-            400 if gcp::is_about(answer, "FAILED_PRECONDITION") => {
+            400 if gcp::is_about(answer, "FAILED_PRECONDITION") && !gcp::is_of_key(answer) => {
                 return Err(unready(answer, path));
             }
             400.. => return Err(self.trouble(answer, path, ACCESS)),
@@ -237,7 +231,13 @@ impl SecretManager {
             .map_err(|_| unusable("the answer is no secret"))?;
         let plain = |source| json::plain(source).map(Secret::new).ok();
         // A secret without content has no data in its payload.
-        let encoded = version.payload.data.and_then(plain);
+        let encoded = match version.payload.data {
+            None => None,
+            Some(data) => {
+                let text = json::text(data).map(Secret::new);
+                Some(text.ok_or_else(|| unusable("the answer is no secret"))?)
+            }
+        };
         let data = BASE64_STANDARD.decode(encoded.as_ref().map_or(&[][..], Secret::expose));
         let data = data.map_err(|_| unusable("the answer is no secret"))?;
         let data = Secret::new(data);
@@ -260,7 +260,8 @@ fn resource(path: &str) -> Result<Resource<'_>, StoreError> {
 /// The error that a version is disabled or destroyed. Nobody takes the version before it.
 fn unready(answer: &http::Answer, path: &str) -> StoreError {
     let what = ShownPath(path);
-    match gcp::is_about(answer, "DESTROYED") {
+    // A name, which may be in the text as well, has no space before it.
+    match gcp::is_about(answer, " DESTROYED") {
         true => StoreError::destroyed(format_args!("the version of {what} is destroyed"))
             .hint("add another one"),
         false => StoreError::gone(format_args!("the version of {what} is disabled"))
