@@ -130,23 +130,28 @@ fn each_step_in_its_place() {
 }
 
 #[test]
-fn check_says_which_identity_counts() {
+fn check_and_doctor_say_which_identity_counts() {
     let world = World::new();
     for (step, who) in [
         (&STATIC, "the key in AWS_ACCESS_KEY_ID"),
         (&WEB, &format!("the role {ROLE} by web identity")),
         (&POD, "the container's, by AWS_CONTAINER_CREDENTIALS_…"),
     ] {
-        let mut check = world
-            .place
-            .doorkey(["check", "-eA=secret:name", "--store=aws-sm:app"]);
-        check = check.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", world.cloud.address());
-        for (name, value) in world.environment(step) {
-            check = check.env(name, value);
-        }
-        let said = check.end().err();
-        let line = format!("doorkey: the identity that counts: {who}\n");
-        assert!(said.contains(&line), "{said}");
+        let ended = |words: &[&str]| {
+            let run = world.place.doorkey(words).arg("--store=aws-sm:app");
+            let run = run.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", world.cloud.address());
+            let environment = world.environment(step).into_iter();
+            environment
+                .fold(run, |run, (name, value)| run.env(name, value))
+                .end()
+        };
+        let line = format!("the identity that counts: {who}\n");
+        let said = ended(&["check", "-eA=secret:name"]).err();
+        assert!(said.contains(&format!("doorkey: {line}")), "{said}");
+        let found = ended(&["doctor"]).out();
+        let mut rows = found.lines().filter(|row| row.starts_with("ok  identity"));
+        let row = rows.next().unwrap_or_default();
+        assert!(row.ends_with(line.trim_end()), "{found}");
     }
 }
 

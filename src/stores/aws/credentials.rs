@@ -10,7 +10,7 @@ use super::{Aws, AwsRemote, Keys, is_yes, sso, sts};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
-use crate::stores::{credential, program};
+use crate::stores::{credential, program, remote};
 use crate::sys::program::{Program, found};
 
 /// The variables of a key, without `AWS_`.
@@ -126,12 +126,7 @@ impl Aws {
 
     /// A variable with a secret, doorkey's own or everybody's.
     pub fn secret(&self, whose: &str, name: &str) -> Option<&[u8]> {
-        let name = format!("{whose}AWS_{name}");
-        let found = match whose.is_empty() {
-            true => self.context.variable(&name),
-            false => self.context.credential(&name).map(Secret::expose),
-        };
-        found.filter(|value| !value.is_empty())
+        remote::secret(&self.context, whose, &format!("AWS_{name}"))
     }
 
     /// The keys in variables. Doorkey's own and the workload's are never mixed.

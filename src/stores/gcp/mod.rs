@@ -114,8 +114,7 @@ impl Gcp {
 
     /// A variable's value, doorkey's own first; an empty one is none.
     fn variable(&self, name: &str) -> Option<&str> {
-        let own = remote::text(&self.context, &format!("DOORKEY_{name}"));
-        own.or_else(|| remote::text(&self.context, name))
+        remote::own_text(&self.context, name)
     }
 
     /// The domain of the services, which the identity is for.
