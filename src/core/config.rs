@@ -68,7 +68,11 @@ pub fn parse(
     };
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let (line, column) = place(error.valid_up_to());
-        vec![(line, column, "this is not UTF-8; save it as UTF-8".to_owned())]
+        vec![(
+            line,
+            column,
+            "this is not UTF-8; save it as UTF-8".to_owned(),
+        )]
     })?;
     let table = DeTable::parse(text).map_err(|error| {
         let (line, column) = place(error.span().map_or(0, |span| span.start));
@@ -282,7 +286,10 @@ mod tests {
         assert_eq!(at(b"store = 1"), fault(1, 9, string));
         assert_eq!(at(b"[store]\na = 1"), fault(2, 5, string));
         assert_eq!(at(b"[role]"), fault(1, 1, string));
-        assert_eq!(at(b"store = \xff"), fault(1, 9, "this is not UTF-8; save it as UTF-8"));
+        assert_eq!(
+            at(b"store = \xff"),
+            fault(1, 9, "this is not UTF-8; save it as UTF-8")
+        );
         assert!(matches!(&at(b"\n store")[..], [(2, _, why)] if why == "this is not TOML"));
         let repeated = at(b"[env]\nA = ''\nA = ''");
         assert_eq!(repeated, fault(3, 1, "this key is repeated; leave one out"));
@@ -292,7 +299,10 @@ mod tests {
     fn all_faults_at_once() {
         let text = b"stor = ''\nenv-file = ['a', 1]\naddress = 'x'\n[env]\nA = 1\n'B=C' = ''\nD = ''\nPATH = ''";
         let faults = parse(text, false).unwrap_err();
-        let places: Vec<_> = faults.iter().map(|(line, column, _)| (*line, *column)).collect();
+        let places: Vec<_> = faults
+            .iter()
+            .map(|(line, column, _)| (*line, *column))
+            .collect();
         assert_eq!(places, [(1, 1), (2, 18), (3, 1), (5, 5), (6, 1), (8, 1)]);
     }
 }

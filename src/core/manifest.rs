@@ -66,10 +66,7 @@ pub fn containers(text: &[u8], any: bool) -> (Vec<Container>, Vec<Unfit>) {
 ///
 /// # Errors
 /// All faults where no container can be chosen. If several could be meant, the fault lists them.
-pub fn container(
-    text: &[u8],
-    path: Option<&str>,
-) -> Result<(Container, Vec<Unfit>), Vec<Unfit>> {
+pub fn container(text: &[u8], path: Option<&str>) -> Result<(Container, Vec<Unfit>), Vec<Unfit>> {
     let tree = read(text)?;
     let mut search = search(&tree);
     let is_chosen =

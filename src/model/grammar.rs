@@ -407,12 +407,13 @@ impl<'a> Cursor<'a> {
             Some(b'}') if self.inline && self.take(b'}') => return Ok(()),
             Some(b'/') if !self.text[..self.at].contains(&b'|') => NO_ID,
             Some(_) if self.inline && !self.rest().contains(&b'}') => UNCLOSED,
-            Some(_) if self.inline => "a character that can't stand in a reference",
-            Some(_) if self.rest().trim_ascii().is_empty() => match self.rest().contains(&b'\n') {
-                true => "a line break stands at the end; leave it out, in YAML with |- or >-",
-                false => "a blank stands at the end; leave it out",
-            },
-            Some(_) => "a character that can't stand in a reference; inside a text write ${secret:NAME}",
+            Some(_) if !self.inline && self.rest().trim_ascii().is_empty() => {
+                match self.rest().contains(&b'\n') {
+                    true => "a line break stands at the end; leave it out, in YAML with |- or >-",
+                    false => "a blank stands at the end; leave it out",
+                }
+            }
+            Some(_) => "a character that can't stand in a reference",
         };
         Err(self.fault(self.at, reason))
     }

@@ -338,6 +338,8 @@ fn malformed_values() {
         "the filter is not one of urlencode, base64, base64decode, trim, json, indent:N, file";
     const LAST: &str = "file must be the last filter";
     const STRAY: &str = "a character that can't stand in a reference";
+    const BLANK: &str = "a blank stands at the end; leave it out";
+    const BREAK: &str = "a line break stands at the end; leave it out, in YAML with |- or >-";
     const NO_ID: &str =
         "a scope takes no id here: write project/NAME, and give the id by --project";
     const CLOSING: &str = "the closing '}' is missing";
@@ -368,8 +370,9 @@ fn malformed_values() {
         (b"secret:team/team/a", 17, NO_ID),
         (b"secret:team/a/b", 14, NO_ID),
         (b"secret:a b", 9, STRAY),
-        (b"secret:a ", 9, STRAY),
-        (b"secret:a\n", 9, STRAY),
+        (b"secret:a ", 9, BLANK),
+        (b"secret:a\n", 9, BREAK),
+        (b"secret:a\r\n", 9, BREAK),
         (b"secret:a\0", 9, STRAY),
         (b"secret:a}", 9, STRAY),
         (b"secret:a:b", 9, STRAY),
@@ -391,7 +394,7 @@ fn malformed_values() {
         (b"secret:a| trim", 10, FILTER),
         (b"secret:a|trim|", 15, FILTER),
         (b"secret:a|trim#b", 14, STRAY),
-        (b"secret:a|trim ", 14, STRAY),
+        (b"secret:a|trim ", 14, BLANK),
         (b"secret:a|File", 10, FILTER),
         (b"secret:a|file|trim", 15, LAST),
         (b"secret:a|file:b|file", 17, LAST),

@@ -325,3 +325,47 @@ fn a_long_list_is_read() {
     let end = check(&place, "--names --spec spec.yaml").ok();
     assert_eq!(end.out().lines().count(), 100_001);
 }
+
+/// A fault in an entry hides no other one, and `run` says the place of each, as `check` does.
+#[test]
+fn all_faults_of_a_file_with_their_places() {
+    const FAULTY: &str = "\
+containers:
+- name: a
+  env:
+  - {name: ONE, value: secret:nope}
+  - {name: TWO, vlaue: x}
+  - {name: GONE, $patch: delete}
+  - name: THREE
+    value: |
+      secret:token
+  - {name: FOUR, valueFrom: {fieldRef: {fieldPath: x}}}
+";
+    let place = place();
+    place.write("pod.yaml", FAULTY);
+    let one = "not found in team of dir:plain; create it, or allow its absence with '?'\n";
+    let three = "THREE: malformed reference: column 13: a line break stands at the end; leave it out, \
+                 in YAML with |- or >-; to pass the value on as it is, use --literal THREE\n";
+    let two = "doorkey: error: pod.yaml:5:18: a variable has no such key; did you mean value?\n";
+    let run = place.doorkey([
+        "run",
+        "--store",
+        "dir:plain",
+        "--spec",
+        "pod.yaml",
+        "--",
+        "true",
+    ]);
+    run.fails(
+        125,
+        &format!(
+            "{two}doorkey: error: pod.yaml:10: FOUR: its value is the platform's (fieldRef), and is \
+             not here; pass it on, or give --env\n\
+             doorkey: error: pod.yaml:7: {three}doorkey: error: pod.yaml:4: ONE: secret:nope: {one}"
+        ),
+    );
+    let end = check(&place, "--names --spec pod.yaml").end();
+    let at = |line| format!("doorkey: error: pod.yaml:{line}: containers.0.env: ");
+    let said = format!("{two}{}ONE: secret:nope: {one}{}{three}", at(4), at(7));
+    assert_eq!((end.code(), end.err()), (1, said));
+}
