@@ -16,14 +16,15 @@ fn keys(object: &Value) -> BTreeSet<String> {
     object.as_object().unwrap().keys().cloned().collect()
 }
 
-fn parse(text: &str) -> Result<config::Config, config::Unfit> {
+fn parse(text: &str) -> Result<config::Config, Vec<config::Unfit>> {
     config::parse(text.as_bytes(), true, configurable())
 }
 
 /// The parser lists all settings where one is like none of them.
 #[test]
 fn its_settings_are_the_parsers() {
-    let (_, _, fault) = parse("qqqqqqqqqqqqqq = 1").unwrap_err();
+    let faults = parse("qqqqqqqqqqqqqq = 1").unwrap_err();
+    let (_, _, fault) = &faults[0];
     let list = fault.strip_prefix("this setting is none of ").unwrap();
     let parsers: BTreeSet<String> = list.split(", ").map(str::to_owned).collect();
     let schema = schema();
