@@ -47,7 +47,7 @@ proptest! {
             .map(|(name, value)| serde_json::json!({"name": name, "value": value}))
             .collect();
         let text = serde_json::json!({"env": list}).to_string();
-        let container = manifest::container(text.as_bytes(), None).unwrap();
+        let (container, _) = manifest::container(text.as_bytes(), None).unwrap();
         // What is inherited does not count.
         let known = |_: &[u8]| Some(b"inherited".to_vec());
         let outside = Outside {

@@ -229,7 +229,7 @@ fn a_variable_of_the_platforms_is_inherited_or_given() {
             format!("env:\n- {{name: POD, valueFrom: {source}}}\n- {{name: A, value: <$(POD)>}}\n");
         place.write("spec.yaml", list);
     };
-    let missing = "doorkey: error: POD: its value is the platform's (fieldRef), and is not here; pass it \
+    let missing = "doorkey: error: spec.yaml:2: POD: its value is the platform's (fieldRef), and is not here; pass it \
                    on, or give --env\n";
     pod("{fieldRef: {fieldPath: metadata.name}}");
     run(&place, "--spec spec.yaml").fails(125, missing);
@@ -273,7 +273,7 @@ fn what_the_platform_gives_may_be_a_reference() {
     );
     given().fails(
         125,
-        "doorkey: error: URL: a reference is meant, and is not read, as the cluster puts its text in \
+        "doorkey: error: spec.yaml:3: URL: a reference is meant, and is not read, as the cluster puts its text in \
          for $(P): write ${secret:token}\n",
     );
 }
@@ -346,7 +346,7 @@ containers:
     let one = "not found in team of dir:plain; create it, or allow its absence with '?'\n";
     let three = "THREE: malformed reference: column 13: a line break stands at the end; leave it out, \
                  in YAML with |- or >-; to pass the value on as it is, use --literal THREE\n";
-    let two = "doorkey: error: pod.yaml:5:18: a variable has no such key; did you mean value?\n";
+    let two = "doorkey: error: pod.yaml:5:17: a variable has no such key; did you mean value?\n";
     let run = place.doorkey([
         "run",
         "--store",

@@ -77,7 +77,8 @@ fn a_name_that_exists_is_a_fault() {
     let said = fault(MIDDLE, "${secret:api.key}");
     run(&place, &["-p", "web", "-e", &format!("V={web}")]).fails(125, &said);
     place.write("some.env", format!("V={web}\n"));
-    run(&place, &["-p", "web", "--env-file", "some.env"]).fails(125, &said);
+    run(&place, &["-p", "web", "--env-file", "some.env"])
+        .fails(125, &said.replace("V: a", "some.env:1: V: a"));
     run(&place, &["-e", &format!("V={web}")]).gives(0, &format!("{web}\n"), "");
     // Without a key, too, and where another reference is beside it.
     let bare = run(&place, &[]).without("HOME");

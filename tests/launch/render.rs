@@ -208,7 +208,7 @@ fn a_misspelt_reference_is_never_written_in_silence() {
     becomes(
         &place,
         "$${secrets:db_password} $$${Secret:nothing} $${SECRETS} $${x:y} $${secrets x:y} ${secret:db_host} $${secrets:z",
-        "${secrets:db_password} $${Secret:nothing} $${SECRETS} $${x:y} $${secrets x:y} web.internal ${secrets:z",
+        "${secrets:db_password} $${Secret:nothing} $${SECRETS} $${x:y} $${secrets x:y} db.internal ${secrets:z",
     );
 }
 
@@ -288,11 +288,11 @@ fn a_spec_s_references_must_resolve_too() {
     spec("secret:nothing");
     let hint = "not found in team of age:secrets; create it, or allow its absence with '?'";
     let said = format!(
-        "doorkey: error: both.in:1:1: secret:none: {hint}\ndoorkey: error: A: secret:nothing: \
+        "doorkey: error: both.in:1:1: secret:none: {hint}\ndoorkey: error: spec.json:1: A: secret:nothing: \
          {hint}\n"
     );
     render(&place, "--spec spec.json both.in").fails(1, &said);
-    let missing = format!("doorkey: error: A: secret:nothing: {hint}\n");
+    let missing = format!("doorkey: error: spec.json:1: A: secret:nothing: {hint}\n");
     let run = render(&place, "app.in out").env("DOORKEY_SPEC", "spec.json");
     run.fails(1, &missing);
     assert!(!place.path("out").exists());

@@ -307,7 +307,7 @@ fn env_files() {
     place.write("nul.env", "A=x\0y\n");
     bare(&place, &["--env-file", "nul.env"]).fails(
         125,
-        "doorkey: error: A: the value contains a NUL byte, which an environment can't hold\n",
+        "doorkey: error: nul.env:1: A: the value contains a NUL byte, which an environment can't hold\n",
     );
 }
 
