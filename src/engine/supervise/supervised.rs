@@ -116,6 +116,7 @@ impl Supervised {
 
     /// Sends the supervisor all that is buffered.
     ///
+    /// # Errors
     /// The supervisor is gone.
     pub fn tell(&mut self) -> Result<(), Error> {
         let said = self.speaker.say();
