@@ -72,13 +72,7 @@ impl Managed {
         name: &Name,
         depth: Depth,
     ) -> Result<Result<Option<Found>, StoreError>, StoreError> {
-        let location = self.store.locate(scope, name)?;
-        let answers = self.store.fetch(&[vec![location]], depth)?;
-        Ok(match answers.into_iter().next() {
-            Some(Answer::Found(_, found)) => Ok(Some(found)),
-            Some(Answer::Failed(_, trouble)) => Err(trouble),
-            Some(Answer::Missing { .. }) | None => Ok(None),
-        })
+        find(self.store.as_ref(), scope, name, depth)
     }
 
     /// True if a scope has a name.
@@ -231,6 +225,25 @@ impl Managed {
         log::info!(Done, scope = scope, store = &Label(label); "{sentence}");
         sentence
     }
+}
+
+/// Finds the secret of one name in a store, as [`Managed::find`] does.
+///
+/// # Errors
+/// The errors of [`Managed::find`].
+pub fn find(
+    store: &dyn Store,
+    scope: &Scope,
+    name: &Name,
+    depth: Depth,
+) -> Result<Result<Option<Found>, StoreError>, StoreError> {
+    let location = store.locate(scope, name)?;
+    let answers = store.fetch(&[vec![location]], depth)?;
+    Ok(match answers.into_iter().next() {
+        Some(Answer::Found(_, found)) => Ok(Some(found)),
+        Some(Answer::Failed(_, trouble)) => Err(trouble),
+        Some(Answer::Missing { .. }) | None => Ok(None),
+    })
 }
 
 /// A change that was made to one secret.

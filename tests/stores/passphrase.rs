@@ -186,23 +186,25 @@ fn not_with_watch() {
     assert!(code != 0 && usual && screen.ends_with(&why), "{screen}");
 }
 
-/// The terminal is as before where a launch's time ends while somebody thinks.
+/// The terminal is as before where a launch is ended while somebody thinks.
 #[test]
 fn a_launch_that_ends_at_the_question() {
     let (place, _) = Place::with_own_key();
     place.set("team", "a", "value");
     lock(&place, "own", false);
-    let run = place.with("locked", "run -- true").env("A", "secret:a");
-    let mut terminal = Terminal::start(run);
-    terminal
-        .wait_for("passphrase of ")
-        .wait_for(": ")
-        .types("kana");
-    let launch = Pid::from_raw(terminal.child.id().try_into().unwrap());
-    kill(launch, Signal::SIGTERM).unwrap();
-    let (code, screen, usual) = terminal.end();
-    assert!(
-        code != 0 && usual && !screen.contains("kana"),
-        "{code} {screen}"
-    );
+    for words in ["run -- true", "run --init -- true", "run --mask -- true"] {
+        let run = place.with("locked", words).env("A", "secret:a");
+        let mut terminal = Terminal::start(run);
+        terminal
+            .wait_for("passphrase of ")
+            .wait_for(": ")
+            .types("kana");
+        let launch = Pid::from_raw(terminal.child.id().try_into().unwrap());
+        kill(launch, Signal::SIGTERM).unwrap();
+        let (code, screen, usual) = terminal.end();
+        assert!(
+            code == 143 && usual && !screen.contains("kana"),
+            "{words}: {code} {usual} {screen}"
+        );
+    }
 }
