@@ -126,7 +126,7 @@ pub const OPTIONS: &[StoreOption] = &[
         InFile::Always,
     ),
     StoreOption::flag(
-        value("auth-path", "MOUNT", "Where the method is mounted"),
+        value("auth-path", "MOUNT", "The mount of the login method"),
         InFile::Named,
     ),
     StoreOption::flag(
@@ -146,7 +146,7 @@ pub const OPTIONS: &[StoreOption] = &[
         InFile::Never,
     ),
     StoreOption::flag(
-        flag("no-revoke", "Leave the token alive that logging in gave"),
+        flag("no-revoke", "Don't revoke the token of the login"),
         InFile::Never,
     ),
     StoreOption::flag(
