@@ -1,5 +1,6 @@
 //! Writing to `aws-sm:`, roles as moto's STS gives them, and many launches at once.
 
+use crate::clouds::three_hundred;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -191,21 +192,9 @@ fn three_hundred_launches() {
             &json!({"a": scope}).to_string(),
         );
     }
-    let left = AtomicUsize::new(300);
-    let take = || {
-        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-    };
-    thread::scope(|scope| {
-        for _ in 0..300 {
-            scope.spawn(|| {
-                while take().is_ok() {
-                    let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
-                    run.env("V", "secret:a").gives(0, "project/web\n", "");
-                }
-            });
-        }
+    three_hundred(|| {
+        let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
+        run.env("V", "secret:a").gives(0, "project/web\n", "");
     });
     assert_eq!(app.front.requests().len(), 900);
     let secrets = app.front.requests();
