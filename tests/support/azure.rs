@@ -125,16 +125,25 @@ impl Azure {
         Application { id, secret }
     }
 
+    /// A proxy that leads straight to the cloud.
+    pub fn proxy(&self) -> String {
+        self.proxy_to(&self.at)
+    }
+
+    fn proxy_to(&self, at: &str) -> String {
+        let proxy = self.ask(&json!(["front", at]));
+        proxy.as_str().unwrap().to_owned()
+    }
+
     /// Stands in front of it: writes down what is asked, and answers what `first` does.
     pub fn behind(
         self: &Arc<Self>,
         first: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static,
     ) -> Front {
         let faulty = served::behind(&self.at, first);
-        let proxy = self.ask(&json!(["front", faulty.at]));
         Front {
             azure: Arc::clone(self),
-            proxy: proxy.as_str().unwrap().to_owned(),
+            proxy: self.proxy_to(&faulty.at),
             faulty,
         }
     }
