@@ -184,12 +184,8 @@ fn show_launches(mut variants: Vec<Variant>, rounds: usize) {
     println!("| launch | ms | peak memory, KB |");
     println!("|---|--:|--:|");
     for variant in &mut variants {
-        println!(
-            "| {} | {:.1} | {} |",
-            variant.name,
-            variant.median() / 1e3,
-            variant.peak
-        );
+        let median = variant.median() / 1e3;
+        println!("| {} | {median:.1} | {} |", variant.name, variant.peak);
     }
     println!();
 }
