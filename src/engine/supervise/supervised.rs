@@ -86,8 +86,9 @@ impl Supervised {
         }
     }
 
-    /// Waits until output to the supervisor's own descriptors is looked through, too. A supervisor
-    /// without a processor may not have come so far when the workload is ready.
+    /// Waits until the supervisor has its name, by which `join` finds the workload, and output to its
+    /// own descriptors is looked through, too. A supervisor without a processor may not have come so
+    /// far when the workload is ready.
     pub fn wait(&mut self) {
         while let Some(answers) = &mut self.answers
             && answers.hear(|_| ()) == Heard::More
