@@ -224,7 +224,7 @@ fn print(mut variants: Vec<Variant>, rounds: usize) {
 fn print_sizes() -> Outcome<()> {
     println!("| program | size, MB |");
     println!("|---|--:|");
-    let others = ["tini", "dumb-init", "catatonit", "curl", "sops", "fnox"];
+    let others = ["tini", "dumb-init", "catatonit", "sops", "fnox"];
     let others = others.map(|name| (name, find(name).ok()));
     for (name, file) in [("doorkey", Some(DOORKEY.to_owned()))]
         .into_iter()
