@@ -81,7 +81,6 @@ fn main() -> Outcome<()> {
         let what = "token given, ?kv=1, 10 references";
         counted.push(doorkey(what, &scene.plain, &[token, said], 10)?);
     }
-    variants.extend(scene.fnox(10)?);
     let system = "the system's trust";
     variants.push(scene.curl(&format!("curl --parallel, {system}"), "system.pem")?);
     for (label, program) in &task.builds {
@@ -208,59 +207,6 @@ impl Scene {
         variables.extend((0..references).map(reference));
         let command = [program, "run", "--quiet", "--", &self.workload];
         Variant::new(name, &command, &variables)
-    }
-
-    /// fnox, which asks by the server's own client, a process for each value; the values are those
-    /// of doorkey's references, each from the document that has it. None where it is not installed.
-    fn fnox(&self, references: usize) -> Outcome<Option<Variant>> {
-        let Ok(program) = find("fnox") else {
-            println!("fnox is not measured: it is not installed");
-            return Ok(None);
-        };
-        let app = &self.versioned;
-        let mut file = format!(
-            "[providers.bao]\ntype = \"vault\"\naddress = \"{}\"\npath = \"{}\"\n[secrets]\n",
-            self.address(),
-            app.mount
-        );
-        let all: usize = DOCUMENTS.iter().map(|(_, members)| members).sum();
-        for index in 0..references {
-            let member = index * 37 % all;
-            let mut before = 0;
-            let document = DOCUMENTS.iter().find(|(_, members)| {
-                before += members;
-                member < before
-            });
-            let document = document.ok_or("a member is in no document")?.0;
-            let path = app.document(document);
-            let (_, path) = path.split_once("/data/").ok_or("a path without data")?;
-            file += &format!(
-                "VARIABLE_{index} = {{ provider = \"bao\", value = \"{path}/secret_{member}\" }}\n"
-            );
-        }
-        self.place.write("fnox.toml", file);
-        // It calls the client by this name.
-        let client = concat!(env!("CARGO_MANIFEST_DIR"), "/target/openbao/bao");
-        fs::create_dir_all(self.place.path("client"))?;
-        std::os::unix::fs::symlink(client, self.place.path("client/vault"))?;
-        let command = [
-            &program,
-            "exec",
-            "--no-daemon",
-            "--non-interactive",
-            "--if-missing=error",
-            "--config",
-            &self.path("fnox.toml"),
-            "--",
-            &self.workload,
-        ];
-        let variables = [
-            format!("PATH={}:/usr/bin:/bin", self.path("client")),
-            format!("VAULT_TOKEN={}", app.token),
-            format!("VAULT_CACERT={}", self.path("pki/ca.pem")),
-        ];
-        let name = format!("fnox, token given, {references} references, by OpenBao's client");
-        Variant::new(&name, &command, &variables).map(Some)
     }
 
     /// Starts it once; what the server's audit log has of that.
