@@ -224,10 +224,12 @@ pub fn parse(list: &[u8], path: &Path) -> Result<Vec<Entry>, StoreError> {
                 None => StoreError::of(FaultKind::Corrupt, format_args!("{path}:{at}")),
             }
         })?;
-        entries.push(Entry {
-            name: line.name.map(str::to_owned),
-            ..entry
-        });
+        let name = line.name.map(str::to_owned);
+        // A merge may leave a key twice.
+        match entries.iter_mut().find(|one: &&mut Entry| one.text == entry.text) {
+            Some(there) => there.name = there.name.take().or(name),
+            None => entries.push(Entry { name, ..entry }),
+        }
     }
     match entries.is_empty() {
         true => Err(no_recipients(&path)),
@@ -375,6 +377,7 @@ mod tests {
                 format!("# alice\n\n{A}\n# removed: {}\n{B}", short(A)),
                 ["", ""],
             ),
+            (format!("{A}\n# bob\n{B}\n# alice\n{A}"), ["alice", "bob"]),
             (
                 format!("# alice\n{A} # bob\n# age1x\n{B} # two words"),
                 ["bob", ""],

@@ -272,6 +272,7 @@ impl Aws {
             file: &file,
             arguments,
             environment: &[],
+            without: &[],
             input: &[],
             deadline: remote.client()?.deadline(),
         })?;

@@ -199,6 +199,7 @@ impl Gcp {
             file: &file,
             arguments,
             environment: &environment,
+            without: &[],
             input: &[],
             deadline: limit.min(remote.client()?.deadline()),
         })?;
