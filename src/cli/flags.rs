@@ -70,7 +70,11 @@ pub const CONFIG: One = one(
     "Read this file instead of the nearest doorkey.toml",
 );
 /// `--cwd`.
-pub const CWD: One = one("cwd", "DIR", "Look for doorkey.toml in this folder and above");
+pub const CWD: One = one(
+    "cwd",
+    "DIR",
+    "Look for doorkey.toml in this folder and above",
+);
 
 /// The place of the configuration.
 const CONFIGURATION: Group = Group {
@@ -90,9 +94,16 @@ const WHOLE_TEAM: Group = Group {
 };
 
 /// `--env-file`.
-pub const ENV_FILE: Many = many("env-file", "FILE", "Add the variables of a dotenv file; - is stdin");
+pub const ENV_FILE: Many = many(
+    "env-file",
+    "FILE",
+    "Add the variables of a dotenv file; - is stdin",
+);
 /// `--interpolate`.
-pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose does");
+pub const INTERPOLATE: Flag = switch(
+    "interpolate",
+    "Fill in ${NAME} in these files, as Compose does",
+);
 /// `--spec`.
 pub const SPEC: One = one(
     "spec",
@@ -132,7 +143,11 @@ pub const REFERENCES: One = one(
     "Resolve more kinds of values: arn, file",
 );
 /// `--files`.
-pub const FILES: One = one("files", "DIR", "Write |file values into this folder, on tmpfs");
+pub const FILES: One = one(
+    "files",
+    "DIR",
+    "Write |file values into this folder, on tmpfs",
+);
 /// `--allow-disk`.
 pub const ALLOW_DISK: Flag = switch("allow-disk", "Allow that folder to be on a disk");
 /// `--files-owner`.
@@ -155,7 +170,11 @@ const ALL_SPECS: Group = Group {
 };
 
 /// `--render`.
-pub const RENDER: Many = many("render", "IN:OUT", "Fill in the template IN, write OUT on tmpfs");
+pub const RENDER: Many = many(
+    "render",
+    "IN:OUT",
+    "Fill in the template IN, write OUT on tmpfs",
+);
 
 /// Files that a launch writes beside the environment.
 const RENDERED: Group = Group {
@@ -184,7 +203,11 @@ const ENVIRONMENT: Group = Group {
 /// `--cache`.
 pub const CACHE: One = one("cache", "FILE", "Keep the last values for an outage");
 /// `--cache-recipient`.
-pub const CACHE_RECIPIENT: One = one("cache-recipient", "KEY", "Encrypt the cache for this key, age1…");
+pub const CACHE_RECIPIENT: One = one(
+    "cache-recipient",
+    "KEY",
+    "Encrypt the cache for this key, age1…",
+);
 /// `--cache-max-age`.
 pub const CACHE_MAX_AGE: One = one(
     "cache-max-age",
@@ -250,7 +273,11 @@ pub const MASK_MIN: One = one(
 /// `--mask-also`.
 pub const MASK_ALSO: Many = many("mask-also", "NAME", "Mask this variable's value as well");
 /// `--watch`.
-pub const WATCH: One = one("watch", "DURATION", "Fetch the secrets again at this interval");
+pub const WATCH: One = one(
+    "watch",
+    "DURATION",
+    "Fetch the secrets again at this interval",
+);
 /// `--on-change`.
 pub const ON_CHANGE: One = one(
     "on-change",
@@ -288,11 +315,7 @@ const SUPERVISION: Group = Group {
 };
 
 /// `--user`.
-pub const USER: One = one(
-    "user",
-    "USER[:GROUP]",
-    "Run the command as this user",
-);
+pub const USER: One = one("user", "USER[:GROUP]", "Run the command as this user");
 /// `--no-new-privs`.
 pub const NO_NEW_PRIVS: Flag = switch("no-new-privs", "Keep the command from gaining privileges");
 /// `--umask`.

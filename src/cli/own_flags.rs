@@ -163,8 +163,7 @@ pub const ORDER_BY: One = one(
     "name, created or modified [default: name]",
 );
 /// `--asc`.
-pub const ASC: Flag =
-    switch("asc", "Ascending order (the default)").conflicts(&[DESC.0.id]);
+pub const ASC: Flag = switch("asc", "Ascending order (the default)").conflicts(&[DESC.0.id]);
 /// `--desc`.
 pub const DESC: Flag = switch("desc", "Descending order");
 /// `--fields`.

@@ -85,7 +85,8 @@ fn proxy_url(text: &str) -> Option<Url> {
         true => Url::parse(text),
         false => Url::parse(&format!("http://{text}")),
     };
-    url.ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    url.ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The settings to name when a server can't be trusted, or does not trust us. Each is empty if
