@@ -52,6 +52,8 @@ pub struct Program<'a> {
     pub arguments: &'a [OsString],
     /// The variables that are added to its environment.
     pub environment: &'a [(OsString, OsString)],
+    /// The variables of doorkey that it does not get.
+    pub without: &'a [&'a str],
     /// The bytes for its standard input.
     pub input: &'a [u8],
     /// The instant by which it is ended.
@@ -95,6 +97,9 @@ impl Program<'_> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         for name in environ::own_names() {
+            command.env_remove(name);
+        }
+        for name in self.without {
             command.env_remove(name);
         }
         // In a group of its own what it starts can be ended with it. A person whom it may have to
@@ -368,6 +373,7 @@ mod tests {
             file: Path::new("sh"),
             arguments: &arguments,
             environment: &[("GIVEN".into(), "x".into())],
+            without: &[],
             input,
             deadline: Instant::now() + time,
         };
@@ -422,6 +428,7 @@ mod tests {
             file: Path::new("/none"),
             arguments: &[],
             environment: &[],
+            without: &[],
             input: b"",
             deadline: Instant::now() + LONG,
         };
