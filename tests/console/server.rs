@@ -324,7 +324,7 @@ fn a_store_that_is_read_only_stays_so() {
     let scope = console
         .ask(&session, "GET /api/scope?scope=team", b"")
         .json();
-    assert_eq!(scope["items"][0]["name"], "a");
+    assert_eq!(scope["rows"][0]["name"], "a");
     let write = console.ask(
         &session,
         "POST /api/write?scope=team&name=b&how=create",
