@@ -27,7 +27,7 @@ let data = {}; // what the server says of it
 let turn = 0; // the number of the last question for it: an older answer is dropped
 let updated = ""; // the name that the form updates; empty where it adds one
 const busy = new Set(); // what is being done
-const dropped = new Map(); // the files in fields, which are sent byte for byte
+const dropped = new Map(); // the files on fields, which are sent byte for byte
 const content = (field) => dropped.get(field) ?? $(field).value;
 const level = (one) => one.split("/")[0];
 const id = (one) => one.split("/")[1];
@@ -67,7 +67,7 @@ function close(why, title = "This console has ended") {
   for (const one of ["nav", "end", "fault"]) $(one).hidden = true;
   for (const one of all("dialog[open]")) one.close();
   for (const one of all("form")) one.reset();
-  dropped.clear();
+  for (const one of ["value", "text", "spec"]) drops(one);
   show("closed");
   return { faults: [] };
 }
@@ -83,7 +83,7 @@ function say(form, faults) {
   for (const one of all(".error", form)) one.textContent = "";
   for (const one of all("[aria-invalid]", form)) one.removeAttribute("aria-invalid");
   if (!faults) return;
-  const field = faults.field && form.elements?.namedItem(faults.field);
+  const field = form.elements?.namedItem(faults.field || "otherwise");
   const place = field ? $(`${field.id}-error`) : form.querySelector(".otherwise") ?? $("fault");
   place.textContent = (faults.faults ?? [String(faults)]).join("\n");
   field?.setAttribute("aria-invalid", "true");
@@ -114,8 +114,8 @@ async function load(again = false) {
     scope = name === "scope" && first in LEADS ? [first, ...rest].join("/") : "";
     data = {};
     for (const one of all("dialog[open]")) one.close();
-    const title = { team: "Team", project: "Project ", cluster: "Cluster " }[first];
-    $("scope-title").textContent = title + (rest[0] ?? "");
+    const title = { project: "Project ", cluster: "Cluster " }[first] ?? "Team";
+    $("scope-title").textContent = title + rest.join("/");
     $("said").textContent = "";
     actions.edit("");
     actions.forget();
@@ -263,7 +263,7 @@ const actions = {
   edit(name) {
     updated = name;
     $("write").reset();
-    dropped.delete("value");
+    drops("value");
     say($("write"));
     $("write-title").textContent = name ? `Update ${name}` : "Add a secret";
     $("write-button").textContent = name ? "Update" : "Add";
@@ -282,8 +282,7 @@ const actions = {
       actions.edit("");
       await did(done, $("name"));
     } catch (faults) {
-      dropped.delete("value");
-      if (again === updated) $("value").value = "";
+      if (again === updated) drops("value");
       throw faults;
     }
   },
@@ -332,8 +331,7 @@ const actions = {
 
   // Drops the text to import, and its names.
   forget() {
-    $("import").reset();
-    dropped.delete("text");
+    drops("text");
     unplan();
   },
 
@@ -343,7 +341,8 @@ const actions = {
     const { rows, faults } = await ask("POST", "check", { ...parts, path: $("path").value }, content("spec"));
     const row = (one) => {
       const cells = [one.reference, one.scope, one.shadows.join(", ")].map((text) => cell(text));
-      return make("tr", {}, head(one.variable), ...cells, cell(one.status, one.status === "exists" ? "" : "bad"));
+      const status = cell(one.status, one.status === "exists" ? "" : "bad");
+      return make("tr", {}, head(one.variable), ...cells, status);
     };
     fill($("check-rows"), rows.map(row));
     $("check-table").hidden = !rows.length;
@@ -385,6 +384,13 @@ async function arrive() {
   await load();
 }
 
+// Puts a file on a field, or nothing.
+function drops(field, bytes, words = "") {
+  dropped.delete(field);
+  if (bytes) dropped.set(field, bytes);
+  Object.assign($(field), { value: "", placeholder: words });
+}
+
 // Takes a dropped file's bytes. Elsewhere than on a field for it, a file must not be opened.
 async function drop(event) {
   const [file] = event.dataTransfer.files;
@@ -395,8 +401,8 @@ async function drop(event) {
   if (!field) return;
   if (file.size > LARGEST) return say(field.form, { field: field.id, faults: [TOO_LARGE] });
   const bytes = await file.arrayBuffer();
-  field.value = new TextDecoder().decode(bytes);
-  dropped.set(field.id, bytes);
+  drops(field.id, bytes, `${file.name}, ${file.size} bytes`);
+  if (field.id === "spec") field.value = new TextDecoder().decode(bytes);
   say(field.form);
   if (field.id === "text") act("plan", $("plan-button"));
 }
@@ -416,7 +422,7 @@ addEventListener("submit", (event) => {
   if (name) act(name, event.submitter ?? event.target);
 });
 addEventListener("input", ({ target }) => {
-  dropped.delete(target.id);
+  if (dropped.delete(target.id)) target.placeholder = "";
   if (target.type === "search") draw();
   if (target.type === "checkbox") count();
   if (target.id === "text") unplan();
