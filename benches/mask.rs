@@ -1,4 +1,4 @@
-//! What masking takes of a stream: a pipeline through `doorkey run --init --mask`, side by side
+//! What masking takes of a launch with many or large values, and of a stream: a pipeline through `doorkey run --init --mask`, side by side
 //! with the same through `cat`.
 //!
 //! `sh benches/run` runs this. Options: `--rounds N`, as for the start of a program, of which here
@@ -29,6 +29,13 @@ const PREFIX: usize = 2_000;
 /// What is printed again and again until it is [`TOTAL`] bytes.
 const TEXTS: [&str; 3] = ["log lines", "spaces", "one prefix"];
 
+/// The number of PEM keys of a launch, and of lines in each.
+const KEYS: usize = 20;
+const KEY_LINES: usize = 26;
+
+/// The number of values of [`LONG`] bytes of a launch.
+const LARGE: usize = 300;
+
 /// How many spaces a value has at its front, for each of those measurements.
 const SPACES: [usize; 2] = [9, LONG - 1];
 
@@ -44,13 +51,17 @@ fn main() -> Outcome<()> {
     };
     let folder = env::temp_dir().join(format!("doorkey-bench-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    task.rounds = task.rounds.div_ceil(STARTS);
     task.install(&folder)?;
-    let measured = prepare(&folder)
-        .and_then(|()| variants(&folder, &task.builds))
-        .and_then(|variants| task.measure(variants));
+    let measured = prepare(&folder).and_then(|()| measure(&folder, &mut task));
     fs::remove_dir_all(&folder)?;
-    show(measured?, task.rounds);
+    measured
+}
+
+fn measure(folder: &Path, task: &mut Task) -> Outcome<()> {
+    show_launches(task.measure(keys(folder, &task.builds)?)?, task.rounds);
+    task.rounds = task.rounds.div_ceil(STARTS);
+    show_launches(task.measure(large(folder, &task.builds)?)?, task.rounds);
+    show(task.measure(variants(folder, &task.builds)?)?, task.rounds);
     Ok(())
 }
 
@@ -103,7 +114,80 @@ fn prepare(folder: &Path) -> Outcome<()> {
         let value = prefix.clone() + &value(index);
         fs::write(values.join(format!("alike_{index}")), value)?;
     }
-    copies(folder, &["print", "drain"]).map(drop)
+    for index in 0..KEYS {
+        let line = |at| value(37 * at + 36) + &value(at)[..12] + "+/+/";
+        let lines: Vec<String> = (0..KEY_LINES)
+            .map(|at| line(index * KEY_LINES + at))
+            .collect();
+        let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+        let key = format!("{begin}\n{}\n{end}\n", lines.join("\n"));
+        fs::write(values.join(format!("key_{index}")), key)?;
+    }
+    for index in 0..LARGE {
+        let text: String = (0..LONG / 16)
+            .map(|at| format!("{:016x}", mixed(index * LONG + at)))
+            .collect();
+        fs::write(values.join(format!("large_{index}")), text)?;
+    }
+    copies(folder, &["print", "drain", "true", "wait"]).map(drop)
+}
+
+/// The launches with keys, without masking and with it.
+fn keys(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>> {
+    let references: Vec<_> = (0..KEYS)
+        .map(|at| format!("KEY_{at}=secret:key_{at}"))
+        .collect();
+    launches(folder, builds, &format!("{KEYS} PEM keys"), &references)
+}
+
+/// The launches with large values, which are files.
+fn large(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>> {
+    let references: Vec<_> = (0..LARGE)
+        .map(|at| format!("LARGE_{at}=secret:large_{at}|file"))
+        .collect();
+    launches(
+        folder,
+        builds,
+        &format!("{LARGE} values of 64 KiB"),
+        &references,
+    )
+}
+
+fn launches(
+    folder: &Path,
+    builds: &[(String, String)],
+    name: &str,
+    references: &[String],
+) -> Outcome<Vec<Variant>> {
+    let program = folder.join("true").to_string_lossy().into_owned();
+    let store = format!("DOORKEY_STORE=dir:{}", folder.join("values").display());
+    let variables = [&[store], references].concat();
+    let mut variants = Vec::new();
+    for (label, doorkey) in builds {
+        for (way, options) in [
+            ("--init", &["--init"][..]),
+            ("--mask", &["--init", "--mask"]),
+        ] {
+            let words = [&[doorkey, "run", "--quiet"], options, &["--", &program]].concat();
+            variants.push(Variant::new(
+                &format!("{name}: {label} {way}"),
+                &words,
+                &variables,
+            )?);
+        }
+    }
+    Ok(variants)
+}
+
+fn show_launches(mut variants: Vec<Variant>, rounds: usize) {
+    println!("Medians of {rounds} launches.\n");
+    println!("| launch | ms | peak memory, KB |");
+    println!("|---|--:|--:|");
+    for variant in &mut variants {
+        let median = variant.median() / 1e3;
+        println!("| {} | {median:.1} | {} |", variant.name, variant.peak);
+    }
+    println!();
 }
 
 /// Some 12 to 48 hexadecimal digits.

@@ -19,7 +19,7 @@ use crate::model::error::{Error, StoreError};
 use crate::model::escape::counted;
 use crate::model::name::{Name, Scope};
 use crate::model::named::{Named, location};
-use crate::stores::{self, Access, Answer, Depth, Store};
+use crate::stores::{self, Answer, Depth, Store};
 use crate::sys::{features, process};
 
 /// A fact, and whether it is as it should be.
@@ -142,20 +142,23 @@ fn at_place(options: &mut Options, place: &StorePlace, facts: &mut Facts) {
         }
     };
     facts.good("store", shown);
-    of_store(store.as_ref(), &access, facts);
+    of_store(store.as_ref(), facts);
+    let before = facts.0.len();
     of_scopes(store.as_ref(), &in_force, facts);
+    // Some stores learn who we are when they are asked.
+    if let Some(who) = access.told() {
+        facts.good("identity", who);
+        facts.0[before..].rotate_right(1);
+    }
 }
 
-/// Looks at the way to the store: the key or the credential, the address, the identity.
-fn of_store(store: &dyn Store, access: &Access, facts: &mut Facts) {
+/// Looks at the way to the store: the key or the credential, the address.
+fn of_store(store: &dyn Store, facts: &mut Facts) {
     for (what, found) in store.findings() {
         match found {
             Ok(found) => facts.good(what, found),
             Err(trouble) => facts.bad(what, &trouble.to_string()),
         }
-    }
-    if let Some(who) = access.told() {
-        facts.good("identity", who);
     }
 }
 

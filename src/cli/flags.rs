@@ -29,9 +29,9 @@ impl Group {
 /// `--store`. Its help is made from the table of stores.
 pub const STORE: One = one("store", "STORE", "");
 /// `--project`, in force.
-pub const PROJECT: One = one("project", "ID", "Put a project's scope in force").short('p');
+pub const PROJECT: One = one("project", "ID", "Use the scope of this project").short('p');
 /// `--cluster`, in force.
-pub const CLUSTER: One = one("cluster", "ID", "Put a cluster's scope in force");
+pub const CLUSTER: One = one("cluster", "ID", "Use the scope of this cluster");
 
 /// A store, and the scopes that are in force.
 const IN_FORCE: Group = Group {
@@ -44,10 +44,10 @@ const ONE_SCOPE: Group = Group {
     heading: "Store",
     options: &[
         STORE.0,
-        value(PROJECT.0.id, "ID", "A project's scope")
+        value(PROJECT.0.id, "ID", "The scope of this project")
             .short('p')
             .conflicts(&[CLUSTER.0.id]),
-        value(CLUSTER.0.id, "ID", "A cluster's scope"),
+        value(CLUSTER.0.id, "ID", "The scope of this cluster"),
     ],
 };
 
@@ -67,10 +67,14 @@ const STORES: Group = Group {
 pub const CONFIG: One = one(
     "config",
     "FILE",
-    "Read this file, not the nearest doorkey.toml",
+    "Read this file instead of the nearest doorkey.toml",
 );
 /// `--cwd`.
-pub const CWD: One = one("cwd", "DIR", "Look for doorkey.toml from here upwards");
+pub const CWD: One = one(
+    "cwd",
+    "DIR",
+    "Look for doorkey.toml in this folder and above",
+);
 
 /// The place of the configuration.
 const CONFIGURATION: Group = Group {
@@ -79,7 +83,7 @@ const CONFIGURATION: Group = Group {
 };
 
 /// `--team`.
-pub const TEAM: Flag = switch("team", "The whole team's scope")
+pub const TEAM: Flag = switch("team", "The scope of the team")
     .short('g')
     .alias("global")
     .conflicts(&[PROJECT.0.id, CLUSTER.0.id]);
@@ -90,31 +94,38 @@ const WHOLE_TEAM: Group = Group {
 };
 
 /// `--env-file`.
-pub const ENV_FILE: Many = many("env-file", "FILE", "Add variables from a dotenv file, or -");
+pub const ENV_FILE: Many = many(
+    "env-file",
+    "FILE",
+    "Add the variables of a dotenv file; - is stdin",
+);
 /// `--interpolate`.
-pub const INTERPOLATE: Flag = switch("interpolate", "Fill in ${NAME} in these files, as Compose");
+pub const INTERPOLATE: Flag = switch(
+    "interpolate",
+    "Fill in ${NAME} in these files, as Compose does",
+);
 /// `--spec`.
 pub const SPEC: One = one(
     "spec",
     "FILE",
-    "Add variables of a manifest or Compose file",
+    "Add the variables of a manifest or Compose file",
 );
 /// `--spec` of a subcommand that takes all containers.
 pub const SPECS: Many = many(
     "spec",
     "PATH",
-    "All of manifests, Compose files, folders of them",
+    "Read manifests, Compose files, or folders of them",
 );
 /// `--spec-path`.
 pub const SPEC_PATH: One = one(
     "spec-path",
     "PATH",
-    "Which container, as deploy/web/server, or where",
+    "Choose a container, such as deploy/web/server",
 );
 /// `--env`.
 pub const ENV: Many = many("env", "NAME=VALUE", "Add one variable").short('e');
 /// `--all`.
-pub const ALL: Flag = switch("all", "Add every secret in force under its own name");
+pub const ALL: Flag = switch("all", "Add every secret under its own name");
 /// `--clear-env`.
 pub const CLEAR_ENV: Flag = switch("clear-env", "Inherit only PATH, HOME, TERM, TZ and LANG");
 /// `--keep-env`.
@@ -129,17 +140,21 @@ pub const LITERAL: Many = many("literal", "NAME", "Take a variable's value as it
 pub const REFERENCES: One = one(
     "references",
     "LIST",
-    "Take bare ARNs, file:PATH for references",
+    "Resolve more kinds of values: arn, file",
 );
 /// `--files`.
-pub const FILES: One = one("files", "DIR", "Deliver |file in this folder, on tmpfs");
+pub const FILES: One = one(
+    "files",
+    "DIR",
+    "Write |file values into this folder, on tmpfs",
+);
 /// `--allow-disk`.
-pub const ALLOW_DISK: Flag = switch("allow-disk", "Let that folder be on a disk");
+pub const ALLOW_DISK: Flag = switch("allow-disk", "Allow that folder to be on a disk");
 /// `--files-owner`.
 pub const FILES_OWNER: One = one(
     "files-owner",
     "USER",
-    "Whose |file is, USER[:GROUP] [default: --user's]",
+    "Owner of the files: USER[:GROUP] [default: --user]",
 );
 
 /// The one spec of an environment.
@@ -155,7 +170,11 @@ const ALL_SPECS: Group = Group {
 };
 
 /// `--render`.
-pub const RENDER: Many = many("render", "IN:OUT", "Fill a file in for it, OUT on tmpfs");
+pub const RENDER: Many = many(
+    "render",
+    "IN:OUT",
+    "Fill in the template IN, write OUT on tmpfs",
+);
 
 /// Files that a launch writes beside the environment.
 const RENDERED: Group = Group {
@@ -182,14 +201,18 @@ const ENVIRONMENT: Group = Group {
 };
 
 /// `--cache`.
-pub const CACHE: One = one("cache", "FILE", "Keep the last values for when it is down");
+pub const CACHE: One = one("cache", "FILE", "Keep the last values for an outage");
 /// `--cache-recipient`.
-pub const CACHE_RECIPIENT: One = one("cache-recipient", "KEY", "Seal them for this key, age1…");
+pub const CACHE_RECIPIENT: One = one(
+    "cache-recipient",
+    "KEY",
+    "Encrypt the cache for this key, age1…",
+);
 /// `--cache-max-age`.
 pub const CACHE_MAX_AGE: One = one(
     "cache-max-age",
     "DURATION",
-    "Use none that are older [default: 24h]",
+    "Ignore an older cache [default: 24h]",
 );
 
 /// The cache for a store that can't be reached.
@@ -209,7 +232,7 @@ pub const TIMEOUT: One = one(
 pub const SPLAY: One = one(
     "splay",
     "DURATION",
-    "Wait up to this long before a server is asked",
+    "Wait a random time up to this before the fetch",
 );
 
 /// Options about the beginning of a launch.
@@ -224,7 +247,7 @@ const TIME: Group = Group {
 };
 
 /// `--init`.
-pub const INIT: Flag = switch("init", "Stay as its parent: forward signals, reap orphans");
+pub const INIT: Flag = switch("init", "Stay as the parent: forward signals, reap orphans");
 /// `--signal-map`.
 pub const SIGNAL_MAP: Many = many(
     "signal-map",
@@ -232,12 +255,12 @@ pub const SIGNAL_MAP: Many = many(
     "Forward a signal as another; TO may be none",
 );
 /// `--signal-group`.
-pub const SIGNAL_GROUP: Flag = switch("signal-group", "Forward signals to the command's group");
+pub const SIGNAL_GROUP: Flag = switch("signal-group", "Forward signals to the whole process group");
 /// `--grace`.
 pub const GRACE: One = one(
     "grace",
     "DURATION",
-    "Kill what outlives the command by so much",
+    "Kill remaining processes after this long",
 );
 /// `--mask`.
 pub const MASK: Flag = switch("mask", "Mask secrets in the command's output");
@@ -245,12 +268,16 @@ pub const MASK: Flag = switch("mask", "Mask secrets in the command's output");
 pub const MASK_MIN: One = one(
     "mask-min",
     "N",
-    "Mask what has this many bytes or more [default: 8]",
+    "Mask values of N bytes or more [default: 8]",
 );
 /// `--mask-also`.
-pub const MASK_ALSO: Many = many("mask-also", "NAME", "Mask a variable's plain value as well");
+pub const MASK_ALSO: Many = many("mask-also", "NAME", "Mask this variable's value as well");
 /// `--watch`.
-pub const WATCH: One = one("watch", "DURATION", "Fetch secrets again and again");
+pub const WATCH: One = one(
+    "watch",
+    "DURATION",
+    "Fetch the secrets again at this interval",
+);
 /// `--on-change`.
 pub const ON_CHANGE: One = one(
     "on-change",
@@ -267,7 +294,7 @@ pub const ON_LOSS: One = one(
 pub const REFRESH_SIGNAL: One = one(
     "refresh-signal",
     "SIG",
-    "Fetch them at once; or none [default: USR2]",
+    "Fetch on this signal, or on none [default: USR2]",
 );
 
 const SUPERVISION: Group = Group {
@@ -288,32 +315,28 @@ const SUPERVISION: Group = Group {
 };
 
 /// `--user`.
-pub const USER: One = one(
-    "user",
-    "USER[:GROUP]",
-    "Run it as this user, no more as root",
-);
+pub const USER: One = one("user", "USER[:GROUP]", "Run the command as this user");
 /// `--no-new-privs`.
-pub const NO_NEW_PRIVS: Flag = switch("no-new-privs", "Let it and its children gain no privileges");
+pub const NO_NEW_PRIVS: Flag = switch("no-new-privs", "Keep the command from gaining privileges");
 /// `--umask`.
-pub const UMASK: One = one("umask", "MODE", "Permissions that its files don't get");
+pub const UMASK: One = one("umask", "MODE", "The command's umask, such as 027");
 /// `--chdir`.
-pub const CHDIR: One = one("chdir", "DIR", "Its working directory");
+pub const CHDIR: One = one("chdir", "DIR", "The command's working directory");
 /// `--argv0`.
-pub const ARGV0: One = one("argv0", "NAME", "What it finds as its own name");
+pub const ARGV0: One = one("argv0", "NAME", "The command's name for itself (argv[0])");
 /// `--nice`.
-pub const NICE: One = number("nice", "N", "Raise its niceness by N");
+pub const NICE: One = number("nice", "N", "Raise the command's niceness by N");
 /// `--rlimit`.
 pub const RLIMIT: Many = many(
     "rlimit",
     "NAME=SOFT:HARD",
-    "Limit what it may use, as nofile=1024:4096",
+    "Set a limit, such as nofile=1024:4096",
 );
 /// `--parent-death-signal`.
 pub const PARENT_DEATH_SIGNAL: One = one(
     "parent-death-signal",
     "SIG",
-    "Send it this when doorkey's parent has ended",
+    "Send this signal when doorkey's parent ends",
 );
 
 const WORKLOAD: Group = Group {
@@ -347,7 +370,7 @@ pub const LOG_FORMAT: One = one("log-format", "FORMAT", "text or json [default: 
 pub const QUIET: Flag = switch("quiet", "Log errors only").short('q');
 
 /// `--help`, and `-h` for the options that are used most.
-const HELP: Opt = Opt::new("help", Takes::Help, "Print help, -h a short one").short('h');
+const HELP: Opt = Opt::new("help", Takes::Help, "Print help; -h prints a short one").short('h');
 
 const LOGGING: Group = Group {
     heading: OWN,

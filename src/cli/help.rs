@@ -13,13 +13,14 @@ Examples:
   doorkey secret set db_password --store EXAMPLE_STORE --team < password.txt
   DB_PASSWORD=secret:db_password doorkey run --store EXAMPLE_STORE -- ./server
 
-doorkey help COMMAND says more of one; doorkey doctor looks at what is here.";
+doorkey COMMAND --help explains a command. doorkey doctor checks the setup.";
 
 pub const RUN: &str = "\
---env-file, --env, --keep-env, --literal, --signal-map and --rlimit can be
+doorkey starts nothing while a reference is unresolved. --env-file, --env,
+--keep-env, --literal, --render, --mask-also, --signal-map and --rlimit can be
 repeated. Every option can be a variable: --env-file is DOORKEY_ENV_FILE.
-Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N ended by
-signal N before the start; else the command's own.
+Exit codes: 125 doorkey's own, 126 not executable, 127 not found, 128+N after
+signal N; else the command's own.
 
 Examples:
   doorkey run --store EXAMPLE_STORE --project web -- ./server --port 80
@@ -27,32 +28,35 @@ Examples:
   doorkey run -e 'DB=postgres://app:${secret:db|urlencode}@db/app' -- ./server";
 
 pub const REDACT: &str = "\
-Each value becomes [secret:NAME], as with run --mask: every secret of the
-scopes in force; or, with --env-file, --spec or --env, those that these
-and the environment refer to. Nothing is printed where one can't be read.
-The values are in the memory of this process, and are disclosed nowhere
-else. With --fail the exit code is 3 where anything was found.
+Each value becomes [secret:NAME], as with run --mask. doorkey masks every
+secret of the scopes in force. With --env-file, --spec or --env it masks
+the secrets that these and the environment refer to.
+
+If a secret can't be read, doorkey prints nothing of the text.
 
 Example:
   kubectl logs -f web | doorkey redact --store EXAMPLE_STORE --project web";
 
 pub const RENDER: &str = "\
-What is filled in is ${secret:NAME} and its like; OUT is replaced in one step,
-or not at all, and only its owner can read it.
+doorkey replaces each ${secret:NAME} in the template by its value. It writes OUT
+in one step, or not at all. Only the owner can read OUT, unless --mode says
+otherwise.
 
 Example:
   doorkey render --store EXAMPLE_STORE app.conf.in /run/app/app.conf";
 
 pub const JOIN: &str = "\
-The command gets the workload's environment, user and groups, and its own TERM.
-What may be seen of the workload is for the kernel's ptrace check to say.
-Exit codes are those of run.
+The command gets the workload's environment, user and groups. Only TERM is its
+own. The kernel decides who may do this, by its ptrace check. Exit codes are
+those of doorkey run.
 
 Example:
   docker exec -it web doorkey join -- sh";
 
 pub const CHECK: &str = "\
-All containers of a manifest and all services of a Compose file are checked.
+doorkey shows the scope and the size of each value, and lists all faults. It
+never shows a value. It checks all containers of a manifest, and all services of
+a Compose file.
 
 Examples:
   doorkey check --store EXAMPLE_STORE --project web --env-file .env
@@ -60,71 +64,81 @@ Examples:
   doorkey check --store EXAMPLE_STORE --spec k8s --spec compose.yaml --strict";
 
 pub const ENV: &str = "\
+doorkey prints the environment that doorkey run would give to the command. Each
+secret is shown as [secret:NAME].
+
 Example:
   doorkey env --store EXAMPLE_STORE --project web --env-file .env";
 
 pub const DOCTOR: &str = "\
-No value is read. The exit code is 1 where anything is not ok.
+doorkey shows its configuration, store, key and kernel features, each as ok or
+not ok. It reads no value. The exit code is 1 if anything is not ok.
 
 Example:
   doorkey doctor --store EXAMPLE_STORE --project web";
 
 pub const KEY_EXAMPLE: &str = "\
-Its folder is made as well; a file that is there stays. Others get what is
-printed, the public half, and nothing else.
+doorkey makes the folder of the key file as well. It never replaces a key file.
+Give others the printed public half. Keep the key file to yourself.
 
-Example:
+Example, the second command by somebody who can read the store:
   doorkey key new
-  doorkey store recipient add age1… --name alice    # by who can read the store";
+  doorkey store recipient add age1… --name alice";
 
 pub const KEY_SHOW: &str = "\
 Example:
   doorkey key show --key-file ~/keys/web.txt";
 
 pub const ADD_EXAMPLE: &str = "\
-Every secret of the scope is encrypted anew. Without a scope that is the whole
-store, but for the scopes that have a list of their own.
+doorkey encrypts every secret of the scope anew. Without a scope it changes the
+store's own list. Scopes that have a list of their own then stay as they are.
 
 Example:
   doorkey store recipient add age1… --name alice";
 
 pub const REMOVE_EXAMPLE: &str = "\
-Each secret notes that its value is to be replaced. The next value takes that
-off, and doorkey store check says what is left.
+The people who are removed may know the values. So each secret gets a note that
+its value is to be replaced. doorkey store check lists these secrets. A new
+value removes the note.
 
 Example:
   doorkey store recipient remove alice --everywhere";
 
 pub const CHECK_EXAMPLE: &str = "\
-With --fix, in a tree that git has left in conflict: lists get what both have
-added, less what either has removed; secrets get the value that one has set.
-Git's index is left alone.
+doorkey opens every file with your key, and compares its recipients with those
+of its scope.
+
+With --fix it also settles conflicts of a git merge. A list gets the keys that
+both branches added, without those that either removed. A secret gets the value
+that only one branch has set. doorkey does not change git's index.
 
 Example:
   git merge other || doorkey store check --fix --theirs db_password";
 
 pub const GENERATE_EXAMPLE: &str = "\
-The value is N letters and digits. With --hex or --base64 it is N bytes,
-encoded. It is never printed.
+The value has N letters and digits. With --hex or --base64 it has N random
+bytes, encoded. doorkey never prints it.
 
 Example:
   doorkey secret generate db_password --team --length 40";
 
 pub const EDIT_EXAMPLE: &str = "\
-The editor, of VISUAL or EDITOR, gets a file in memory, on tmpfs, which is wiped
-at its end. If the editor fails, or nothing is changed, nothing is stored.
+doorkey starts the editor that VISUAL or EDITOR names, with a file on tmpfs. It
+wipes the file afterwards. If the editor fails, or the value stays the same,
+doorkey stores nothing.
 
 Example:
   EDITOR=vi doorkey secret edit tls_config --project web";
 
 pub const MOVE_EXAMPLE: &str = "\
-TO must be new. A NAME alone is in the scope that the options name.
+TO must not exist yet. A NAME without a scope is in the scope of the options.
 
 Example:
   doorkey secret mv team/db_password project/web/db_password";
 
 pub const COPY_EXAMPLE: &str = "\
-Names and counts are printed first. Values go to the other store as they are.
+doorkey lists the secrets that it creates and replaces, and asks. With --yes
+it does not ask. Values go to the other store as they are.
 
 Example:
   doorkey store copy EXAMPLE_STORE EXAMPLE_STORE.new --dry-run";
@@ -133,8 +147,8 @@ Example:
 macro_rules! from_input {
     ($example:literal) => {
         concat!(
-            "The value is read from standard input, or asked for on a terminal. One newline\n\
-             at the end of piped input is dropped, unless --raw.\n\nExample:\n  ",
+            "doorkey reads the value from standard input, or asks for it on a terminal. It\n\
+             drops one newline at the end of piped input, unless --raw is given.\n\nExample:\n  ",
             $example
         )
     };
@@ -150,22 +164,37 @@ pub const UPDATE: &str =
     from_input!("doorkey secret update session_key --project web --value-file key.txt");
 
 pub const GET: &str = "\
+doorkey shows the scope, size and times of a secret. With --reveal it prints
+the value alone.
+
 Example:
   doorkey secret get session_key --project web --reveal";
 
 pub const LIST: &str = "\
+Without a scope doorkey lists the project of doorkey.toml. --all lists all
+scopes.
+
 Example:
   doorkey secret list --all --fields scope,name,modified";
 
 pub const DELETE: &str = "\
+doorkey asks first. Without a terminal it needs --yes.
+
 Example:
   doorkey secret delete session_key --project web";
 
 pub const IMPORT: &str = "\
+doorkey lists the names that it creates and replaces, and asks. With one fault
+it stores nothing. It skips empty values, and names them.
+
 Example:
   doorkey secret import .env --project web --dry-run";
 
 pub const STORE_INIT: &str = "\
+doorkey makes the folder and its list of recipients. If there is no key file, it
+makes a key as well. Keep a copy of the key: without it nobody can read the
+secrets.
+
 Example:
   doorkey store init secrets --key-file ~/keys/web.txt";
 
@@ -174,28 +203,30 @@ Example:
   doorkey store recipient list --store EXAMPLE_STORE --project web";
 
 pub const INSTALL: &str = "\
-What is there is replaced in one step, even where it runs. No folder is made.
+doorkey replaces an existing file in one step, even a running program. It makes
+no folder.
 
 Example, for an init container that puts doorkey in front of another image:
   doorkey install /shared";
 
 #[cfg(feature = "console")]
 pub const CONSOLE: &str = "\
-The link works once, within two minutes, for the user who has started the
-console. No value is ever shown. Ctrl-C ends it.
+doorkey prints a link for your browser. It works once, within two minutes, for
+your user alone. The page never shows a value. Ctrl-C ends the console.
 
 Example:
   doorkey console --store EXAMPLE_STORE --open";
 
 pub const COMPLETIONS: &str = "\
-They complete projects, clusters and names of a local store, too. They log in
-nowhere, and show no value.
+The completions also know the projects, clusters and names of a local store.
+They ask no server, and show no value.
 
 Example:
   doorkey completions bash > /etc/bash_completion.d/doorkey";
 
 pub const MAN: &str = "\
-A page is named by its subcommand, or is references or doorkey.toml.
+The name of a page is a subcommand, such as run or secret set, or one of
+references and doorkey.toml. Without a name it is the page doorkey(1).
 
 Examples:
   doorkey man run | man -l -

@@ -62,7 +62,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["check"],
-        about: "Show what each reference resolves to",
+        about: "Check all references, and start nothing",
         groups: flags::CHECKING,
         own: &[own::NAMES.0, own::UNUSED.0, own::STRICT.0, own::JSON.0],
         after_help: Some(help::CHECK),
@@ -70,7 +70,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["doctor"],
-        about: "Show what is found here, and what is not ok",
+        about: "Check doorkey's own setup",
         groups: flags::WHOLE,
         own: &[own::JSON.0],
         after_help: Some(help::DOCTOR),
@@ -78,7 +78,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["env"],
-        about: "Print the environment, its secrets masked",
+        about: "Print the environment, with secrets masked",
         groups: flags::SOURCES,
         own: &[own::JSON.0, own::NUL.0],
         after_help: Some(help::ENV),
@@ -100,7 +100,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["render"],
-        about: "Fill in a file's references",
+        about: "Fill in the references of a template",
         arguments: &[own::TEMPLATE.0, own::OUT.0],
         groups: flags::RENDERING,
         own: &[
@@ -114,25 +114,25 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["secret", "create"],
-        about: "Store a new secret",
+        about: "Create a secret",
         after_help: Some(help::CREATE),
         ..WRITING
     },
     Leaf {
         words: &["secret", "set"],
-        about: "Store a secret, new or not",
+        about: "Create or replace a secret",
         after_help: Some(help::SET),
         ..WRITING
     },
     Leaf {
         words: &["secret", "update"],
-        about: "Change an existing secret",
+        about: "Replace an existing secret",
         after_help: Some(help::UPDATE),
         ..WRITING
     },
     Leaf {
         words: &["secret", "generate"],
-        about: "Store a value that nobody sees",
+        about: "Store a random value that nobody sees",
         arguments: &[own::NAME.0],
         groups: flags::SCOPED,
         own: &[
@@ -165,7 +165,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["secret", "get"],
-        about: "Show what is known of a secret",
+        about: "Show facts about a secret, or its value",
         arguments: &[own::NAME.0],
         groups: flags::SCOPED,
         own: &[own::REVEAL.0, own::JSON.0],
@@ -200,7 +200,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["secret", "import"],
-        about: "Store all that a dotenv file assigns",
+        about: "Store all variables of a dotenv file",
         arguments: &[own::IMPORTED.0],
         groups: flags::SCOPED,
         own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
@@ -223,7 +223,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["store", "init"],
-        about: "Make an embedded store, and a key",
+        about: "Make an embedded store and a key",
         arguments: &[own::DIR.0],
         own: &[own::OWNER_NAME.0, stores::KEY_FILE, own::JSON.0],
         after_help: Some(help::STORE_INIT),
@@ -239,7 +239,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["store", "copy"],
-        about: "Copy secrets from a store to another",
+        about: "Copy secrets from one store to another",
         arguments: &[own::FROM.0, own::TO.0],
         groups: flags::COPYING,
         own: &[own::DRY_RUN.0, own::YES.0, own::JSON.0],
@@ -256,7 +256,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["store", "recipient", "add"],
-        about: "Let others read a scope",
+        about: "Add people who can read a scope",
         arguments: &[own::KEYS.0],
         groups: flags::SCOPED,
         own: &[own::OWNER_NAME.0, own::JSON.0],
@@ -265,7 +265,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["store", "recipient", "remove"],
-        about: "Let some read a scope no more",
+        about: "Remove people who can read a scope",
         arguments: &[own::RECIPIENTS.0],
         groups: flags::SCOPED,
         own: &[own::EVERYWHERE.0, own::JSON.0],
@@ -289,7 +289,7 @@ pub const LEAVES: &[Leaf] = &[
     },
     Leaf {
         words: &["install"],
-        about: "Copy this program somewhere",
+        about: "Copy doorkey itself to a path",
         arguments: &[own::DEST.0],
         after_help: Some(help::INSTALL),
         ..NOTHING

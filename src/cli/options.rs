@@ -26,6 +26,9 @@ use crate::sys::{duration, terminal};
 /// The timeout of a launch without `--timeout`.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest timeout, a hundred years: its end can still be told as an instant.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// The options of one subcommand, and the environment beside them.
 pub struct Options {
     /// The subcommand.
@@ -313,6 +316,7 @@ impl Options {
             return Ok(USUAL_TIMEOUT);
         };
         let time = duration::parse(text).filter(|duration| !duration.is_zero());
+        let time = time.map(|time| time.min(LONGEST_TIMEOUT));
         time.ok_or_else(|| {
             let what = "must be a duration above zero, such as 30s or 500ms";
             self.usage(&flags::TIMEOUT, what)

@@ -26,18 +26,18 @@ pub const RECIPIENTS: Many = arguments(
     "Public keys, or the names of their owners",
 );
 /// `--name`, of a key's owner.
-pub const OWNER_NAME: One = one("name", "NAME", "Whose they are: one word");
+pub const OWNER_NAME: One = one("name", "NAME", "The owner's name, one word");
 /// `--ours`.
 pub const OURS: Many = many(
     "ours",
     "NAME",
-    "Of a secret that both branches set, take ours",
+    "Take our side of a secret that both branches set",
 );
 /// `--theirs`.
 pub const THEIRS: Many = many(
     "theirs",
     "NAME",
-    "Of a secret that both branches set, take theirs",
+    "Take their side of a secret that both branches set",
 );
 /// The texts that are masked.
 pub const INPUTS: Many = arguments(
@@ -47,22 +47,22 @@ pub const INPUTS: Many = arguments(
     "Files, in order; - is standard input [default: -]",
 );
 /// `--count`.
-pub const COUNT: Flag = switch("count", "Say on stderr what was found, and how often");
+pub const COUNT: Flag = switch("count", "Report on stderr how often each value was found");
 /// `--fail`.
-pub const FAIL: Flag = switch("fail", "Exit with 3 where anything was found");
+pub const FAIL: Flag = switch("fail", "Exit with 3 if any value was found");
 /// The file that is filled in.
 pub const TEMPLATE: One = argument(
     "template",
     "TEMPLATE",
     Arity::One,
-    "The file; - is standard input",
+    "The template; - is standard input",
 );
 /// The file that is written.
 pub const OUT: One = argument(
     "out",
     "OUT",
     Arity::Optional,
-    "Where to [default: -, standard output]",
+    "The file to write [default: -, standard output]",
 );
 /// The file whose assignments are stored.
 pub const IMPORTED: One = argument(
@@ -83,12 +83,17 @@ pub const DEST: One = argument(
     "dest",
     "DEST",
     Arity::One,
-    "A path, or an existing folder to put it in as doorkey",
+    "The path of the copy, or an existing folder for it",
 );
 /// The shell that completions are for.
 pub const SHELL: One = argument("shell", "SHELL", Arity::One, "bash, fish or zsh");
 /// The words of a page's name.
-pub const PAGE: Many = arguments("page", "PAGE", Arity::HiddenRest, "");
+pub const PAGE: Many = arguments(
+    "page",
+    "PAGE",
+    Arity::Any,
+    "The page, such as run or secret set [default: doorkey]",
+);
 /// `--dir`.
 pub const PAGES_DIR: One = one(
     "dir",
@@ -102,21 +107,21 @@ pub const WORDS: Many = arguments("words", "WORD", Arity::HiddenRest, "");
 pub const SPEC_REFERENCES: Opt = value(
     SPEC.0.id,
     "FILE",
-    "Resolve this deployment spec's references, too",
+    "Resolve the references of this spec, too",
 );
 /// `--strict`.
-pub const STRICT: Flag = switch("strict", "Fail if nothing was checked, or a file was not");
+pub const STRICT: Flag = switch("strict", "Fail without any reference, or with a bad file");
 /// `--unused`.
-pub const UNUSED: Flag = switch("unused", "List names too that nothing refers to");
+pub const UNUSED: Flag = switch("unused", "Also list names that no reference uses");
 /// `--owner`.
-pub const OWNER: One = one("owner", "USER[:GROUP]", "Whose OUT is to be");
+pub const OWNER: One = one("owner", "USER[:GROUP]", "The owner of OUT");
 /// `--mode`.
-pub const MODE: One = one("mode", "MODE", "What others may do with OUT [default: 600]");
+pub const MODE: One = one("mode", "MODE", "The mode of OUT [default: 600]");
 /// `--pid`.
 pub const PID: One = one(
     "pid",
     "N",
-    "The workload or its supervisor [default: PID 1's]",
+    "The workload or its parent [default: below PID 1]",
 );
 /// `--json`.
 pub const JSON: Flag = switch("json", "Print JSON").short('j');
@@ -131,15 +136,15 @@ pub const NAMES: Flag = switch("names", "Check only that the names exist: needs 
 /// `--value-file`.
 pub const VALUE_FILE: One = one("value-file", "FILE", "Read the value from a file");
 /// `--raw`.
-pub const RAW: Flag = switch("raw", "Keep a newline at the end of piped input");
+pub const RAW: Flag = switch("raw", "Keep a newline at the end of the value");
 /// `--reveal`.
 pub const REVEAL: Flag = switch("reveal", "Print the value itself");
 /// `--dry-run`.
-pub const DRY_RUN: Flag = switch("dry-run", "Only say what would change");
+pub const DRY_RUN: Flag = switch("dry-run", "Show what would change, and change nothing");
 /// `--fix`.
-pub const FIX: Flag = switch("fix", "Settle git's conflicts, and put files right");
+pub const FIX: Flag = switch("fix", "Settle git's conflicts, and repair files");
 /// `--everywhere`.
-pub const EVERYWHERE: Flag = switch("everywhere", "From every list that names them").conflicts(&[
+pub const EVERYWHERE: Flag = switch("everywhere", "Remove them from every list").conflicts(&[
     PROJECT.0.id,
     CLUSTER.0.id,
     TEAM.0.id,
@@ -148,9 +153,9 @@ pub const EVERYWHERE: Flag = switch("everywhere", "From every list that names th
 /// `--all`, of a list.
 pub const ALL_SCOPES: Flag = switch("all", "List every scope of the store");
 /// `--limit`.
-pub const LIMIT: One = one("limit", "N", "List at most so many").short('l');
+pub const LIMIT: One = one("limit", "N", "List at most N names").short('l');
 /// `--after`.
-pub const AFTER: One = one("after", "NAME", "Go on after this one (nextPage)");
+pub const AFTER: One = one("after", "NAME", "Begin after this name (nextPage)");
 /// `--order-by`.
 pub const ORDER_BY: One = one(
     "order-by",
@@ -158,10 +163,9 @@ pub const ORDER_BY: One = one(
     "name, created or modified [default: name]",
 );
 /// `--asc`.
-pub const ASC: Flag =
-    switch("asc", "The first or oldest first (the default)").conflicts(&[DESC.0.id]);
+pub const ASC: Flag = switch("asc", "Ascending order (the default)").conflicts(&[DESC.0.id]);
 /// `--desc`.
-pub const DESC: Flag = switch("desc", "The last or newest first");
+pub const DESC: Flag = switch("desc", "Descending order");
 /// `--fields`.
 pub const FIELDS: One = one(
     "fields",
@@ -171,25 +175,25 @@ pub const FIELDS: One = one(
 .short('F');
 
 /// `--length`.
-pub const LENGTH: One = one("length", "N", "So many characters, or bytes [default: 32]");
+pub const LENGTH: One = one("length", "N", "Number of characters or bytes [default: 32]");
 /// `--hex`.
-pub const HEX: Flag = switch("hex", "Hexadecimal digits").conflicts(&[BASE64.0.id]);
+pub const HEX: Flag = switch("hex", "Generate N bytes, in hexadecimal").conflicts(&[BASE64.0.id]);
 /// `--base64`.
-pub const BASE64: Flag = switch("base64", "Base64");
+pub const BASE64: Flag = switch("base64", "Generate N bytes, in base64");
 /// The secret that is moved.
 pub const MOVE_FROM: One = argument("from", "FROM", Arity::One, "The secret: NAME or SCOPE/NAME");
 /// The secret's new place.
 pub const MOVE_TO: One = argument("to", "TO", Arity::One, "Its new place: NAME or SCOPE/NAME");
 /// The store that is copied.
-pub const FROM: One = argument("from", "FROM", Arity::One, "The store that is read");
+pub const FROM: One = argument("from", "FROM", Arity::One, "The store to read");
 /// The store that is written.
-pub const TO: One = argument("to", "TO", Arity::One, "The store that is written");
+pub const TO: One = argument("to", "TO", Arity::One, "The store to write");
 /// `--listen`.
 #[cfg(feature = "console")]
 pub const LISTEN: One = one("listen", "ADDRESS", "127.0.0.1 or ::1 [default: 127.0.0.1]");
 /// `--port`.
 #[cfg(feature = "console")]
-pub const PORT: One = one("port", "PORT", "The port [default: any that is free]");
+pub const PORT: One = one("port", "PORT", "The port [default: any free port]");
 /// `--open`.
 #[cfg(feature = "console")]
 pub const OPEN: Flag = switch("open", "Open the link in the browser");
@@ -198,12 +202,12 @@ pub const OPEN: Flag = switch("open", "Open the link in the browser");
 pub const IDLE: One = one(
     "idle",
     "DURATION",
-    "End after so long without a request [default: 15m]",
+    "End after this long without requests [default: 15m]",
 );
 /// `--link-file`.
 #[cfg(feature = "console")]
 pub const LINK_FILE: One = one(
     "link-file",
     "FILE",
-    "Write the link to this file, and don't print it",
+    "Write the link to this file instead of printing it",
 );

@@ -96,7 +96,7 @@ fn program() -> String {
     let mut page = heading(
         "doorkey",
         1,
-        "hands a workload its secrets, then becomes it",
+        "hands a workload its secrets, then becomes the workload",
     );
     page += ".SH SYNOPSIS\n.B doorkey\n.I SUBCOMMAND\n[\\fIOPTIONS\\fR]\n.br\n.B doorkey run\n";
     page += "[\\fIOPTIONS\\fR] [\\-\\-] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]\n";

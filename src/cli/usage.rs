@@ -54,7 +54,7 @@ pub fn of_group(path: &[&str]) -> String {
     let (about, after) = match path.last().and_then(|name| group(name)) {
         Some((_, about, after)) => (*about, *after),
         None => (
-            "Hands a workload its secrets, then becomes it",
+            "Hands a workload its secrets, then becomes the workload",
             help::EXAMPLES,
         ),
     };

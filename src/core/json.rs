@@ -152,6 +152,20 @@ pub fn members(text: &[u8]) -> Result<Vec<(String, &RawValue)>, MemberFault> {
     members.ok_or(MemberFault::NotJson)
 }
 
+/// The content of a string; `None` for any other value.
+pub fn text(value: &RawValue) -> Option<Vec<u8>> {
+    let is_string = value.get().starts_with('"');
+    plain(value).ok().filter(|_| is_string)
+}
+
+/// The content of a member of an object, if it is a string. If the name is repeated, the last
+/// member counts.
+pub fn text_of(object: &[u8], name: &str) -> Option<Vec<u8>> {
+    let members = members(object).ok()?;
+    let (_, value) = members.into_iter().rfind(|(known, _)| known == name)?;
+    text(value)
+}
+
 /// Converts a member's value for a program: the content of a string, or the source of anything
 /// else without white space and without the escapes that keep JSON safe in HTML.
 ///

@@ -40,11 +40,13 @@ pub enum Unknown {
 const NOBODY: u32 = u32::MAX;
 
 /// Finds `USER` or `USER:GROUP`, each a name or a number, in the texts of both files. A name that
-/// is all digits is a number. Without a GROUP it is the user's own, with the others that list the
-/// user as a member; the number of a user who has no entry stands for a group too.
+/// is all digits is a number.
+///
+/// Without a GROUP the account has the group of the user's entry, and all groups that list the user.
+/// A user without an entry has the group of the same number.
 ///
 /// # Errors
-/// Which of them is unknown.
+/// The part that is unknown.
 pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unknown> {
     let mut parts = wanted.splitn(2, |&byte| byte == b':');
     let user = parts.next().unwrap_or_default();
@@ -78,7 +80,8 @@ pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unkno
     if let Some(gid) = of_entry(3).and_then(self::number) {
         account.gid = gid;
     }
-    if let Some(name) = of_entry(0) {
+    // Entries without members have an empty text in their place.
+    if let Some(name) = of_entry(0).filter(|name| !name.is_empty()) {
         let is_member = |fields: &Vec<&[u8]>| {
             let members = fields.get(3).copied().unwrap_or_default();
             members
@@ -86,7 +89,8 @@ pub fn find(wanted: &[u8], passwd: &[u8], group: &[u8]) -> Result<Account, Unkno
                 .any(|member| member == name)
         };
         let gids = fields(group).filter(is_member);
-        account.groups = gids.filter_map(|fields| self::number(fields[2])).collect();
+        let gids = gids.filter_map(|fields| self::number(fields.get(2)?));
+        account.groups = gids.collect();
         account.groups.retain(|&gid| gid != account.gid);
         account.groups.sort_unstable();
         account.groups.dedup();
@@ -141,7 +145,7 @@ mod tests {
 
     const PASSWD: &[u8] =
         b"root:x:0:0:root:/root:/bin/sh\n# comment\n\nweb:x:1000:1001:,,,:/srv/web:/bin/sh\n\
-        odd:x:7\nbad:x:none:3::/:\nnobody:x:65534:65534::/nonexistent:/bin/false";
+        odd:x:7\nbad:x:none:3::/:\n:x:8:9::/:\nnobody:x:65534:65534::/nonexistent:/bin/false";
     const GROUP: &[u8] = b"root:x:0:\nweb:x:1001:\nlog:x:40:web,other\naudio:x:29:other,web\n\
         own:x:1001:web\nodd:x\nshort:x:5:webb";
 
@@ -159,6 +163,7 @@ mod tests {
             ("12345", Ok((12345, 12345, &[], None))),
             ("12345:6", Ok((12345, 6, &[], None))),
             ("odd", Ok((7, 7, &[], None))),
+            ("8", Ok((8, 9, &[], Some(b"/")))),
             ("65534", Ok((65534, 65534, &[], Some(b"/nonexistent")))),
             ("bad", Err(Unknown::User)),
             ("none", Err(Unknown::User)),

@@ -143,9 +143,9 @@ impl Cache {
                 "it is of another store, other scopes or other references",
             ));
         }
-        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(kept.time);
-        let age = SystemTime::now().duration_since(then);
-        let age = age.map_err(|_| useless("it is of a time to come; is the clock right?"))?;
+        let then = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(kept.time));
+        let age = then.and_then(|then| SystemTime::now().duration_since(then).ok());
+        let age = age.ok_or_else(|| useless("it is of a time to come; is the clock right?"))?;
         let shown = humantime::format_duration(Duration::from_secs(age.as_secs()));
         if age > self.longest {
             return Err(useless(&format!(

@@ -276,6 +276,7 @@ impl Answers {
                 false => at,
             },
             document,
+            version: place.location.version.is_some(),
             advice: store.and_then(|store| store.advice(&place.location, document)),
         }
     }

@@ -203,7 +203,9 @@ impl Managed {
         values: &[(Name, Secret)],
     ) -> Result<BTreeSet<Name>, Error> {
         let fail = |trouble| self.error(Some(scope.to_string()), trouble);
-        let locations = values.iter().map(|(name, _)| self.store.locate(scope, name));
+        let locations = values
+            .iter()
+            .map(|(name, _)| self.store.locate(scope, name));
         let locations = locations.map(|one| one.map(|one| vec![one]));
         let locations = locations.collect::<Result<Vec<_>, _>>().map_err(fail)?;
         let answers = self.store.fetch(&locations, Depth::Names).map_err(fail)?;

@@ -191,7 +191,11 @@ pub enum Cause {
     /// A missing document, or a document without the key.
     #[error(
         "there is no such {} in {store}; {}",
-        if *document { "key" } else { "document" },
+        match (document, version) {
+            (true, _) => "key",
+            (false, true) => "document, or no such version of it,",
+            (false, false) => "document",
+        },
         advice.as_deref().unwrap_or("create it, or allow its absence with '?'")
     )]
     Absent {
@@ -199,6 +203,8 @@ pub enum Cause {
         store: String,
         /// True if the document exists, and only the key is missing.
         document: bool,
+        /// True if the reference names a version.
+        version: bool,
         /// The next step, if the store knows a better one than usual.
         advice: Option<String>,
     },

@@ -85,6 +85,14 @@ impl Named {
         self.setting.as_deref().unwrap_or_default()
     }
 
+    /// Formats the setting and the path.
+    pub fn named(&self) -> String {
+        match &self.setting {
+            Some(setting) if self.is_shown() => format!("{setting}: {self}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Formats the failed action and the reason.
     pub fn cannot(&self, doing: &str, why: impl Into<Os>) -> String {
         let why = why.into();

@@ -17,6 +17,22 @@ macro_rules! variables {
 }
 pub(super) use variables;
 
+/// Lists the environment variables of a cloud by their uses: secrets and settings of doorkey's own,
+/// files that can replace its secrets, everybody's secrets and settings.
+pub(super) const fn of_cloud(
+    [our_secrets, our_settings, files, secrets, settings]: [&'static [&'static str]; 5],
+) -> [(Use, &'static [&'static str]); 7] {
+    [
+        (Use::Secret, our_secrets),
+        (Use::Own, our_settings),
+        (Use::File, files),
+        (Use::Kept, secrets),
+        (Use::Kept, settings),
+        (Use::Kept, remote::VARIABLES),
+        (Use::File, remote::FILES),
+    ]
+}
+
 /// A kind of store.
 #[derive(Clone, Copy)]
 pub struct Kind {

@@ -10,7 +10,7 @@ use super::{
     settings, vault,
 };
 use crate::core::option::InFile;
-use crate::model::error::Error;
+use crate::model::error::{Error, StoreError};
 use crate::model::location::Scheme;
 use crate::model::named;
 use crate::model::reference::Direct;
@@ -288,6 +288,7 @@ pub fn open(location: &str, access: &Arc<Access>) -> Result<Box<dyn Store>, Erro
         store: named::location(location),
         trouble,
     };
+    judge_texts(kind, access).map_err(fail)?;
     let (place, mut own) = settings::behind(kind, after, access).map_err(fail)?;
     own.extend(settings::in_table(kind, access)?);
     let scheme = location.split(':').next().unwrap_or_default();
@@ -308,7 +309,18 @@ pub fn open_places(scheme: &str, access: &Arc<Access>) -> Result<Box<dyn Store>,
     };
     let name = format!("{}:", kind.same(scheme, access)[0]);
     let context = Arc::new(Context::new(access, name, vec![]));
-    (kind.open)("", &context).map_err(|trouble| Error::Store { store, trouble })
+    let opened = judge_texts(kind, access).and_then(|()| (kind.open)("", &context));
+    opened.map_err(|trouble| Error::Store { store, trouble })
+}
+
+/// Refuses a variable of a kind that is no text: passed over, it would change what is meant.
+fn judge_texts(kind: &Kind, access: &Access) -> Result<(), StoreError> {
+    let is_text = |name: &str| str::from_utf8(access.variable(name).unwrap_or_default()).is_ok();
+    let mut names = kind.variables(&[Use::Own, Use::Kept]);
+    match names.find(|name| !is_text(name)) {
+        Some(name) => Err(StoreError::setting(format_args!("{name} is not UTF-8"))),
+        None => Ok(()),
+    }
 }
 
 /// True if two names are of stores of the same kind.

@@ -11,6 +11,7 @@ use crate::model::error::StoreError;
 use crate::model::log::{self, Phase};
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
+use crate::sys::duration;
 use crate::sys::http::{
     Address, Answer, Client, FaultHints, Proxy, Request, Server, Settings, Verdict, tls,
 };
@@ -152,6 +153,27 @@ impl<S: Service> Remote<S> {
         Ok(then(session))
     }
 
+    /// Calls `ask`, and logs how long that took for a number of things. The session is begun before,
+    /// since a login is timed by itself.
+    ///
+    /// # Errors
+    /// The reason why there is no session, or the error of `ask`.
+    pub fn timed<T>(
+        &self,
+        (count, things): (usize, &str),
+        ask: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.with_session(|_| ())?;
+        let began = Instant::now();
+        let answered = ask()?;
+        let took = began.elapsed();
+        log::debug!(
+            Fetched, elapsed = took;
+            "{count} {things} fetched in {}", duration::shown(took)
+        );
+        Ok(answered)
+    }
+
     /// Sends all requests at the same time, and gives the answers in the same order.
     ///
     /// # Errors
@@ -230,6 +252,28 @@ pub fn path(access: &Access, name: &str) -> Option<Named> {
     text(access, name).map(|path| Named::new(name, path))
 }
 
+/// Gives the value of a vendor's variable as [`text`] does, doorkey's own first.
+pub fn own_text<'a>(access: &'a Access, name: &str) -> Option<&'a str> {
+    let own = text(access, &format!("DOORKEY_{name}"));
+    own.or_else(|| text(access, name))
+}
+
+/// The path that a vendor's variable holds, doorkey's own first.
+pub fn own_path(access: &Access, name: &str) -> Option<Named> {
+    let own = path(access, &format!("DOORKEY_{name}"));
+    own.or_else(|| path(access, name))
+}
+
+/// A secret in a vendor's variable, doorkey's own (`DOORKEY_`) or everybody's (nothing).
+pub fn secret<'a>(access: &'a Access, whose: &str, name: &str) -> Option<&'a [u8]> {
+    let name = format!("{whose}{name}");
+    let found = match whose.is_empty() {
+        true => access.variable(&name),
+        false => access.credential(&name).map(Secret::expose),
+    };
+    found.filter(|value| !value.is_empty())
+}
+
 /// The proxy of everybody's variables.
 fn proxy(access: &Access, address: &Address) -> Option<Proxy> {
     let names = match address.is_plain() {
@@ -246,10 +290,12 @@ fn proxy(access: &Access, address: &Address) -> Option<Proxy> {
 }
 
 /// Picks the hosts for a port from a list as in `NO_PROXY`. An entry `HOST:PORT` is for that port
-/// alone.
+/// alone. An entry `*.DOMAIN` means `.DOMAIN`, as for the official clients.
 fn for_port(list: &str, port: Option<u16>) -> String {
     let meant = list.split(',').filter_map(|entry| {
         let entry = entry.trim();
+        let below = entry.strip_prefix('*');
+        let entry = below.filter(|rest| rest.starts_with('.')).unwrap_or(entry);
         let (host, digits) = match entry.rsplit_once(':') {
             Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, digits),
             _ => return Some(entry),

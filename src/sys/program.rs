@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,12 @@ const SHORT_BEAT: Duration = Duration::from_millis(1);
 /// The target that a signal handler kills, as `kill(2)` counts: the running program, or its process
 /// group; 0 for none.
 static RUNNING: AtomicI32 = AtomicI32::new(0);
+
+/// True while a program is started, whose number is not known yet.
+static STARTING: AtomicBool = AtomicBool::new(false);
+
+/// The signal that came while a program was started; 0 for none.
+static POSTPONED: AtomicI32 = AtomicI32::new(0);
 
 /// A program, and its arguments, environment and input. It gets the environment that doorkey was
 /// started with, without doorkey's own variables.
@@ -99,10 +105,12 @@ impl Program<'_> {
             command.process_group(0);
         }
         startup::take_children();
+        let starting = Starting::begin();
         let child = command.spawn()?;
         let number = child.id().cast_signed();
         let number = if leads { -number } else { number };
         RUNNING.store(number, SeqCst);
+        drop(starting);
         let running = Running { child, number };
         running.talk(self.input, self.deadline)
     }
@@ -139,6 +147,43 @@ pub fn found(name: &OsStr, base: &Path) -> PathBuf {
         true => base.join(name),
         false => name.into(),
     }
+}
+
+/// The start of a program. A signal that would end us waits until this is dropped: the program would
+/// be left otherwise, as nobody knows its number yet.
+struct Starting(());
+
+impl Starting {
+    fn begin() -> Self {
+        STARTING.store(true, SeqCst);
+        Starting(())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        STARTING.store(false, SeqCst);
+        let signal = POSTPONED.swap(0, SeqCst);
+        if signal != 0 {
+            // SAFETY: it takes no pointer.
+            unsafe { libc::raise(signal) };
+        }
+    }
+}
+
+/// True while a program is started. A signal handler may call it.
+pub fn is_starting() -> bool {
+    STARTING.load(SeqCst)
+}
+
+/// Has a signal come again once a program that is started now is known. True if there is one. A
+/// signal handler may call it.
+pub fn postpone(signal: libc::c_int) -> bool {
+    let is_starting = is_starting();
+    if is_starting {
+        POSTPONED.store(signal, SeqCst);
+    }
+    is_starting
 }
 
 /// Kills the program that is running, if any. A signal handler may call it.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::signal_mask::{self, ALL, Mask, bit};
-use super::{leftovers, process, stdio, terminal};
+use super::{leftovers, process, program, stdio, terminal};
 
 /// The signals that end a launch. As PID 1 they would otherwise be dropped by the kernel.
 const ENDING: [libc::c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
@@ -26,6 +26,12 @@ struct Late {
     messages: [Vec<u8>; 3],
     code: libc::c_int,
 }
+
+/// The timer of the deadline.
+static TIMER: AtomicPtr<libc::c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The time by which the deadline waits for a program that is started.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// The part of the work that takes its time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -192,6 +198,9 @@ impl Drop for KeysIgnored {
 }
 
 extern "C" fn end(signal: libc::c_int) {
+    if program::postpone(signal) {
+        return;
+    }
     terminal::restore();
     leftovers::remove();
     let messages = ENDED.load(Relaxed);
@@ -239,6 +248,7 @@ pub fn deadline(after: Duration, messages: [Vec<u8>; 3], code: u8) -> io::Result
         if libc::timer_create(libc::CLOCK_MONOTONIC, &mut event, &mut timer) == -1 {
             return Err(io::Error::last_os_error());
         }
+        TIMER.store(timer, Relaxed);
         set(timer, after)?;
         Ok(Deadline { timer, before })
     }
@@ -293,6 +303,9 @@ extern "C" fn too_late(_: libc::c_int, from: *const libc::siginfo_t, _: *const l
     unsafe {
         if (*from).si_code != libc::SI_TIMER {
             return FOREIGN.store(true, Relaxed);
+        }
+        if program::is_starting() && set(TIMER.load(Relaxed), MOMENT).is_ok() {
+            return;
         }
         leftovers::remove();
         let work = usize::from(WORK.load(Relaxed));

@@ -79,3 +79,20 @@ fn the_folder_of_pages_has_no_fault() {
         .collect();
     assert_eq!(faults, Vec::<&str>::new());
 }
+
+/// The examples of the page about doorkey.toml are files that doorkey takes.
+#[test]
+fn the_examples_of_settings_are_taken() {
+    let place = Place::new();
+    place.doorkey(["store", "init", "secrets", "-q"]).ok();
+    place.set("project/web", "db_password", "changeme");
+    place.write(".env", "");
+    let page = place.doorkey(["man", "doorkey.toml"]).ok().out();
+    let examples: Vec<_> = page.split(".EX\n").skip(1).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let (file, _) = example.split_once(".EE\n").unwrap();
+        place.write("doorkey.toml", file.replace("\\-", "-"));
+        place.doorkey(["env", "--clear-env"]).ok();
+    }
+}

@@ -245,7 +245,8 @@ fn a_link_that_nobody_uses_ends_it() {
     assert_eq!(console.wait(), 1);
     assert!(began.elapsed() >= Duration::from_secs(120));
     assert!(began.elapsed() < Duration::from_secs(150));
-    let end = "doorkey: error: the console: ended, as nobody has used the link within two minutes\n";
+    let end =
+        "doorkey: error: the console: ended, as nobody has used the link within two minutes\n";
     assert_eq!(console.log(), [TOLD, end].concat());
 }
 

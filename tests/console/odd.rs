@@ -133,7 +133,11 @@ fn odd_addresses_show_something() {
         browser.js(&format!("location.hash = '{hash}'"));
         browser.says("overview-count", "2 names");
     }
-    for hash in ["#/scope/project/..", "#/scope/project", "#/scope/project/a/b"] {
+    for hash in [
+        "#/scope/project/..",
+        "#/scope/project",
+        "#/scope/project/a/b",
+    ] {
         browser.js(&format!("location.hash = '{hash}'"));
         browser.says("fault", "an id is letters");
     }

@@ -365,7 +365,11 @@ fn a_refused_body_hears_why() {
     let own = own();
     let session = own.session();
     let large = vec![b'x'; 5_000_000];
-    for path in ["write?scope=team&how=create&name=a", "plan?scope=team", "state"] {
+    for path in [
+        "write?scope=team&how=create&name=a",
+        "plan?scope=team",
+        "state",
+    ] {
         let answer = own.ask(&session, &format!("POST /api/{path}"), &large);
         assert_eq!(answer.status, if path == "state" { 405 } else { 413 });
     }

@@ -23,6 +23,7 @@ impl World {
         let (place, cloud) = (Place::new(), start());
         place.write("web-token", WEB_TOKEN);
         place.write("pod-token", POD_TOKEN);
+        place.write("empty", "\n");
         World { place, cloud }
     }
 
@@ -129,23 +130,28 @@ fn each_step_in_its_place() {
 }
 
 #[test]
-fn check_says_which_identity_counts() {
+fn check_and_doctor_say_which_identity_counts() {
     let world = World::new();
     for (step, who) in [
         (&STATIC, "the key in AWS_ACCESS_KEY_ID"),
         (&WEB, &format!("the role {ROLE} by web identity")),
         (&POD, "the container's, by AWS_CONTAINER_CREDENTIALS_…"),
     ] {
-        let mut check = world
-            .place
-            .doorkey(["check", "-eA=secret:name", "--store=aws-sm:app"]);
-        check = check.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", world.cloud.address());
-        for (name, value) in world.environment(step) {
-            check = check.env(name, value);
-        }
-        let said = check.end().err();
-        let line = format!("doorkey: the identity that counts: {who}\n");
-        assert!(said.contains(&line), "{said}");
+        let ended = |words: &[&str]| {
+            let run = world.place.doorkey(words).arg("--store=aws-sm:app");
+            let run = run.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", world.cloud.address());
+            let environment = world.environment(step).into_iter();
+            environment
+                .fold(run, |run, (name, value)| run.env(name, value))
+                .end()
+        };
+        let line = format!("the identity that counts: {who}\n");
+        let said = ended(&["check", "-eA=secret:name"]).err();
+        assert!(said.contains(&format!("doorkey: {line}")), "{said}");
+        let found = ended(&["doctor"]).out();
+        let mut rows = found.lines().filter(|row| row.starts_with("ok  identity"));
+        let row = rows.next().unwrap_or_default();
+        assert!(row.ends_with(line.trim_end()), "{found}");
     }
 }
 
@@ -341,6 +347,27 @@ fn a_step_that_fails_is_not_passed_over() {
         ),
         (&[STATIC[0]], "AWS_SECRET_ACCESS_KEY is missing"),
         (
+            &[STATIC[0], ("AWS_SECRET_ACCESS_KEY", "canary-secret\n")],
+            "AWS_SECRET_ACCESS_KEY has a space or a line break in it",
+        ),
+        (
+            &[STATIC[0], STATIC[1], ("AWS_SESSION_TOKEN", "canary token")],
+            "AWS_SESSION_TOKEN has a space or a line break in it",
+        ),
+        (
+            &[WEB[0], ("AWS_WEB_IDENTITY_TOKEN_FILE", "PLACE/empty")],
+            "AWS_WEB_IDENTITY_TOKEN_FILE: PLACE/empty is empty",
+        ),
+        // The machine is asked in the place of no file that is named.
+        (
+            &[("AWS_SHARED_CREDENTIALS_FILE", "PLACE/none")],
+            "AWS_SHARED_CREDENTIALS_FILE: can't read PLACE/none: no such file",
+        ),
+        (
+            &[("AWS_CONFIG_FILE", "PLACE/none"), POD[0], POD[1]],
+            "AWS_CONFIG_FILE: can't read PLACE/none: no such file",
+        ),
+        (
             &[("AWS_EC2_METADATA_DISABLED", "true")],
             "nothing says who doorkey is",
         ),
@@ -349,7 +376,10 @@ fn a_step_that_fails_is_not_passed_over() {
             "there is no profile x",
         ),
     ] {
-        world.fails(step, why);
+        world.fails(
+            step,
+            &why.replace("PLACE", world.path("").trim_end_matches('/')),
+        );
     }
 }
 

@@ -9,7 +9,7 @@ use support::canaries::{Canaries, Random, SEED, held};
 use support::faulty;
 use support::faulty::Faulty;
 use support::moto;
-use support::moto::{Keys, Moto, asked_for, refusal};
+use support::moto::{Keys, Moto, asked_for, refusal, refusal_in_words};
 use support::trace::Begin;
 use support::{DOORKEY, Place, Run};
 
@@ -139,7 +139,10 @@ fn versions() {
     let ended = app.fault(&format!("aws-sm:{name}#k#{first}"));
     assert!(ended.ends_with("it is no JSON object in UTF-8"), "{ended}");
     let absent = app.fault(&format!("aws-sm:{json}#k#SOMETHING"));
-    assert!(absent.starts_with("there is no such document"), "{absent}");
+    assert!(
+        absent.starts_with("there is no such document, or no such version of it, in aws-sm:"),
+        "{absent}"
+    );
     // Marked deleted.
     app.moto.call("secretsmanager", "delete_secret", id);
     let deleted = app.fault(&format!("aws-sm:{name}"));
@@ -319,6 +322,15 @@ fn whose_identity_it_is() {
 fn faults_as_aws_says_them() {
     let app = App::new();
     for (code, what) in [
+        (
+            "SomethingElse:http://internal.amazon.com/coral/",
+            "AWS refuses with status 400 (SomethingElse)",
+        ),
+        ("canary-1", "AWS refuses with status 400"),
+        (
+            "LimitExceededException",
+            "it has as many versions as AWS keeps",
+        ),
         ("ResourceNotFoundException", "none of PREFIX/team exists"),
         (
             "UnrecognizedClientException",
@@ -334,8 +346,10 @@ fn faults_as_aws_says_them() {
             "DecryptionFailure",
             "denied: there is no right to use its KMS key",
         ),
-        ("InvalidRequestException", "PREFIX/team is deleted"),
-        ("SomethingElse", "AWS refuses with status 400"),
+        (
+            "InvalidRequestException",
+            "AWS refuses with status 400 (InvalidRequestException)",
+        ),
     ] {
         let server = Faulty::new(move |_| refusal(code));
         let run = app.run("run -q -- true").env("V", "secret:a");
@@ -346,8 +360,30 @@ fn faults_as_aws_says_them() {
             "{code}: {said}"
         );
         assert_eq!((ended.code(), said.lines().count()), (125, 1), "{said}");
-        assert!(!said.contains("canary-message"), "{said}");
+        assert!(!said.contains("canary-"), "{said}");
         assert_eq!(server.requests().len(), 1, "{code}");
+    }
+    // Its words tell more, and its header tells the code.
+    let in_header = [("x-amzn-ErrorType", "ExpiredTokenException:http://internal")];
+    for (answer, what) in [
+        (
+            refusal_in_words("InvalidRequestException", "it was marked for deletion"),
+            "PREFIX/team is deleted",
+        ),
+        (
+            faulty::answer(400, &in_header, b"{}"),
+            "the session token has expired",
+        ),
+        (
+            faulty::json(200, &json!({"SecretString": 5})),
+            "the answer is no secret",
+        ),
+    ] {
+        let server = Faulty::in_turn(vec![answer]);
+        let run = app.run("run -q -- true").env("V", "secret:a");
+        let ended = run.env("AWS_ENDPOINT_URL", server.address()).end();
+        let what = what.replace("PREFIX", &app.prefix);
+        assert!(ended.err().contains(&what), "{what}: {}", ended.err());
     }
     // What passes is tried again.
     for code in ["ThrottlingException", "RequestLimitExceeded"] {

@@ -114,7 +114,7 @@ fn single_parameters() {
         ),
         (
             format!("{db}#port#9"),
-            format!("there is no such document {absent}"),
+            format!("there is no such document, or no such version of it, {absent}"),
         ),
         (
             format!("{}#k", app.name("plain")),

@@ -252,14 +252,16 @@ fn what_a_denial_is_about() {
         let body = json!({"__type": "AccessDeniedException", "Message": message});
         faulty::answer(400, &[], body.to_string().as_bytes())
     };
-    let (kms, plain) = (
-        denied("Access to KMS is not allowed, canary"),
-        denied("canary"),
-    );
     let app = App::behind(move |request| {
         let id = asked_for(request).pop()?;
-        let answer = if id.ends_with("/kms") { &kms } else { &plain };
-        (!id.ends_with("/pending")).then(|| answer.clone())
+        let words = match id.rsplit('/').next()? {
+            "kms" => "Access to KMS is not allowed, canary",
+            "right" => "canary is not authorized to perform: kms:Decrypt on resource: canary",
+            "pending" => return None,
+            // A name in the text is no word of it.
+            _ => "canary is not authorized to perform: this on resource: x/kms-plain",
+        };
+        Some(denied(words))
     });
     let pending = json!({"Name": format!("{}/pending", app.prefix)});
     app.moto.call("secretsmanager", "create_secret", pending);
@@ -268,8 +270,9 @@ fn what_a_denial_is_about() {
             "kms",
             "denied: there is no right to use its KMS key, or that is disabled; allow kms:Decrypt",
         ),
+        ("right", "denied: there is no right to use its KMS key"),
         (
-            "plain",
+            "kms-plain",
             "is not for us, or does not exist; a policy must allow secretsmanager:GetSecretValue on it",
         ),
         ("pending", "it has no value yet; put one"),

@@ -53,6 +53,8 @@ impl World {
             front: azure.behind(first),
         };
         world.place.write("web-token", WEB_TOKEN);
+        world.place.write("other-token", "canary-other");
+        world.place.write("empty", "\n");
         let text = json!({"a": "canary-value"}).to_string();
         azure.put(&world.vault, "app--team", &text);
         world
@@ -328,7 +330,27 @@ fn a_step_that_fails_is_not_passed_over() {
                 WORKLOAD[1],
                 ("AZURE_FEDERATED_TOKEN_FILE", "CLOUD/ca.pem"),
             ],
+            "ca.pem has a line break, or another control character, in it",
+        ),
+        (
+            &[
+                WORKLOAD[0],
+                WORKLOAD[1],
+                ("AZURE_FEDERATED_TOKEN_FILE", "PLACE/other-token"),
+            ],
             "no federated credential",
+        ),
+        (
+            &[
+                WORKLOAD[0],
+                WORKLOAD[1],
+                ("AZURE_FEDERATED_TOKEN_FILE", "PLACE/empty"),
+            ],
+            "/empty is empty",
+        ),
+        (
+            &[SECRET[0], SECRET[1], secret("canary-x\n")],
+            "AZURE_CLIENT_SECRET has a line break",
         ),
         (
             &[

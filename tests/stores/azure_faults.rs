@@ -57,7 +57,19 @@ fn faults_as_azure_says_them() {
             "app--team exists; check the store's name",
         ),
         (404, "", "", "Key Vault refuses with status 404"),
-        (400, "BadParameter", "", "Key Vault refuses with status 400"),
+        (
+            400,
+            "BadParameter",
+            "",
+            "Key Vault refuses with status 400 (BadParameter)",
+        ),
+        (403, "Forbidden", "VaultDisabled", "the vault is disabled"),
+        (
+            403,
+            "Forbidden",
+            "NotYetKnown",
+            "the vault forbids it (NotYetKnown)",
+        ),
     ] {
         let app = App::behind(move |request| {
             support::azure::is_of_vault(request).then(|| refusal(status, code, inner))
@@ -79,6 +91,15 @@ fn faults_as_azure_says_them() {
         let run = app.run("run -q -- printenv V").env("V", "secret:a");
         run.gives(0, "b\n", "");
         assert_eq!(app.front.asked().len(), 2);
+    }
+    for value in [json!(null), json!(5), json!({"a": "b"})] {
+        let body = json!({"value": value});
+        let app = App::behind(move |request| {
+            support::azure::is_of_vault(request).then(|| faulty::json(200, &body))
+        });
+        let ended = app.run("run -q -- true").env("V", "secret:a").end();
+        let said = ended.err();
+        assert!(said.contains("the answer is no secret"), "{value}: {said}");
     }
     // A vault of another tenant.
     let body = json!({"error": {"code": "Unauthorized", "message": "AKV10032: canary-message"}});

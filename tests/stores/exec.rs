@@ -201,6 +201,44 @@ fn a_signal_ends_it_too() {
     gone(&place);
 }
 
+/// Whenever the signal comes, also while the program is started.
+#[test]
+fn no_signal_leaves_it() {
+    use std::process::Stdio;
+    let place = place("sleep 60");
+    let folder = fs::canonicalize(place.path("")).unwrap();
+    support::default_signals();
+    for step in 0..60 {
+        let mut launch = run(&place, "run -q -- true").env("A", "secret:a");
+        let mut child = launch
+            .command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(100 * step));
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        child.wait().unwrap();
+    }
+    let is_there = |process: &fs::DirEntry| {
+        fs::read_link(process.path().join("cwd")).is_ok_and(|there| there == folder)
+    };
+    let left = || {
+        fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .any(|process| is_there(&process))
+    };
+    let began = Instant::now();
+    while left() {
+        // What is killed is there for a moment.
+        assert!(began.elapsed() < Duration::from_secs(5));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn what_it_says_is_shown_at_debug_without_values() {
     let place = place(

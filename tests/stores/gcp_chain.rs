@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use support::faulty::{self, Faulty};
 use support::gcp::{ACCOUNT, ENDPOINT, Gcp};
 use support::{Place, Run, executable};
 
@@ -347,6 +348,20 @@ fn a_step_that_fails_is_not_passed_over() {
             "credential_source's url leads to a refusal with status 401",
         ),
         (
+            gcp.external(json!({"url": "http://example.test/subject"})),
+            "credential_source's url must begin with https://",
+        ),
+        (
+            gcp.external(
+                json!({"url": format!("http://{}/subject", gcp.at), "headers": {"a b": "c"}}),
+            ),
+            "credential_source has a header that is none",
+        ),
+        (
+            with(&account, "quota_project_id", "a\nb".into()),
+            "quota_project_id of the credentials' file is not the id of a project",
+        ),
+        (
             impersonated("denied"),
             "we may not be that account, or there is none; allow iam.serviceAccounts.getAccessToken",
         ),
@@ -362,6 +377,22 @@ fn a_step_that_fails_is_not_passed_over() {
         "GOOGLE_APPLICATION_CREDENTIALS: can't read /none",
     );
     world.fails(&[("NO_GCE_CHECK", "true")], "nothing says who doorkey is");
+    let empty = world.place.write("empty", " \n");
+    world.fails(&[(CREDENTIALS, empty.to_str().unwrap())], "/empty is empty");
+    let host = format!("http://{}", gcp.at);
+    world.fails(
+        &[("GCE_METADATA_HOST", &host)],
+        "GCE_METADATA_HOST is neither HOST nor HOST:PORT",
+    );
+    // A credential is a text that fits a header.
+    let flavor = [("Metadata-Flavor", "Google")];
+    for token in [json!(null), json!(5), json!("canary\ntoken"), json!("")] {
+        let body = json!({"access_token": token}).to_string();
+        let machine = Faulty::new(move |_| faulty::answer(200, &flavor, body.as_bytes()));
+        let at = machine.address().replace("http://", "");
+        let why = "the metadata server: its answer holds no token";
+        world.fails(&[("GCE_METADATA_HOST", &at)], why);
+    }
     // A token is for the domain of its file alone.
     let path = world.file(
         "universe",

@@ -135,30 +135,51 @@ fn who_is_not_google_is_not_believed() {
     assert_eq!(gcp.asked(&project).len(), before);
 }
 
-/// Google's clock is an hour ahead: what a key has signed is refused once, and signed by that time.
+/// Google's clock is an hour ahead: what a key has signed is refused once, and signed by that time,
+/// whether Google takes it as a token or exchanges it for one.
 #[test]
 fn clocks_that_are_apart() {
+    for is_exchanged in [false, true] {
+        clock_that_is_ahead(is_exchanged);
+    }
+}
+
+fn clock_that_is_ahead(is_exchanged: bool) {
     let (gcp, project) = start();
     let there = SystemTime::now() + Duration::from_secs(3600);
     let date = httpdate::fmt_http_date(there);
-    let front = gcp.behind(move |request| {
-        let token = request.header("authorization")?.strip_prefix("Bearer ")?;
-        let claims = token.split('.').nth(1)?;
+    let is_timely = move |token: &str| {
+        let claims = token.split('.').nth(1).unwrap();
         let decoder = base64::prelude::BASE64_URL_SAFE_NO_PAD;
-        let claims = base64::Engine::decode(&decoder, claims).ok()?;
-        let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+        let claims = base64::Engine::decode(&decoder, claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         let since = there.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let apart = claims["iat"].as_u64()?.abs_diff(since.as_secs());
-        match apart < 60 {
+        claims["iat"].as_u64().unwrap().abs_diff(since.as_secs()) < 60
+    };
+    let front = gcp.behind(move |request| {
+        let date = [("Date", date.as_str())];
+        let form = String::from_utf8_lossy(&request.body);
+        if let Some((_, assertion)) = form.split_once("assertion=") {
+            return Some(match is_timely(assertion) {
+                true => faulty::json(200, &json!({"access_token": "exchanged"})),
+                false => faulty::answer(400, &date, br#"{"error": "invalid_grant"}"#),
+            });
+        }
+        let token = request.header("authorization")?.strip_prefix("Bearer ")?;
+        match token == "exchanged" || is_timely(token) {
             true => Some(faulty::json(
                 200,
                 &json!({"payload": {"data": "eyJhIjoidiJ9", "dataCrc32c": "3804862018"}}),
             )),
-            false => Some(faulty::answer(401, &[("Date", &date)], b"canary-message")),
+            false => Some(faulty::answer(401, &date, b"canary-message")),
         }
     });
     let place = Place::new();
-    let file = place.write("account", gcp.account().to_string());
+    let mut account = gcp.account();
+    if is_exchanged {
+        account["token_uri"] = format!("{}/token", front.address()).into();
+    }
+    let file = place.write("account", account.to_string());
     let run = place.doorkey("run -p web -- printenv V W".split(' '));
     let run = run
         .env("DOORKEY_STORE", format!("gcp-sm:{project}/app"))

@@ -312,7 +312,31 @@ fn faults_as_google_says_them() {
         ),
         (
             refusal(400, "INVALID_ARGUMENT", ""),
-            "Google refuses with status 400",
+            "Google refuses with status 400 (INVALID_ARGUMENT)",
+        ),
+        (
+            refusal(400, "FAILED_PRECONDITION", "CMEK key is DISABLED"),
+            "PROJECT/app--team: denied: there is no right to use its KMS key, or that is disabled",
+        ),
+        (
+            refusal(403, "PERMISSION_DENIED", "cloudkms.cryptoKeyVersions"),
+            "denied: there is no right to use its KMS key",
+        ),
+        (
+            refusal(400, "FAILED_PRECONDITION", "destroyed-secret is DISABLED"),
+            "the version of PROJECT/app--team is disabled",
+        ),
+        (
+            refusal(403, "PERMISSION_DENIED", "BILLING_DISABLED"),
+            "billing is not turned on in the project",
+        ),
+        (
+            refusal(403, "PERMISSION_DENIED", "CONSUMER_INVALID"),
+            "there is no such project, or it is deleted",
+        ),
+        (
+            faulty::json(200, &json!({"payload": {"data": 5, "dataCrc32c": "1"}})),
+            "the answer is no secret",
         ),
         (
             faulty::json(

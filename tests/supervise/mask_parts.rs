@@ -56,6 +56,42 @@ fn a_connection_string_and_a_pair() {
     assert_eq!(out, "[secret:dsn#password] [secret:pair#password] db app\n");
 }
 
+/// Files of settings: their secrets are printed alone, without quotes and escapes.
+#[test]
+fn settings_in_files() {
+    const PASSWORD: &str = "Gq7wZ2nL9xRt";
+    let json = format!(
+        r#"{{"auths": {{"host": {{"auth": "{}"}}}}}}"#,
+        "ZGVwbG95OkdxN3daMm5MOXhSdA=="
+    );
+    for (value, part) in [
+        ("db:\n  user: app\n  password: Gq7wZ2nL9xRt\n", "password"),
+        (
+            "[client]\nuser = app\n; a comment\nsecret = Gq7wZ2nL9xRt\n",
+            "secret",
+        ),
+        (
+            "Server=db;User ID=app;Password=\"a;Gq7wZ2nL9xRt\";",
+            "Password",
+        ),
+        ("cache:6380,password=Gq7wZ2nL9xRt,ssl=True", "password"),
+        (
+            "url: 'amqp://app:Gq7wZ2nL9xRt@one,amqp://app:other-password@two'\n",
+            "password",
+        ),
+        ("machine host login app password Gq7wZ2nL9xRt", "password"),
+        ("Authorization: Bearer Gq7wZ2nL9xRt", "bearer"),
+        (&json, "auths.host.auth.base64.password"),
+    ] {
+        let place = Place::new();
+        place.write("plain/file", value);
+        let quote = if value.contains("a;") { "a;" } else { "" };
+        let out = run(&place, &["-q"], "echo \"$TEXT\"").env("FILE", "secret:file");
+        let out = out.env("TEXT", format!("is {quote}{PASSWORD}.")).ok().out();
+        assert_eq!(out, format!("is [secret:file#{part}].\n"), "{value}");
+    }
+}
+
 #[test]
 fn plain_variables_that_are_named() {
     let place = Place::new();

@@ -37,8 +37,14 @@ fn kill(process: i32) {
 
 /// The process that is the workload.
 fn workload(watched: &Watched) -> i32 {
-    let name = watched.proc("comm");
-    name.trim().trim_start_matches("doorkey:").parse().unwrap()
+    loop {
+        // The supervisor may not have had the processor since.
+        let name = watched.proc("comm");
+        if let Some(number) = name.trim().strip_prefix("doorkey:") {
+            return number.parse().unwrap();
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// As PID 1 of a namespace of its own, with its own /proc.

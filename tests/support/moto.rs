@@ -185,7 +185,13 @@ pub fn asked_for(request: &Request) -> Vec<String> {
 
 /// What AWS answers that says no: as it does itself, not as moto does.
 pub fn refusal(code: &str) -> Vec<Step> {
+    refusal_in_words(code, "")
+}
+
+/// As [`refusal`], with a text that doorkey reads, and passes on to nobody.
+pub fn refusal_in_words(code: &str, words: &str) -> Vec<Step> {
     let kind = [("Content-Type", "application/x-amz-json-1.1")];
-    let body = json!({"__type": format!("com.amazonaws#{code}"), "Message": "canary-message"});
+    let words = format!("{words} canary-message");
+    let body = json!({"__type": format!("com.amazonaws#{code}"), "Message": words});
     crate::faulty::answer(400, &kind, body.to_string().as_bytes())
 }

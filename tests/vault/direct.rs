@@ -223,6 +223,7 @@ fn the_workload_gets_none_of_the_variables_and_all_of_the_others() {
         "VAULT_AUTH_METHOD",
         "VAULT_NAMESPACE",
         "VAULT_CACERT",
+        "VAULT_CLIENT_CERT",
         "VAULT_CLIENT_KEY",
         "VAULT_JWT",
         "BAO_SECRET_ID",

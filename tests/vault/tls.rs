@@ -1,6 +1,7 @@
 //! `vault:` over TLS: whom doorkey trusts, who it is, and proxies on the way.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -171,6 +172,8 @@ fn a_certificate_of_our_own() {
     fails(none, "VAULT_CLIENT_KEY names no key in PEM");
 }
 
+const BOTH: &str = "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY need each other; give both, or none";
+
 #[test]
 fn plain_http_is_said_or_refused() {
     let secure = secure();
@@ -202,8 +205,16 @@ fn plain_http_is_said_or_refused() {
             "VAULT_IGNORE_MISSING_SECRETS",
             "VAULT_IGNORE_MISSING_SECRETS must be true or false",
         ),
+        ("VAULT_MAX_RETRIES", "VAULT_MAX_RETRIES must be a number"),
+        ("BAO_CLIENT_CERT", BOTH),
+        ("VAULT_CLIENT_KEY", BOTH),
     ] {
         fails(plain().env(variable, "on"), said);
+    }
+    let no_text = std::ffi::OsStr::from_bytes(b"\xff");
+    for variable in ["VAULT_NAMESPACE", "BAO_ADDR", "NO_PROXY"] {
+        let said = format!("{variable} is not UTF-8");
+        fails(plain().env(variable, no_text), &said);
     }
     let file = app.place.write("named.toml", "require-tls = 'on'\n");
     let said = "require-tls in doorkey.toml must be true or false";
@@ -274,7 +285,8 @@ fn proxies() {
     let near = secure.trusting().env("VAULT_PROXY_ADDR", dead);
     assert_eq!(near.env("HTTPS_PROXY", dead).ok().out(), "v\n");
     let before = proxy.lines().len();
-    for except in ["vault.test", ".test", "other,vault.test:8200", "*"] {
+    let listed = "other,vault.test:8200";
+    for except in ["vault.test", ".test", "*.test", listed, "*"] {
         let run = far()
             .env("HTTPS_PROXY", proxy.address())
             .env("NO_PROXY", except);
@@ -285,6 +297,11 @@ fn proxies() {
         );
     }
     assert_eq!(lines(&proxy, before), [""; 0]);
+    // Passed over, another kind of proxy would be none.
+    for other in ["socks5://127.0.0.1:1", "ftp://127.0.0.1:1", "http://"] {
+        let said = "the proxy's address must be http://HOST:PORT or https://HOST:PORT";
+        fails(far().env("HTTPS_PROXY", other), said);
+    }
     let run = far()
         .env("HTTPS_PROXY", proxy.address())
         .env("NO_PROXY", "est,other.test");

@@ -5,40 +5,45 @@ use std::collections::BTreeSet;
 
 use super::base64_forms::{LINES, base64, inner_base64};
 use super::style_table::{
-    COMMON_PERCENT, COMPONENT, DEBUG, DOLLAR, DOUBLED, ENTITIES, JSON, JSON_ASCII, JSON_DEL,
-    JSON_HTML, ONE_LINE, PERCENT, REPR, REPR_QUOTE, SIGNS, SINGLE, SLASHES, STYLES, UNRESERVED,
-    URL_FRAGMENT, URL_PATH, URL_QUERY, WORD,
+    COMMON_PERCENT, COMPONENT, DEBUG, DOLLAR, DOTNET, DOUBLED, ENTITIES, JSON, JSON_ASCII,
+    JSON_DEL, JSON_HTML, ONE_LINE, PERCENT, PHP, REPR, REPR_QUOTE, SIGNS, SINGLE, SLASHES, STYLES,
+    UNRESERVED, URL_FRAGMENT, URL_PATH, URL_QUERY, WORD,
 };
-use super::styles::{LOWER, Style, UPPER, push_hex};
+use super::styles::{LOWER, Style, UPPER, push_hex, quoted};
 
 /// One style on the text that another has written.
-const NESTED: &[[&Style; 2]] = &[
-    [&JSON, &JSON],
-    [&JSON_ASCII, &JSON],
-    [&JSON_DEL, &JSON],
-    [&JSON_HTML, &JSON],
-    [&JSON, &REPR],
-    [&JSON, &REPR_QUOTE],
-    [&JSON_ASCII, &REPR],
-    [&JSON_ASCII, &REPR_QUOTE],
-    [&JSON, &SINGLE],
-    [&JSON, &COMPONENT],
-    [&JSON, &UNRESERVED],
-    [&JSON, &ENTITIES[0]],
-    [&JSON, &ENTITIES[1]],
-    [&REPR, &JSON_ASCII],
-    [&REPR_QUOTE, &JSON_ASCII],
-    [&REPR, &REPR],
-    [&REPR, &REPR_QUOTE],
-    [&REPR_QUOTE, &REPR],
-    [&REPR_QUOTE, &REPR_QUOTE],
-    [&DEBUG, &JSON],
-    [&COMPONENT, &SIGNS],
-    [&UNRESERVED, &SIGNS],
-    [&SLASHES, &URL_PATH],
-    [&ONE_LINE, &URL_QUERY],
-    [&ONE_LINE, &URL_FRAGMENT],
+const NESTED: &[&[&Style]] = &[
+    &[&JSON, &JSON],
+    &[&JSON_ASCII, &JSON],
+    &[&JSON_DEL, &JSON],
+    &[&JSON_HTML, &JSON],
+    &[&JSON, &JSON, &JSON],
+    &[&JSON_ASCII, &JSON, &JSON],
+    &[&JSON, &REPR],
+    &[&JSON, &REPR_QUOTE],
+    &[&JSON_ASCII, &REPR],
+    &[&JSON_ASCII, &REPR_QUOTE],
+    &[&JSON, &SINGLE],
+    &[&JSON, &COMPONENT],
+    &[&JSON, &UNRESERVED],
+    &[&JSON, &ENTITIES[0]],
+    &[&JSON, &ENTITIES[1]],
+    &[&REPR, &JSON_ASCII],
+    &[&REPR_QUOTE, &JSON_ASCII],
+    &[&REPR, &REPR],
+    &[&REPR, &REPR_QUOTE],
+    &[&REPR_QUOTE, &REPR],
+    &[&REPR_QUOTE, &REPR_QUOTE],
+    &[&DEBUG, &JSON],
+    &[&COMPONENT, &SIGNS],
+    &[&UNRESERVED, &SIGNS],
+    &[&SLASHES, &URL_PATH],
+    &[&ONE_LINE, &URL_QUERY],
+    &[&ONE_LINE, &URL_FRAGMENT],
 ];
+
+/// Styles of a text in base64, inside URLs, JSON and pages.
+const OF_BASE64: [&Style; 4] = [&UNRESERVED, &PHP, &DOTNET, &ENTITIES[2]];
 
 /// Styles of lines that are printed one by one.
 const OF_LINES: [&Style; 4] = [&JSON, &REPR, &REPR_QUOTE, &DOUBLED];
@@ -60,6 +65,7 @@ pub fn forms(value: &[u8], take: &mut dyn FnMut(&[u8])) {
     }
     take(value);
     base64(value, take);
+    inner_base64(value, &mut |text| of_base64(text, take));
     for digits in [LOWER, UPPER] {
         let mut text = Vec::with_capacity(2 * value.len());
         let bytes = value.iter();
@@ -67,7 +73,7 @@ pub fn forms(value: &[u8], take: &mut dyn FnMut(&[u8])) {
         take(&text);
     }
     Written::of(value).all(take);
-    if value.contains(&b'\n') {
+    if value.contains(&b'\n') || value.trim_ascii() != value {
         lines(value, take);
     }
 }
@@ -120,6 +126,8 @@ impl<'v> Written<'v> {
         }
         NESTED.iter().for_each(|styles| self.write(styles, take));
         self.write(&[&ONE_LINE], take);
+        self.once(|text| quoted(text, false), take);
+        self.once(|text| quoted(text, true), take);
         self.shell(take);
         let (json, ascii) = (
             through(&[&JSON], self.value),
@@ -135,10 +143,15 @@ impl<'v> Written<'v> {
 
     /// Writes the value in styles of which each has the text of the one before.
     fn write(&mut self, styles: &[&Style], take: &mut dyn FnMut(&[u8])) {
-        let odd = through(styles, &self.odd);
+        self.once(|text| through(styles, text), take);
+    }
+
+    /// Writes the value in a way that is none of those before.
+    fn once(&mut self, written: impl Fn(&[u8]) -> Vec<u8>, take: &mut dyn FnMut(&[u8])) {
+        let odd = written(&self.odd);
         if !self.known.contains(&odd) {
             self.known.push(odd);
-            take(&through(styles, self.value));
+            take(&written(self.value));
         }
     }
 
@@ -182,7 +195,19 @@ fn through(styles: &[&Style], text: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Gives the lines of a value with line breaks, without white space around them, as they are and as
+/// Gives a text in base64 as it is written in other texts, where it has `+` or `/`.
+fn of_base64(text: &[u8], take: &mut dyn FnMut(&[u8])) {
+    let mut known = vec![text.to_vec()];
+    for style in OF_BASE64 {
+        let written = through(&[style], text);
+        if !known.contains(&written) {
+            take(&written);
+            known.push(written);
+        }
+    }
+}
+
+/// Gives the lines of a value, without white space around them, as they are and as
 /// strings of several lines are written. The first and last line of a PEM key are left out: they are the same in every key.
 fn lines(value: &[u8], take: &mut dyn FnMut(&[u8])) {
     let lines = || value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -315,6 +340,51 @@ mod tests {
         has(b"a\x01\x7f\x1b1\nb", &["a\\001\\177\\E1\\nb"]);
         has(b"#a#~", &["\\#a#~"]);
         has(b"~a=~", &["\\~a=\\~"]);
+    }
+
+    /// Programs that the tests of printers do not run.
+    #[test]
+    fn other_programs() {
+        for (name, text) in [
+            ("Gson", r#"p/ss \"w\u0027rd\"$\\\u003cé😀\u003e\u0026~!"#),
+            (
+                "Flask",
+                r#"p/ss \"w\u0027rd\"$\\\u003c\u00e9\ud83d\ude00\u003e\u0026~!"#,
+            ),
+            (
+                "Django",
+                r#"p/ss \u0022w\u0027rd\u0022$\u005C\u003Cé😀\u003E\u0026~!"#,
+            ),
+            (
+                ".NET",
+                r#"p/ss \u0022w\u0027rd\u0022$\\\u003C\u00E9\uD83D\uDE00\u003E\u0026~!"#,
+            ),
+            (
+                "Java's properties",
+                r#"p/ss "w'rd"$\\<\u00E9\uD83D\uDE00>&~\!"#,
+            ),
+            (
+                "nginx",
+                r#"p/ss \x22w'rd\x22$\x5C<\xC3\xA9\xF0\x9F\x98\x80>&~!"#,
+            ),
+            ("Redis", r#"p/ss \"w'rd\"$\\<\xc3\xa9\xf0\x9f\x98\x80>&~!"#),
+        ] {
+            let there = list(VALUE.as_bytes())
+                .iter()
+                .any(|form| form == text.as_bytes());
+            assert!(there, "{name}: {text}");
+        }
+        has(
+            b"a=b c",
+            &[r"a\=b c", r"a\=b\ c", r"a\u003db c", r"a\u003Db c"],
+        );
+        has("aé<b".as_bytes(), &["a&#233;&lt;b"]);
+        // Base64 in a URL, and in JSON by PHP.
+        has(
+            "?".repeat(9).as_bytes(),
+            &["Pz8%2FPz8%2FPz8%2F", r"Pz8\/Pz8\/Pz8\/"],
+        );
+        has(b" padded\t", &[" padded\t", "padded"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod message;
 pub mod parts;
 pub mod patterns;
 mod search;
+mod settings;
 pub mod stream;
 mod style_table;
 mod styles;

@@ -1,27 +1,19 @@
-//! Parts of a structured value that programs print alone: strings in JSON, values of an env file,
-//! passwords of URLs and connection strings.
+//! Parts of a structured value that programs print alone: strings in JSON, texts in base64, and
+//! what [`settings`](super::settings) finds.
 
-use percent_encoding::percent_decode;
-use serde_json::Value;
+use base64::Engine;
+use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::{Deserializer, Value};
 
 use super::encodings::trimmed;
+use super::settings::{is_name, settings};
 
 /// Most texts in one another: JSON in a string of JSON, a URL in that.
 const DEPTH: usize = 4;
 
-/// Ends of names whose values are secret.
-const SECRET: [&str; 10] = [
-    "password",
-    "passwd",
-    "pwd",
-    "pass",
-    "secret",
-    "token",
-    "key",
-    "sig",
-    "signature",
-    "credentials",
-];
+/// Shortest text, in bytes, that may be another one in base64.
+const SHORTEST_BASE64: usize = 12;
 
 /// Gives the parts of a value, each after its place there: `member`, `list.0`.
 pub fn parts(value: &[u8], give: &mut dyn FnMut(&str, &[u8])) {
@@ -35,20 +27,46 @@ fn below(value: &[u8], path: &str, depth: usize, give: &mut dyn FnMut(&str, &[u8
     if depth == 0 {
         return;
     }
-    let mut part = |name: &str, part: &[u8]| {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut part = |name: &str, part: &[u8], goes_on: bool| {
         let path = joined(path, name);
         give(&path, part);
-        below(part, &path, depth - 1, give);
-    };
-    if text.trim_start().starts_with(['{', '[', '"']) {
-        if let Ok(json) = serde_json::from_str(text) {
-            members(&json, "", &mut part);
+        if goes_on {
+            below(part, &path, depth - 1, give);
         }
-    } else if text.contains('\n') {
-        env_file(text, &mut part);
+    };
+    if let Some(all) = json(text) {
+        let mut member = |name: &str, text: &[u8]| part(name, text, true);
+        all.iter().for_each(|one| members(one, "", &mut member));
+    } else if let Some(inside) = base64(text) {
+        part("base64", &inside, true);
     } else {
-        of_line(text, &mut |name, part| give(&joined(path, name), part));
+        settings(text, &mut part);
     }
+}
+
+/// Parses JSON that can have strings, or several one after another.
+fn json(text: &str) -> Option<Vec<Value>> {
+    let begins = text.trim_start().starts_with(['{', '[', '"']);
+    let all = || Deserializer::from_str(text).into_iter().collect();
+    if begins { Result::ok(all()) } else { None }
+}
+
+/// Decodes a text in base64, if it is a text that is encoded there.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    if text.len() < SHORTEST_BASE64 {
+        return None;
+    }
+    let bytes: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !b"\r\n".contains(byte))
+        .collect();
+    let any = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let decoded = |alphabet: &Alphabet| GeneralPurpose::new(alphabet, any).decode(&bytes).ok();
+    let inside = decoded(&STANDARD).or_else(|| decoded(&URL_SAFE))?;
+    let is_text = |one: char| !one.is_control() || "\t\r\n".contains(one);
+    let is_text = std::str::from_utf8(&inside).is_ok_and(|text| text.chars().all(is_text));
+    is_text.then_some(inside)
 }
 
 fn joined(path: &str, name: &str) -> String {
@@ -75,71 +93,6 @@ fn members(json: &Value, path: &str, give: &mut dyn FnMut(&str, &[u8])) {
             }
         }
         _ => {}
-    }
-}
-
-fn is_name(text: &str) -> bool {
-    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(part)
-}
-
-/// Gives the values of lines `NAME=value`, where no other lines are there but comments.
-fn env_file(text: &str, give: &mut dyn FnMut(&str, &[u8])) {
-    let lines = || {
-        let lines = text.lines().map(str::trim);
-        lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
-    };
-    if lines().all(|line| assigned(line).is_some()) {
-        for (name, value) in lines().filter_map(assigned) {
-            give(name, value.as_bytes());
-        }
-    }
-}
-
-/// Splits `NAME=value`, or `export NAME="value"`.
-fn assigned(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix("export ").unwrap_or(text);
-    let (name, value) = text.split_once('=')?;
-    let (name, value) = (name.trim(), value.trim());
-    let quoted = ['"', '\''].into_iter().find_map(|quote| {
-        let inside = value.strip_prefix(quote)?;
-        inside.strip_suffix(quote)
-    });
-    is_name(name).then_some((name, quoted.unwrap_or(value)))
-}
-
-/// Gives the secrets of a URL, of `user:password`, and of a list of settings.
-fn of_line(text: &str, give: &mut dyn FnMut(&str, &[u8])) {
-    let mut both = |name: &str, part: &str| {
-        give(name, part.as_bytes());
-        let decoded: Vec<u8> = percent_decode(part.as_bytes()).collect();
-        if decoded != part.as_bytes() {
-            give(name, &decoded);
-        }
-    };
-    if let Some((_, rest)) = text.split_once("://") {
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        if let Some((user, _)) = rest[..end].rsplit_once('@') {
-            match user.split_once(':') {
-                Some((_, password)) if !password.is_empty() => both("password", password),
-                // A token in the place of a user.
-                Some((token, _)) => both("user", token),
-                None => both("user", user),
-            }
-        }
-    } else if let Some((user, rest)) = text.split_once(':')
-        && is_name(&user.replace(['@', '+'], "_"))
-        && !rest.contains(char::is_whitespace)
-    {
-        let password = rest.rsplit_once('@').map_or(rest, |(password, _)| password);
-        both("password", password);
-    }
-    let settings = text.split(|one: char| one.is_whitespace() || ";&?".contains(one));
-    for (name, value) in settings.filter_map(assigned) {
-        let lower = name.to_ascii_lowercase();
-        if SECRET.iter().any(|end| lower.ends_with(end)) {
-            both(name, value);
-        }
     }
 }
 
@@ -195,30 +148,39 @@ mod tests {
     }
 
     #[test]
-    fn urls_and_settings() {
-        has("https://token@host/path", &[("user", "token")]);
-        has("https://token:@host/path", &[("user", "token")]);
-        has("redis://:pw@host:6379", &[("password", "pw")]);
-        has("https://host:8080/a@b", &[]);
-        has("admin:a:b", &[("password", "a:b")]);
-        has("app:p@ss@tcp(db:3306)/name", &[("password", "p@ss")]);
-        has("a text: with spaces", &[]);
+    fn json_as_it_is_written() {
+        has("\u{feff}{\"a\": \"one\"}", &[("a", "one")]);
         has(
-            "host=db user=app password='p w' sslmode=require",
-            &[("password", "'p")],
+            "{\"a\": \"one\"}\n{\"a\": \"two\"}\n",
+            &[("a", "one"), ("a", "two")],
+        );
+        // Of what is no JSON after all, the settings with a secret's name.
+        has(
+            "{\"a\": \"one\", \"password\": \"two\",}",
+            &[("password", "two")],
+        );
+    }
+
+    #[test]
+    fn texts_in_base64() {
+        let pair = ("base64", "app:a password");
+        has("YXBwOmEgcGFzc3dvcmQ=", &[pair]);
+        has(
+            "YXBwOnBhc3N3b3JkMQ",
+            &[
+                ("base64", "app:password1"),
+                ("base64.password", "password1"),
+            ],
         );
         has(
-            "Server=tcp:host,1433;User ID=app;Password=pw=x;",
-            &[("Password", "pw=x")],
+            r#"{"auth":"YXBwOnBhc3N3b3JkMQ=="}"#,
+            &[
+                ("auth", "YXBwOnBhc3N3b3JkMQ=="),
+                ("auth.base64", "app:password1"),
+                ("auth.base64.password", "password1"),
+            ],
         );
-        has(
-            "AccountName=a;AccountKey=abc==;EndpointSuffix=x",
-            &[("AccountKey", "abc==")],
-        );
-        has(
-            "A=one\n# two\nexport B=\"t w o\"\n",
-            &[("A", "one"), ("B", "t w o")],
-        );
-        has("A=one\nnothing\n", &[]);
+        // What is encoded here is no text.
+        has("Vq8Zt2LxWm4Rk9Ys6Hc1", &[]);
     }
 }

@@ -46,6 +46,9 @@ pub(super) const JSON_DEL: Style = slash(
 /// JSON that is safe in HTML: Go, Rails.
 pub(super) const JSON_HTML: Style =
     with("\"\\", JSON_LETTERS, HTML, [Utf16(LOWER), Keep, Keep, Keep]);
+/// JSON by PHP, and by .NET.
+pub(super) const PHP: Style = slash("\"\\/", JSON_LETTERS, [Utf16(LOWER), Keep, Keep, Keep]);
+pub(super) const DOTNET: Style = with("\\", JSON_LETTERS, "\"&'+<>`", [Utf16(UPPER); 4]);
 /// Python's `repr` where the text is between `'` and has one in it.
 pub(super) const REPR_QUOTE: Style = slash(
     "'\\",
@@ -78,8 +81,8 @@ pub(super) const DOUBLED: Style = Style::Replaced(&[('\'', "''")]);
 pub(super) const COMPONENT: Style = percent("-_.!~*'()");
 /// The percent signs of what has them already.
 pub(super) const SIGNS: Style = Style::Replaced(&[('%', "%25")]);
-/// HTML by Python, and by Go.
-pub(super) const ENTITIES: [Style; 2] = [
+/// HTML by Python, by Go, and by Go's templates.
+pub(super) const ENTITIES: [Style; 3] = [
     Style::Replaced(&[
         ('&', "&amp;"),
         ('<', "&lt;"),
@@ -93,6 +96,14 @@ pub(super) const ENTITIES: [Style; 2] = [
         ('>', "&gt;"),
         ('"', "&#34;"),
         ('\'', "&#39;"),
+    ]),
+    Style::Replaced(&[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&#34;"),
+        ('\'', "&#39;"),
+        ('+', "&#43;"),
     ]),
 ];
 /// Bash's `printf %q` and `@Q` where something can't be printed.
@@ -114,20 +125,31 @@ pub(super) const STYLES: &[Style] = &[
         "\u{2028}\u{2029}",
         [Utf16(LOWER), Keep, Keep, Keep],
     ),
+    // Gson; Jinja and Flask; Django.
+    with(
+        "\"\\",
+        JSON_LETTERS,
+        "<>&='\u{2028}\u{2029}",
+        [Utf16(LOWER), Keep, Keep, Keep],
+    ),
+    with("\"\\", JSON_LETTERS, "<>&'", [Utf16(LOWER); 4]),
+    with(
+        "",
+        "",
+        "\\'\"<>&=-;`\u{2028}\u{2029}",
+        [Utf16(UPPER), Keep, Keep, Keep],
+    ),
     // PHP.
-    slash("\"\\/", JSON_LETTERS, [Utf16(LOWER), Keep, Keep, Keep]),
+    PHP,
     slash(
         "\"\\/",
         JSON_LETTERS,
         [Utf16(LOWER), Keep, Utf16(LOWER), Utf16(LOWER)],
     ),
     // .NET.
-    with(
-        "\\",
-        JSON_LETTERS,
-        "\"&'+<>`",
-        [Utf16(UPPER), Utf16(UPPER), Utf16(UPPER), Utf16(UPPER)],
-    ),
+    DOTNET,
+    // Java's properties.
+    slash("=:#!\\", "t\tn\nf\x0cr\r", [Utf16(UPPER); 4]),
     REPR_QUOTE,
     REPR,
     // Python's `ascii`, and `repr` of bytes.
@@ -173,6 +195,14 @@ pub(super) const STYLES: &[Style] = &[
     slash("\"'\\", "0\0t\tn\nr\r", [Brace, Brace, Brace, Keep]),
     slash("\"'\\", FEW_LETTERS, [Brace; 4]),
     slash("\"'\\", FEW_LETTERS, [Hex(LOWER); 4]),
+    // Logs of nginx; of Apache, and Redis; cookies by Python.
+    with("", "", "\"\\", [Hex(UPPER); 4]),
+    slash(
+        "\"\\",
+        "a\x07b\x08t\tn\nv\x0br\r",
+        [Hex(LOWER), Hex(LOWER), Hex(LOWER), Hex(LOWER)],
+    ),
+    with("\"\\", "", ",;", [Octal; 4]),
     // A shell's "…", and '…' of Perl and PHP.
     slash("\"\\$`", "", NOTHING),
     slash("'\\", "", NOTHING),
@@ -188,12 +218,14 @@ pub(super) const STYLES: &[Style] = &[
     // Perl's double quotes, and `quotemeta`.
     slash("\"\\$@", "a\x07b\x08t\tn\nf\x0cr\re\x1b", NOTHING),
     slash(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", "", [Slash; 4]),
+    // Ruby's for a shell.
+    slash(" !\"#$%&'()*;<=>?[\\]^`{|}~", "", NOTHING),
     // Python's `re.escape`.
     slash(" #$&()*+-.?[\\]^{|}~\t\n\r\x0b\x0c", "", NOTHING),
     SINGLE,
     Style::Replaced(&[('\'', "'\"'\"'")]),
-    // Coreutils, in messages about files.
-    Style::Replaced(&[('\'', "'\\''"), ('\n', "'$'\\n''"), ('\t', "'$'\\t''")]),
+    // Git, in its traces.
+    Style::Replaced(&[('\'', "'\\''"), ('!', "'\\!'")]),
     // CSV.
     DOUBLED,
     Style::Replaced(&[('"', "\"\"")]),
@@ -204,6 +236,12 @@ pub(super) const STYLES: &[Style] = &[
         "",
         "<>&=",
         [Utf16(UPPER), Keep, Utf16(UPPER), Keep],
+    ),
+    with(
+        "\\/",
+        "t\tn\nf\x0cr\r",
+        "\"&'+<>`\u{2028}\u{2029}",
+        [Utf16(LOWER), Keep, Keep, Keep],
     ),
     // XML by Go, and Python's attributes.
     Style::Replaced(&[
@@ -231,6 +269,17 @@ pub(super) const STYLES: &[Style] = &[
         ('>', "&gt;"),
         ('\n', "&#10;"),
         ('\t', "&#9;"),
+        ('\r', "&#13;"),
+    ]),
+    // XML in ASCII, by Python: text, and attributes.
+    Style::Entities(&[('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")]),
+    Style::Entities(&[
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+        ('\n', "&#10;"),
+        ('\t', "&#09;"),
         ('\r', "&#13;"),
     ]),
     // XML's text, and its attributes; jq, PHP, and others.
@@ -297,6 +346,8 @@ pub(super) const PERCENT: &[Style] = &[
     // JavaScript's `encodeURI`, and Node's old userinfo.
     percent(";,/?:@&=+$-_.!~*'()#"),
     percent("-_.!~*'():"),
+    // Elixir, and .NET.
+    percent("!#$&'()*+,/:;=?@[]~-._"),
     // Python: requests, SQLAlchemy, urllib3's userinfo, path and query.
     percent("!#$%&'()*+,/:;=?@[]~-._"),
     percent(" +-._~"),

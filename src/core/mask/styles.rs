@@ -20,6 +20,8 @@ pub(super) enum Style {
     Backslash(Backslash),
     /// Single characters have texts in their place.
     Replaced(&'static [(char, &'static str)]),
+    /// The same, and `&#233;` for each that is not ASCII.
+    Entities(&'static [(char, &'static str)]),
 }
 
 /// Digits of hexadecimal numbers.
@@ -82,6 +84,10 @@ impl Style {
         }
     }
 
+    fn is_in_ascii(&self) -> bool {
+        matches!(self, Style::Entities(_))
+    }
+
     fn unit(&self, unit: Unit, out: &mut Vec<u8>) {
         let is_in = |list: &str| matches!(unit, Unit::Char(one) if list.contains(one));
         match self {
@@ -101,13 +107,16 @@ impl Style {
                     push_hex(unit, 4, UPPER, out);
                 }
             }),
-            Style::Replaced(list) => {
+            Style::Replaced(list) | Style::Entities(list) => {
                 let found = list
                     .iter()
                     .find(|(one, _)| is_in(one.encode_utf8(&mut [0; 4])));
-                match found {
-                    Some((_, text)) => out.extend_from_slice(text.as_bytes()),
-                    None => unit.keep(out),
+                match (found, unit) {
+                    (Some((_, text)), _) => out.extend_from_slice(text.as_bytes()),
+                    (None, Unit::Char(one)) if self.is_in_ascii() && !one.is_ascii() => {
+                        out.extend_from_slice(format!("&#{};", u32::from(one)).as_bytes());
+                    }
+                    _ => unit.keep(out),
                 }
             }
             Style::Backslash(style) => style.unit(unit, out),
@@ -141,6 +150,51 @@ impl Backslash {
         }
     }
 }
+
+/// Writes a text as GNU's tools do between `'` in messages about files. `is_ascii`: in a locale
+/// without other characters.
+pub(super) fn quoted(text: &[u8], is_ascii: bool) -> Vec<u8> {
+    let (mut out, mut is_open) = (Vec::with_capacity(text.len()), false);
+    let mut put = |unit: Unit| {
+        let is_number = match unit {
+            Unit::Char(one) => {
+                one.is_ascii_control() || is_unseen(one) || is_ascii && !one.is_ascii()
+            }
+            Unit::Byte(_) => true,
+        };
+        match unit {
+            _ if is_number => {
+                if !is_open {
+                    out.extend_from_slice(b"'$'");
+                }
+                NUMBERS.unit(unit, &mut out);
+            }
+            // This ends what is numbers as well.
+            Unit::Char('\'') => out.extend_from_slice(b"'\\''"),
+            _ => {
+                if is_open {
+                    out.extend_from_slice(b"''");
+                }
+                unit.keep(&mut out);
+            }
+        }
+        is_open = is_number;
+    };
+    for chunk in text.utf8_chunks() {
+        chunk.valid().chars().for_each(|one| put(Unit::Char(one)));
+        let bytes = chunk.invalid().iter();
+        bytes.for_each(|byte| put(Unit::Byte(*byte)));
+    }
+    out
+}
+
+/// The numbers of [`quoted`].
+const NUMBERS: Backslash = Backslash {
+    before: "",
+    letters: "a\x07b\x08t\tn\nv\x0bf\x0cr\r",
+    also: "",
+    numbers: [Octal; 4],
+};
 
 /// True for what is written as a number where other characters stay: the usual ones of those that
 /// can't be seen.

@@ -23,7 +23,7 @@ const USUAL_GRACE: Duration = Duration::from_secs(10);
 /// The longest time, far beyond anybody's life: an instant so far away can still be told.
 const LONGEST: Duration = Duration::from_millis(u64::MAX);
 
-/// The time to wait for the end of a process that was killed.
+/// The time to wait for the end of a process that was asked to end, and that was killed.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// The signals that a terminal sends to a whole process group.
@@ -64,9 +64,14 @@ enum Phase {
     Launching,
     /// The launched process has become the workload, or is about to end.
     Running,
-    /// A process that is not yet the workload was killed. Its end is waited for; the code to end
-    /// with.
-    Aborting { until: Instant, code: u8 },
+    /// A process that is not yet the workload is ended. Its end is waited for until this instant;
+    /// the code to end with.
+    Aborting {
+        until: Instant,
+        code: u8,
+        /// True if the process was killed; else it was asked to end.
+        killed: bool,
+    },
     /// The workload has ended, with this code; its last messages are heard.
     Hearing(u8),
     /// The processes that the workload leaves are ended, and perhaps we are.
@@ -239,7 +244,7 @@ impl Machine {
             return self.watch.ask(&mut self.errands, now);
         }
         if self.is_launching() && terms.ending & bit(signal.into()) != 0 {
-            return self.abort(128 + signal, now, actions);
+            return self.abort(signal, now, actions);
         }
         match signal {
             CHLD => actions.push_back(Action::Reap),
@@ -355,16 +360,22 @@ impl Machine {
         }
     }
 
-    /// Ends, with this code, a process that is not yet the workload, and ourselves.
-    fn abort(&mut self, code: u8, now: Instant, actions: &mut Actions) {
-        actions.push_back(Action::Kill);
-        self.aborting(code, now, actions);
+    /// Ends, by this signal, a process that is not yet the workload, and ourselves. The process
+    /// itself says what it waited for, and leaves neither a terminal without echo nor a program.
+    fn abort(&mut self, signal: Signal, now: Instant, actions: &mut Actions) {
+        // A stopped process could not end.
+        actions.extend([signal, CONT].map(|signal| Action::Send(Whom::Workload, signal)));
+        self.aborting(128 + signal, false, now, actions);
     }
 
-    fn aborting(&mut self, code: u8, now: Instant, actions: &mut Actions) {
+    fn aborting(&mut self, code: u8, killed: bool, now: Instant, actions: &mut Actions) {
         // A process that hangs in the kernel may not end before what it waits for does.
         let until = now + BEAT;
-        self.phase = Phase::Aborting { until, code };
+        self.phase = Phase::Aborting {
+            until,
+            code,
+            killed,
+        };
         actions.push_back(Action::Reap);
     }
 
@@ -373,7 +384,7 @@ impl Machine {
         actions.extend([Action::Kill, Action::Notify(why)]);
         match &mut self.phase {
             Phase::Hearing(code) => (*code, self.then) = (OWN, Then::End),
-            _ => self.aborting(OWN, now, actions),
+            _ => self.aborting(OWN, true, now, actions),
         }
     }
 
@@ -382,10 +393,17 @@ impl Machine {
         let terms = self.terms(now);
         match &mut self.phase {
             Phase::Launching | Phase::Running => self.time_of_workload(now, actions),
-            Phase::Aborting { until, code } if *until <= now => {
-                let code = *code;
-                self.end(code, now, actions);
-            }
+            Phase::Aborting {
+                until,
+                code,
+                killed,
+            } if *until <= now => match (*code, *killed) {
+                (code, true) => self.end(code, now, actions),
+                (code, false) => {
+                    actions.push_back(Action::Kill);
+                    self.aborting(code, true, now, actions);
+                }
+            },
             Phase::Ending(end) => end.time(terms, actions),
             _ => {}
         }

@@ -10,8 +10,11 @@ use super::{Aws, AwsRemote, Keys, is_yes, sso, sts};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
-use crate::stores::program;
+use crate::stores::{credential, program, remote};
 use crate::sys::program::{Program, found};
+
+/// The variables of a key, without `AWS_`.
+const OF_KEYS: [&str; 3] = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
 
 /// The step that gives the identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +56,10 @@ impl Aws {
         // Doorkey's own variables count before everybody's, whatever the step.
         for whose in ["DOORKEY_", ""] {
             let has = |name: &str| self.of(whose, name).is_some();
-            let names = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"];
-            if names.iter().any(|name| self.secret(whose, name).is_some()) {
+            if OF_KEYS
+                .iter()
+                .any(|name| self.secret(whose, name).is_some())
+            {
                 return Ok(Step::Keys(whose));
             }
             if has("PROFILE") || has("DEFAULT_PROFILE") {
@@ -69,6 +74,9 @@ impl Aws {
             }
             if is_last && self.profiles()?.default_with_identity() {
                 return Ok(Step::Profile);
+            }
+            if is_last && let Some(missing) = &self.profiles()?.missing {
+                return Err(missing.clone());
             }
             let uris = [
                 "CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -118,30 +126,25 @@ impl Aws {
 
     /// A variable with a secret, doorkey's own or everybody's.
     pub fn secret(&self, whose: &str, name: &str) -> Option<&[u8]> {
-        let name = format!("{whose}AWS_{name}");
-        let found = match whose.is_empty() {
-            true => self.context.variable(&name),
-            false => self.context.credential(&name).map(Secret::expose),
-        };
-        found.filter(|value| !value.is_empty())
+        remote::secret(&self.context, whose, &format!("AWS_{name}"))
     }
 
     /// The keys in variables. Doorkey's own and the workload's are never mixed.
     fn given_keys(&self, whose: &str) -> Result<Keys, StoreError> {
-        let needed = |name: &str| {
-            self.secret(whose, name).ok_or_else(|| {
-                let [id, secret] = ["ACCESS_KEY_ID", "SECRET_ACCESS_KEY"];
-                StoreError::setting(format!(
-                    "{whose}AWS_{name} is missing: give {whose}AWS_{id} and {whose}AWS_{secret}"
-                ))
-            })
+        let [id, secret, token] = OF_KEYS;
+        let given = |name: &str| match self.secret(whose, name) {
+            Some(value) if !credential::is_visible(value) => Err(StoreError::setting(format!(
+                "{whose}AWS_{name} has a space or a line break in it, or a character that no key has"
+            ))),
+            found => Ok(found),
         };
-        let token = self.secret(whose, "SESSION_TOKEN");
-        Ok(keys(
-            needed("ACCESS_KEY_ID")?,
-            needed("SECRET_ACCESS_KEY")?,
-            token,
-        ))
+        let needed = |name: &str| {
+            let missing = format!(
+                "{whose}AWS_{name} is missing: give {whose}AWS_{id} and {whose}AWS_{secret}"
+            );
+            given(name)?.ok_or_else(|| StoreError::setting(missing))
+        };
+        Ok(made(needed(id)?, needed(secret)?, given(token)?))
     }
 
     /// Gives the role of a web identity that variables name.
@@ -234,7 +237,9 @@ impl Aws {
             .is_some()
         {
             return in_section(section).ok_or_else(|| {
-                fault("aws_access_key_id and aws_secret_access_key go together".to_owned())
+                let what = "aws_access_key_id and aws_secret_access_key go together, each without \
+                            spaces";
+                fault(what.to_owned())
             });
         }
         if let Some(command) = setting("credential_process") {
@@ -293,8 +298,15 @@ impl Aws {
     }
 }
 
-/// Makes keys from their parts.
-pub fn keys(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Keys {
+/// Makes keys from their parts; `None` if one is no part of a key.
+pub fn keys(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Option<Keys> {
+    let mut parts = [Some(id), Some(secret), token].into_iter().flatten();
+    parts
+        .all(credential::is_visible)
+        .then(|| made(id, secret, token))
+}
+
+fn made(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Keys {
     let copy = |bytes: &[u8]| Secret::new(bytes.to_vec());
     Keys {
         id: String::from_utf8_lossy(id).into_owned(),
@@ -305,11 +317,11 @@ pub fn keys(id: &[u8], secret: &[u8], token: Option<&[u8]>) -> Keys {
 
 fn in_section(section: &Section) -> Option<Keys> {
     let bytes = |name| value(section, name).map(str::as_bytes);
-    Some(keys(
+    keys(
         bytes("aws_access_key_id")?,
         bytes("aws_secret_access_key")?,
         bytes("aws_session_token"),
-    ))
+    )
 }
 
 fn missing(name: &str, beside: &str) -> StoreError {
@@ -333,14 +345,11 @@ pub fn from_json(text: &[u8]) -> Option<Keys> {
     }
     let said: Said = serde_json::from_slice(text).ok()?;
     let token = said.token.filter(|token| !token.is_empty());
-    let is_whole = !said.access_key_id.is_empty() && !said.secret_access_key.is_empty();
-    is_whole.then(|| {
-        keys(
-            said.access_key_id.as_bytes(),
-            said.secret_access_key.as_bytes(),
-            token.as_ref().map(String::as_bytes),
-        )
-    })
+    keys(
+        said.access_key_id.as_bytes(),
+        said.secret_access_key.as_bytes(),
+        token.as_ref().map(String::as_bytes),
+    )
 }
 
 #[cfg(test)]

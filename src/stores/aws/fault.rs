@@ -4,10 +4,11 @@ use serde::Deserialize;
 
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
+use crate::stores::fault::InBrackets;
 use crate::sys::http::{Answer, Verdict};
 
-/// Gives the code of a fault. Stores answer JSON; a check of the identity in front of some answers
-/// XML.
+/// Gives the code of a fault. Stores answer JSON, with the code in it or in a header; a check of the
+/// identity in front of some answers XML.
 pub fn code(answer: &Answer) -> Option<&str> {
     #[derive(Deserialize)]
     struct AwsFault<'a> {
@@ -18,8 +19,12 @@ pub fn code(answer: &Answer) -> Option<&str> {
         return None;
     }
     let body = answer.body.expose();
-    if let Ok(AwsFault { kind }) = serde_json::from_slice(body) {
-        return kind.rsplit('#').next();
+    let in_body = serde_json::from_slice(body).ok();
+    let kind = in_body.map(|AwsFault { kind }| kind);
+    if let Some(kind) = kind.or_else(|| answer.header("x-amzn-errortype")) {
+        // `prefix#Code:address`
+        let code = kind.split(':').next().unwrap_or_default();
+        return code.rsplit('#').next();
     }
     let (_, after) = str::from_utf8(body).ok()?.split_once("<Code>")?;
     Some(after.split_once('<')?.0)
@@ -58,9 +63,14 @@ pub fn verdict(answer: &Answer) -> Verdict {
 /// better one. `right` is the right that would have allowed it.
 pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
     let not_admitted = |why: &str| StoreError::not_admitted("access key", why);
-    let no_key = || {
+    let no_key = |right: &str| {
         let why = "denied: there is no right to use its KMS key, or that is disabled";
-        StoreError::unusable(ShownPath(what), why).hint("allow kms:Decrypt on the key")
+        StoreError::unusable(ShownPath(what), why).hint(format!("allow {right} on the key"))
+    };
+    // The secret's name may be in the text as well.
+    let is_of_key = || {
+        let texts = ["Access to KMS", "perform: kms:", "The ciphertext refers to"];
+        texts.iter().any(|text| is_about(answer, text))
     };
     match code(answer).unwrap_or_default() {
         "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" => {
@@ -71,8 +81,12 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
         }
         "ExpiredTokenException" | "ExpiredToken" => not_admitted("the session token has expired"),
         "RequestExpired" | "RequestTimeTooSkewed" => not_admitted("the clock here is wrong"),
-        "DecryptionFailure" | "InvalidKeyId" => no_key(),
-        "AccessDeniedException" | "AccessDenied" if is_about(answer, "KMS") => no_key(),
+        "EncryptionFailure" => no_key("kms:GenerateDataKey"),
+        "DecryptionFailure" | "InvalidKeyId" => no_key("kms:Decrypt"),
+        "AccessDeniedException" | "AccessDenied" if is_of_key() => no_key("kms:Decrypt"),
+        "LimitExceededException" => {
+            StoreError::unusable(ShownPath(what), "it has as many versions as AWS keeps")
+        }
         // AWS tells no more: only an identity that may read everything below a path learns what is
         // missing.
         "AccessDeniedException" | "AccessDenied" => {
@@ -80,8 +94,12 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
             let what = format_args!("{what} is not for us, or does not exist");
             StoreError::denied(what).hint(format!("a policy must allow {right} on it"))
         }
-        _ => {
-            let why = format_args!("AWS refuses with status {}", answer.status);
+        code => {
+            let why = format_args!(
+                "AWS refuses with status {}{}",
+                answer.status,
+                InBrackets(code)
+            );
             StoreError::unusable(ShownPath(what), why)
         }
     }

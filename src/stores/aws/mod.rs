@@ -22,7 +22,7 @@ use self::metadata::InstanceMetadata;
 use self::profile::Profiles;
 pub use self::sign::{Keys, header};
 use super::clock::Clock;
-use super::kind::variables;
+use super::kind::{of_cloud, variables};
 use super::{Context, Kind, NOTHING, StoreOption, Use, remote};
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
@@ -55,15 +55,8 @@ const FILES: &[&str] = &[
 ];
 
 /// Environment variables, by the use that a store makes of them.
-const VARIABLES: &[(Use, &[&str])] = &[
-    (Use::Secret, OUR_SECRETS),
-    (Use::Own, OUR_SETTINGS),
-    (Use::File, FILES),
-    (Use::Kept, SECRETS),
-    (Use::Kept, SETTINGS),
-    (Use::Kept, remote::VARIABLES),
-    (Use::File, remote::FILES),
-];
+const VARIABLES: &[(Use, &[&str])] =
+    &of_cloud([OUR_SECRETS, OUR_SETTINGS, FILES, SECRETS, SETTINGS]);
 
 /// The common part of AWS' rows in the table of stores.
 pub const KIND: Kind = Kind {
@@ -150,8 +143,7 @@ impl Aws {
 
     /// A variable's value, doorkey's own first; an empty one is none.
     fn variable(&self, name: &str) -> Option<&str> {
-        let own = self.of("DOORKEY_", name);
-        own.or_else(|| self.of("", name))
+        remote::own_text(&self.context, &format!("AWS_{name}"))
     }
 
     /// A variable's value, doorkey's own (`DOORKEY_`) or everybody's (nothing).
@@ -161,8 +153,7 @@ impl Aws {
 
     /// The path in a variable, doorkey's own first.
     fn given_path(&self, name: &str) -> Option<Named> {
-        let path = |whose| remote::path(&self.context, &format!("{whose}AWS_{name}"));
-        path("DOORKEY_").or_else(|| path(""))
+        remote::own_path(&self.context, &format!("AWS_{name}"))
     }
 
     /// A setting: in a variable, or else in the profile.

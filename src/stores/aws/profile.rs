@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Aws;
-use crate::model::error::StoreError;
+use crate::model::error::{Os, StoreError};
 use crate::model::named::{Named, ShownPath};
 use crate::stores::credential;
 use crate::sys::files;
@@ -21,6 +21,8 @@ pub struct Profiles {
     pub named_by: Option<&'static str>,
     /// The paths that were searched, as messages show them.
     places: Vec<String>,
+    /// The error that a file does not exist which a variable names.
+    pub missing: Option<StoreError>,
     profiles: BTreeMap<String, Section>,
     sessions: BTreeMap<String, Section>,
     services: BTreeMap<String, Section>,
@@ -67,6 +69,8 @@ impl Profiles {
             };
             all.places.push(path.to_string());
             if !files::exists(&path) {
+                let error = is_given.then(|| StoreError::file("read", &path, Os(libc::ENOENT)));
+                all.missing = all.missing.or(error);
                 continue;
             }
             let read = credential::open(&path);

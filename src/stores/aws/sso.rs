@@ -113,11 +113,12 @@ pub fn keys(remote: &AwsRemote, profile: &str, section: &Section) -> Result<Keys
         session_token: String,
     }
     let given: Option<RoleCredentials> = serde_json::from_slice(answer.body.expose()).ok();
-    let given = given.map(|given| given.role_credentials);
-    let given = given.ok_or_else(|| fault("IAM Identity Center answers no keys".to_owned()))?;
-    Ok(made(
-        given.access_key_id.as_bytes(),
-        given.secret_access_key.as_bytes(),
-        Some(given.session_token.as_bytes()),
-    ))
+    let given = given.and_then(|RoleCredentials { role_credentials }| {
+        made(
+            role_credentials.access_key_id.as_bytes(),
+            role_credentials.secret_access_key.as_bytes(),
+            Some(role_credentials.session_token.as_bytes()),
+        )
+    });
+    given.ok_or_else(|| fault("IAM Identity Center answers no keys".to_owned()))
 }

@@ -28,8 +28,7 @@ pub fn with_web_identity(
     file: &Named,
 ) -> Result<Keys, StoreError> {
     let token = credential::read(file)?;
-    let token = str::from_utf8(token.expose());
-    let token = token.map_err(|_| StoreError::setting(format!("{file}: the token is no text")))?;
+    let token = credential::as_text(token.expose(), &format!("the token in {}", file.named()))?;
     let mut form = form_of("AssumeRoleWithWebIdentity", role);
     form::add(&mut form, "WebIdentityToken", token);
     ask(remote, role, form, None)
@@ -139,11 +138,11 @@ fn of_xml(body: &[u8]) -> Option<Keys> {
         let fits = |byte: u8| byte.is_ascii_graphic() && !b"<>&".contains(&byte);
         (!value.is_empty() && value.bytes().all(fits)).then_some(value.as_bytes())
     };
-    Some(keys(
+    keys(
         element("AccessKeyId")?,
         element("SecretAccessKey")?,
         Some(element("SessionToken")?),
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -14,19 +14,16 @@ use serde_json::{Value, json};
 use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
-use crate::model::log;
-use crate::model::name::{Level, Name, Scope};
+use crate::model::name::{Level, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Ask, Aws};
 use crate::stores::document::{
-    self, Document, Documents, KnownDocuments, Place, Reading, no_object, scope_of,
+    Document, Documents, KnownDocuments, Place, Reading, no_object, scope_of,
 };
 use crate::stores::kind::{Asked, Places};
-use crate::stores::{
-    Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer,
-};
-use crate::sys::duration;
+use crate::stores::plain::PlainStore;
+use crate::stores::{Context, Location, Opened, StoreOption};
 use crate::sys::http;
 
 /// The service.
@@ -54,7 +51,6 @@ const MARKS: &[u8] = b"/_+=.@-";
 const LONGEST: usize = 512;
 
 struct SecretsManager {
-    label: String,
     prefix: String,
     remote: aws::AwsRemote,
     known: Mutex<KnownDocuments<Document>>,
@@ -72,7 +68,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
     }
     let aws = Aws::new(SERVICE, context);
     Ok(Box::new(SecretsManager {
-        label: context.label.clone(),
         prefix: prefix.to_owned(),
         remote: aws::AwsRemote::new(aws, context),
         known: Mutex::default(),
@@ -168,15 +163,8 @@ impl Documents<Document> for SecretsManager {
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let questions = places.iter().map(|place| self.question(place));
         let questions: Vec<Ask> = questions.collect::<Result<_, _>>()?;
-        // The login is timed by itself.
-        self.remote.with_session(|_| ())?;
-        let began = Instant::now();
-        let answers = Aws::round(&self.remote, &questions)?;
-        let took = began.elapsed();
-        log::debug!(
-            Fetched, elapsed = took;
-            "{} secrets fetched in {}", places.len(), duration::shown(took)
-        );
+        let ask = || Aws::round(&self.remote, &questions);
+        let answers = self.remote.timed((places.len(), "secrets"), ask)?;
         let answers = places.iter().zip(answers);
         answers
             .map(|(place, answer)| Ok(read(&answer?, place)))
@@ -200,13 +188,13 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     match aws::code(answer) {
         // A secret without a value has no current version.
         Some("ResourceNotFoundException")
-            if version.is_none() && aws::is_about(answer, "label") =>
+            if version.is_none() && aws::is_about(answer, "staging label") =>
         {
             let why = "it has no value yet";
             return Err(StoreError::unusable(ShownPath(id), why).hint("put one"));
         }
         Some("ResourceNotFoundException") => return Ok(None),
-        Some("InvalidRequestException") => return Err(deleted(id)),
+        Some("InvalidRequestException") if is_deleted(answer) => return Err(deleted(id)),
         _ if answer.status >= 400 => {
             return Err(aws::trouble(answer, id, "secretsmanager:GetSecretValue"));
         }
@@ -214,10 +202,10 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     }
     let value: SecretValue<'_> =
         serde_json::from_slice(answer.body.expose()).map_err(|_| unusable())?;
-    let plain = |source| json::plain(source).map(Secret::new).ok();
+    let text = |source| json::text(source).map(Secret::new);
     let content = match value.secret_string {
-        Some(text) => plain(text),
-        None => value.secret_binary.and_then(plain).and_then(|encoded| {
+        Some(source) => text(source),
+        None => value.secret_binary.and_then(text).and_then(|encoded| {
             let bytes = BASE64_STANDARD.decode(encoded.expose()).ok()?;
             Some(Secret::new(bytes))
         }),
@@ -228,39 +216,33 @@ fn read(answer: &http::Answer, (id, version): &Place) -> Result<Option<Document>
     Ok(Some(Document::new(content.ok_or_else(unusable)?, written)))
 }
 
+/// True if a fault of a secret's state is that it is marked deleted.
+fn is_deleted(answer: &http::Answer) -> bool {
+    aws::is_about(answer, "delet")
+}
+
 /// The error that a secret is marked deleted.
 fn deleted(id: &str) -> StoreError {
     let what = format_args!("{} is deleted", ShownPath(id));
     StoreError::gone(what).hint("restore it: aws secretsmanager restore-secret")
 }
 
-impl Store for SecretsManager {
-    fn label(&self) -> &str {
-        &self.label
+impl PlainStore for SecretsManager {
+    const LARGEST: (usize, &'static str) = write::LARGEST;
+
+    fn context(&self) -> &Arc<Context> {
+        &self.aws().context
     }
 
-    fn identity(&self) -> String {
-        let aws = self.aws();
-        format!("{} of {}", aws.context.location, aws.identity())
+    fn settings(&self) -> String {
+        self.aws().identity()
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
-        Ok(Location::member(document::path_in(self, scope)?, name))
+    fn deadline(&self) -> Result<Instant, StoreError> {
+        Ok(self.remote.client()?.deadline())
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
-        document::answers(self, questions, depth)
-    }
-
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
-        document::names(self, scopes)
-    }
-
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
-        document::record(self, scope, name)
-    }
-
-    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
+    fn existing(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
         struct SecretList {
@@ -297,8 +279,8 @@ impl Store for SecretsManager {
         }
     }
 
-    fn writer(&self) -> Option<&dyn Writer> {
-        Some(self)
+    fn put(&self, path: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
+        self.write_whole(path, text, exists)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -11,12 +11,10 @@ use serde_json::value::RawValue;
 use super::{ParameterStore, by_names};
 use crate::core::json;
 use crate::model::error::StoreError;
-use crate::model::log;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
 use crate::stores::aws::{self, Ask, Aws};
 use crate::stores::document::Document;
-use crate::sys::duration;
 use crate::sys::http;
 
 /// The number of names in one call.
@@ -55,7 +53,7 @@ impl OneParameter<'_> {
         let since = self.last_modified_date.map(Duration::try_from_secs_f64);
         let written = since.and_then(Result::ok);
         let written = written.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
-        let content = json::plain(self.value).ok()?;
+        let content = json::text(self.value)?;
         Some(Parameter(Document::new(Secret::new(content), written)))
     }
 }
@@ -90,10 +88,20 @@ impl ParameterStore {
             .chain(alone.into_iter().map(|name| vec![name]))
             .collect();
         let questions = self.questions(&calls)?;
-        // The login is timed by itself.
-        self.remote.with_session(|_| ())?;
-        let began = Instant::now();
-        let answers = Aws::round(&self.remote, &questions)?;
+        let count = calls.iter().map(Vec::len).sum();
+        let ask = || self.take_all(calls, &questions);
+        let read = self.remote.timed((count, "parameters"), ask)?;
+        self.known().extend(read);
+        Ok(())
+    }
+
+    /// Reads the parameters of calls, singly where a call of several is refused.
+    fn take_all(
+        &self,
+        calls: Vec<Vec<String>>,
+        questions: &[Ask],
+    ) -> Result<Vec<(String, ParameterRead)>, StoreError> {
+        let answers = Aws::round(&self.remote, questions)?;
         let (mut read, mut singly) = (Vec::new(), Vec::new());
         for (call, answer) in calls.into_iter().zip(answers) {
             let answer = answer?;
@@ -115,13 +123,7 @@ impl ParameterStore {
                 read.extend(take(&answer?, call)?);
             }
         }
-        let took = began.elapsed();
-        log::debug!(
-            Fetched, elapsed = took;
-            "{} parameters fetched in {}", read.len(), duration::shown(took)
-        );
-        self.known().extend(read);
-        Ok(())
+        Ok(read)
     }
 
     fn questions(&self, calls: &[Vec<String>]) -> Result<Vec<Ask>, StoreError> {

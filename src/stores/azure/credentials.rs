@@ -86,7 +86,7 @@ impl Azure {
                 const SECRET: &str = "AZURE_CLIENT_SECRET";
                 let application = self.application(whose, SECRET)?;
                 let secret = self.secret(whose, SECRET).unwrap_or_default();
-                let proof = [("client_secret", as_text(secret, SECRET)?)];
+                let proof = [("client_secret", credential::as_text(secret, SECRET)?)];
                 let answer = entra::ask(remote, application, &proof)?;
                 let token = self.given(&answer, "client secret")?;
                 (token, format!("an application, by {whose}{SECRET}"))
@@ -105,7 +105,10 @@ impl Azure {
                 let file = file.ok_or_else(|| missing(FILE, "AZURE_CLIENT_ID"))?;
                 // Read each time, as the kubelet replaces it.
                 let shown = credential::read(&file)?;
-                let proof = entra::assertion(as_text(shown.expose(), FILE)?);
+                let proof = entra::assertion(credential::as_text(
+                    shown.expose(),
+                    &format!("the token in {}", file.named()),
+                )?);
                 let answer = entra::ask(remote, application, &proof)?;
                 let token = self.given(&answer, "workload identity")?;
                 (token, format!("workload identity, by {}", file.setting()))
@@ -168,13 +171,9 @@ impl Azure {
 
     /// The token in Entra's answer.
     fn given(&self, answer: &Answer, method: &str) -> Result<Secret, StoreError> {
-        entra::in_answer(answer).ok_or_else(|| entra::refusal(answer, method, self))
+        credential::in_answer(answer, entra::TOKEN)
+            .ok_or_else(|| entra::refusal(answer, method, self))
     }
-}
-
-/// The text of a secret or a token, which a setting gives.
-fn as_text<'t>(bytes: &'t [u8], setting: &str) -> Result<&'t str, StoreError> {
-    str::from_utf8(bytes).map_err(|_| StoreError::setting(format_args!("{setting} is no UTF-8")))
 }
 
 /// The error that a variable is missing, which another one needs.

@@ -20,6 +20,9 @@ use crate::sys::random;
 /// The type of an assertion (RFC 7523, 2.2).
 const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// The member of an answer that is the token, at Entra and at metadata services.
+pub const TOKEN: &str = "access_token";
+
 /// The lifetime of an assertion of ours in seconds, as Azure's clients make them.
 const LIFE: u64 = 600;
 
@@ -104,13 +107,6 @@ pub fn ask(
     let mut request = Request::new(Method::POST, path);
     request.body = Some((FORM, form::of(&fields)));
     server.ask(request)
-}
-
-/// The token in an answer, whose form Entra and metadata services share.
-pub fn in_answer(answer: &Answer) -> Option<Secret> {
-    let given = json::member(answer.body.expose(), "access_token", &mut Levels::default());
-    let token = given.ok().map(|token| Secret::new(token.into_owned()));
-    token.filter(|token| answer.status == 200 && !token.is_empty())
 }
 
 /// The number of a refusal; 0 if there is none.

@@ -3,6 +3,7 @@
 use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::named::ShownPath;
+use crate::stores::fault::InBrackets;
 use crate::sys::http::Answer;
 
 /// A fault: its code, and the more exact one inside.
@@ -70,12 +71,17 @@ pub fn trouble(answer: &Answer, what: &str, right: &str) -> StoreError {
                 "a role must allow {right} on it, such as {role}, which takes minutes to count"
             ))
         }
-        (403, _) => denied("the vault forbids it")
+        (403, "VaultDisabled") => denied("the vault is disabled"),
+        (403, inner) => denied(&format!("the vault forbids it{}", InBrackets(inner)))
             .hint(format!("we must be allowed to {right} secrets there")),
-        (status, _) => StoreError::unusable(
-            shown,
-            format_args!("Key Vault refuses with status {status}"),
-        ),
+        (status, _) => {
+            let code = code(answer).code;
+            let why = format_args!(
+                "Key Vault refuses with status {status}{}",
+                InBrackets(&code)
+            );
+            StoreError::unusable(shown, why)
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Managed identities, which a service near by gives: that of an app (App Service, Container Apps),
 //! or that of a machine (IMDS).
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::credentials::missing;
-use super::{Azure, AzureRemote, entra, remote};
+use super::entra::TOKEN;
+use super::{Azure, AzureRemote, remote};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
-use crate::stores::{form, metadata};
+use crate::stores::{credential, form, metadata};
 use crate::sys::http::{Address, Answer, Method, Request, Server, Verdict};
 
 /// The address of a machine's metadata.
@@ -24,12 +24,6 @@ fn of_app(answer: &Answer) -> Verdict {
 
 fn of_machine(answer: &Answer) -> Verdict {
     metadata::verdict(answer, "no identity belongs to the machine, or not yet")
-}
-
-/// True for a host that nobody else is on the way to.
-fn is_near(address: &Address) -> bool {
-    let host: Option<Ipv4Addr> = address.host().parse().ok();
-    address.is_loopback() || host.is_some_and(|host| host.is_link_local())
 }
 
 impl Azure {
@@ -95,7 +89,7 @@ impl Azure {
     ) -> Result<(Secret, String), StoreError> {
         let unfit = |why: &str| StoreError::setting(format_args!("IDENTITY_ENDPOINT {why}"));
         let (address, path) = Address::split(url).map_err(unfit)?;
-        if address.is_plain() && !is_near(&address) {
+        if address.is_plain() && !metadata::is_near(&address) {
             return Err(unfit("leads elsewhere without TLS"));
         }
         let mut request = self.wanted(&path, "2019-08-01");
@@ -104,7 +98,7 @@ impl Azure {
             .headers
             .push(("x-identity-header", Arc::new(header)));
         let answer = self.near(remote, address, of_app)?.ask(request)?;
-        let token = entra::in_answer(&answer).ok_or_else(|| match answer.status {
+        let token = credential::in_answer(&answer, TOKEN).ok_or_else(|| match answer.status {
             400 => unfit("leads to an app without such an identity").hint(self.assign()),
             401 | 403 => unfit("leads to somebody who refuses IDENTITY_HEADER"),
             status => unfit(&format!(
@@ -134,7 +128,7 @@ impl Azure {
         })?;
         let refused =
             |why: &str| StoreError::setting(format_args!("the machine's metadata service {why}"));
-        let token = entra::in_answer(&answer).ok_or_else(|| match answer.status {
+        let token = credential::in_answer(&answer, TOKEN).ok_or_else(|| match answer.status {
             400 => refused("knows no such identity of the machine").hint(self.assign()),
             status => refused(&format!("gives no token (status {status})")),
         })?;

@@ -13,7 +13,7 @@ mod managed;
 use std::sync::{Arc, OnceLock};
 
 use super::clock::Clock;
-use super::kind::variables;
+use super::kind::{of_cloud, variables};
 use super::{Context, Kind, NOTHING, Use, remote};
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
@@ -41,15 +41,8 @@ const FILES: &[&str] = &[
 ];
 
 /// Environment variables, by the use that a store makes of them.
-const VARIABLES: &[(Use, &[&str])] = &[
-    (Use::Secret, OUR_SECRETS),
-    (Use::Own, OUR_SETTINGS),
-    (Use::File, FILES),
-    (Use::Kept, SECRETS),
-    (Use::Kept, SETTINGS),
-    (Use::Kept, remote::VARIABLES),
-    (Use::File, remote::FILES),
-];
+const VARIABLES: &[(Use, &[&str])] =
+    &of_cloud([OUR_SECRETS, OUR_SETTINGS, FILES, SECRETS, SETTINGS]);
 
 /// The common part of Azure's rows in the table of stores.
 pub const KIND: Kind = Kind {
@@ -90,8 +83,7 @@ impl Azure {
 
     /// A variable's value, doorkey's own first; an empty one is none.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        let own = self.of("DOORKEY_", name);
-        own.or_else(|| self.of("", name))
+        remote::own_text(&self.context, name)
     }
 
     /// A variable's value, doorkey's own (`DOORKEY_`) or everybody's (nothing).
@@ -101,18 +93,12 @@ impl Azure {
 
     /// The path in a variable, doorkey's own first.
     fn path(&self, name: &str) -> Option<Named> {
-        let path = |whose| remote::path(&self.context, &format!("{whose}{name}"));
-        path("DOORKEY_").or_else(|| path(""))
+        remote::own_path(&self.context, name)
     }
 
     /// A variable with a secret, doorkey's own or everybody's.
     fn secret(&self, whose: &str, name: &str) -> Option<&[u8]> {
-        let name = format!("{whose}{name}");
-        let found = match whose.is_empty() {
-            true => self.context.variable(&name),
-            false => self.context.credential(&name).map(Secret::expose),
-        };
-        found.filter(|value| !value.is_empty())
+        remote::secret(&self.context, whose, name)
     }
 
     /// The host of a vault that is given by its name or by its whole host.

@@ -11,17 +11,17 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
 
 use super::azure::{self, Azure, AzureRemote};
-use super::document::{self, Document, Documents, KnownDocuments, Place, Reading};
+use super::document::{Document, Documents, KnownDocuments, Place, Reading};
 use super::kind::Places;
-use super::{Answer, Context, Depth, Location, Names, Opened, Record, Store, Writer, flat};
+use super::plain::PlainStore;
+use super::{Context, Location, Opened, flat};
 use crate::core::json::{self, Levels};
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
 use crate::model::log;
-use crate::model::name::{Name, Scope};
+use crate::model::name::Scope;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
-use crate::sys::duration;
 use crate::sys::http::{self, Address, Method, Request};
 
 /// The single places of the store.
@@ -50,7 +50,6 @@ const INTERFACE: &str = "api-version=7.6";
 const PAGE: usize = 25;
 
 struct KeyVault {
-    label: String,
     /// The vault in the store's name; empty where references name theirs.
     vault: String,
     prefix: String,
@@ -75,7 +74,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         return Err(StoreError::setting(what));
     }
     Ok(Box::new(KeyVault {
-        label: context.label.clone(),
         vault: vault.to_owned(),
         // Case does not count in a vault.
         prefix: prefix.to_ascii_lowercase(),
@@ -226,15 +224,8 @@ impl Documents<Document> for KeyVault {
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let requests = places.iter().map(|place| self.request(Method::GET, place));
         let requests = requests.collect::<Result<_, _>>()?;
-        // The login is timed by itself.
-        self.remote.with_session(|_| ())?;
-        let began = Instant::now();
-        let answers = self.remote.round(requests)?;
-        let took = began.elapsed();
-        log::debug!(
-            Fetched, elapsed = took;
-            "{} secrets fetched in {}", places.len(), duration::shown(took)
-        );
+        let ask = || self.remote.round(requests);
+        let answers = self.remote.timed((places.len(), "secrets"), ask)?;
         let answers = places.iter().zip(answers);
         answers
             .map(|((path, _), answer)| Ok(read(&answer?, path)))
@@ -255,7 +246,8 @@ fn read(answer: &http::Answer, path: &str) -> Reading<Document> {
         let found = json::member(answer.body.expose(), path, &mut levels);
         found.map(|found| Secret::new(found.into_owned()))
     };
-    let content = member("value").map_err(|_| unusable("the answer is no secret"))?;
+    let value = json::text_of(answer.body.expose(), "value").map(Secret::new);
+    let content = value.ok_or_else(|| unusable("the answer is no secret"))?;
     let mut said = |path| {
         let found = member(path).ok();
         found.map(|found| String::from_utf8_lossy(found.expose()).to_ascii_lowercase())
@@ -279,33 +271,22 @@ fn read(answer: &http::Answer, path: &str) -> Reading<Document> {
     Ok(Some(Document::new(content, written)))
 }
 
-impl Store for KeyVault {
-    fn label(&self) -> &str {
-        &self.label
+impl PlainStore for KeyVault {
+    const LARGEST: (usize, &'static str) = write::LARGEST;
+
+    fn context(&self) -> &Arc<Context> {
+        &self.azure().context
     }
 
-    fn identity(&self) -> String {
-        let azure = self.azure();
-        format!("{} of {}", azure.context.location, azure.identity())
+    fn settings(&self) -> String {
+        self.azure().identity()
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
-        Ok(Location::member(document::path_in(self, scope)?, name))
+    fn deadline(&self) -> Result<Instant, StoreError> {
+        Ok(self.remote.client()?.deadline())
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
-        document::answers(self, questions, depth)
-    }
-
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
-        document::names(self, scopes)
-    }
-
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
-        document::record(self, scope, name)
-    }
-
-    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
+    fn existing(&self) -> Result<Vec<Scope>, StoreError> {
         let (team, _) = self.document_of(&Scope::Team)?;
         let host = self.azure().host_of(&self.vault)?;
         let here = self.remote.server(&host)?.address().authority();
@@ -336,8 +317,8 @@ impl Store for KeyVault {
         }
     }
 
-    fn writer(&self) -> Option<&dyn Writer> {
-        Some(self)
+    fn put(&self, path: &str, text: &str, _: bool) -> Result<bool, StoreError> {
+        self.write_whole(path, text)
     }
 }
 

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{Gcp, GcpRemote, UNIVERSE, bearer};
+use crate::core::json::text_of;
 use crate::model::error::StoreError;
 use crate::model::named::{Named, ShownPath};
 use crate::model::secret::Secret;
-use crate::stores::document::Members;
 use crate::stores::{credential, form, jwt, remote};
 use crate::sys::files;
 use crate::sys::http::{Address, Answer, FORM, JSON, Method, Request, Server};
@@ -21,6 +21,9 @@ pub const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// The address where Google gives tokens.
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
+
+/// The grant of a service account by its own key.
+const OWN: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// The lifetime of tokens in seconds.
 const LIFE: u64 = 3600;
@@ -98,13 +101,6 @@ impl<'a> Part<'a> {
     }
 }
 
-/// A text in an answer of JSON.
-pub fn text_in(answer: &Answer, name: &str) -> Option<Secret> {
-    let members = Members::read(answer.body.expose()).filter(|_| answer.status == 200)?;
-    let text = members.get(name).filter(|text| !text.is_empty())?;
-    Some(Secret::new(text.expose().to_vec()))
-}
-
 impl Gcp {
     /// The file that says who we are; `None` for the metadata server.
     pub fn file(&self) -> Result<Option<&CredentialFile>, StoreError> {
@@ -156,8 +152,8 @@ impl Gcp {
     /// # Errors
     /// The reason why there is none.
     pub fn find(&self, remote: &GcpRemote) -> Result<Session, StoreError> {
-        let file = self.file()?;
-        let (token, who, is_by_clock) = match file {
+        let quota_project = self.quota_project()?;
+        let (token, who, is_by_clock) = match self.file()? {
             Some(file) => {
                 let (token, who, is_by_clock) = self.of_part(remote, file.top(), true)?;
                 (token, format!("{who}, by {}", file.path), is_by_clock)
@@ -167,13 +163,11 @@ impl Gcp {
                 (token, who, false)
             }
         };
-        let quota_project = self.variable("GOOGLE_CLOUD_QUOTA_PROJECT");
-        let quota_project = quota_project.or_else(|| file?.text("quota_project_id"));
         let (_, authorization) = bearer(&token);
         Ok(Session {
             authorization,
             who,
-            quota_project: quota_project.map(str::to_owned),
+            quota_project,
             is_by_clock,
         })
     }
@@ -236,34 +230,41 @@ impl Gcp {
         let key = part.needed("private_key")?;
         let url = part.text("token_uri").unwrap_or(TOKENS);
         let is_by_clock = is_last && url == TOKENS;
-        let now = self.clock.now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
-        let mut claims = json!({"iss": email, "iat": now, "exp": now + LIFE});
-        if is_by_clock {
-            let universe = part.text("universe_domain").unwrap_or(UNIVERSE);
-            claims["sub"] = email.into();
-            claims["aud"] = format!("https://secretmanager.{universe}/").into();
-        } else {
-            // Whoever stands at another address passes it on to Google.
-            claims["aud"] = TOKENS.into();
-            claims["scope"] = SCOPE.into();
-        }
-        let header = match part.text("private_key_id") {
-            Some(id) => json!({"kid": id}),
-            None => json!({}),
+        let signed = || {
+            let now = self.clock.now().duration_since(SystemTime::UNIX_EPOCH);
+            let now = now.unwrap_or_default().as_secs();
+            let mut claims = json!({"iss": email, "iat": now, "exp": now + LIFE});
+            if is_by_clock {
+                let universe = part.text("universe_domain").unwrap_or(UNIVERSE);
+                claims["sub"] = email.into();
+                claims["aud"] = format!("https://secretmanager.{universe}/").into();
+            } else {
+                // Whoever stands at another address passes it on to Google.
+                claims["aud"] = TOKENS.into();
+                claims["scope"] = SCOPE.into();
+            }
+            let header = match part.text("private_key_id") {
+                Some(id) => json!({"kid": id}),
+                None => json!({}),
+            };
+            jwt::signed(key.as_bytes(), header, &claims)
+                .map_err(|why| part.fault(format_args!("private_key {why}")))
         };
-        let signed = jwt::signed(key.as_bytes(), header, &claims)
-            .map_err(|why| part.fault(format_args!("private_key {why}")))?;
         let who = format!("the service account {}", ShownPath(email));
         if is_by_clock {
-            return Ok((signed, who, true));
+            return Ok((signed()?, who, true));
         }
-        let assertion = str::from_utf8(signed.expose()).unwrap_or_default();
-        let fields = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            ("assertion", assertion),
-        ];
-        let token = self.exchange(remote, part, (url, &fields, &who))?;
+        let ask = || {
+            let signed = signed()?;
+            let assertion = str::from_utf8(signed.expose()).unwrap_or_default();
+            let fields = [("grant_type", OWN), ("assertion", assertion)];
+            self.post(remote, part, (url, (FORM, form::of(&fields))), None)
+        };
+        let mut answer = ask()?;
+        if answer.status >= 400 && self.clock.is_off(&answer) {
+            answer = ask()?;
+        }
+        let token = given(&answer, OWN, &who)?;
         Ok((token, who, false))
     }
 
@@ -287,7 +288,7 @@ impl Gcp {
         let body = json!({"scope": [SCOPE], "delegates": delegates, "lifetime": life});
         let body = Secret::new(body.to_string().into_bytes());
         let answer = self.post(remote, part, (url, (JSON, body)), Some(source))?;
-        if let Some(token) = text_in(&answer, "accessToken") {
+        if let Some(token) = credential::in_answer(&answer, "accessToken") {
             return Ok((token, who, false));
         }
         let not_admitted = |why: &str| StoreError::not_admitted(&who, why);
@@ -314,33 +315,7 @@ impl Gcp {
     ) -> Result<Secret, StoreError> {
         let body = (FORM, form::of(fields));
         let answer = self.post(remote, part, (url, body), None)?;
-        if let Some(token) = text_in(&answer, "access_token") {
-            return Ok(token);
-        }
-        let error = Members::read(answer.body.expose());
-        let error = error.as_ref().and_then(|error| error.get("error"));
-        let code = str::from_utf8(error.map_or(b"", Secret::expose)).unwrap_or_default();
-        let grant = fields.first().map_or("", |(_, grant)| grant);
-        let why = match code {
-            "invalid_grant" if grant == "refresh_token" => {
-                let why = "the login has ended or was revoked";
-                let hint = "run gcloud auth application-default login";
-                return Err(StoreError::not_admitted(who, why).hint(hint));
-            }
-            "invalid_grant" if grant.ends_with("jwt-bearer") => {
-                "Google knows no such key of it, or not any more, or the clock here is wrong"
-            }
-            "invalid_grant" => "the provider takes no such token: its issuer, audience or time",
-            "invalid_target" => "there is no such pool or provider, or it is disabled",
-            "invalid_client" | "unauthorized_client" => "Google knows no such client",
-            "unauthorized" | "access_denied" => "the provider's condition does not let us in",
-            _ if answer.status == 200 => "the answer holds no token",
-            _ => {
-                let why = format_args!("the request for a token is refused ({})", answer.status);
-                return Err(StoreError::not_admitted(who, why));
-            }
-        };
-        Err(StoreError::not_admitted(who, why))
+        given(&answer, fields.first().map_or("", |(_, grant)| grant), who)
     }
 
     /// Sends something to an address in a file; credentials go nowhere without TLS.
@@ -362,4 +337,35 @@ impl Gcp {
         request.body = Some(body);
         server.ask(request)
     }
+}
+
+/// The token in the answer to a grant.
+///
+/// # Errors
+/// The reason why there is none, by Google's own code.
+fn given(answer: &Answer, grant: &str, who: &str) -> Result<Secret, StoreError> {
+    if let Some(token) = credential::in_answer(answer, "access_token") {
+        return Ok(token);
+    }
+    let code = text_of(answer.body.expose(), "error").unwrap_or_default();
+    let why = match str::from_utf8(&code).unwrap_or_default() {
+        "invalid_grant" if grant == "refresh_token" => {
+            let why = "the login has ended or was revoked";
+            let hint = "run gcloud auth application-default login";
+            return Err(StoreError::not_admitted(who, why).hint(hint));
+        }
+        "invalid_grant" if grant == OWN => {
+            "Google knows no such key of it, or not any more, or the clock here is wrong"
+        }
+        "invalid_grant" => "the provider takes no such token: its issuer, audience or time",
+        "invalid_target" => "there is no such pool or provider, or it is disabled",
+        "invalid_client" | "unauthorized_client" => "Google knows no such client",
+        "unauthorized" | "access_denied" => "the provider's condition does not let us in",
+        _ if answer.status == 200 => "the answer holds no token",
+        _ => {
+            let why = format_args!("the request for a token is refused ({})", answer.status);
+            return Err(StoreError::not_admitted(who, why));
+        }
+    };
+    Err(StoreError::not_admitted(who, why))
 }

@@ -108,6 +108,7 @@ impl Gcp {
         let unfit = |why: &str| part.fault(format_args!("credential_source's url {why}"));
         let (address, path) = Address::split(url).map_err(unfit)?;
         let server = match address.is_plain() {
+            true if !metadata::is_near(&address) => return Err(unfit("must begin with https://")),
             // A metadata service of another cloud.
             true => {
                 let said = ("credential_source's url says so", "SSL_CERT_FILE");
@@ -120,6 +121,10 @@ impl Gcp {
         let headers = part.inner("credential_source").inner("headers").content;
         for (name, value) in headers.as_object().into_iter().flatten() {
             let value = value.as_str().unwrap_or_default();
+            if !is_header(name, value) {
+                let what = "credential_source has a header that is none";
+                return Err(part.fault(what));
+            }
             // Names of headers are constants elsewhere; there are one or two of these.
             request.headers.push(header(name.clone().leak(), value));
         }
@@ -221,10 +226,16 @@ impl Gcp {
                 "{name} prints no token that is valid, in JSON of version 1"
             )));
         }
-        let token = member("id_token").or_else(|| member("saml_response"));
-        let token = token.ok_or_else(|| fault(&format!("{name} prints no token")))?;
-        Ok(Secret::new(token.to_vec()))
+        let token = |name| credential::in_json(answer.output.expose(), name);
+        let token = token("id_token").or_else(|| token("saml_response"));
+        token.ok_or_else(|| fault(&format!("{name} prints no token")))
     }
+}
+
+/// True for the name of a header, and a value that fits one.
+fn is_header(name: &str, value: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    !name.is_empty() && name.bytes().all(fits) && !value.contains(char::is_control)
 }
 
 /// Takes the token out of content, in the form that the file says.
@@ -235,8 +246,7 @@ fn formatted(source: Part<'_>, content: Secret) -> Result<Secret, StoreError> {
         None | Some("text") => Some(copy(content.expose())),
         Some(_) => {
             let name = form.needed("subject_token_field_name")?;
-            let members = Members::read(content.expose());
-            members.and_then(|members| members.get(name).map(|token| copy(token.expose())))
+            credential::in_json(content.expose(), name)
         }
     };
     let token = token.filter(|token| !token.is_empty());

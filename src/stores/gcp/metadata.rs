@@ -1,11 +1,10 @@
 //! The metadata server of a machine, a pod of GKE or a service of Cloud Run, which gives tokens to
 //! anyone who asks.
 
-use super::credentials::text_in;
 use super::{Gcp, GcpRemote, header};
 use crate::model::error::StoreError;
 use crate::model::secret::Secret;
-use crate::stores::metadata;
+use crate::stores::{credential, metadata};
 use crate::sys::http::{Address, Answer, Method, Request, Server, Verdict};
 
 /// The address, which needs no resolver.
@@ -30,8 +29,11 @@ impl Gcp {
                 return Err(StoreError::setting(what).hint(other));
             }
             let host = self.variable("GCE_METADATA_HOST").unwrap_or(HOST);
-            let address = Address::parse(&format!("http://{host}"))
-                .map_err(|_| StoreError::setting("GCE_METADATA_HOST is no HOST or HOST:PORT"))?;
+            let address = Address::parse(&format!("http://{host}")).ok();
+            let address = address.filter(|address| address.path() == "/");
+            let address = address.ok_or_else(|| {
+                StoreError::setting("GCE_METADATA_HOST is neither HOST nor HOST:PORT")
+            })?;
             let said = ("NO_GCE_CHECK=true ends that", "SSL_CERT_FILE");
             metadata::server(remote.client()?, &self.context, address, said, verdict)
         };
@@ -69,7 +71,7 @@ impl Gcp {
     pub fn of_machine(&self, remote: &GcpRemote) -> Result<(Secret, String), StoreError> {
         let account = "instance/service-accounts/default";
         let answer = self.ask_machine(remote, &format!("{account}/token"))?;
-        let token = text_in(&answer, "access_token").ok_or_else(|| {
+        let token = credential::in_answer(&answer, "access_token").ok_or_else(|| {
             StoreError::unusable("the metadata server", "its answer holds no token")
         })?;
         let mut who = "the service account of the metadata server".to_owned();

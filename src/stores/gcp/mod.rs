@@ -13,7 +13,7 @@ mod metadata;
 use std::sync::{Arc, OnceLock};
 
 use self::credentials::{CredentialFile, Session};
-pub use self::fault::trouble;
+pub use self::fault::{is_of_key, trouble};
 use super::aws::header;
 pub use super::aws::is_about;
 use super::clock::Clock;
@@ -94,6 +94,12 @@ fn bearer(token: &Secret) -> Header {
     header("authorization", [b"Bearer ", token.expose()].concat())
 }
 
+/// True if a text is a project's id or number. Older ids have a domain and a colon in front.
+pub fn is_project(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
+    !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits)
+}
+
 impl Gcp {
     /// Makes a service. Nothing is asked, or read, yet.
     pub fn new(context: &Arc<Context>) -> Self {
@@ -108,8 +114,7 @@ impl Gcp {
 
     /// A variable's value, doorkey's own first; an empty one is none.
     fn variable(&self, name: &str) -> Option<&str> {
-        let own = remote::text(&self.context, &format!("DOORKEY_{name}"));
-        own.or_else(|| remote::text(&self.context, name))
+        remote::own_text(&self.context, name)
     }
 
     /// The domain of the services, which the identity is for.
@@ -148,6 +153,25 @@ impl Gcp {
         };
         let project = self.project.get_or_init(find);
         project.as_deref().map_err(StoreError::clone)
+    }
+
+    /// The project whose quota counts, if it is another than the secrets'.
+    ///
+    /// # Errors
+    /// An error that a setting is not the id of a project.
+    fn quota_project(&self) -> Result<Option<String>, StoreError> {
+        const NAME: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+        let of_file = || self.file().ok()??.text("quota_project_id");
+        let (setting, said) = match self.variable(NAME) {
+            Some(said) => (NAME, Some(said)),
+            None => ("quota_project_id of the credentials' file", of_file()),
+        };
+        match said {
+            Some(said) if !is_project(said) => Err(StoreError::setting(format_args!(
+                "{setting} is not the id of a project"
+            ))),
+            said => Ok(said.map(str::to_owned)),
+        }
     }
 
     /// The address that replaces the usual one.

@@ -16,18 +16,13 @@ use self::crc32c::crc32c;
 use crate::core::json;
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
-use crate::model::log;
-use crate::model::name::{Name, Scope};
+use crate::model::name::Scope;
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
-use crate::stores::document::{
-    self, Document, Documents, KnownDocuments, Place, Reading, no_object,
-};
-use crate::stores::gcp::{self, Gcp, GcpRemote};
-use crate::stores::{
-    Answer, Context, Depth, Location, Names, Opened, Record, Store, StoreOption, Writer, flat,
-};
-use crate::sys::duration;
+use crate::stores::document::{Document, Documents, KnownDocuments, Place, Reading, no_object};
+use crate::stores::gcp::{self, Gcp, GcpRemote, is_project};
+use crate::stores::plain::PlainStore;
+use crate::stores::{Context, Location, Opened, StoreOption, flat};
 use crate::sys::http::{self, Method, Request};
 
 /// The options of a store.
@@ -40,7 +35,6 @@ const LONGEST: usize = 255;
 const ACCESS: &str = "secretmanager.versions.access (roles/secretmanager.secretAccessor)";
 
 struct SecretManager {
-    label: String,
     /// The project, if the store's name says one.
     project: Option<String>,
     /// The location of regional secrets; empty for global ones.
@@ -76,7 +70,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
         return Err(StoreError::setting(what));
     }
     Ok(Box::new(SecretManager {
-        label: context.label.clone(),
         project: project.map(str::to_owned),
         location: location.to_owned(),
         prefix: prefix.to_owned(),
@@ -88,12 +81,6 @@ pub fn open(place: &str, context: &Arc<Context>) -> Opened {
 fn is_id(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
-}
-
-/// True if a text is a project's id or number. Older ids have a domain and a colon in front.
-fn is_project(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte);
-    !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits)
 }
 
 fn is_location(text: &str) -> bool {
@@ -227,7 +214,7 @@ impl SecretManager {
         let unusable = |why: &str| StoreError::unusable(ShownPath(path), why);
         match answer.status {
             404 => return Ok(None),
-            400 if gcp::is_about(answer, "FAILED_PRECONDITION") => {
+            400 if gcp::is_about(answer, "FAILED_PRECONDITION") && !gcp::is_of_key(answer) => {
                 return Err(unready(answer, path));
             }
             400.. => return Err(self.trouble(answer, path, ACCESS)),
@@ -237,7 +224,13 @@ impl SecretManager {
             .map_err(|_| unusable("the answer is no secret"))?;
         let plain = |source| json::plain(source).map(Secret::new).ok();
         // A secret without content has no data in its payload.
-        let encoded = version.payload.data.and_then(plain);
+        let encoded = match version.payload.data {
+            None => None,
+            Some(data) => {
+                let text = json::text(data).map(Secret::new);
+                Some(text.ok_or_else(|| unusable("the answer is no secret"))?)
+            }
+        };
         let data = BASE64_STANDARD.decode(encoded.as_ref().map_or(&[][..], Secret::expose));
         let data = data.map_err(|_| unusable("the answer is no secret"))?;
         let data = Secret::new(data);
@@ -260,7 +253,8 @@ fn resource(path: &str) -> Result<Resource<'_>, StoreError> {
 /// The error that a version is disabled or destroyed. Nobody takes the version before it.
 fn unready(answer: &http::Answer, path: &str) -> StoreError {
     let what = ShownPath(path);
-    match gcp::is_about(answer, "DESTROYED") {
+    // A name, which may be in the text as well, has no space before it.
+    match gcp::is_about(answer, " DESTROYED") {
         true => StoreError::destroyed(format_args!("the version of {what} is destroyed"))
             .hint("add another one"),
         false => StoreError::gone(format_args!("the version of {what} is disabled"))
@@ -294,19 +288,12 @@ impl Documents<Document> for SecretManager {
     fn read(&self, places: &[Place]) -> Result<Vec<Reading<Document>>, StoreError> {
         let questions = places.iter().map(|place| self.question(place));
         let questions: Vec<_> = questions.collect::<Result<_, _>>()?;
-        // The login is timed by itself.
-        self.remote.with_session(|_| ())?;
-        let began = Instant::now();
         let request = |(location, path): &(String, String)| {
             (location.clone(), Request::new(Method::GET, path.clone()))
         };
         let requests = || questions.iter().map(request).collect();
-        let answers = Gcp::round(&self.remote, &requests)?;
-        let took = began.elapsed();
-        log::debug!(
-            Fetched, elapsed = took;
-            "{} secrets fetched in {}", places.len(), duration::shown(took)
-        );
+        let ask = || Gcp::round(&self.remote, &requests);
+        let answers = self.remote.timed((places.len(), "secrets"), ask)?;
         let answers = places.iter().zip(answers);
         // Who does not answer about one secret answers about none.
         answers
@@ -315,34 +302,22 @@ impl Documents<Document> for SecretManager {
     }
 }
 
-impl Store for SecretManager {
-    fn label(&self) -> &str {
-        &self.label
+impl PlainStore for SecretManager {
+    const LARGEST: (usize, &'static str) = write::LARGEST;
+
+    fn context(&self) -> &Arc<Context> {
+        &self.remote.service().context
     }
 
-    fn identity(&self) -> String {
-        let gcp = self.remote.service();
-        let (location, place) = (&self.location, &gcp.context.location);
-        format!("{place} in {location} of {}", gcp.identity())
+    fn settings(&self) -> String {
+        format!("{} in {}", self.remote.service().identity(), self.location)
     }
 
-    fn locate(&self, scope: &Scope, name: &Name) -> Result<Location, StoreError> {
-        Ok(Location::member(document::path_in(self, scope)?, name))
+    fn deadline(&self) -> Result<Instant, StoreError> {
+        Ok(self.remote.client()?.deadline())
     }
 
-    fn fetch(&self, questions: &[Vec<Location>], depth: Depth) -> Result<Vec<Answer>, StoreError> {
-        document::answers(self, questions, depth)
-    }
-
-    fn names(&self, scopes: &[Scope]) -> Result<Vec<Names>, StoreError> {
-        document::names(self, scopes)
-    }
-
-    fn record(&self, scope: &Scope, name: &Name) -> Result<Option<Record>, StoreError> {
-        document::record(self, scope, name)
-    }
-
-    fn scopes(&self) -> Result<Vec<Scope>, StoreError> {
+    fn existing(&self) -> Result<Vec<Scope>, StoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct SecretList {
@@ -381,8 +356,8 @@ impl Store for SecretManager {
         }
     }
 
-    fn writer(&self) -> Option<&dyn Writer> {
-        Some(self)
+    fn put(&self, path: &str, text: &str, exists: bool) -> Result<bool, StoreError> {
+        self.write_whole(path, text, exists)
     }
 }
 

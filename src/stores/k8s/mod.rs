@@ -8,7 +8,6 @@ mod write;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -24,11 +23,9 @@ use super::{
 use crate::core::option::{InFile, value};
 use crate::model::error::StoreError;
 use crate::model::location::{Form, LocationPart, Misfit};
-use crate::model::log;
 use crate::model::name::{LONGEST, Level, Name, Scope};
 use crate::model::named::ShownPath;
 use crate::model::secret::Secret;
-use crate::sys::duration;
 use crate::sys::http::{self, Method, Request};
 
 pub use self::identity::VARIABLES;
@@ -232,15 +229,8 @@ impl Documents<Object> for Kubernetes {
             .iter()
             .map(|(path, _)| ((), Self::request(Method::GET, path)));
         let requests = requests.collect();
-        // A login, by a program it may be, is timed by itself.
-        self.remote.with_session(|_| ())?;
-        let began = Instant::now();
-        let answers = self.remote.round(requests)?;
-        let took = began.elapsed();
-        log::debug!(
-            Fetched, elapsed = took;
-            "{} Secrets fetched in {}", places.len(), duration::shown(took)
-        );
+        let ask = || self.remote.round(requests);
+        let answers = self.remote.timed((places.len(), "Secrets"), ask)?;
         let mut objects = Vec::with_capacity(places.len());
         for ((path, _), answer) in places.iter().zip(answers) {
             objects.push(self.object(&answer?, path));

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use super::paths::encoded;
 use super::{Vault, get, known, response};
 use crate::core::suggest::nearest;
 use crate::model::error::StoreError;
@@ -33,30 +32,6 @@ impl Vault {
             .collect();
         let near = nearest(place.key.as_deref()?, &names, |name| name)?;
         Some(format!("did you mean {}?", ShownPath(near)))
-    }
-
-    /// Says which versions of a document there are, if one was asked for. The server is asked once.
-    pub(super) fn versions(&self, place: &Location) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Versions {
-            current_version: u64,
-            #[serde(default)]
-            oldest_version: u64,
-        }
-        place.version.as_ref()?;
-        let (mount, rest) = place.path.split_once("/data/")?;
-        let path = format!("v1/{}/metadata/{}", encoded(mount), encoded(rest));
-        let answer = self
-            .ask(get(path))
-            .ok()
-            .filter(|answer| answer.status == 200)?;
-        let data = response::open(&answer, &place.path).ok()?.data?;
-        let versions: Versions = serde_json::from_str(data.get()).ok()?;
-        let oldest = versions.oldest_version.max(1);
-        Some(match versions.current_version {
-            0 => "it has no version".to_owned(),
-            newest => format!("its versions are {oldest} to {newest}"),
-        })
     }
 
     /// Says who we are to the server, and what policies that gives.

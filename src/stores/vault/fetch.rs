@@ -191,14 +191,19 @@ impl Vault {
         struct Versions {
             versions: BTreeMap<u64, IgnoredAny>,
         }
+        let mut lacking = Vec::new();
         for one in wanted.iter_mut() {
-            let (path, Some(version)) = &one.place else {
-                continue;
-            };
-            let (Read::Absent, true) = (&one.read, path.contains("/data/")) else {
-                continue;
-            };
-            let answer = self.ask(get(path_of(&path.replacen("/data/", "/metadata/", 1))))?;
+            if let ((path, Some(version)), Read::Absent) = (&one.place, &one.read)
+                && path.contains("/data/")
+            {
+                lacking.push((path, version, &mut one.read));
+            }
+        }
+        let metadata = |path: &String| get(path_of(&path.replacen("/data/", "/metadata/", 1)));
+        let asked = lacking.iter().map(|(path, ..)| metadata(path));
+        let answers = self.round(asked.collect())?;
+        for ((path, version, read), answer) in lacking.into_iter().zip(answers) {
+            let answer = answer?;
             if answer.status != 200 {
                 // A policy may allow the document and not its metadata.
                 continue;
@@ -212,7 +217,7 @@ impl Vault {
             let there = ends.map_or("none".to_owned(), |(first, last)| {
                 format!("{first} to {last}")
             });
-            one.read = Read::Failed(StoreError::gone(format_args!(
+            *read = Read::Failed(StoreError::gone(format_args!(
                 "{} has no version {version}, or no more; it has {there}",
                 ShownPath(path)
             )));

@@ -303,9 +303,7 @@ impl Store for Vault {
     fn advice(&self, place: &Location, document: bool) -> Option<String> {
         match document {
             true => self.like_key(place),
-            false => self
-                .versions(place)
-                .or_else(|| advice_for_path(&place.path)),
+            false => advice_for_path(&place.path),
         }
     }
 

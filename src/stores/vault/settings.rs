@@ -126,7 +126,7 @@ pub const OPTIONS: &[StoreOption] = &[
         InFile::Always,
     ),
     StoreOption::flag(
-        value("auth-path", "MOUNT", "Where the method is mounted"),
+        value("auth-path", "MOUNT", "The mount of the login method"),
         InFile::Named,
     ),
     StoreOption::flag(
@@ -146,7 +146,7 @@ pub const OPTIONS: &[StoreOption] = &[
         InFile::Never,
     ),
     StoreOption::flag(
-        flag("no-revoke", "Leave the token alive that logging in gave"),
+        flag("no-revoke", "Don't revoke the token of the login"),
         InFile::Never,
     ),
     StoreOption::flag(
@@ -313,9 +313,11 @@ impl Reader<'_> {
                 })?,
             None => shared.attempt,
         };
-        let retries = self
-            .variable("MAX_RETRIES")
-            .and_then(|text| text.parse().ok());
+        let retries = self.variable("MAX_RETRIES").map(|text| {
+            let name = self.full("MAX_RETRIES");
+            let retries = text.parse::<u32>();
+            retries.map_err(|_| StoreError::setting(format_args!("{name} must be a number")))
+        });
         let own = ["PROXY_ADDR", "HTTP_PROXY"];
         let own = own.iter().find_map(|name| self.variable(name));
         let proxy = own.map(|url| http::Proxy {
@@ -324,9 +326,11 @@ impl Reader<'_> {
         });
         Ok(http::Settings {
             proxy: proxy.or(shared.proxy),
-            tls: self.tls(shared.tls),
+            tls: self.tls(shared.tls)?,
             attempt,
-            tries: retries.map_or(0, |retries: u32| retries.saturating_add(1)),
+            tries: retries
+                .transpose()?
+                .map_or(0, |retries| retries.saturating_add(1)),
             headers,
             verdict: response::verdict,
             hints: http::FaultHints {
@@ -374,18 +378,27 @@ impl Reader<'_> {
         self.yes("SKIP_VERIFY").is_ok_and(|said| said == Some(true))
     }
 
-    fn tls(&self, shared: tls::TlsSettings) -> tls::TlsSettings {
+    fn tls(&self, shared: tls::TlsSettings) -> Result<tls::TlsSettings, StoreError> {
         let file = |name| self.path(name).map(Pem::File);
+        let client = match (file("CLIENT_CERT"), file("CLIENT_KEY")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                let why =
+                    "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY need each other; give both, or none";
+                return Err(StoreError::setting(why));
+            }
+        };
         let bytes = self.variable("CACERT_BYTES");
         let bytes =
             bytes.map(|text| Pem::Text("VAULT_CACERT_BYTES".to_owned(), response::secret(text)));
-        tls::TlsSettings {
+        Ok(tls::TlsSettings {
             trust: file("CACERT").or(bytes),
             folder: self.path("CAPATH"),
-            client: file("CLIENT_CERT").zip(file("CLIENT_KEY")),
+            client,
             unverified: self.is_unverified(),
             ..shared
-        }
+        })
     }
 }
 

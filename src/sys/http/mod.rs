@@ -31,6 +31,7 @@ use crate::model::error::StoreError;
 use crate::model::log;
 use crate::model::secret::Secret;
 pub use reqwest::Method;
+use reqwest::Url;
 
 /// The longest silence of a round before a person at a terminal is told what it waits for.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -75,6 +76,17 @@ pub struct Proxy {
     /// The hosts that are not reached through it, as in `NO_PROXY`. Those that never are come on
     /// top.
     pub except: String,
+}
+
+/// Reads a proxy's URL, which may have no scheme. A proxy of another kind, as of SOCKS, is none: the
+/// library would pass it over, and connect without it.
+fn proxy_url(text: &str) -> Option<Url> {
+    let url = match text.contains("://") {
+        true => Url::parse(text),
+        false => Url::parse(&format!("http://{text}")),
+    };
+    url.ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// The settings to name when a server can't be trusted, or does not trust us. Each is empty if
@@ -205,9 +217,11 @@ impl Server {
         let gate = Arc::new(Gate::default());
         let tls = tls::config(&settings.tls, settings.address.is_plain())?;
         let proxy = settings.proxy.as_ref().map(|Proxy { url, except }| {
-            let url = std::str::from_utf8(url.expose()).ok();
+            let url = std::str::from_utf8(url.expose()).ok().and_then(proxy_url);
             let proxy = url.and_then(|url| reqwest::Proxy::all(url).ok());
-            let proxy = proxy.ok_or_else(|| unfit("the proxy's address is no URL"))?;
+            let proxy = proxy.ok_or_else(|| {
+                unfit("the proxy's address must be http://HOST:PORT or https://HOST:PORT")
+            })?;
             let except = reqwest::NoProxy::from_string(&format!("{NEAR},{except}"));
             Ok::<_, StoreError>(proxy.no_proxy(except))
         });

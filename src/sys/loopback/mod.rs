@@ -178,11 +178,7 @@ impl Loopback {
 
     /// Returns the address and port, as a browser writes them: it leaves out port 80.
     pub fn host(&self) -> String {
-        let host = self.address.to_string();
-        match host.strip_suffix(":80") {
-            Some(address) => address.to_owned(),
-            None => host,
-        }
+        host(self.address)
     }
 
     /// Serves a site until it is not wanted any more. The last work is done to its end.
@@ -239,6 +235,14 @@ impl Loopback {
             }
         }
         Ok(())
+    }
+}
+
+fn host(address: SocketAddr) -> String {
+    let host = address.to_string();
+    match host.strip_suffix(":80") {
+        Some(address) => address.to_owned(),
+        None => host,
     }
 }
 
@@ -361,4 +365,21 @@ fn response(answer: Answer) -> Response<Whole> {
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn a_host_is_as_a_browser_writes_it() {
+        for (address, expected) in [
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:80", "[::1]"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:1080", "[::1]:1080"),
+        ] {
+            assert_eq!(host(address.parse().unwrap()), expected);
+        }
+    }
 }

@@ -17,6 +17,9 @@ for name; do
     is 'dash: export -p'; env -i V="$v" dash -c 'export -p'
     is 'dash: set -x'; dash -xc ': "$1"' dash "$v" 2>&1
     is 'coreutils: no such file'; cat -- "$v" 2>&1
+    is 'coreutils: no such file, in C'; LC_ALL=C cat -- "$v" 2>&1
+    is 'coreutils: printf %q'; env printf %q "$v"
+    is 'git: GIT_TRACE'; GIT_TRACE=1 git rev-parse --sq-quote "$v" 2>&1
     is 'coreutils: base64'; printf %s "$v" | base64
     is 'coreutils: echo | base64'; echo "$v" | base64
     is 'coreutils: base64 -w0'; printf '12%s' "$v" | base64 -w0

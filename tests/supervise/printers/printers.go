@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	htmltemplate "html/template"
 	"log/slog"
 	"net/url"
 	"os"
@@ -27,6 +28,12 @@ func written(print func(*bytes.Buffer)) string {
 func encoded(v any) string {
 	text, _ := json.Marshal(v)
 	return string(text)
+}
+
+func page(text, v string) string {
+	return written(func(to *bytes.Buffer) {
+		htmltemplate.Must(htmltemplate.New("").Parse(text)).Execute(to, v)
+	})
 }
 
 func main() {
@@ -68,6 +75,10 @@ func main() {
 			slog.New(slog.NewJSONHandler(to, nil)).Info("said", "a", v)
 		}))
 		is("html.EscapeString", html.EscapeString(v))
+		is("html/template", page("<p>{{.}}", v))
+		is("html/template: script", page("<script>a = '{{.}}'</script>", v))
+		is("html/template: value in a script", page("<script>a = {{.}}</script>", v))
+		is("html/template: base64", page("<p>{{.}}", base64.StdEncoding.EncodeToString([]byte(v))))
 		is("template.JSEscapeString", template.JSEscapeString(v))
 		is("xml.EscapeText", written(func(to *bytes.Buffer) { xml.EscapeText(to, []byte(v)) }))
 		is("base64.StdEncoding", base64.StdEncoding.EncodeToString([]byte("user:"+v)))

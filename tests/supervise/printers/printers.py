@@ -1,5 +1,6 @@
 # Prints each value as Python does. The values' names are the arguments.
-import ast, base64, csv, html, io, json, logging, os, pprint, shlex, sys, urllib.parse as url
+import ast, base64, csv, html, http.cookies, io, json, logging, os, pprint, shlex, sys, urllib.parse as url
+import xml.etree.ElementTree as tree
 import xml.sax.saxutils as sax
 
 import yaml
@@ -22,6 +23,12 @@ def table(text):
     return written.getvalue()
 
 
+def cookie(text):
+    cookies = http.cookies.SimpleCookie()
+    cookies["a"] = text
+    return cookies.output()
+
+
 def raised(text):
     try:
         raise KeyError(text)
@@ -42,9 +49,13 @@ PRINTERS = {
     "json in json, ensure_ascii=False": lambda v: json.dumps(
         {"a": json.dumps({"b": v}, ensure_ascii=False)}, ensure_ascii=False
     ),
+    "json in json in json": lambda v: json.dumps(
+        {"a": json.dumps({"b": json.dumps({"c": v}, ensure_ascii=False)}, ensure_ascii=False)}, ensure_ascii=False
+    ),
     "repr of json": lambda v: repr(json.dumps({"b": v})),
     "json of repr": lambda v: json.dumps(repr(v)),
     "base64 of json": lambda v: base64.b64encode(json.dumps({"b": v}).encode()).decode(),
+    "quote of b64encode": lambda v: url.quote(base64.b64encode(b"u:" + os.fsencode(v)), safe=""),
     "quote": lambda v: url.quote(os.fsencode(v)),
     "quote, safe=''": lambda v: url.quote(os.fsencode(v), safe=""),
     "quote, safe=' +'": lambda v: url.quote(os.fsencode(v), safe=" +"),
@@ -56,6 +67,9 @@ PRINTERS = {
     "html.escape of json": lambda v: html.escape(json.dumps({"b": v}, ensure_ascii=False)),
     "xml escape": sax.escape,
     "xml quoteattr": sax.quoteattr,
+    "xml.etree": lambda v: tree.tostring(tree.Element("a", b=v)).decode(),
+    "http.cookies": cookie,
+    "strip": lambda v: v.strip(),
     "shlex.quote": shlex.quote,
     "logging": log,
     "csv": table,

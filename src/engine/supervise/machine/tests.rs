@@ -252,15 +252,27 @@ fn losses_of_secrets() {
 fn launches() {
     let reap = Action::Reap;
     let give_up = |why| vec![Action::Kill, Action::Notify(why), reap.clone()];
+    let is_asked = |signal| {
+        let sent = [signal, CONT].map(|signal| Action::Send(Workload, signal));
+        [sent.to_vec(), vec![reap.clone()]].concat()
+    };
     let ended = |code| Event::Child(Change::Ended(code));
     let last = vec![Action::TerminalBack, Action::CountRest];
     play(&[
         row(&[End], Begin::default(), [vec![
-            (1, Event::Signal(sent(TERM)), vec![Action::Kill, reap.clone()]),
+            (1, Event::Signal(sent(TERM)), is_asked(TERM)),
             (1, Event::Child(Change::None), vec![]),
-            (1, ended(137), vec![Action::HearOut]),
+            (1, ended(143), vec![Action::HearOut]),
             (1, Event::HeardOut, last.clone()),
         ], leaves(1, 143)].concat()),
+        // A process that hangs is asked to end, killed, and left.
+        row(&[End], Begin::default(), [vec![
+            (1, Event::Signal(sent(INT)), is_asked(INT)),
+            (1, Event::Time, vec![]),
+            (2, Event::Time, vec![Action::Kill, reap.clone()]),
+            (2, Event::Time, vec![]),
+            (3, Event::Time, last.clone()),
+        ], leaves(3, 130)].concat()),
         // A process that hangs in the kernel is not waited for.
         row(&[End], Begin::default(), [vec![
             (TIMEOUT, Event::Time, vec![]),
