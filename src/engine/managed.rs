@@ -196,11 +196,21 @@ impl Managed {
         scope: &Scope,
         values: &[(Name, Secret)],
     ) -> Result<BTreeSet<Name>, Error> {
+        let fail = |trouble| self.error(Some(scope.to_string()), trouble);
+        let locations = values
+            .iter()
+            .map(|(name, _)| self.store.locate(scope, name));
+        let locations = locations.map(|one| one.map(|one| vec![one]));
+        let locations = locations.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+        let answers = self.store.fetch(&locations, Depth::Names).map_err(fail)?;
         let mut existing = BTreeSet::new();
-        for (name, _) in values {
-            let has = self.has(scope, name);
-            if has.map_err(|trouble| self.secret_error(scope, name, trouble))? {
-                existing.insert(name.clone());
+        for ((name, _), answer) in values.iter().zip(answers) {
+            match answer {
+                Answer::Found(..) => {
+                    existing.insert(name.clone());
+                }
+                Answer::Missing { .. } => {}
+                Answer::Failed(_, trouble) => return Err(self.secret_error(scope, name, trouble)),
             }
         }
         Ok(existing)

@@ -6,8 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::nonblocking::{Received, Sent, make_nobody_wait, receive, transmit};
@@ -120,12 +121,12 @@ impl Program<'_> {
     }
 }
 
-/// Starts a program that shows a file to the person, and does not wait for it. Its output is
-/// dropped.
+/// Starts a program that shows a file to the person. Its output is dropped. Another thread waits for
+/// it, and calls `failed` if its end is a failure.
 ///
 /// # Errors
 /// The system's error where it can't be started.
-pub fn show(program: &str, file: &Path) -> io::Result<()> {
+pub fn show(program: &str, file: &Path, failed: fn(ExitStatus)) -> io::Result<()> {
     let mut command = Command::new(program);
     command
         .arg(file)
@@ -136,7 +137,12 @@ pub fn show(program: &str, file: &Path) -> io::Result<()> {
         command.env_remove(name);
     }
     // Ctrl-C ends the console, and not the browser.
-    command.process_group(0).spawn().map(drop)
+    let mut child = command.process_group(0).spawn()?;
+    let wait = move || match child.wait() {
+        Ok(status) if !status.success() => failed(status),
+        _ => {}
+    };
+    thread::Builder::new().spawn(wait).map(drop)
 }
 
 /// Returns the path of a program's file. A name without a slash is looked up in `PATH`; any other
