@@ -1,11 +1,13 @@
 //! What doorkey adds to the start of a program, side by side with other entrypoints, and with sops
-//! where that is installed.
+//! and fnox where those are installed; the sizes of all of them.
 //!
 //! `sh benches/run` installs what is missing and runs this.
 //!
 //! Options: `--rounds N`, and `--also LABEL=FILE` (repeatable) for further builds of doorkey.
 
 mod measure;
+#[path = "measure/peers.rs"]
+mod peers;
 
 use std::io::Write;
 use std::path::Path;
@@ -33,6 +35,7 @@ fn main() -> Outcome<()> {
         .and_then(|variants| task.measure(variants));
     fs::remove_dir_all(&folder)?;
     print(measured?, task.rounds);
+    print_sizes()?;
     Ok(())
 }
 
@@ -98,39 +101,6 @@ fn make_store(folder: &Path) -> Outcome<()> {
     ended(doorkey(0, &["store", "init", "mixed"]).spawn()?)?;
     fs::write(folder.join("mixed/recipients.txt"), own? + &public?)?;
     fill("mixed", TEAM)
-}
-
-/// Launches through `sops exec-env`, of one file with as many values, that one or a team can read;
-/// none where there is no sops.
-fn sops(folder: &Path, workload: &str) -> Outcome<Vec<Variant>> {
-    let Ok(sops) = find("sops") else {
-        return Ok(Vec::new());
-    };
-    let value = |index| format!("VARIABLE_{index}={index:032}\n");
-    fs::write(
-        folder.join("values.env"),
-        (0..TEAM).map(value).collect::<String>(),
-    )?;
-    let key = format!(
-        "SOPS_AGE_KEY_FILE={}",
-        folder.join("key.txt").to_string_lossy()
-    );
-    let mut variants = Vec::new();
-    for (store, who) in [("secrets", ""), ("team", ", 20 recipients")] {
-        let list = fs::read_to_string(folder.join(store).join("recipients.txt"))?;
-        let keys = list.lines().filter(|line| line.starts_with("age1"));
-        let keys = keys.collect::<Vec<_>>().join(",");
-        let file = folder.join(format!("{store}.env"));
-        let mut encrypt = Command::new(&sops);
-        encrypt
-            .args(["encrypt", "--age", &keys])
-            .current_dir(folder);
-        fs::write(&file, encrypt.arg("values.env").output()?.stdout)?;
-        let command = [&sops, "exec-env", &file.to_string_lossy(), workload];
-        let name = format!("sops exec-env, 20 values{who}");
-        variants.push(Variant::new(&name, &command, std::slice::from_ref(&key))?);
-    }
-    Ok(variants)
 }
 
 /// A copy of a program that a disk has been read for, once: in other pieces than it is written in.
@@ -224,7 +194,7 @@ fn variants(folder: &Path, builds: &[(String, String)]) -> Outcome<Vec<Variant>>
             variants.push(Variant::new(&name, &given, &references(TEAM))?);
         }
     }
-    variants.extend(sops(folder, &workload)?);
+    variants.extend(peers::launches(folder, &workload, TEAM)?);
     Ok(variants)
 }
 
@@ -248,4 +218,22 @@ fn print(mut variants: Vec<Variant>, rounds: usize) {
         );
     }
     println!();
+}
+
+/// The sizes of the programs themselves. What Debian has of them shares its C library.
+fn print_sizes() -> Outcome<()> {
+    println!("| program | size, MB |");
+    println!("|---|--:|");
+    let others = ["tini", "dumb-init", "catatonit", "sops", "fnox"];
+    let others = others.map(|name| (name, find(name).ok()));
+    for (name, file) in [("doorkey", Some(DOORKEY.to_owned()))]
+        .into_iter()
+        .chain(others)
+    {
+        if let Some(file) = file {
+            println!("| {name} | {:.2} |", fs::metadata(file)?.len() as f64 / 1e6);
+        }
+    }
+    println!();
+    Ok(())
 }

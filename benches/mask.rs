@@ -1,5 +1,5 @@
-//! What masking takes of a launch with many or large values, and of a stream: a pipeline through `doorkey run --init --mask`, side by side
-//! with the same through `cat`.
+//! What masking takes of a launch with many or large values, and of a stream: a pipeline through
+//! `doorkey run --init --mask`, side by side with the same through `cat`.
 //!
 //! `sh benches/run` runs this. Options: `--rounds N`, as for the start of a program, of which here
 //! is done one for [`STARTS`]; and `--also LABEL=FILE` (repeatable) for further builds of doorkey.

@@ -26,8 +26,9 @@
 //! 3. *split*: with `--init`, `--mask` or `--watch`, [`engine::supervise`] forks. The next steps
 //!    run in the child process; its parent holds no secret, and stays.
 //! 4. *assemble*: `cli/configuration.rs` finds the store and the scopes in force, `cli/sources.rs`
-//!    the sources of the environment. [`engine::assemble`] puts the environment together
-//!    ([`core::environment`]), and reads each value by the grammar of [`model::reference`].
+//!    the sources of the environment. [`engine::sources`] puts the environment together
+//!    ([`core::environment`]). [`engine::assemble`] reads each value by the grammar of
+//!    [`model::reference`].
 //! 5. *locate*: `cli/store_access.rs` takes the store's credentials out of the environment, and
 //!    overwrites them there. [`engine::open_stores`] opens the store by its row in
 //!    `stores/registry.rs`.

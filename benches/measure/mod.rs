@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use std::{env, fs};
 use nix::fcntl::OFlag;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -78,7 +79,9 @@ impl Variant {
                 _ => word.to_owned(),
             }
         });
-        let mut child = command.args(waits).spawn()?;
+        // A group of its own, of which nothing is left.
+        let mut child = command.args(waits).process_group(0).spawn()?;
+        let group = Pid::from_raw(child.id().try_into()?);
         // Long after it has settled.
         std::thread::sleep(Duration::from_secs(1));
         let of_child = |file: &str| {
@@ -95,6 +98,7 @@ impl Variant {
             child.kill()?;
         }
         child.wait()?;
+        let _ = killpg(group, Signal::SIGKILL);
         Ok(idle.filter(|_| !below.trim().is_empty()))
     }
 

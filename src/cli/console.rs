@@ -165,7 +165,8 @@ fn hand_over(
         let redirect = redirect_file(options);
         let scrap = Scrap::write(&redirect, &redirection(link));
         written.push(scrap.map_err(|why| Error::file("write", &redirect, why))?);
-        if let Err(why) = program::show(BROWSER, &redirect) {
+        let failed = |_| log::warning!("{BROWSER} has failed; open the link yourself");
+        if let Err(why) = program::show(BROWSER, &redirect, failed) {
             log::warning!(
                 "can't start {BROWSER}: {}; open the link yourself",
                 Os::from(why)

@@ -31,6 +31,10 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
     let timeout = humantime::format_duration(timeout);
     let gave_up = format!("gave up after {timeout} (--timeout)");
     let hangs = "the process that fetches is stopped, or hangs in a file that it reads";
+    let why = |is_late| match is_late {
+        true => format!("{gave_up}: {hangs}"),
+        false => "there was no process to be had for it, or to be heard".to_owned(),
+    };
     match notice {
         Notice::LaunchHangs => {
             let message = format!("{gave_up}; {NOTHING_EXECUTED}: {hangs}");
@@ -46,11 +50,7 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
             )
         }
         Notice::NotKept { hangs: late } => {
-            let why = match late {
-                true => format!("{gave_up}: {hangs}"),
-                false => "there was no process to be had for it, or to be heard".to_owned(),
-            };
-            let message = format!("{}{why}", NOT_KEPT);
+            let message = NOT_KEPT.to_owned() + &why(late);
             (Level::WARN, Event::Leased, message)
         }
         Notice::NotRemoved(why) => (Level::ERROR, Event::Fault, not_removed(why)),
@@ -63,11 +63,8 @@ fn line(notice: Notice, timeout: Duration) -> (Level, Event, String) {
             (Level::ERROR, Event::Fault, message)
         }
         Notice::NotFetched { next, hangs: late } => {
-            let why = match late {
-                true => format!("{gave_up}: {hangs}"),
-                false => "there was no process to be had for it, or to be heard".to_owned(),
-            };
-            (Level::WARN, Event::Unfetched, not_fetched(next) + &why)
+            let message = not_fetched(next) + &why(late);
+            (Level::WARN, Event::Unfetched, message)
         }
     }
 }

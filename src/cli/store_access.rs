@@ -15,7 +15,7 @@ use crate::engine::cache::Cache;
 use crate::model::error::Error;
 use crate::model::named::Named;
 use crate::stores::{self, Access, Origin, Setting, StoreOption};
-use crate::sys::files;
+use crate::sys::{duration, files};
 
 /// The time before its deadline at which a launch stops asking.
 const SAYING: Duration = Duration::from_millis(300);
@@ -119,8 +119,9 @@ impl Options {
         })?;
         let longest = match text(&flags::CACHE_MAX_AGE)? {
             None => Duration::from_secs(24 * 60 * 60),
-            Some(text) => humantime::parse_duration(text)
-                .map_err(|_| self.usage(&flags::CACHE_MAX_AGE, "must be a duration such as 24h"))?,
+            Some(text) => duration::parse(text).ok_or_else(|| {
+                self.usage(&flags::CACHE_MAX_AGE, "must be a duration such as 24h")
+            })?,
         };
         Ok(Some(Cache {
             file,

@@ -204,7 +204,8 @@ impl Site for Console {
 
     fn undone(&self, why: Undone) -> Answer {
         refused(match why {
-            Undone::Unread => (413, gate::TOO_LARGE),
+            Undone::TooLarge => (413, gate::TOO_LARGE),
+            Undone::Unread => (408, gate::UNREAD),
             Undone::NoThread => (503, "the system gives no thread; try again"),
         })
     }

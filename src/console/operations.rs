@@ -10,7 +10,7 @@ use super::query::Query;
 use super::{Console, held};
 use crate::core::gate::Route;
 use crate::core::scope::Scopes;
-use crate::engine::assemble::{self, Sources};
+use crate::engine::assemble;
 use crate::engine::check::{self, Row};
 use crate::engine::fetch::{self, Located};
 use crate::engine::fill;
@@ -18,6 +18,7 @@ use crate::engine::imported;
 use crate::engine::managed::{self, Listed, Managed};
 use crate::engine::manifests::Manifests;
 use crate::engine::open_stores::Stores;
+use crate::engine::sources::Sources;
 use crate::engine::specs::Outside;
 use crate::model::error::{Error, StoreError};
 use crate::model::escape::Shown;
@@ -80,8 +81,8 @@ impl Console {
             Route::Readers => self.readers(),
             Route::Write => self.write(query, body),
             Route::Delete => self.delete(query),
-            Route::Plan => self.import(query, &body, false),
-            Route::Import => self.import(query, &body, true),
+            Route::Plan => self.plan(query, &body),
+            Route::Import => self.import(query, &body),
             Route::Check => self.check(query, body),
             _ => self.state(),
         }
@@ -130,7 +131,7 @@ impl Console {
                 .chain([("trouble".to_owned(), json!(trouble))])
                 .collect()
         };
-        Ok(json!({"items": listed.iter().map(row).collect::<Vec<_>>()}))
+        Ok(json!({"rows": listed.iter().map(row).collect::<Vec<_>>()}))
     }
 
     /// Lists the names in force, and for each the scopes that have it, the one that wins first.
@@ -224,33 +225,47 @@ impl Console {
         Ok(self.did(done.log()))
     }
 
-    /// Shows the names that a dotenv file would change; `stores` them if nothing else has changed
-    /// since the person saw that list.
-    fn import(&self, query: &Query, text: &Secret, stores: bool) -> Result<Value, Fault> {
+    /// Shows the names that a dotenv file would change.
+    fn plan(&self, query: &Query, text: &Secret) -> Result<Value, Fault> {
         let scope = scope(query)?;
-        let (mut values, empty) =
-            imported::assignments(text.expose(), &Named::from("the text")).map_err(of("text"))?;
+        let (values, empty) = assignments(text.expose())?;
+        let existing = self.open()?.existing(&scope, &values)?;
+        let row = |(name, _): &(Name, Secret)| {
+            let change = match existing.contains(name) {
+                true => "overwrite",
+                false => "create",
+            };
+            json!({"name": name.as_str(), "change": change})
+        };
+        let skipped = |name: &Name| json!({"name": name.as_str(), "change": "skipped"});
+        let shown = |name: &&Name| imported::is_shown(name.as_str().as_bytes());
+        let skipped = empty.iter().filter(shown).map(skipped);
+        let rows: Vec<_> = values.iter().map(row).chain(skipped).collect();
+        Ok(json!({"items": rows}))
+    }
+
+    /// Stores the chosen names of a dotenv file, if no name has come or gone since the person saw
+    /// the list. The first line of the body is the choice, which may be long.
+    fn import(&self, query: &Query, body: &Secret) -> Result<Value, Fault> {
+        let scope = scope(query)?;
+        let mut parts = body.expose().splitn(2, |&byte| byte == b'\n');
+        let choice = parts.next().unwrap_or_default();
+        let choice: Value = serde_json::from_slice(choice).unwrap_or_default();
+        let chosen = |change: &str| -> BTreeSet<&str> {
+            let names = choice[change].as_array().into_iter().flatten();
+            names.filter_map(Value::as_str).collect()
+        };
+        let (create, overwrite) = (chosen("create"), chosen("overwrite"));
+        let (mut values, _) = assignments(parts.next().unwrap_or_default())?;
+        values.retain(|(name, _)| {
+            create.contains(name.as_str()) || overwrite.contains(name.as_str())
+        });
         let target = self.open()?;
         let existing = target.existing(&scope, &values)?;
-        if !stores {
-            let row = |(name, _): &(Name, Secret)| {
-                let change = match existing.contains(name) {
-                    true => "overwrite",
-                    false => "create",
-                };
-                json!({"name": name.as_str(), "change": change})
-            };
-            let skipped = |name: &Name| json!({"name": name.as_str(), "change": "skipped"});
-            let shown = |name: &&Name| imported::is_shown(name.as_str().as_bytes());
-            let skipped = empty.iter().filter(shown).map(skipped);
-            let rows: Vec<_> = values.iter().map(row).chain(skipped).collect();
-            return Ok(json!({"items": rows}));
-        }
-        let (create, overwrite) = (query.all("create"), query.all("overwrite"));
-        let is_in = |list: &[&str], name: &Name| list.contains(&name.as_str());
-        values.retain(|(name, _)| is_in(&create, name) || is_in(&overwrite, name));
         let mut names = values.iter().map(|(name, _)| name);
-        if let Some(name) = names.find(|name| existing.contains(*name) != is_in(&overwrite, name)) {
+        let is_changed =
+            |name: &&Name| existing.contains(*name) != overwrite.contains(name.as_str());
+        if let Some(name) = names.find(is_changed) {
             let what = format!("{name} in {scope} was changed meanwhile; import the file again");
             return Err(of("text")(Error::Usage(what)));
         }
@@ -259,7 +274,7 @@ impl Console {
             return Err(of("text")(Error::Usage(what)));
         }
         target.import(&scope, &values)?;
-        Ok(self.did(target.log_import(&scope, values.len(), overwrite.len())))
+        Ok(self.did(target.log_import(&scope, values.len(), existing.len())))
     }
 
     /// Checks the names in a spec, as `doorkey check --names` does.
@@ -328,6 +343,10 @@ fn line(row: &Row) -> Value {
         "shadows": shown(&row.shadows),
         "status": row.status,
     })
+}
+
+fn assignments(text: &[u8]) -> Result<imported::Imported, Fault> {
+    imported::assignments(text, &Named::from("the text")).map_err(of("text"))
 }
 
 fn shown(scopes: &[Scope]) -> Vec<String> {

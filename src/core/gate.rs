@@ -71,7 +71,8 @@ const ROUTES: [(&str, &str, Route, usize); 15] = [
     ("POST", "/api/write", Route::Write, LARGEST_BODY),
     ("POST", "/api/delete", Route::Delete, 0),
     ("POST", "/api/plan", Route::Plan, LARGEST_FILE),
-    ("POST", "/api/import", Route::Import, LARGEST_FILE),
+    // The choice comes before the file, and is no longer than that.
+    ("POST", "/api/import", Route::Import, 2 * LARGEST_FILE),
     ("POST", "/api/check", Route::Check, LARGEST_FILE),
     ("POST", "/api/end", Route::End, 0),
 ];
@@ -199,6 +200,9 @@ impl Gate {
         self.wrong >= MOST_WRONG
     }
 }
+
+/// The reason for refusing a body that breaks off, or takes too long.
+pub const UNREAD: &str = "the request did not come whole within ten seconds";
 
 /// The reason for refusing a large body.
 pub const TOO_LARGE: &str = "that is too large: a value is at most 64 KiB, a file 256 KiB";

@@ -177,6 +177,7 @@ fn questions(assembled: &Assembled<'_>) -> BTreeSet<Question> {
 
 /// Asks one store all that is for it.
 ///
+/// # Errors
 /// The error that keeps everything from being answered.
 fn ask(
     assembled: &mut Assembled<'_>,

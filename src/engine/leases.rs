@@ -71,6 +71,7 @@ impl Lent {
 
     /// Makes sure that the stores would lend the values that were not read.
     ///
+    /// # Errors
     /// The reason why one of the stores would not.
     pub fn would_be(answers: &Answers) -> Result<(), Error> {
         let mut paths: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

@@ -127,6 +127,7 @@ impl Answers {
 
     /// Asks a store all questions at once.
     ///
+    /// # Errors
     /// The error that keeps everything from being answered.
     pub fn ask(
         &mut self,

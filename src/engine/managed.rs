@@ -72,13 +72,7 @@ impl Managed {
         name: &Name,
         depth: Depth,
     ) -> Result<Result<Option<Found>, StoreError>, StoreError> {
-        let location = self.store.locate(scope, name)?;
-        let answers = self.store.fetch(&[vec![location]], depth)?;
-        Ok(match answers.into_iter().next() {
-            Some(Answer::Found(_, found)) => Ok(Some(found)),
-            Some(Answer::Failed(_, trouble)) => Err(trouble),
-            Some(Answer::Missing { .. }) | None => Ok(None),
-        })
+        find(self.store.as_ref(), scope, name, depth)
     }
 
     /// True if a scope has a name.
@@ -202,11 +196,21 @@ impl Managed {
         scope: &Scope,
         values: &[(Name, Secret)],
     ) -> Result<BTreeSet<Name>, Error> {
+        let fail = |trouble| self.error(Some(scope.to_string()), trouble);
+        let locations = values
+            .iter()
+            .map(|(name, _)| self.store.locate(scope, name));
+        let locations = locations.map(|one| one.map(|one| vec![one]));
+        let locations = locations.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+        let answers = self.store.fetch(&locations, Depth::Names).map_err(fail)?;
         let mut existing = BTreeSet::new();
-        for (name, _) in values {
-            let has = self.has(scope, name);
-            if has.map_err(|trouble| self.secret_error(scope, name, trouble))? {
-                existing.insert(name.clone());
+        for ((name, _), answer) in values.iter().zip(answers) {
+            match answer {
+                Answer::Found(..) => {
+                    existing.insert(name.clone());
+                }
+                Answer::Missing { .. } => {}
+                Answer::Failed(_, trouble) => return Err(self.secret_error(scope, name, trouble)),
             }
         }
         Ok(existing)
@@ -231,6 +235,25 @@ impl Managed {
         log::info!(Done, scope = scope, store = &Label(label); "{sentence}");
         sentence
     }
+}
+
+/// Finds the secret of one name in a store, as [`Managed::find`] does.
+///
+/// # Errors
+/// The errors of [`Managed::find`].
+pub fn find(
+    store: &dyn Store,
+    scope: &Scope,
+    name: &Name,
+    depth: Depth,
+) -> Result<Result<Option<Found>, StoreError>, StoreError> {
+    let location = store.locate(scope, name)?;
+    let answers = store.fetch(&[vec![location]], depth)?;
+    Ok(match answers.into_iter().next() {
+        Some(Answer::Found(_, found)) => Ok(Some(found)),
+        Some(Answer::Failed(_, trouble)) => Err(trouble),
+        Some(Answer::Missing { .. }) | None => Ok(None),
+    })
 }
 
 /// A change that was made to one secret.

@@ -27,6 +27,7 @@ pub mod relocate;
 pub mod render;
 pub mod secret_files;
 pub mod show;
+pub mod sources;
 pub mod specs;
 pub mod substitute;
 pub mod supervise;

@@ -1,5 +1,6 @@
 //! Secrets that go elsewhere: to another name or scope, or to another store.
 
+use super::managed::find;
 use crate::model::error::StoreError;
 use crate::model::name::{Name, Scope};
 use crate::model::secret::Secret;
@@ -13,13 +14,8 @@ pub type Spot<'a> = (&'a Scope, &'a Name);
 /// # Errors
 /// The reason why it can't be read.
 pub fn value(store: &dyn Store, (scope, name): Spot) -> Result<Option<Secret>, StoreError> {
-    let location = store.locate(scope, name)?;
-    let answers = store.fetch(&[vec![location]], Depth::Fresh)?;
-    match answers.into_iter().next() {
-        Some(Answer::Found(_, found)) => Ok(found.value),
-        Some(Answer::Failed(_, trouble)) => Err(trouble),
-        Some(Answer::Missing { .. }) | None => Ok(None),
-    }
+    let found = find(store, scope, name, Depth::Fresh)??;
+    Ok(found.and_then(|found| found.value))
 }
 
 /// Moves a secret to a name that must be new. It is there twice for a moment, and never nowhere. The

@@ -165,6 +165,7 @@ fn given<'a>(
 
 /// Gives the piece for one reference, and warns where it is left out.
 ///
+/// # Errors
 /// The errors of [`piece`].
 pub fn said<'a>(
     reference: &'a Reference,

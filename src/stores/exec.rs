@@ -111,6 +111,7 @@ impl Exec {
             file: &self.file,
             arguments: &[],
             environment: &[],
+            without: &[],
             input: format!("{request}\n").as_bytes(),
             deadline: self.deadline.unwrap_or(began + PATIENCE),
         })?;

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::linkat;
 
@@ -56,9 +57,13 @@ const NAME_PART: usize = 200;
 /// The largest number of writers of the same file at the same moment.
 const WRITERS: usize = 100;
 
-/// The largest number of files that stay without a name until all are written. Each takes a
-/// descriptor, and a process has a thousand of those.
-const FEW: usize = 64;
+/// Returns the largest number of files that stay open until all are written: half of the descriptors
+/// that this process may have. A file that is closed before is locked no more, so that another
+/// writer of the same file would take it for a leftover.
+fn most_open() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2);
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
 
 /// Returns the temporary name of a file while writer number `writer` writes it.
 pub fn temporary(name: &OsStr, writer: usize) -> OsString {
@@ -111,10 +116,11 @@ pub fn copy(from: &mut File, to: &Path, kind: &FileKind) -> io::Result<()> {
 /// The system's error. Some may be in their place then.
 pub fn replace(folder: &File, files: &[(&OsStr, &[u8])], kind: &FileKind) -> io::Result<()> {
     let _held = signals::hold();
+    let is_parked = files.len() > most_open();
     let mut drafts = Vec::with_capacity(files.len());
     for (name, contents) in files {
         let mut draft = Draft::write(folder, name, *kind, |file| file.write_all(contents))?;
-        if files.len() > FEW {
+        if is_parked {
             draft.park()?;
         }
         drafts.push(draft);

@@ -6,8 +6,9 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::nonblocking::{Received, Sent, make_nobody_wait, receive, transmit};
@@ -52,6 +53,8 @@ pub struct Program<'a> {
     pub arguments: &'a [OsString],
     /// The variables that are added to its environment.
     pub environment: &'a [(OsString, OsString)],
+    /// The variables of doorkey that it does not get.
+    pub without: &'a [&'a str],
     /// The bytes for its standard input.
     pub input: &'a [u8],
     /// The instant by which it is ended.
@@ -97,6 +100,9 @@ impl Program<'_> {
         for name in environ::own_names() {
             command.env_remove(name);
         }
+        for name in self.without {
+            command.env_remove(name);
+        }
         // In a group of its own what it starts can be ended with it. A person whom it may have to
         // ask can be asked only by the terminal's group.
         let leads = !terminal::is_interactive();
@@ -115,12 +121,12 @@ impl Program<'_> {
     }
 }
 
-/// Starts a program that shows a file to the person, and does not wait for it. Its output is
-/// dropped.
+/// Starts a program that shows a file to the person. Its output is dropped. Another thread waits for
+/// it, and calls `failed` if its end is a failure.
 ///
 /// # Errors
 /// The system's error where it can't be started.
-pub fn show(program: &str, file: &Path) -> io::Result<()> {
+pub fn show(program: &str, file: &Path, failed: fn(ExitStatus)) -> io::Result<()> {
     let mut command = Command::new(program);
     command
         .arg(file)
@@ -131,7 +137,12 @@ pub fn show(program: &str, file: &Path) -> io::Result<()> {
         command.env_remove(name);
     }
     // Ctrl-C ends the console, and not the browser.
-    command.process_group(0).spawn().map(drop)
+    let mut child = command.process_group(0).spawn()?;
+    let wait = move || match child.wait() {
+        Ok(status) if !status.success() => failed(status),
+        _ => {}
+    };
+    thread::Builder::new().spawn(wait).map(drop)
 }
 
 /// Returns the path of a program's file. A name without a slash is looked up in `PATH`; any other
@@ -218,83 +229,108 @@ impl Drop for Running {
     }
 }
 
+/// The pipes of a program, each until its end, and the bytes that have gone through them.
+struct Pipes<'i> {
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    /// The input that is not sent yet.
+    input: &'i [u8],
+    output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+impl<'i> Pipes<'i> {
+    /// Takes the pipes of a program. Nobody waits for them.
+    fn of(child: &mut Child, input: &'i [u8]) -> io::Result<Self> {
+        let pipes = Pipes {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+            input,
+            output: Vec::new(),
+            errors: Vec::new(),
+        };
+        let descriptors = [
+            pipes.stdin.as_ref().map(AsRawFd::as_raw_fd),
+            pipes.stdout.as_ref().map(AsRawFd::as_raw_fd),
+            pipes.stderr.as_ref().map(AsRawFd::as_raw_fd),
+        ];
+        let mut descriptors = descriptors.into_iter().flatten();
+        descriptors.try_for_each(make_nobody_wait)?;
+        Ok(pipes)
+    }
+
+    /// Sends as much of the input as there is room for.
+    fn send(&mut self) {
+        let Some(pipe) = &self.stdin else { return };
+        match transmit(pipe.as_raw_fd(), self.input) {
+            Sent::Some(count) => self.input = &self.input[count..],
+            Sent::Full => {}
+            // It need not read.
+            _ => self.input = &[],
+        }
+        if self.input.is_empty() {
+            self.stdin = None;
+        }
+    }
+
+    /// Reads what is there of both outputs.
+    fn receive(&mut self) -> io::Result<()> {
+        if let Some(pipe) = &self.stdout
+            && drain(pipe.as_raw_fd(), &mut self.output, LARGEST + 1)?
+        {
+            self.stdout = None;
+        }
+        if let Some(pipe) = &self.stderr
+            && drain(pipe.as_raw_fd(), &mut self.errors, LARGEST_ERRORS)?
+        {
+            self.stderr = None;
+        }
+        Ok(())
+    }
+
+    /// Waits for a pipe, or for the next look at the program, at most so long.
+    fn wait(&self, left: Duration) {
+        let to = self.stdin.iter().map(AsRawFd::as_raw_fd);
+        let out = self.stdout.iter().map(AsRawFd::as_raw_fd);
+        let from = out.chain(self.stderr.iter().map(AsRawFd::as_raw_fd));
+        let watched = to.map(Watched::writable).chain(from.map(Watched::readable));
+        let mut watched: Vec<_> = watched.collect();
+        let beat = if watched.is_empty() { SHORT_BEAT } else { BEAT };
+        poll::wait_at(&mut watched, left.min(beat));
+    }
+}
+
 impl Running {
     fn talk(mut self, input: &[u8], deadline: Instant) -> io::Result<ProgramOutcome> {
-        let mut stdin = self.child.stdin.take();
-        let mut stdout = self.child.stdout.take();
-        let mut stderr = self.child.stderr.take();
-        let descriptors = [
-            stdin.as_ref().map(AsRawFd::as_raw_fd),
-            stdout.as_ref().map(AsRawFd::as_raw_fd),
-            stderr.as_ref().map(AsRawFd::as_raw_fd),
-        ];
-        for descriptor in descriptors.into_iter().flatten() {
-            make_nobody_wait(descriptor)?;
-        }
-        let (mut sent, mut output, mut errors) = (0, Vec::new(), Vec::new());
-        loop {
-            if let Some(pipe) = &stdin {
-                match transmit(pipe.as_raw_fd(), &input[sent..]) {
-                    Sent::Some(count) => sent += count,
-                    Sent::Full => {}
-                    _ => sent = input.len(),
-                }
-                if sent == input.len() {
-                    stdin = None;
-                }
-            }
+        let mut pipes = Pipes::of(&mut self.child, input)?;
+        let end = loop {
+            pipes.send();
             // Whatever it has said is read after it has ended.
             let ended = self.has_ended()?;
-            if let Some(pipe) = &stdout
-                && drain(pipe.as_raw_fd(), &mut output, LARGEST + 1)?
-            {
-                stdout = None;
-            }
-            if let Some(pipe) = &stderr
-                && drain(pipe.as_raw_fd(), &mut errors, LARGEST_ERRORS)?
-            {
-                stderr = None;
-            }
+            pipes.receive()?;
             let left = deadline.saturating_duration_since(Instant::now());
-            let end = if output.len() > LARGEST {
-                Some(ProgramEnd::TooMuch(LARGEST))
-            } else if ended {
+            if pipes.output.len() > LARGEST {
+                break ProgramEnd::TooMuch(LARGEST);
+            }
+            if ended {
                 self.forget();
                 let status = self.child.wait()?;
                 let signal = status.signal().unwrap_or_default();
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
-                Some(code.map_or(ProgramEnd::Signal(signal), ProgramEnd::Code))
-            } else if left.is_zero() {
-                Some(ProgramEnd::Late)
-            } else {
-                None
-            };
-            if let Some(end) = end {
-                return Ok(ProgramOutcome {
-                    end,
-                    output: Secret::new(output),
-                    errors: Secret::new(errors),
-                });
+                break code.map_or(ProgramEnd::Signal(signal), ProgramEnd::Code);
             }
-            let mut watched = Vec::with_capacity(3);
-            watched.extend(
-                stdin
-                    .as_ref()
-                    .map(|pipe| Watched::writable(pipe.as_raw_fd())),
-            );
-            watched.extend(
-                stdout
-                    .as_ref()
-                    .map(|pipe| Watched::readable(pipe.as_raw_fd())),
-            );
-            watched.extend(
-                stderr
-                    .as_ref()
-                    .map(|pipe| Watched::readable(pipe.as_raw_fd())),
-            );
-            let beat = if watched.is_empty() { SHORT_BEAT } else { BEAT };
-            poll::wait_at(&mut watched, left.min(beat));
-        }
+            if left.is_zero() {
+                break ProgramEnd::Late;
+            }
+            pipes.wait(left);
+        };
+        Ok(ProgramOutcome {
+            end,
+            output: Secret::new(pipes.output),
+            errors: Secret::new(pipes.errors),
+        })
     }
 
     /// True if the program has ended. Its number stays its own until it is waited for.
@@ -343,6 +379,7 @@ mod tests {
             file: Path::new("sh"),
             arguments: &arguments,
             environment: &[("GIVEN".into(), "x".into())],
+            without: &[],
             input,
             deadline: Instant::now() + time,
         };
@@ -397,6 +434,7 @@ mod tests {
             file: Path::new("/none"),
             arguments: &[],
             environment: &[],
+            without: &[],
             input: b"",
             deadline: Instant::now() + LONG,
         };

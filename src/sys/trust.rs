@@ -74,6 +74,7 @@ impl Trust {
             match doubt {
                 Some(_) => Ok((Vec::new(), doubt)),
                 None if file.metadata()?.is_file() => Ok((files::read_all(file, limit)?, None)),
+                None if file.metadata()?.is_dir() => Err(Errno::EISDIR.into()),
                 None => Err(Errno::EINVAL.into()),
             }
         };

@@ -238,7 +238,7 @@ fn each_mistake_is_answered_as_the_table_says() {
 /// Makes the page.
 fn page(table: &Table) -> String {
     let mut page = "# Troubleshooting\n\n\
-        What doorkey says, why, and what to do. `doorkey doctor` looks at all that it finds: the\n\
+        Each message of doorkey, its cause, and the next step. `doorkey doctor` checks the\n\
         configuration, the store, the key, the server and the scopes. `doorkey check` looks at each\n\
         reference.\n\n\
         <!-- Made from tests/data/messages.toml by `PAGE_ANEW=1 cargo test --test cli messages`. -->\n"

@@ -52,7 +52,7 @@ impl Vault {
                 if request.path.contains("/data/") {
                     gate.pass();
                 }
-                moto::passed_on(&at, request)
+                support::served::passed_on(&at, request)
             }
         });
         let deaf = Deaf::new();

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -213,6 +214,40 @@ fn a_browser_is_led_there_by_a_file() {
     browser.click("#end").says("closed", "You have ended it.");
     assert_eq!(console.wait(), 0);
     assert!(!fs::exists(&file).unwrap(), "it is removed");
+}
+
+/// `xdg-open` is there, and finds no browser.
+#[test]
+fn a_browser_that_fails_is_said() {
+    let place = Place::with_store();
+    executable(&place.path("bin/xdg-open"), b"#!/bin/sh\nexit 3\n", 0o755);
+    let run = place.on("console --open").env("PATH", place.path("bin"));
+    let console = Console::start(&place, run.env("XDG_RUNTIME_DIR", place.path("home")));
+    let why = "xdg-open has failed; open the link yourself";
+    let said = format!("{TOLD}doorkey: warning: {why}\n");
+    wait("the warning", || (console.log() == said).then_some(()));
+    let id = console.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    assert_eq!(children, "", "it is not waited for");
+    console.session();
+}
+
+/// It works for two minutes, and then there is no console.
+#[test]
+fn a_link_that_nobody_uses_ends_it() {
+    let place = Place::with_store();
+    let began = Instant::now();
+    let mut console = Console::start(&place, place.on("console"));
+    // Others' requests, even the page itself, are no use of it.
+    std::thread::sleep(Duration::from_secs(110));
+    assert_eq!(console.exchange("wrong").status, 403);
+    assert!(console.runs());
+    assert_eq!(console.wait(), 1);
+    assert!(began.elapsed() >= Duration::from_secs(120));
+    assert!(began.elapsed() < Duration::from_secs(150));
+    let end =
+        "doorkey: error: the console: ended, as nobody has used the link within two minutes\n";
+    assert_eq!(console.log(), [TOLD, end].concat());
 }
 
 /// Without a browser the person still has the link.

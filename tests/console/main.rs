@@ -4,6 +4,7 @@ mod browser;
 mod foreign;
 mod link;
 mod look;
+mod odd;
 mod page;
 mod place;
 mod secrecy;

@@ -37,6 +37,11 @@ fn visit<'b>(browser: &'b Browser, scope: &str, title: &str) -> &'b Browser {
     browser.until("document.activeElement.id === 'main'")
 }
 
+/// Chooses a project or cluster in the overview.
+fn choose(kind: &str, id: &str) -> String {
+    format!("{kind}.value = '{id}'; {kind}.dispatchEvent(new Event('change', {{bubbles: true}}))")
+}
+
 fn rows(browser: &Browser, table: &str) -> Value {
     browser.js(&format!(
         "return [...document.querySelectorAll('#{table} tr')].filter((one) => !one.hidden)
@@ -64,9 +69,9 @@ fn every_path(browser: &Browser, beside: &impl Beside, store: &str) {
     // The overview says which scope wins.
     browser.says("overview-head", "team");
     assert_eq!(browser.text("overview-head"), "Name\tteam");
-    browser.js("project.value = 'web'; project.onchange()");
+    browser.js(&choose("project", "web"));
     browser.says("overview-head", "project/web");
-    browser.js("cluster.value = 'eu'; cluster.onchange()");
+    browser.js(&choose("cluster", "eu"));
     browser.says("overview-head", "cluster/eu");
     browser.until("document.querySelectorAll('.shadowed').length === 2");
     let expected = json!([

@@ -23,6 +23,10 @@ fn ask_everything(console: &Console) -> Vec<u8> {
     let [created, updated, file, spec, refused, large] = CANARIES;
     let large = large.repeat(3_000);
     let file = format!("A={file}\nB='{file}'\n");
+    let (both, one) = (
+        format!("{{\"create\":[\"A\",\"B\"]}}\n{file}"),
+        format!("{{\"create\":[\"A\"]}}\n{file}"),
+    );
     let broken = format!("A='{}\nB C\n", CANARIES[2]);
     let no_name = format!("{}\n{}=1\n", CANARIES[2], CANARIES[2].replace('K', "-"));
     let spec = format!(
@@ -41,8 +45,9 @@ fn ask_everything(console: &Console) -> Vec<u8> {
         ("POST /api/plan?scope=team", &file),
         ("POST /api/plan?scope=team", &broken),
         ("POST /api/plan?scope=team", &no_name),
-        ("POST /api/import?scope=team&create=A&create=B", &file),
-        ("POST /api/import?scope=team&create=A", &file),
+        ("POST /api/import?scope=team", &both),
+        ("POST /api/import?scope=team", &one),
+        ("POST /api/import?scope=team", &file),
         ("POST /api/check?path=env", &spec),
         ("POST /api/check?path=env", &no_spec),
         ("GET /api/state", ""),

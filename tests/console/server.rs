@@ -1,5 +1,8 @@
 //! Who may ask the console: the host, the page that asks, the session, the user, and how much.
 
+use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -324,7 +327,7 @@ fn a_store_that_is_read_only_stays_so() {
     let scope = console
         .ask(&session, "GET /api/scope?scope=team", b"")
         .json();
-    assert_eq!(scope["items"][0]["name"], "a");
+    assert_eq!(scope["rows"][0]["name"], "a");
     let write = console.ask(
         &session,
         "POST /api/write?scope=team&name=b&how=create",
@@ -335,4 +338,54 @@ fn a_store_that_is_read_only_stays_so() {
     let delete = console.ask(&session, "POST /api/delete?scope=team&name=a", b"");
     assert_eq!(delete.status, 502);
     assert!(place.path("plain/team/a").exists());
+}
+
+/// Whoever opens many connections and says nothing keeps nobody out.
+#[test]
+fn strangers_hold_nobody_up() {
+    let own = own();
+    let session = own.session();
+    let mut silent = Vec::new();
+    for _ in 0..5 {
+        for _ in 0..40 {
+            let mut stream = TcpStream::connect(&own.host).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap();
+            silent.push(stream);
+        }
+        assert_eq!(own.ask(&session, "GET /api/state", b"").status, 200);
+    }
+    let id = own.id();
+    let open = fs::read_dir(format!("/proc/{id}/fd")).unwrap().count();
+    assert!(open < 100, "{open} of {} are open", silent.len());
+}
+
+/// A body that is refused by its length is heard to its end, so that the answer arrives.
+#[test]
+fn a_refused_body_hears_why() {
+    let own = own();
+    let session = own.session();
+    let large = vec![b'x'; 5_000_000];
+    for path in [
+        "write?scope=team&how=create&name=a",
+        "plan?scope=team",
+        "state",
+    ] {
+        let answer = own.ask(&session, &format!("POST /api/{path}"), &large);
+        assert_eq!(answer.status, if path == "state" { 405 } else { 413 });
+    }
+}
+
+#[test]
+fn a_body_that_never_ends_is_said() {
+    let own = own();
+    let session = own.session();
+    let host = &*own.host;
+    let request = format!(
+        "POST /api/write?scope=team&how=create&name=half HTTP/1.1\r\nHost: {host}\r\n\
+         Sec-Fetch-Site: same-origin\r\ndoorkey-session: {session}\r\nContent-Length: 9\r\n\r\nhalf"
+    );
+    let answer = support::bao::http::raw(host, request.as_bytes()).unwrap();
+    let why = "the request did not come whole within ten seconds".to_owned();
+    assert_eq!(faults(&answer), (408, String::new(), why));
+    assert_eq!(own.place.reveal("team", "half"), None);
 }

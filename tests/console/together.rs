@@ -54,7 +54,7 @@ fn names(console: &Console, session: &str) -> BTreeSet<String> {
     let answer = console
         .ask(session, "GET /api/scope?scope=project/web", b"")
         .json();
-    let items = answer["items"].as_array().unwrap().iter();
+    let items = answer["rows"].as_array().unwrap().iter();
     items
         .map(|one| one["name"].as_str().unwrap().to_owned())
         .collect()
@@ -91,14 +91,16 @@ fn an_import_does_not_overwrite_what_came_meanwhile() {
     let changes: Vec<_> = changes.map(|one| one["change"].as_str().unwrap()).collect();
     assert_eq!(changes, ["overwrite", "create"]);
     own.place.set("team", "added", "other");
-    let store = "POST /api/import?scope=team&create=added&overwrite=smtp_user";
-    let refused = own.ask(&session, store, text);
+    let import = |choice: &str| {
+        let body = [choice.as_bytes(), b"\n", text].concat();
+        own.ask(&session, "POST /api/import?scope=team", &body)
+    };
+    let refused = import(r#"{"create":["added"],"overwrite":["smtp_user"]}"#);
     let why = "added in team was changed meanwhile; import the file again";
     assert_eq!(refused.json()["faults"][0], why);
     assert_eq!(own.place.reveal("team", "smtp_user").unwrap(), b"value");
     assert_eq!(own.place.reveal("team", "added").unwrap(), b"other");
-    let chosen = "POST /api/import?scope=team&overwrite=added";
-    let done = own.ask(&session, chosen, text).json();
+    let done = import(r#"{"overwrite":["added"]}"#).json();
     assert_eq!(
         done["done"],
         "1 stored in team of age:secrets, 1 of them in place of others"

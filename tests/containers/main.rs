@@ -5,6 +5,7 @@ mod entrypoint;
 mod examples;
 mod files;
 mod join;
+mod newcomer;
 mod packages;
 mod podman;
 mod trust;

@@ -98,16 +98,40 @@ fn the_commands_of_each_page_run_in_an_empty_home() {
     assert!(count >= 8, "{count}");
 }
 
+/// True if a page has a heading that mdBook and GitHub give this anchor.
+fn has_heading(text: &str, anchor: &str) -> bool {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let mut anchors = headings.map(|line| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = |sign: &char| sign.is_alphanumeric() || " -_".contains(*sign);
+        heading
+            .chars()
+            .filter(kept)
+            .collect::<String>()
+            .replace(' ', "-")
+    });
+    anchors.any(|found| found == anchor)
+}
+
 #[test]
-fn each_link_leads_to_a_file() {
+fn each_link_leads_to_a_file_and_a_heading() {
     let all = pages();
     for (path, text) in &all {
         let folder = path.parent().unwrap();
         for link in text.split("](").skip(1) {
             let (target, _) = link.split_once(')').unwrap();
-            let (file, _) = target.split_once('#').unwrap_or((target, ""));
-            if !file.is_empty() && !file.contains("://") {
-                assert!(folder.join(file).exists(), "{}: {target}", shown(path));
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            if file.contains("://") {
+                continue;
+            }
+            let page = match file {
+                "" => path.clone(),
+                file => folder.join(file),
+            };
+            assert!(page.exists(), "{}: {target}", shown(path));
+            if !anchor.is_empty() {
+                let text = fs::read_to_string(page).unwrap();
+                assert!(has_heading(&text, anchor), "{}: {target}", shown(path));
             }
         }
     }

@@ -335,6 +335,35 @@ fn a_reader_sees_whole_files() {
 }
 
 /// Killed at any of its system calls, it leaves nothing half written under the file's name.
+/// Launches at the same moment do not take each other's files for leftovers, however many.
+#[test]
+fn many_files_of_many_launches() {
+    let place = Place::new();
+    let shared = Place::within("/dev/shm");
+    let folder = shared.path("files");
+    let names: Vec<_> = (0..100).map(|number| format!("v{number}")).collect();
+    for name in &names {
+        place.write(&format!("values/{name}"), name);
+    }
+    let launch = || {
+        let files = format!("--files={}", folder.display());
+        let run = place.doorkey(["run", "-q", "--store", "dir:values", &files]);
+        let run = names.iter().fold(run, |run, name| {
+            run.env(name, format!("secret:{name}|file"))
+        });
+        run.args(["--", "true"]).ok();
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| (0..4).for_each(|_| launch()));
+        }
+    });
+    let all = listed(&folder);
+    let is_odd = |(name, _, _, value): &&(String, u32, u32, Vec<u8>)| name.as_bytes() != value;
+    let odd: Vec<_> = all.iter().filter(is_odd).collect();
+    assert!(odd.is_empty() && all.len() == names.len(), "{odd:?}");
+}
+
 #[test]
 fn a_killed_launch_leaves_nothing_half_done() {
     let (place, shared) = places();

@@ -1,13 +1,10 @@
 //! A pod's first seconds on AWS: metadata services that refuse, hang, say 404 or lead elsewhere; and
 //! clocks that are apart.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use crate::clouds::{has_waited, in_a_bare_root, shows_both};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
-use support::bao;
 use support::cloud;
 use support::faulty;
 
@@ -16,7 +13,7 @@ use support::canaries::{Canaries, Random, SEED, held};
 use support::cloud::{POD_TOKEN, WEB_TOKEN, asked_as, cloud as start};
 use support::faulty::{Deaf, Faulty, Step, late};
 use support::trace::Begin;
-use support::{DOORKEY, Ended, Place, executable};
+use support::{DOORKEY, Ended, Place};
 
 /// A launch whose machine is there, on a store that is there, with this timeout.
 fn launch(machine: &str, store: &Faulty, timeout: &str) -> Ended {
@@ -38,16 +35,7 @@ fn who_refuses_at_first_is_waited_for() {
     let cloud = start();
     let machine = late(&cloud, Duration::from_secs(2));
     let ended = launch(&machine, &cloud, "20s");
-    assert_eq!(
-        (ended.code(), ended.out()),
-        (0, "canary-value\n".to_owned()),
-        "{}",
-        ended.err()
-    );
-    let said = ended.err();
-    let line = said.lines().find(|line| line.contains("waiting for"));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains(&machine) && line.ends_with(ENDS), "{line}");
+    has_waited(&ended, &machine, ENDS);
 }
 
 #[test]
@@ -184,36 +172,16 @@ fn clocks_that_are_apart() {
 #[test]
 fn nothing_of_a_system_is_needed() {
     let (place, cloud) = (Place::new(), start());
-    let root = place.path("root");
-    for folder in ["proc", "dev"] {
-        fs::create_dir_all(root.join(folder)).unwrap();
-    }
-    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-    executable(&root.join("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     place.write("root/token", WEB_TOKEN);
-    let script = "mount --bind . . && cd \"$PWD\" && mount -t proc proc proc && \
-                  mount --rbind /dev dev && mount -o remount,ro,bind . && ! touch x 2>/dev/null && \
-                  exec chroot --userspec=65534:65534 . /doorkey run -q -- /doorkey --version";
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh", "-c", script])
-        .current_dir(&root)
-        .env_clear();
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    for (name, value) in [
+    let environment = [
         ("DOORKEY_STORE", "aws-sm:app"),
         ("V", "secret:team/a"),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token"),
         ("AWS_ENDPOINT_URL", &cloud.address()),
-    ] {
-        command.env(name, value);
-    }
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(output.stdout.starts_with(b"doorkey "));
+    ];
+    in_a_bare_root(&place, &environment);
     assert_eq!(asked_as(&cloud), [("WEB".to_owned(), true)]);
 }
 
@@ -240,22 +208,10 @@ fn a_token_that_is_replaced_is_read_again() {
         .env("AWS_ENDPOINT_URL", cloud.address())
         .env("AWS_REGION", "x");
     let run = run.env("AWS_ROLE_ARN", "arn:aws:iam::1:role/a");
-    let mut run = run.env("AWS_WEB_IDENTITY_TOKEN_FILE", &token);
-    let mut child = run.command.spawn().unwrap();
-    let has = |word: &str| {
-        let word = format!("WebIdentityToken={word}");
-        let forms = cloud.requests();
-        let mut forms = forms
-            .iter()
-            .map(|one| String::from_utf8_lossy(&one.body).into_owned());
-        forms.any(|form| form.contains(&word)).then_some(())
-    };
-    bao::wait("the first token is shown", || has("first"));
-    place.write("token", "second");
-    bao::wait("the second token is shown", || has("second"));
-    // SAFETY: it takes no pointer, and the child is not waited for yet.
-    unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
-    child.wait().unwrap();
+    let run = run.env("AWS_WEB_IDENTITY_TOKEN_FILE", &token);
+    let replace = || drop(place.write("token", "second"));
+    let replaced = ("first", "second", replace);
+    shows_both(run, &cloud, "WebIdentityToken=", replaced);
 }
 
 /// Nothing that shows who we are, or was given for it, is in memory when the workload starts.

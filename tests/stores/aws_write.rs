@@ -1,5 +1,6 @@
 //! Writing to `aws-sm:`, roles as moto's STS gives them, and many launches at once.
 
+use crate::clouds::three_hundred;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -8,7 +9,7 @@ use support::faulty;
 
 use serde_json::json;
 use support::faulty::{Faulty, Request, Step};
-use support::moto::{Keys, Moto, REGION, asked_for, refusal};
+use support::moto::{Keys, Moto, REGION, asked_for, refusal, refusal_in_words};
 use support::{Place, Run};
 
 struct App {
@@ -191,21 +192,9 @@ fn three_hundred_launches() {
             &json!({"a": scope}).to_string(),
         );
     }
-    let left = AtomicUsize::new(300);
-    let take = || {
-        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-    };
-    thread::scope(|scope| {
-        for _ in 0..300 {
-            scope.spawn(|| {
-                while take().is_ok() {
-                    let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
-                    run.env("V", "secret:a").gives(0, "project/web\n", "");
-                }
-            });
-        }
+    three_hundred(|| {
+        let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
+        run.env("V", "secret:a").gives(0, "project/web\n", "");
     });
     assert_eq!(app.front.requests().len(), 900);
     let secrets = app.front.requests();
@@ -282,5 +271,32 @@ fn what_a_denial_is_about() {
         assert!(ended.err().contains(what), "{}", ended.err());
         assert!(!ended.err().contains("canary"), "{}", ended.err());
         assert_eq!(ended.code(), 125);
+    }
+}
+
+/// An answer's words tell more than its code, and its header tells the code.
+#[test]
+fn what_an_answer_says() {
+    let app = App::new();
+    let in_header = [("x-amzn-ErrorType", "ExpiredTokenException:http://internal")];
+    for (answer, what) in [
+        (
+            refusal_in_words("InvalidRequestException", "it was marked for deletion"),
+            "PREFIX/team is deleted",
+        ),
+        (
+            faulty::answer(400, &in_header, b"{}"),
+            "the session token has expired",
+        ),
+        (
+            faulty::json(200, &json!({"SecretString": 5})),
+            "the answer is no secret",
+        ),
+    ] {
+        let server = Faulty::in_turn(vec![answer]);
+        let run = app.run("run -q -- true").env("V", "secret:a");
+        let ended = run.env("AWS_ENDPOINT_URL", server.address()).end();
+        let what = what.replace("PREFIX", &app.prefix);
+        assert!(ended.err().contains(&what), "{what}: {}", ended.err());
     }
 }

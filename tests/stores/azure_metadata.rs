@@ -2,14 +2,13 @@
 //! elsewhere.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::azure_kv::App;
+use crate::clouds::{has_waited, in_a_bare_root, shows_both};
+use support::Ended;
 use support::azure::{HEADER, TENANT, WEB_TOKEN};
 use support::faulty::{self, Deaf, Faulty, Step, late};
-use support::{DOORKEY, Ended, bao, executable};
 
 const ENDS: &str =
     "AZURE_TOKEN_CREDENTIALS=EnvironmentCredential or WorkloadIdentityCredential ends that";
@@ -30,15 +29,7 @@ fn who_refuses_at_first_is_waited_for() {
     let app = App::new();
     let machine = late(&app.front.faulty, Duration::from_secs(5));
     let ended = launch(&app, &machine, "30s");
-    let said = ended.err();
-    assert_eq!(
-        (ended.code(), ended.out()),
-        (0, "canary-value\n".to_owned()),
-        "{said}"
-    );
-    let line = said.lines().find(|line| line.contains("waiting for"));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains(&machine) && line.ends_with(ENDS), "{line}");
+    has_waited(&ended, &machine, ENDS);
 }
 
 #[test]
@@ -131,25 +122,10 @@ fn nobody_follows_elsewhere() {
 fn nothing_of_a_system_is_needed() {
     let app = App::new();
     app.put("app--team", r#"{"a": "canary-value"}"#);
-    let root = app.place.path("root");
-    for folder in ["proc", "dev"] {
-        fs::create_dir_all(root.join(folder)).unwrap();
-    }
-    fs::set_permissions(app.place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-    executable(&root.join("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     app.place.write("root/token", WEB_TOKEN);
-    app.place
-        .write("root/ca.pem", fs::read(app.azure.file("ca.pem")).unwrap());
-    let script = "mount --bind . . && cd \"$PWD\" && mount -t proc proc proc && \
-                  mount --rbind /dev dev && mount -o remount,ro,bind . && ! touch x 2>/dev/null && \
-                  exec chroot --userspec=65534:65534 . /doorkey run -q -- /doorkey --version";
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh", "-c", script])
-        .current_dir(&root)
-        .env_clear();
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    for (name, value) in [
+    let authority = fs::read(app.azure.file("ca.pem")).unwrap();
+    app.place.write("root/ca.pem", authority);
+    let environment = [
         ("DOORKEY_STORE", &*format!("azure-kv:{}/app", app.vault)),
         ("V", "secret:a"),
         ("AZURE_TENANT_ID", TENANT),
@@ -158,13 +134,8 @@ fn nothing_of_a_system_is_needed() {
         ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/"),
         ("HTTPS_PROXY", &app.front.proxy),
         ("SSL_CERT_FILE", "/ca.pem"),
-    ] {
-        command.env(name, value);
-    }
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(output.stdout.starts_with(b"doorkey "));
+    ];
+    in_a_bare_root(&app.place, &environment);
     let token = format!("Bearer token-of-federated-{}", app.app.id);
     assert_eq!(app.front.asked_as(), [token]);
 }
@@ -188,20 +159,8 @@ fn a_token_that_is_replaced_is_read_again() {
         .run("run -q --watch 1s -- sleep 60")
         .env("V", "secret:a");
     let run = run.without("AZURE_CLIENT_SECRET");
-    let mut run = run.env("AZURE_FEDERATED_TOKEN_FILE", &token);
-    let mut child = run.command.spawn().unwrap();
-    let has = |word: &str| {
-        let end = format!("client_assertion={word}");
-        let forms = app.front.faulty.requests();
-        let mut forms = forms
-            .iter()
-            .map(|one| String::from_utf8_lossy(&one.body).into_owned());
-        forms.any(|form| form.ends_with(&end)).then_some(())
-    };
-    bao::wait("the first token is shown", || has("first"));
-    app.place.write("token", WEB_TOKEN);
-    bao::wait("the second token is shown", || has(WEB_TOKEN));
-    // SAFETY: it takes no pointer, and the child is not waited for yet.
-    unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
-    child.wait().unwrap();
+    let run = run.env("AZURE_FEDERATED_TOKEN_FILE", &token);
+    let replace = || drop(app.place.write("token", WEB_TOKEN));
+    let replaced = ("first", WEB_TOKEN, replace);
+    shows_both(run, &app.front.faulty, "client_assertion=", replaced);
 }

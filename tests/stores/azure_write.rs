@@ -1,9 +1,7 @@
 //! Writing to a vault; and many launches at once.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use crate::azure_kv::App;
+use crate::clouds::three_hundred;
 use serde_json::{Value, json};
 use support::azure::is_of_vault;
 
@@ -100,21 +98,9 @@ fn three_hundred_launches() {
     for scope in ["team", "project--web", "cluster--eu"] {
         app.put(&format!("app--{scope}"), &json!({"a": scope}).to_string());
     }
-    let left = AtomicUsize::new(300);
-    let take = || {
-        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-    };
-    thread::scope(|scope| {
-        for _ in 0..300 {
-            scope.spawn(|| {
-                while take().is_ok() {
-                    let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
-                    run.env("V", "secret:a").gives(0, "project--web\n", "");
-                }
-            });
-        }
+    three_hundred(|| {
+        let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
+        run.env("V", "secret:a").gives(0, "project--web\n", "");
     });
     let requests = app.front.faulty.requests();
     assert_eq!((requests.len(), app.front.asked().len()), (1200, 900));

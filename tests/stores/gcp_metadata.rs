@@ -1,19 +1,16 @@
 //! A pod's first seconds on Google: a metadata server that refuses, hangs, says 404, 410 or 429, or
 //! leads elsewhere; clocks that are apart; a system with nothing in it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::clouds::{has_waited, in_a_bare_root, shows_both};
 use serde_json::json;
-use support::bao;
 use support::canaries::{Canaries, Random, SEED, held};
 use support::faulty::{self, Deaf, Faulty, Step, late};
 use support::gcp::{ENDPOINT, Gcp};
 use support::trace::Begin;
-use support::{DOORKEY, Ended, Place, executable};
+use support::{DOORKEY, Ended, Place};
 
 const ENDS: &str = "NO_GCE_CHECK=true ends that";
 
@@ -47,15 +44,7 @@ fn who_refuses_at_first_is_waited_for() {
     let machine = late(&front, Duration::from_secs(5));
     let machine = machine.trim_start_matches("http://");
     let ended = launch(&gcp, &project, machine, "30s");
-    let said = ended.err();
-    assert_eq!(
-        (ended.code(), ended.out()),
-        (0, "canary-value\n".to_owned()),
-        "{said}"
-    );
-    let line = said.lines().find(|line| line.contains("waiting for"));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.contains(machine) && line.ends_with(ENDS), "{line}");
+    has_waited(&ended, machine, ENDS);
 }
 
 #[test]
@@ -67,7 +56,7 @@ fn who_says_no_at_first_is_asked_again() {
         1 => faulty::answer(410, &[], b""),
         2 => faulty::answer(429, &[], b""),
         3 => faulty::answer(503, &[], b""),
-        _ => support::moto::passed_on(&at, request),
+        _ => support::served::passed_on(&at, request),
     });
     let ended = launch(&gcp, &project, &machine.at, "30s");
     let said = ended.err();
@@ -203,38 +192,18 @@ fn clock_that_is_ahead(is_exchanged: bool) {
 fn nothing_of_a_system_is_needed() {
     let (gcp, project) = start();
     let place = Place::new();
-    let root = place.path("root");
-    for folder in ["proc", "dev"] {
-        fs::create_dir_all(root.join(folder)).unwrap();
-    }
-    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
-    executable(&root.join("doorkey"), &fs::read(DOORKEY).unwrap(), 0o755);
     place.write("root/token", "canary-subject");
     let file = gcp.external(json!({"file": "/token"}));
     place.write("root/credentials.json", file.to_string());
-    let script = "mount --bind . . && cd \"$PWD\" && mount -t proc proc proc && \
-                  mount --rbind /dev dev && mount -o remount,ro,bind . && ! touch x 2>/dev/null && \
-                  exec chroot --userspec=65534:65534 . /doorkey run -q -- /doorkey --version";
     for (credentials, who) in [("/credentials.json", "pool"), ("", "machine")] {
-        let mut command = Command::new("unshare");
-        command
-            .args(["-m", "sh", "-c", script])
-            .current_dir(&root)
-            .env_clear();
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        for (name, value) in [
+        let environment = [
             ("DOORKEY_STORE", &*format!("gcp-sm:{project}/app")),
             ("V", "secret:team/a"),
             ("GOOGLE_APPLICATION_CREDENTIALS", credentials),
             ("GCE_METADATA_HOST", &gcp.at),
             (ENDPOINT, &format!("http://{}", gcp.at)),
-        ] {
-            command.env(name, value);
-        }
-        let output = command.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        assert!(output.stdout.starts_with(b"doorkey "));
+        ];
+        in_a_bare_root(&place, &environment);
         assert_eq!(gcp.asked(&project).pop().unwrap().0, who);
     }
 }
@@ -262,7 +231,7 @@ fn a_token_that_is_replaced_is_read_again() {
         if let Some((_, value)) = headers.find(|(name, _)| name == "content-length") {
             *value = length;
         }
-        support::moto::passed_on(&at, &request)
+        support::served::passed_on(&at, &request)
     });
     let mut file = gcp.external(json!({"file": token}));
     file["token_url"] = format!("{}/exchange", front.address()).into();
@@ -272,22 +241,10 @@ fn a_token_that_is_replaced_is_read_again() {
         .env("DOORKEY_STORE", format!("gcp-sm:{project}/app"))
         .env("V", "secret:team/a")
         .env(ENDPOINT, format!("http://{}", gcp.at));
-    let mut run = run.env("GOOGLE_APPLICATION_CREDENTIALS", file);
-    let mut child = run.command.spawn().unwrap();
-    let has = |word: &str| {
-        let word = format!("subject_token={word}");
-        let forms = front.requests();
-        let mut forms = forms
-            .iter()
-            .map(|one| String::from_utf8_lossy(&one.body).into_owned());
-        forms.any(|form| form.contains(&word)).then_some(())
-    };
-    bao::wait("the first token is shown", || has("first"));
-    place.write("token", "second");
-    bao::wait("the second token is shown", || has("second"));
-    // SAFETY: it takes no pointer, and the child is not waited for yet.
-    unsafe { libc::kill(child.id().cast_signed(), libc::SIGTERM) };
-    child.wait().unwrap();
+    let run = run.env("GOOGLE_APPLICATION_CREDENTIALS", file);
+    let replace = || drop(place.write("token", "second"));
+    let replaced = ("first", "second", replace);
+    shows_both(run, &front, "subject_token=", replaced);
 }
 
 /// Nothing that shows who we are, or was given for it, is in memory when the workload starts.

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 
+use crate::clouds::three_hundred;
 use serde_json::json;
 use support::faulty::{self, Faulty, Request, Step};
 use support::gcp::{ENDPOINT, Gcp, refusal};
@@ -178,21 +178,9 @@ fn three_hundred_launches() {
         let text = json!({"a": scope}).to_string();
         app.gcp.put(&app.project, &format!("app--{scope}"), text);
     }
-    let left = AtomicUsize::new(300);
-    let take = || {
-        left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-    };
-    thread::scope(|scope| {
-        for _ in 0..300 {
-            scope.spawn(|| {
-                while take().is_ok() {
-                    let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
-                    run.env("V", "secret:a").gives(0, "project--web\n", "");
-                }
-            });
-        }
+    three_hundred(|| {
+        let run = app.run("run -q --timeout 4m -p web --cluster eu -- printenv V");
+        run.env("V", "secret:a").gives(0, "project--web\n", "");
     });
     let requests = app.front.requests();
     assert_eq!(requests.len(), 900);

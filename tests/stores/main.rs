@@ -14,6 +14,7 @@ mod azure_whose;
 mod azure_write;
 mod bound;
 mod check;
+mod clouds;
 mod crafted;
 mod dir;
 mod edit;

@@ -385,3 +385,54 @@ fn nothing_of_the_repository_is_run() {
     let ran = by(&place, "own", "find . -name '*.ran'").out();
     assert_eq!(ran, "");
 }
+
+/// A version that git does not have, as in a partial clone, is no removal of the secret.
+#[test]
+fn a_version_that_is_missing() {
+    let (place, [_, ann, bob]) = store();
+    let script = format!(
+        "git checkout -qb theirs; doorkey store recipient add {ann} -q; keep ann
+        git checkout -q ours; doorkey store recipient add {bob} -q; keep bob; both
+        object=$(git rev-parse :3:secrets/team/a.age); echo $object
+        cd .git/objects/; rm -f $(echo $object | sed 's|^..|&/|')"
+    );
+    let object = by(&place, "own", &script).out();
+    let before = fs::read(place.path("secrets/team/a.age")).unwrap();
+    let lacks = format!(
+        "doorkey: error: age:secrets: git: its repository lacks {}, a version of a file; nothing is changed; git fetch --refetch may bring it\n",
+        object.trim()
+    );
+    place.with("own", "store check --fix").gives(1, "", &lacks);
+    let after = fs::read(place.path("secrets/team/a.age")).unwrap();
+    assert!(before == after, "the file is as it was");
+}
+
+/// A hook of git's, or an alias, has variables about its own repository and folder.
+#[test]
+fn started_by_git_itself() {
+    let (place, _) = store();
+    by(
+        &place,
+        "own",
+        "git checkout -qb theirs; put a theirs; keep theirs
+        git checkout -q ours; put a ours; keep ours; both",
+    );
+    let fix = place.with("own", "store check --fix --theirs a");
+    let fix = fix.env("GIT_DIR", ".git").env("GIT_PREFIX", "secrets/");
+    fix.env("GIT_INDEX_FILE", ".git/index").ok();
+    assert_eq!(value(&place, "a"), "theirs");
+}
+
+/// All versions together are larger than an answer of a program may be.
+#[test]
+fn large_files() {
+    let (place, [own, ..]) = store();
+    let script = format!(
+        "fill() {{ for at in 1 2 3 4 5 6 7 8; do
+            head -c 600000 /dev/zero | age -r {own} >secrets/team/large$at.age
+        done; keep $1; }}
+        git checkout -qb theirs; fill theirs; git checkout -q ours; fill ours; both"
+    );
+    by(&place, "own", &script);
+    fixes(&place);
+}

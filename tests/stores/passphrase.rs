@@ -132,6 +132,36 @@ fn ssh_keys_with_a_passphrase() {
     }
 }
 
+/// Where nobody can be asked, another key in the file may do. If it does not, the reason is said.
+#[test]
+fn another_key_beside_a_locked_one() {
+    let (place, key) = Place::with_own_key();
+    place.set("team", "a", "value");
+    let ed = ["-t", "ed25519", "-N", PASSPHRASE];
+    let ed = ssh_key(&place, "ed", &ed);
+    let locked = fs::read_to_string(place.path("ed.key")).unwrap();
+    let own = fs::read_to_string(place.path("own.key")).unwrap();
+    place.key("both");
+    place.write("both.key", format!("{locked}{own}"));
+    let get = || place.with("both", "secret get a --team --reveal");
+    get().gives(0, "value", "");
+    let launch = place.with("both", "run -q --watch 1h -- sh -c");
+    let launch = launch.arg("echo $A").env("A", "secret:a");
+    launch.gives(0, "value\n", "");
+    // At a terminal a person is asked.
+    let mut terminal = Terminal::start(get());
+    answer(&mut terminal);
+    assert_eq!(terminal.end().0, 0);
+
+    let add = place.with("own", "store recipient add -q -p web");
+    add.arg(&ed).ok();
+    place.set("project/web", "w", "value");
+    let remove = place.with("own", "store recipient remove -q -p web");
+    remove.arg(&key).end();
+    let get = place.with("both", "secret get w -p web --reveal").end();
+    assert!(get.err().contains("nobody can be asked"), "{}", get.err());
+}
+
 /// A supervisor that stays has neither the passphrase nor the key nor a value. The workload has its
 /// terminal.
 #[test]
@@ -186,23 +216,25 @@ fn not_with_watch() {
     assert!(code != 0 && usual && screen.ends_with(&why), "{screen}");
 }
 
-/// The terminal is as before where a launch's time ends while somebody thinks.
+/// The terminal is as before where a launch is ended while somebody thinks.
 #[test]
 fn a_launch_that_ends_at_the_question() {
     let (place, _) = Place::with_own_key();
     place.set("team", "a", "value");
     lock(&place, "own", false);
-    let run = place.with("locked", "run -- true").env("A", "secret:a");
-    let mut terminal = Terminal::start(run);
-    terminal
-        .wait_for("passphrase of ")
-        .wait_for(": ")
-        .types("kana");
-    let launch = Pid::from_raw(terminal.child.id().try_into().unwrap());
-    kill(launch, Signal::SIGTERM).unwrap();
-    let (code, screen, usual) = terminal.end();
-    assert!(
-        code != 0 && usual && !screen.contains("kana"),
-        "{code} {screen}"
-    );
+    for words in ["run -- true", "run --init -- true", "run --mask -- true"] {
+        let run = place.with("locked", words).env("A", "secret:a");
+        let mut terminal = Terminal::start(run);
+        terminal
+            .wait_for("passphrase of ")
+            .wait_for(": ")
+            .types("kana");
+        let launch = Pid::from_raw(terminal.child.id().try_into().unwrap());
+        kill(launch, Signal::SIGTERM).unwrap();
+        let (code, screen, usual) = terminal.end();
+        assert!(
+            code == 143 && usual && !screen.contains("kana"),
+            "{words}: {code} {usual} {screen}"
+        );
+    }
 }

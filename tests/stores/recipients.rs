@@ -401,3 +401,22 @@ fn what_another_program_wrote_is_encrypted_anew() {
     assert_eq!(opens(&place, "new"), "a b c d");
     place.with("new", "store check -q").gives(0, "", "");
 }
+
+/// A merge can leave a key twice, with and without a name: that is one recipient.
+#[test]
+fn a_key_that_is_there_twice() {
+    let (place, own) = store();
+    let bob = place.key("bob");
+    place.write(
+        "secrets/recipients.txt",
+        format!("{own}\n{bob}\n# bob\n{bob}\n"),
+    );
+    place.with("own", "store check --fix -q").ok();
+    place.with("own", "store check -q").gives(0, "", "");
+    let listed = place.with("own", "store recipient list").ok().out();
+    assert_eq!(listed.matches(&bob).count(), 1, "{listed}");
+    assert!(listed.contains(&format!("{bob}\tbob\t")), "{listed}");
+    assert_eq!(opens(&place, "bob"), opens(&place, "own"));
+    place.with("own", "store recipient remove bob -q").ok();
+    assert!(!list(&place, "").contains(&bob));
+}

@@ -75,7 +75,7 @@ fn the_newline_at_the_end() {
         assert_eq!(place.reveal("team", "a").as_deref(), Some(piped));
     }
     let help = place.on("secret set --help").ok().out();
-    assert!(help.contains("One newline\nat the end of piped input is dropped, unless --raw."));
+    assert!(help.contains("drops one newline at the end of piped input, unless --raw is given."));
 }
 
 #[test]

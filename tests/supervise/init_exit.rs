@@ -37,6 +37,20 @@ fn every_exit_code_passes() {
     first(&place, &["sh", "-c", "exit 7"]).gives(7, "", "");
 }
 
+/// `join` finds the workload by that name, and may come at once. On one processor the workload often
+/// comes before its supervisor.
+#[test]
+fn the_supervisor_has_its_name_before_the_workload_begins() {
+    let place = Place::new();
+    let script =
+        "cpu=$(sed -n 's/^Cpus_allowed_list:[^0-9]*\\([0-9]*\\).*/\\1/p' /proc/self/status)
+        for at in $(seq 300); do
+            taskset -c $cpu doorkey run -q --init -- \
+                sh -c 'read -r name </proc/$PPID/comm; [ $name = doorkey:$$ ] || echo $name'
+        done";
+    assert_eq!(place.shell(script).ok().out(), "");
+}
+
 #[test]
 fn a_death_by_a_signal_is_a_code() {
     support::default_signals();

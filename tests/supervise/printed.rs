@@ -12,6 +12,9 @@ const LEFT: usize = 6;
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const MARKS: &[u8] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
+/// What most ways of quoting change, to tell these apart in values of every kind.
+const QUOTES: &[u8] = b"'\"\\/<&$!";
+
 /// A value, and the stretches of it that are secret.
 pub struct Value {
     pub text: Vec<u8>,
@@ -33,18 +36,18 @@ pub fn kinds() -> Vec<Kind> {
         }),
         kind("control bytes", |at| {
             let bytes: Vec<u8> = (1..32).filter(|byte| *byte != b'\n').chain([127]).collect();
-            let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
+            let pieces: Vec<&[u8]> = bytes.chunks(1).chain(QUOTES.chunks(1)).collect();
             whole(woven(at, &pieces))
         }),
         kind("not ASCII", |at| {
-            let pieces = ["é", "ü", "€", "😀", "ÿ", "ж", "'", "\"", " "];
-            whole(woven(at, &pieces.map(str::as_bytes)))
+            let pieces = ["é", "ü", "€", "😀", "ÿ", "ж", " "].map(str::as_bytes);
+            let pieces: Vec<&[u8]> = pieces.into_iter().chain(QUOTES.chunks(1)).collect();
+            whole(woven(at, &pieces))
         }),
         kind("no text", |at| {
-            whole(woven(
-                at,
-                &[b"\xff", b"\xc3", b"\x80", b"'", b"\xf0\x9f", b"/"],
-            ))
+            let pieces: [&[u8]; 5] = [b"\xff", b"\xc3", b"\x80", b"\xf0\x9f", b" "];
+            let pieces: Vec<&[u8]> = pieces.into_iter().chain(QUOTES.chunks(1)).collect();
+            whole(woven(at, &pieces))
         }),
         kind("lines", |at| {
             let lines = [marked(at), marked(at + 1000), marked(at + 2000)];

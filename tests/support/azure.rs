@@ -1,17 +1,14 @@
 //! Azure for tests, as far as `azure_server.py` has it, as a process of the test's, ended with it.
 //! Azure's own client is asked first: a fake that it does not believe fails the test.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use serde_json::{Value, json};
 
-use crate::bao;
 use crate::faulty::{self, Faulty, Request, Step};
-use crate::moto::passed_on;
+use crate::served::{self, Served};
 use crate::{Place, Run};
 
 /// The interpreter, where `.ci/test` puts it.
@@ -31,8 +28,7 @@ pub struct Azure {
     /// `HOST:PORT`.
     pub at: String,
     place: Place,
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    child: Mutex<Child>,
+    served: Served,
 }
 
 /// An application.
@@ -64,43 +60,18 @@ pub struct Front {
 }
 
 impl Azure {
-    /// The cloud that the tests of a crate share. It ends with the last test that holds it.
+    /// The cloud that the tests of a crate share.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Azure>> = Mutex::new(Weak::new());
-        let mut shared = SHARED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let azure = shared.upgrade().unwrap_or_else(|| Arc::new(Self::new()));
-        *shared = Arc::downgrade(&azure);
-        azure
-    }
-
-    fn new() -> Self {
-        assert!(
-            Path::new(PYTHON).exists(),
-            "{PYTHON} is missing: `sh .ci/test` installs it"
-        );
-        let place = Place::new();
-        let mut command = Command::new(PYTHON);
-        command
-            .arg(SERVER)
-            .arg(place.path(""))
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut child = bao::spawn(command);
-        let stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let at = line.trim().to_owned();
-        assert!(!at.is_empty(), "{SERVER} does not start");
-        Azure {
-            at,
-            place,
-            pipes: Mutex::new((stdin, stdout)),
-            child: Mutex::new(child),
-        }
+        served::shared(&SHARED, || {
+            let place = Place::new();
+            let served = Served::start(PYTHON, SERVER, &[&place.path("")]);
+            Azure {
+                at: served.said.clone(),
+                place,
+                served,
+            }
+        })
     }
 
     /// A file of the cloud's: `ca.pem`, the application's `app.pem`, and `other.pem` of nobody.
@@ -109,11 +80,7 @@ impl Azure {
     }
 
     fn ask(&self, asked: &Value) -> Value {
-        let mut pipes = self.pipes.lock().unwrap();
-        pipes.0.write_all(format!("{asked}\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        pipes.1.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+        self.served.call(asked)
     }
 
     /// A vault that nobody else has.
@@ -158,28 +125,27 @@ impl Azure {
         Application { id, secret }
     }
 
+    /// A proxy that leads straight to the cloud.
+    pub fn proxy(&self) -> String {
+        self.proxy_to(&self.at)
+    }
+
+    fn proxy_to(&self, at: &str) -> String {
+        let proxy = self.ask(&json!(["front", at]));
+        proxy.as_str().unwrap().to_owned()
+    }
+
     /// Stands in front of it: writes down what is asked, and answers what `first` does.
     pub fn behind(
         self: &Arc<Self>,
         first: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static,
     ) -> Front {
-        let at = self.at.clone();
-        let faulty =
-            Faulty::new(move |request| first(request).unwrap_or_else(|| passed_on(&at, request)));
-        let proxy = self.ask(&json!(["front", faulty.at]));
+        let faulty = served::behind(&self.at, first);
         Front {
             azure: Arc::clone(self),
-            proxy: proxy.as_str().unwrap().to_owned(),
+            proxy: self.proxy_to(&faulty.at),
             faulty,
         }
-    }
-}
-
-impl Drop for Azure {
-    fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap();
-        let _ = child.kill();
-        let _ = child.wait();
     }
 }
 

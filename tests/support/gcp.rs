@@ -2,16 +2,14 @@
 //! it. Google's own client is asked first wherever a test is about who we are: a fake that it does
 //! not believe fails the test.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::bao;
-use crate::faulty::{Faulty, Request, Step};
-use crate::moto::passed_on;
 use serde_json::{Value, json};
+
+use crate::faulty::{Faulty, Request, Step};
+use crate::served::{self, Served};
 
 /// The interpreter, where `.ci/test` puts it.
 pub const PYTHON: &str = concat!(
@@ -37,56 +35,28 @@ pub struct Gcp {
     pub at: String,
     /// The service account's key in PEM.
     pub key: String,
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    child: Mutex<Child>,
+    served: Served,
 }
 
 impl Gcp {
-    /// The server that the tests of a crate share. It ends with the last test that holds it.
+    /// The server that the tests of a crate share.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Gcp>> = Mutex::new(Weak::new());
-        let mut shared = SHARED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let gcp = shared.upgrade().unwrap_or_else(|| Arc::new(Self::new()));
-        *shared = Arc::downgrade(&gcp);
-        gcp
-    }
-
-    fn new() -> Self {
-        assert!(
-            Path::new(PYTHON).exists(),
-            "{PYTHON} is missing: `sh .ci/test` installs it"
-        );
-        let mut command = Command::new(PYTHON);
-        command
-            .arg(PROGRAM)
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = bao::spawn(command);
-        let stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let text = |name: &str| said[name].as_str().unwrap().to_owned();
-        Gcp {
-            at: text("at"),
-            key: text("key"),
-            pipes: Mutex::new((stdin, stdout)),
-            child: Mutex::new(child),
-        }
+        served::shared(&SHARED, || {
+            let served = Served::start(PYTHON, PROGRAM, &[]);
+            let said: Value = serde_json::from_str(&served.said).unwrap();
+            let text = |name: &str| said[name].as_str().unwrap().to_owned();
+            Gcp {
+                at: text("at"),
+                key: text("key"),
+                served,
+            }
+        })
     }
 
     /// Does something as the administrator; gives the answer.
     pub fn call(&self, words: Value) -> Value {
-        let mut pipes = self.pipes.lock().unwrap();
-        pipes.0.write_all(format!("{words}\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        pipes.1.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+        self.served.call(&words)
     }
 
     /// The id of a project of a test's own.
@@ -127,8 +97,7 @@ impl Gcp {
         &self,
         first: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static,
     ) -> Faulty {
-        let at = self.at.clone();
-        Faulty::new(move |request| first(request).unwrap_or_else(|| passed_on(&at, request)))
+        served::behind(&self.at, first)
     }
 
     /// A service account's file. Its token is signed by the key alone.
@@ -183,14 +152,6 @@ impl Gcp {
             out.status.success(),
             "Google's client does not believe it: {said}"
         );
-    }
-}
-
-impl Drop for Gcp {
-    fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap();
-        let _ = child.kill();
-        let _ = child.wait();
     }
 }
 

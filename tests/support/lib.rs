@@ -20,6 +20,7 @@ pub mod pty;
 mod reference;
 mod said;
 pub mod search;
+pub mod served;
 pub mod strays;
 pub mod trace;
 pub mod watched;

@@ -1,16 +1,13 @@
 //! moto, which is AWS for tests, as a process of the test's, ended with it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::Run;
-use crate::bao;
-use crate::faulty::{Faulty, Request, Step};
 use serde_json::{Value, json};
+
+use crate::Run;
+use crate::faulty::{Faulty, Request, Step};
+use crate::served::{self, Served};
 
 /// The interpreter, where `.ci/test` puts it.
 pub const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/moto/bin/python");
@@ -23,8 +20,7 @@ pub const REGION: &str = "eu-west-1";
 pub struct Moto {
     /// `HOST:PORT`.
     pub at: String,
-    pipes: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
-    child: Mutex<Child>,
+    served: Served,
 }
 
 /// Who somebody is.
@@ -46,50 +42,22 @@ impl Keys {
 }
 
 impl Moto {
-    /// The server that the tests of a crate share. It ends with the last test that holds it.
+    /// The server that the tests of a crate share.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
-        let mut shared = SHARED
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let moto = shared.upgrade().unwrap_or_else(|| Arc::new(Self::new()));
-        *shared = Arc::downgrade(&moto);
-        moto
-    }
-
-    fn new() -> Self {
-        assert!(
-            Path::new(PYTHON).exists(),
-            "{PYTHON} is missing: `sh .ci/test` installs it"
-        );
-        let mut command = Command::new(PYTHON);
-        command
-            .arg(PROGRAM)
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = bao::spawn(command);
-        let stdin = child.stdin.take().unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        stdout.read_line(&mut line).unwrap();
-        let at = line.trim().strip_prefix("http://").expect("an address");
-        Moto {
-            at: at.to_owned(),
-            pipes: Mutex::new((stdin, stdout)),
-            child: Mutex::new(child),
-        }
+        served::shared(&SHARED, || {
+            let served = Served::start(PYTHON, PROGRAM, &[]);
+            let at = served.said.strip_prefix("http://").expect("an address");
+            Moto {
+                at: at.to_owned(),
+                served,
+            }
+        })
     }
 
     /// Does something as the administrator; gives the answer, whatever it is.
     pub fn ask(&self, service: &str, region: &str, what: &str, arguments: Value) -> Value {
-        let mut pipes = self.pipes.lock().unwrap();
-        let asked = json!([service, region, what, arguments]);
-        pipes.0.write_all(format!("{asked}\n").as_bytes()).unwrap();
-        let mut line = String::new();
-        pipes.1.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
+        self.served.call(&json!([service, region, what, arguments]))
     }
 
     /// Does something as the administrator, which must succeed; gives the answer.
@@ -144,33 +112,8 @@ impl Moto {
         &self,
         first: impl Fn(&Request) -> Option<Vec<Step>> + Send + Sync + 'static,
     ) -> Faulty {
-        let at = self.at.clone();
-        Faulty::new(move |request| first(request).unwrap_or_else(|| passed_on(&at, request)))
+        served::behind(&self.at, first)
     }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let mut child = self.child.lock().unwrap();
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
-/// What a server answers to a request, which comes to it as it was sent: a signature is for that.
-pub fn passed_on(to: &str, request: &Request) -> Vec<Step> {
-    let mut text = format!("{} {} HTTP/1.1\r\n", request.method, request.path);
-    for (name, value) in &request.headers {
-        text += &format!("{name}: {value}\r\n");
-    }
-    text += "connection: close\r\n\r\n";
-    let mut stream = TcpStream::connect(to).unwrap();
-    stream
-        .write_all(&[text.as_bytes(), &request.body].concat())
-        .unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    vec![Step::Send(answer), Step::Close]
 }
 
 /// The secrets or parameters that are asked for.

@@ -1,400 +1,436 @@
-// The whole page. Text of the server is only ever set as text, never as markup.
+// The whole page. Text of the server is only ever appended as text, never as markup.
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const { aria, ...rest } = properties;
-  const made = Object.assign(document.createElement(tag), rest);
-  if (aria) made.setAttribute("aria-label", aria);
+const all = (css, within = document) => [...within.querySelectorAll(css)];
+
+function make(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);
   return made;
-};
-const fill = (id, children) => $(id).replaceChildren(...children);
-const query = (parts) => "?" + new URLSearchParams(parts);
-const level = (scope) => scope.split("/")[0];
-const views = ["closed", "overview", "scope", "check", "readers"];
+}
+
+// Puts elements into another. What is the same already stays; what is made anew keeps the focus.
+function fill(place, made) {
+  const old = place.children;
+  if (made.length === old.length && made.every((one, at) => one.isEqualNode(old[at]))) return;
+  const focus = place.contains(document.activeElement) && document.activeElement.ariaLabel;
+  place.replaceChildren(...made);
+  if (focus) all("[aria-label]", place).find((one) => one.ariaLabel === focus)?.focus();
+}
 
 let state = { scopes: [], done: [] };
-let view = "overview"; // what is shown, and of a scope's page which scope
+let view = ""; // what is shown, and of a scope's page which scope
 let scope = "";
-let shown = []; // the rows of the list that is shown
-let turn = 0; // the number of the last question for a list: an older answer is dropped
-let updated = null; // the name that the form updates; null where it adds one
+let data = {}; // what the server says of it
+let turn = 0; // the number of the last question for it: an older answer is dropped
+let updated = ""; // the name that the form updates; empty where it adds one
+const busy = new Set(); // what is being done
+const dropped = new Map(); // the files on fields, which are sent byte for byte
+const content = (field) => dropped.get(field) ?? $(field).value;
+const level = (one) => one.split("/")[0];
+const id = (one) => one.split("/")[1];
+const LEADS = {
+  team: "Every launch gets these names, unless its project or cluster has them too.",
+  cluster: "These names win over those of the team.",
+  project: "These names win over those of a cluster and of the team.",
+};
+const LARGEST = 256 * 1024; // of a file, in bytes
+const TOO_LARGE = "that is too large: a value is at most 64 KiB, a file 256 KiB";
 
 // Asks the server. Every request has the session's secret, which no other page can read.
-async function ask(method, path, parts = {}, body) {
-  const headers = { "doorkey-session": sessionStorage.getItem("session") ?? "" };
-  let answer;
-  try {
-    answer = await fetch(`/api/${path}${query(parts)}`, { method, headers, body });
-  } catch {
-    throw close("The program does not answer any more.");
-  }
+async function ask(method, path, parts = {}, content = "", token = "") {
+  const session = sessionStorage.getItem("session") ?? "";
+  const headers = token ? { "doorkey-token": token } : { "doorkey-session": session };
+  const body = method === "POST" ? new Blob([content]) : undefined;
+  if (body?.size > 2 * LARGEST) throw { faults: [TOO_LARGE] };
+  const url = `/api/${path}?${new URLSearchParams(parts)}`;
+  const answer = await fetch(url, { method, headers, body }).catch(lost);
   const found = await answer.json();
-  if (answer.status === 401) throw close(found.faults.join("\n"));
+  if (answer.status === 401) throw close(found.faults[0], "This page has no session");
   if (!answer.ok) throw found;
   return found;
 }
 
-function close(why) {
+// Tells the end of the program from a request that was lost on its way.
+async function lost() {
+  const runs = await fetch("/style.css").catch(() => false);
+  if (runs) throw { faults: ["The request was lost; try again."] };
+  throw close("The program does not answer any more.");
+}
+
+// Ends the page, and forgets what was typed.
+function close(why, title = "This console has ended") {
+  $("closed-title").textContent = title;
   $("closed-why").textContent = why;
-  for (const id of ["nav", "end"]) $(id).hidden = true;
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  for (const one of ["nav", "end", "fault"]) $(one).hidden = true;
+  for (const one of all("dialog[open]")) one.close();
+  for (const one of all("form")) one.reset();
+  for (const one of ["value", "text", "spec"]) drops(one);
   show("closed");
-  return { field: "", faults: [] };
+  return { faults: [] };
 }
 
 function show(name) {
   view = name;
-  for (const one of views) $(one).hidden = one !== name;
-  const title = $(name).querySelector("h1").textContent;
-  document.title = `${title} · doorkey console`;
+  for (const one of all("main > section")) one.hidden = one.id !== name;
+  document.title = `${$(name).querySelector("h1").textContent} · doorkey console`;
 }
 
-// Puts faults beside the field that they are about, or else beside the form's button.
-function say(faults, fields, otherwise) {
-  for (const field of fields) {
-    $(`${field}-error`).textContent = "";
-    $(field).removeAttribute("aria-invalid");
-  }
-  $(otherwise).textContent = "";
+// Puts faults beside the field that they are about, or else at the end of the form or page.
+function say(form, faults) {
+  for (const one of all(".error", form)) one.textContent = "";
+  for (const one of all("[aria-invalid]", form)) one.removeAttribute("aria-invalid");
   if (!faults) return;
-  const of = fields.includes(faults.field) ? faults.field : null;
-  $(of ? `${of}-error` : otherwise).textContent = (faults.faults ?? [String(faults)]).join("\n");
-  if (of) {
-    $(of).setAttribute("aria-invalid", "true");
-    $(of).focus();
-  }
+  const field = form.elements?.namedItem(faults.field || "otherwise");
+  const place = field ? $(`${field.id}-error`) : form.querySelector(".otherwise") ?? $("fault");
+  place.textContent = (faults.faults ?? [String(faults)]).join("\n");
+  field?.setAttribute("aria-invalid", "true");
+  field?.focus();
 }
 
-// Runs what a button does, one at a time; the faults are the handler's.
-async function busy(button, work, failed) {
-  if (button.disabled) return;
-  button.disabled = true;
+// Does what a button or a form is for, but not twice at a time.
+async function act(name, from, value) {
+  if (busy.has(name)) return;
+  const form = from.closest("form, section") ?? $("main");
+  busy.add(name);
+  from.setAttribute("aria-busy", "true");
+  say(form);
   try {
-    await work();
+    await actions[name](value);
   } catch (faults) {
-    failed(faults);
-  } finally {
-    button.disabled = false;
+    say(form, faults);
   }
+  from.removeAttribute("aria-busy");
+  busy.delete(name);
 }
 
-// Swedish writes a time as 2026-01-31 09:05, which every reader knows and which sorts.
-const time = (text) =>
-  text ? make("time", { dateTime: text, textContent: new Date(text).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }) }) : make("span", { className: "none", textContent: "–" });
-const link = (href, text) => make("li", {}, make("a", { href, textContent: text }));
-
-async function refresh() {
-  state = await ask("GET", "state");
-  $("store").textContent = state.store;
-  $("readers-link").hidden = !state.readers;
-  for (const one of document.querySelectorAll(".writes")) one.hidden = !state.writes;
-  for (const id of ["nav", "end", "footer"]) $(id).hidden = false;
-  for (const kind of ["project", "cluster"]) {
-    const ids = state.scopes.filter((one) => level(one) === kind).map((one) => one.slice(kind.length + 1));
-    if (level(scope) === kind && !state.scopes.includes(scope)) ids.push(scope.slice(kind.length + 1));
-    const links = ids.map((id) => link(`#/scope/${kind}/${id}`, id));
-    const more = make("button", { type: "button", textContent: "new…", aria: `New ${kind}`, onclick: () => open(kind) });
-    fill(`${kind}s`, state.writes ? [...links, make("li", {}, more)] : links);
-    for (const id of [kind, `check-${kind}`]) {
-      const chosen = $(id).options.length ? $(id).value : state[kind];
-      fill(id, ["", ...ids].map((one) => make("option", { value: one, textContent: one || "none" })));
-      $(id).value = ids.includes(chosen) ? chosen : "";
-    }
-  }
-  $("nothing").hidden = state.done.length > 0;
-  fill("done", state.done.map((one) => make("li", {}, time(one.at), make("span", { textContent: one.what }))).reverse());
-  for (const one of document.querySelectorAll("nav a")) {
-    if (one.hash === (location.hash || "#/overview")) one.setAttribute("aria-current", "page");
-    else one.removeAttribute("aria-current");
-  }
-}
-
-// Shows what the address says; again for what may have been changed elsewhere.
+// Shows what the address says; again for what may have changed, here or elsewhere.
 async function load(again = false) {
-  const [, name, ...rest] = location.hash.split("/");
-  scope = name === "scope" ? decodeURIComponent(rest.join("/")) : "";
-  await refresh();
-  const next = views.includes(name) && name !== "closed" ? name : "overview";
+  const [, name, first, ...rest] = location.hash.split("/");
+  const mine = ++turn;
   if (!again) {
+    scope = name === "scope" && first in LEADS ? [first, ...rest].join("/") : "";
+    data = {};
+    for (const one of all("dialog[open]")) one.close();
+    const title = { project: "Project ", cluster: "Cluster " }[first] ?? "Team";
+    $("scope-title").textContent = title + rest.join("/");
     $("said").textContent = "";
-    $("scope-title").textContent = { team: "Team", project: "Project ", cluster: "Cluster " }[level(scope)] + scope.split("/").slice(1).join("/");
-    edit(null);
-    forget();
-    // Another scope's names must not stand here, not for a moment.
-    fill("scope-rows", []);
-    $("scope-count").textContent = "";
+    actions.edit("");
+    actions.forget();
+    show(scope ? "scope" : ["check", "readers"].includes(name) ? name : "overview");
   }
-  show(next);
-  await { overview, scope: list, readers, check: () => {} }[next]();
+  try {
+    state = await ask("GET", "state");
+    draw();
+    const project = { project: $("project").value, cluster: $("cluster").value };
+    const parts = { overview: project, scope: { scope }, readers: {} }[view];
+    const found = parts ? await ask("GET", view, parts) : {};
+    if (mine !== turn) return;
+    data = found;
+    $("fault").textContent = "";
+  } catch (faults) {
+    if (mine !== turn || view === "closed") return;
+    data = {};
+    say($("main"), faults);
+  }
+  for (const one of ["nav", "end", "footer", "fault"]) $(one).hidden = false;
+  draw();
   if (!again) $("main").focus();
 }
 
-async function overview() {
-  $("overview-error").textContent = "";
-  const [project, cluster, mine] = [$("project").value, $("cluster").value, ++turn];
-  try {
-    const found = await ask("GET", "overview", { project, cluster });
-    if (mine !== turn) return;
-    const order = found.scopes.map((_, at) => at).reverse(); // from the team to the narrowest
-    fill("overview-head", ["Name", ...order.map((at) => found.scopes[at])].map((text) => make("th", { scope: "col", textContent: text })));
-    shown = found.rows;
-    const row = ({ name, in: has }) => {
-      const cell = (at) => {
-        if (!has.includes(at)) return make("td", { className: "none", textContent: "–", ariaLabel: "not there" });
-        if (has[0] === at) return make("td", {}, make("span", { className: "wins", textContent: "wins" }));
-        return make("td", { className: "shadowed" }, make("s", { textContent: name }), make("small", { textContent: `shadowed by ${found.scopes[has[0]]}` }));
-      };
-      return make("tr", {}, make("th", { scope: "row", className: "name", textContent: name }), ...order.map(cell));
-    };
-    fill("overview-rows", shown.map(row));
-    find("overview");
-  } catch (faults) {
-    say(faults, [], "overview-error");
+// Swedish writes a time as 2026-01-31 09:05, which every reader knows and which sorts.
+const FORM = { dateStyle: "short", timeStyle: "short" };
+const time = (at) => at && make("time", { datetime: at }, new Date(at).toLocaleString("sv", FORM));
+const none = () => make("span", { class: "none" }, "–");
+const cell = (content, kind = "") => make("td", { class: kind }, content || none());
+const head = (name) => make("th", { scope: "row", class: "name" }, name);
+const button = (action, word, name) =>
+  make("button", { type: "button", "data-do": action, value: name, "aria-label": `${word} ${name}` }, word);
+
+const ROWS = {
+  overview({ name, in: has }) {
+    const wins = data.scopes[has[0]];
+    const of = data.scopes.map((_, at) => {
+      if (!has.includes(at)) return cell();
+      if (has[0] === at) return cell(make("span", { class: "wins" }, "wins"));
+      const why = make("small", {}, `shadowed by ${wins}`);
+      return make("td", { class: "shadowed" }, make("s", {}, name), why);
+    });
+    return make("tr", {}, head(name), ...of.reverse()); // from the team to the narrowest
+  },
+  scope({ name, size, created, modified, trouble }) {
+    const facts = trouble
+      ? [make("td", { class: "bad", colspan: 3 }, trouble)]
+      : [cell(String(size ?? ""), "number"), cell(time(created)), cell(time(modified))];
+    const buttons = [button("edit", "Update", name), button("remove", "Delete", name)];
+    const last = state.writes ? [make("td", {}, make("div", { class: "buttons" }, ...buttons))] : [];
+    return make("tr", {}, head(name), ...facts, ...last);
+  },
+};
+
+// Draws all that depends on the store.
+function draw() {
+  $("store").textContent = state.store;
+  $("readers-link").hidden = !state.readers;
+  for (const one of all(".writes")) one.hidden = !state.writes;
+  const lead = state.writes ? LEADS[level(scope)] : "This store is read-only here.";
+  $("scope-lead").textContent = lead ?? "";
+  for (const kind of ["project", "cluster"]) {
+    const known = [...state.scopes, scope].filter((one) => level(one) === kind).map(id);
+    const ids = [...new Set([...known, state[kind]])].filter(Boolean).sort();
+    const links = ids.map((one) => make("a", { href: `#/scope/${kind}/${one}` }, one));
+    const more = make("button", { type: "button", "data-do": "ask", value: kind }, "new…");
+    more.ariaLabel = `New ${kind}`;
+    fill($(`${kind}s`), [...links, ...(state.writes ? [more] : [])].map((one) => make("li", {}, one)));
+    for (const select of [$(kind), $(`check-${kind}`)]) {
+      const chosen = select.options.length ? select.value : state[kind];
+      fill(select, ["", ...ids].map((one) => make("option", { value: one }, one || "none")));
+      select.value = ids.includes(chosen) ? chosen : "";
+    }
   }
-}
-
-async function list() {
-  $("scope-error").textContent = "";
-  $("scope-lead").textContent = state.writes ? { team: "Every launch gets these names, unless its project or cluster has them too.", project: "These names win over those of a cluster and of the team.", cluster: "These names win over those of the team." }[level(scope)] ?? "" : "This store is read-only here.";
-  const mine = ++turn;
-  try {
-    const { items } = await ask("GET", "scope", { scope });
-    if (mine !== turn) return;
-    shown = items;
-    const row = ({ name, size, created, modified, trouble }) => {
-      const button = (word, act) => make("button", { type: "button", textContent: word, aria: `${word} ${name}`, onclick: act });
-      const buttons = make("div", { className: "buttons" }, button("Update", () => edit(name)), button("Delete", () => remove(name)));
-      const facts = trouble ? [make("td", { className: "bad", colSpan: 3, textContent: trouble })] : [make("td", { className: "number", textContent: size }), make("td", {}, time(created)), make("td", {}, time(modified))];
-      return make("tr", {}, make("th", { scope: "row", className: "name", textContent: name }), ...facts, ...(state.writes ? [make("td", {}, buttons)] : []));
-    };
-    fill("scope-rows", shown.map(row));
-    find("scope");
-  } catch (faults) {
-    fill("scope-rows", []);
-    say(faults, [], "scope-error");
+  for (const one of all("nav a")) {
+    const here = one.hash === (view === "overview" ? "#/overview" : location.hash);
+    one.ariaCurrent = here ? "page" : null;
   }
-}
+  $("nothing").hidden = state.done.length > 0;
+  const done = state.done.map((one) => make("li", {}, time(one.at), make("span", {}, one.what)));
+  fill($("done"), done.reverse());
 
-function find(which) {
-  const wanted = $(`find-${which}`).value.trim().toLowerCase();
-  const rows = [...$(`${which}-rows`).children];
-  let count = 0;
-  shown.forEach(({ name }, at) => {
-    rows[at].hidden = !name.toLowerCase().includes(wanted);
-    count += rows[at].hidden ? 0 : 1;
-  });
-  const all = shown.length === 1 ? "1 name" : `${shown.length} names`;
-  $(`${which}-count`).textContent = wanted ? `${count} of ${all}` : shown.length ? all : "There are no names yet.";
-}
-
-// Turns the form to updating a name, or back to adding one.
-function edit(name) {
-  updated = name;
-  $("write-title").textContent = name ? `Update ${name}` : "Add a secret";
-  $("write-button").textContent = name ? "Update" : "Add";
-  $("write-cancel").hidden = !name;
-  $("name-hint").hidden = !!name;
-  Object.assign($("name"), { value: name ?? "", readOnly: !!name });
-  $("value").value = "";
-  say(null, ["name", "value"], "write-error");
-  if (name) $("value").focus();
-}
-
-async function store(event) {
-  event.preventDefault();
-  $("said").textContent = "";
-  const [name, value] = [$("name").value.trim(), $("value").value];
-  const parts = { scope, name, how: updated ? "update" : "create", raw: $("raw").checked ? "1" : "0" };
-  const again = updated;
-  await busy($("write-button"), async () => {
-    const { done } = await ask("POST", "write", parts, value);
-    edit(null);
-    $("name").focus();
-    await load(true);
-    $("said").textContent = done;
-  }, (faults) => {
-    if (faults.field === "scope") faults.field = "";
-    say(faults, ["name", "value"], "write-error");
-  });
-  // Whatever the answer was.
-  if (again === updated) $("value").value = "";
-}
-
-async function remove(name) {
-  const [dialog, from] = [$("delete"), scope];
-  $("delete-what").textContent = `${name} is removed from ${from}.`;
-  $("delete-after").textContent = "…";
-  $("delete-error").textContent = "";
-  dialog.showModal();
-  $("delete-button").onclick = () => busy($("delete-button"), async () => {
-    const { done } = await ask("POST", "delete", { scope: from, name });
-    dialog.close();
-    await load(true);
-    $("said").textContent = done;
-    $("main").focus();
-  }, (faults) => say(faults, [], "delete-error"));
-  try {
-    const { scopes } = await ask("GET", "holders", { name });
-    $("delete-after").textContent = afterwards(name, scopes.filter((one) => one !== scope));
-  } catch (faults) {
-    say(faults, [], "delete-error");
+  const columns = ["Name", ...[...(data.scopes ?? [])].reverse()];
+  fill($("overview-head"), columns.map((one) => make("th", { scope: "col" }, one)));
+  for (const name of Object.keys(ROWS)) {
+    const rows = (name === view && data.rows) || [];
+    const wanted = $(`find-${name}`).value.trim().toLowerCase();
+    const found = rows.filter((one) => one.name.toLowerCase().includes(wanted));
+    fill($(`${name}-rows`), found.map(ROWS[name]));
+    const count = rows.length === 1 ? "1 name" : `${rows.length} names`;
+    const words = rows.length ? count : "There are no names yet.";
+    $(`${name}-count`).textContent = wanted ? `${found.length} of ${count}` : data.rows ? words : "";
+    $(`${name}-table`).hidden = !found.length;
   }
-}
-
-// Says which scope a launch gets a name from once the one here is gone.
-function afterwards(name, others) {
-  const [team, clusters] = [others.includes("team"), others.filter((one) => level(one) === "cluster")];
-  const rest = team ? "the team's wins" : `there is no ${name}, and a launch that refers to it fails`;
-  if (level(scope) === "team") {
-    const own = others.length ? ` ${others.join(", ")}: ${others.length === 1 ? "its own goes" : "their own go"} on winning.` : "";
-    return `Afterwards the team has no ${name}.${own}`;
-  }
-  if (level(scope) === "cluster" || !clusters.length) return `Afterwards ${rest}.`;
-  return `Afterwards the name of ${clusters.join(" or ")} wins in a launch there; in any other, ${rest}.`;
-}
-
-// Drops the text to import, and its names.
-function forget() {
-  $("text").value = "";
-  $("plan").hidden = $("import-button").hidden = $("import-cancel").hidden = true;
-  $("plan-button").hidden = false;
-  say(null, ["text"], "text-error");
-}
-
-const ticked = (change) => [...$("plan-rows").querySelectorAll("input:checked")].filter((one) => one.dataset.change === change).map((one) => one.value);
-
-function count() {
-  const chosen = $("plan-rows").querySelectorAll("input:checked").length;
-  $("import-button").textContent = chosen === 1 ? "Store 1 name" : `Store ${chosen} names`;
-  for (const one of $("plan-rows").querySelectorAll("input")) {
-    const word = one.parentElement.querySelector("span");
-    word.textContent = one.checked ? one.dataset.change : "skipped";
-    word.className = word.textContent;
-  }
-}
-
-async function plan() {
-  say(null, ["text"], "text-error");
-  const { items } = await ask("POST", "plan", { scope }, $("text").value);
-  if (!items.length) throw { field: "text", faults: ["there is no name in this text"] };
-  fill("plan-rows", items.map(({ name, change }, at) => {
-    const box = make("input", { type: "checkbox", id: `plan-${at}`, value: name, checked: change !== "skipped", disabled: change === "skipped", onchange: count });
-    box.dataset.change = change;
-    return make("li", {}, box, make("label", { htmlFor: box.id, textContent: name }), make("span", {}));
+  fill($("reader-lists"), (data.lists ?? []).map(({ scope: own, recipients }) => {
+    const title = make("h2", {}, own ? `${own}, by a list of its own` : "The store");
+    const list = make("ul", {}, ...recipients.map((one) => make("li", {}, one)));
+    return make("div", { class: "panel readers" }, title, list);
   }));
-  count();
-  $("plan").hidden = $("import-button").hidden = $("import-cancel").hidden = false;
-  $("plan-button").hidden = true;
-  $("import-button").focus();
 }
 
-const planned = () => busy($("plan-button"), plan, (faults) => {
-  forget();
-  say(faults, ["text"], "text-error");
-});
+// Tells which scope a launch gets a name from once the one in a scope is gone.
+function afterwards(name, from, others) {
+  const are = (kind) => others.filter((one) => level(one) === kind);
+  const or = (some) => [...some.slice(0, 5), ...(some.length > 5 ? ["others"] : [])].join(" or ");
+  const wider = level(from) === "project" ? are("cluster") : [];
+  const below = { team: ["cluster", "project"], cluster: ["project"], project: [] }[level(from)];
+  const narrower = below.flatMap(are);
+  const where = wider.length ? `the name of ${or(wider)} wins in a launch there; in any other, ` : "";
+  const fails = `there is no ${name}, and a launch that refers to it fails`;
+  const kept = narrower.length ? ` A launch in ${or(narrower)} goes on with its own.` : "";
+  return `Afterwards ${where}${others.includes("team") ? "the team's wins" : fails}.${kept}`;
+}
 
-const imported = () => busy($("import-button"), async () => {
-  const parts = [["scope", scope], ...["create", "overwrite"].flatMap((change) => ticked(change).map((name) => [change, name]))];
-  const { done } = await ask("POST", "import", parts, $("text").value);
-  forget();
+// Shows a change, with the list as it is now.
+async function did({ done }, focus) {
   await load(true);
   $("said").textContent = done;
-  $("main").focus();
-}, (faults) => {
-  forget();
-  say(faults, ["text"], "text-error");
-});
-
-async function checked(event) {
-  event.preventDefault();
-  const parts = { project: $("check-project").value, cluster: $("check-cluster").value, path: $("path").value };
-  for (const id of ["check-said", "spec-error"]) $(id).textContent = "";
-  await busy(event.submitter ?? $("spec"), async () => {
-    const { rows, faults } = await ask("POST", "check", parts, $("spec").value);
-    const cell = (text) => make("td", { textContent: text || "–" });
-    const row = (one) => make("tr", {}, make("th", { scope: "row", className: "name", textContent: one.variable }), cell(one.reference), cell(one.scope), cell(one.shadows.join(", ")), make("td", { className: one.status === "exists" ? "" : "bad", textContent: one.status }));
-    fill("check-rows", rows.map(row));
-    $("check-table").hidden = !rows.length;
-    fill("check-faults", faults.map((text) => make("li", { textContent: text })));
-    $("check-said").textContent = faults.length ? "" : `${rows.length} references, no fault.`;
-  }, (faults) => say(faults, ["spec"], "spec-error"));
+  focus.focus();
 }
 
-async function readers() {
-  try {
-    const { lists } = await ask("GET", "readers");
-    fill("reader-lists", lists.map((one) => make("div", { className: "panel readers" }, make("h2", { textContent: one.scope ? `${one.scope}, by a list of its own` : "The store" }), make("ul", {}, ...one.recipients.map((who) => make("li", { textContent: who }))))));
-    $("readers-error").textContent = "";
-  } catch (faults) {
-    say(faults, [], "readers-error");
+// What the names to store become.
+function count() {
+  for (const one of all("#plan-rows input")) {
+    const word = one.parentElement.querySelector("span");
+    word.textContent = word.className = one.checked ? one.value : "skipped";
   }
+  const chosen = all("#plan-rows input:checked").length;
+  $("import-button").textContent = chosen === 1 ? "Store 1 name" : `Store ${chosen} names`;
 }
 
-// Asks for the id of a new project or cluster.
-function open(kind) {
-  $("new-title").textContent = `New ${kind}`;
-  $("id").value = "";
-  say(null, ["id"], "id-error");
-  const go = () => {
-    const id = $("id").value.trim();
-    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/.test(id)) {
-      return say({ field: "id", faults: ["an id is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253"] }, ["id"], "id-error");
+function unplan() {
+  fill($("plan-rows"), []);
+  for (const one of ["plan", "import-button", "import-cancel"]) $(one).hidden = true;
+  $("plan-button").hidden = false;
+}
+
+// What the buttons and forms do, by their `data-do`. A fault that is thrown is said beside them.
+const actions = {
+  skip: () => $("main").focus(),
+  cancel: () => all("dialog[open]").forEach((one) => one.close()),
+  end: () => ask("POST", "end").then(() => close("You have ended it.")),
+
+  // Turns the form to updating a name, or back to adding one.
+  edit(name) {
+    updated = name;
+    $("write").reset();
+    drops("value");
+    say($("write"));
+    $("write-title").textContent = name ? `Update ${name}` : "Add a secret";
+    $("write-button").textContent = name ? "Update" : "Add";
+    $("write-cancel").hidden = !name;
+    $("name-hint").hidden = !!name;
+    Object.assign($("name"), { value: name, readOnly: !!name });
+    if (view === "scope") $(name ? "value" : "name").focus();
+  },
+
+  async write() {
+    const [again, value, raw] = [updated, content("value"), $("raw").checked ? "1" : "0"];
+    const parts = { scope, name: $("name").value.trim(), how: again ? "update" : "create", raw };
+    $("said").textContent = "";
+    try {
+      const done = await ask("POST", "write", parts, value);
+      actions.edit("");
+      await did(done, $("name"));
+    } catch (faults) {
+      if (again === updated) drops("value");
+      throw faults;
     }
-    $("new").close();
-    location.hash = `#/scope/${kind}/${id}`;
-  };
-  $("new-button").onclick = go;
-  $("id").onkeydown = (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault();
-    go();
-  };
-  $("new").showModal();
-  $("id").focus();
-}
+  },
 
-// Takes a dropped file's text into a field.
-function drops(id, then) {
-  const field = $(id);
-  const over = (on) => (event) => (event.preventDefault(), field.classList.toggle("over", on));
-  field.addEventListener("dragover", over(true));
-  field.addEventListener("dragleave", over(false));
-  field.addEventListener("drop", async (event) => {
-    over(false)(event);
-    const [file] = event.dataTransfer.files;
-    field.value = file ? await file.text() : event.dataTransfer.getData("text");
-    then();
-  });
-}
+  remove(name) {
+    const from = scope;
+    say($("delete"));
+    $("delete-what").textContent = `${name} is removed from ${from}.`;
+    $("delete-after").textContent = "…";
+    $("delete-button").value = name;
+    $("delete").showModal();
+    const isShown = () => $("delete-button").value === name && scope === from;
+    ask("GET", "holders", { name }).then(({ scopes }) => {
+      const others = scopes.filter((one) => one !== from);
+      if (isShown()) $("delete-after").textContent = afterwards(name, from, others);
+    }).catch((faults) => isShown() && say($("delete"), faults));
+  },
 
-async function begin() {
+  async delete(name) {
+    const done = await ask("POST", "delete", { scope, name });
+    actions.cancel();
+    await did(done, $("main"));
+  },
+
+  async plan() {
+    const { items } = await ask("POST", "plan", { scope }, content("text"));
+    if (!items.length) throw { field: "text", faults: ["there is no name in this text"] };
+    fill($("plan-rows"), items.map(({ name, change }, at) => {
+      const box = make("input", { type: "checkbox", id: `plan-${at}`, value: change, name });
+      box.disabled = !(box.checked = change !== "skipped");
+      return make("li", {}, box, make("label", { for: box.id }, name), make("span"));
+    }));
+    count();
+    $("plan").hidden = $("import-button").hidden = $("import-cancel").hidden = false;
+    $("plan-button").hidden = true;
+    $("import-button").focus();
+  },
+
+  async import() {
+    const chosen = (change) => all(`#plan-rows input[value=${change}]:checked`).map((one) => one.name);
+    const choice = { create: chosen("create"), overwrite: chosen("overwrite") };
+    const body = new Blob([JSON.stringify(choice), "\n", content("text")]);
+    const done = await ask("POST", "import", { scope }, body).finally(actions.forget);
+    await did(done, $("main"));
+  },
+
+  // Drops the text to import, and its names.
+  forget() {
+    drops("text");
+    unplan();
+  },
+
+  async check() {
+    const parts = { project: $("check-project").value, cluster: $("check-cluster").value };
+    $("check-said").textContent = "";
+    const { rows, faults } = await ask("POST", "check", { ...parts, path: $("path").value }, content("spec"));
+    const row = (one) => {
+      const cells = [one.reference, one.scope, one.shadows.join(", ")].map((text) => cell(text));
+      const status = cell(one.status, one.status === "exists" ? "" : "bad");
+      return make("tr", {}, head(one.variable), ...cells, status);
+    };
+    fill($("check-rows"), rows.map(row));
+    $("check-table").hidden = !rows.length;
+    fill($("check-faults"), faults.map((text) => make("li", {}, text)));
+    const words = rows.length === 1 ? "1 reference" : `${rows.length} references`;
+    $("check-said").textContent = faults.length ? "" : `${words}, no fault.`;
+  },
+
+  // Asks for the id of a new project or cluster.
+  ask(kind) {
+    $("new-title").textContent = `New ${kind}`;
+    $("new-form").reset();
+    say($("new-form"));
+    $("new-button").value = kind;
+    $("new").showModal();
+    $("id").focus();
+  },
+
+  go() {
+    const id = $("id").value.trim();
+    const rule = "an id is letters, digits, '_', '.' and '-', the first a letter, digit or '_', at most 253";
+    if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/.test(id)) throw { field: "id", faults: [rule] };
+    location.hash = `#/scope/${$("new-button").value}/${id}`;
+  },
+};
+
+// Shows the page of the address. A link's token leaves the address, and so the history.
+async function arrive() {
   const token = location.hash.slice(1);
   if (token && !token.startsWith("/")) {
-    // The token leaves the address, and so the history.
     history.replaceState(null, "", "/");
-    const answer = await fetch("/api/session", { method: "POST", headers: { "doorkey-token": token } });
-    const found = await answer.json();
-    if (!answer.ok) return close(found.faults.join("\n"));
-    sessionStorage.setItem("session", found.session);
+    try {
+      sessionStorage.setItem("session", (await ask("POST", "session", {}, "", token)).session);
+    } catch ({ faults }) {
+      // Whoever follows a link a second time may have its session.
+      if (!sessionStorage.getItem("session")) return close(faults[0], "This link does not work");
+    }
   }
-  $("write").addEventListener("submit", store);
-  $("import").addEventListener("submit", (event) => (event.preventDefault(), planned()));
-  $("check-form").addEventListener("submit", checked);
-  $("launch").addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["project", "cluster"]) $(id).onchange = overview;
-  for (const which of ["overview", "scope"]) $(`find-${which}`).oninput = () => find(which);
-  $("write-cancel").onclick = () => (edit(null), $("name").focus());
-  $("import-cancel").onclick = () => (forget(), $("text").focus());
-  $("import-button").onclick = imported;
-  $("skip").onclick = () => $("main").focus();
-  $("end").onclick = () => ask("POST", "end").then(() => close("You have ended it."), () => {});
-  drops("text", planned);
-  drops("spec", () => {});
-  addEventListener("hashchange", () => load().catch(() => {}));
-  addEventListener("focus", () => view !== "closed" && !document.querySelector("dialog[open]") && load(true).catch(() => {}));
   await load();
 }
 
-begin().catch(() => {});
+// Puts a file on a field, or nothing.
+function drops(field, bytes, words = "") {
+  dropped.delete(field);
+  if (bytes) dropped.set(field, bytes);
+  Object.assign($(field), { value: "", placeholder: words });
+}
+
+// Takes a dropped file's bytes. Elsewhere than on a field for it, a file must not be opened.
+async function drop(event) {
+  const [file] = event.dataTransfer.files;
+  over({});
+  if (!file) return;
+  event.preventDefault();
+  const field = event.target.closest(".drop");
+  if (!field) return;
+  if (file.size > LARGEST) return say(field.form, { field: field.id, faults: [TOO_LARGE] });
+  const bytes = await file.arrayBuffer();
+  drops(field.id, bytes, `${file.name}, ${file.size} bytes`);
+  if (field.id === "spec") field.value = new TextDecoder().decode(bytes);
+  say(field.form);
+  if (field.id === "text") act("plan", $("plan-button"));
+}
+
+function over(event) {
+  if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  for (const one of all(".drop")) one.classList.toggle("over", one === event.target);
+}
+
+addEventListener("click", (event) => {
+  const from = event.target.closest("[data-do]");
+  if (from?.matches("button")) act(from.dataset.do, from, from.value);
+});
+addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = event.target.dataset.do;
+  if (name) act(name, event.submitter ?? event.target);
+});
+addEventListener("input", ({ target }) => {
+  if (dropped.delete(target.id)) target.placeholder = "";
+  if (target.type === "search") draw();
+  if (target.type === "checkbox") count();
+  if (target.id === "text") unplan();
+});
+addEventListener("change", ({ target }) => target.matches("#launch select") && load(true));
+addEventListener("dragover", over);
+addEventListener("drop", drop);
+addEventListener("hashchange", arrive);
+addEventListener("focus", () => view !== "closed" && !all("dialog[open]").length && load(true));
+setInterval(() => view !== "closed" && fetch("/style.css").catch(lost).catch(() => {}), 5000);
+arrive();

@@ -29,6 +29,7 @@ const JSON_LETTERS: &str = "b\x08t\tn\nf\x0cr\r";
 const FEW_LETTERS: &str = "t\tn\nr\r";
 const C_LETTERS: &str = "a\x07b\x08t\tn\nv\x0bf\x0cr\r";
 const BASH_LETTERS: &str = "a\x07b\x08t\tn\nv\x0bf\x0cr\rE\x1b";
+const PERL_LETTERS: &str = "a\x07b\x08t\tn\nf\x0cr\re\x1b";
 const YAML_LETTERS: &str = "0\0a\x07b\x08t\tn\nv\x0bf\x0cr\re\x1bN\u{85}_\u{a0}L\u{2028}P\u{2029}";
 const HTML: &str = "<>&\u{2028}\u{2029}";
 const NOTHING: [Number; 4] = [Keep; 4];
@@ -215,8 +216,9 @@ pub(super) const STYLES: &[Style] = &[
     slash("\\", FEW_LETTERS, NOTHING),
     // The same of bytes: `sed -n l`.
     slash("\\", C_LETTERS, [Octal; 4]),
-    // Perl's double quotes, and `quotemeta`.
-    slash("\"\\$@", "a\x07b\x08t\tn\nf\x0cr\re\x1b", NOTHING),
+    // Perl's double quotes, of text and of bytes, and `quotemeta`.
+    slash("\"\\$@", PERL_LETTERS, NOTHING),
+    slash("\"\\$@", PERL_LETTERS, [Octal; 4]),
     slash(" !\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~", "", [Slash; 4]),
     // Ruby's for a shell.
     slash(" !\"#$%&'()*;<=>?[\\]^`{|}~", "", NOTHING),
@@ -237,6 +239,7 @@ pub(super) const STYLES: &[Style] = &[
         "<>&=",
         [Utf16(UPPER), Keep, Utf16(UPPER), Keep],
     ),
+    with("\"'\\", "", "<>&=", [Utf16(UPPER), Keep, Keep, Keep]),
     with(
         "\\/",
         "t\tn\nf\x0cr\r",

@@ -3,7 +3,7 @@
 //! ends. The workload is forked from the supervisor before any secret is read. The supervisor
 //! therefore has none, and the environment that it was started with is overwritten.
 //!
-//! Each file imports only from those before it; `tests/layers.rs` holds that.
+//! Each file imports only from those before it; `tests/house/layers.rs` holds that.
 //!
 //! | file | contents |
 //! |---|---|

@@ -86,8 +86,9 @@ impl Supervised {
         }
     }
 
-    /// Waits until output to the supervisor's own descriptors is looked through, too. A supervisor
-    /// without a processor may not have come so far when the workload is ready.
+    /// Waits until the supervisor has its name, by which `join` finds the workload, and output to its
+    /// own descriptors is looked through, too. A supervisor without a processor may not have come so
+    /// far when the workload is ready.
     pub fn wait(&mut self) {
         while let Some(answers) = &mut self.answers
             && answers.hear(|_| ()) == Heard::More
@@ -116,6 +117,7 @@ impl Supervised {
 
     /// Sends the supervisor all that is buffered.
     ///
+    /// # Errors
     /// The supervisor is gone.
     pub fn tell(&mut self) -> Result<(), Error> {
         let said = self.speaker.say();

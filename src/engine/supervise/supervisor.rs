@@ -126,7 +126,7 @@ impl Supervisor {
         };
         let (mut relay, inner) = sides.unzip();
         let (speaker, listener) = message_pipe::pipe()?;
-        // It ends when whoever opens our descriptors gets the workload's.
+        // It ends when we have the workload's name, and whoever opens our descriptors gets its.
         let (gate, stood_in) = message_pipe::pipe()?;
         let session = relay.as_mut().and_then(Relay::session);
         let made = monitor::part(
@@ -139,15 +139,14 @@ impl Supervisor {
             Parted::Supervisor(child, workload) => (child, workload),
             Parted::Workload(parent) => {
                 let delivered = self.delivered.take();
-                let answers = inner.is_some().then_some(stood_in);
                 let supervised = self.given.hand_over(parent, speaker, inner, delivered);
                 return Ok(Some(Supervised {
-                    answers,
+                    answers: Some(stood_in),
                     ..supervised
                 }));
             }
         };
-        // `join` looks for it, and the workload may begin at once.
+        // `join` looks for it.
         process::set_name(&format!("doorkey:{workload}"));
         stdio::is_at(self.streams.aside.of(2));
         drop(speaker);

@@ -16,8 +16,8 @@ use crate::sys::program::Program;
 /// The time for one answer of git.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The number of files that are read at once: their bytes are one answer.
-const AT_ONCE: usize = 64;
+/// The number of files that are read at once. An answer has at most 8 MiB, and a secret's file 1 MiB.
+const AT_ONCE: usize = 7;
 
 /// Arguments that keep git from running anything else.
 const CAREFULLY: [&str; 8] = [
@@ -29,6 +29,16 @@ const CAREFULLY: [&str; 8] = [
     "core.hooksPath=/dev/null",
     "-c",
     "protocol.allow=never",
+];
+
+/// Variables by which git, in a hook or an alias, tells what it starts where its repository is. They
+/// count from git's own folder, and not from the store.
+const OF_ANOTHER: [&str; 5] = [
+    "GIT_DIR",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_WORK_TREE",
 ];
 
 /// Heads of the other side: those of a merge, a cherry-pick and a rebase.
@@ -65,6 +75,7 @@ impl<'s> Git<'s> {
             file: Path::new("git"),
             arguments: &arguments,
             environment: &environment,
+            without: &OF_ANOTHER,
             input,
             deadline: self.deadline.unwrap_or_else(|| Instant::now() + PATIENCE),
         })?;
@@ -138,20 +149,22 @@ impl<'s> Git<'s> {
         Ok(all.collect())
     }
 
-    /// Reads objects, in their order; `None` for one that is missing.
+    /// Reads objects, in their order.
     ///
     /// # Errors
-    /// An error that git can't be started, or has not answered for all.
-    pub fn read(&self, objects: &[&str]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    /// An error that git can't be started, or does not have all of them.
+    pub fn read(&self, objects: &[&str]) -> Result<Vec<Vec<u8>>, StoreError> {
         let mut read = Vec::with_capacity(objects.len());
         for some in objects.chunks(AT_ONCE) {
             let input = some.join("\n") + "\n";
             let answer = self.ask(&["cat-file", "--batch"], input.as_bytes())?;
             let answer = answer.unwrap_or_else(|| Secret::new(vec![]));
             let mut rest = answer.expose();
-            for _ in some {
+            for one in some {
                 let (contents, left) = object(rest).ok_or_else(|| {
-                    StoreError::unusable("git", "it has not given the versions of a file")
+                    let what = format!("its repository lacks {one}, a version of a file");
+                    StoreError::unusable("git", what)
+                        .hint("nothing is changed; git fetch --refetch may bring it")
                 })?;
                 read.push(contents);
                 rest = left;
@@ -184,17 +197,18 @@ fn entries(listed: &Secret) -> impl Iterator<Item = (Vec<&str>, PathBuf)> {
     })
 }
 
-/// Reads one object, and what follows it: a line with its size, its bytes, a line end.
-fn object(answer: &[u8]) -> Option<(Option<Vec<u8>>, &[u8])> {
+/// Reads one object, and what follows it: a line with its size, its bytes, a line end. `None` for one
+/// that is missing, or that is no file.
+fn object(answer: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let end = answer.iter().position(|&byte| byte == b'\n')?;
     let (line, rest) = (str::from_utf8(&answer[..end]).ok()?, &answer[end + 1..]);
     let mut words = line.split(' ').skip(1);
     if words.next()? != "blob" {
-        return Some((None, rest));
+        return None;
     }
     let size = words.next()?.parse().ok()?;
     let (contents, rest) = rest.split_at_checked(size)?;
-    Some((Some(contents.to_vec()), rest.strip_prefix(b"\n")?))
+    Some((contents.to_vec(), rest.strip_prefix(b"\n")?))
 }
 
 #[cfg(test)]
@@ -208,8 +222,8 @@ mod tests {
         assert_eq!(found[0], (vec!["100644", "ab", "1"], "a b".into()));
         assert_eq!(found[1].1, Path::new("x/y"));
         let (first, rest) = object(b"ab blob 3\na\nb\ncd missing\n").unwrap();
-        assert_eq!(first.unwrap(), b"a\nb");
-        assert_eq!(object(rest), Some((None, &b""[..])));
+        assert_eq!(first, b"a\nb");
+        assert_eq!(object(rest), None);
         assert_eq!(object(b"ab blob 9\nabc\n"), None);
     }
 }

@@ -23,6 +23,8 @@ pub struct Keys {
     ssh: Vec<SshKey>,
     /// The variable or the file that they come from.
     pub from: String,
+    /// The reason why a key is still locked.
+    pub locked: Option<StoreError>,
 }
 
 impl Keys {
@@ -40,15 +42,24 @@ impl Keys {
         own.chain(self.ssh.iter().map(|key| key.recipient.as_str()))
     }
 
-    /// Asks for the passphrases that keys of SSH have.
+    /// Asks for the passphrases that keys of SSH have. If nobody can be asked, another key may do.
     fn unlock(&mut self, access: &Access) -> Result<(), StoreError> {
         for key in self.ssh.iter_mut().filter(|key| key.is_locked()) {
             let which = format!("{}, {}", self.from, entry::short(&key.recipient));
-            if !key.unlock(passphrase(access, &self.from, &which)?) {
-                return Err(wrong_passphrase(&self.from));
+            match passphrase(access, &self.from, &which) {
+                Ok(said) => {
+                    if !key.unlock(said) {
+                        return Err(wrong_passphrase(&self.from));
+                    }
+                }
+                Err(why) => self.locked = Some(why),
             }
         }
-        Ok(())
+        let has_other = !self.x25519.is_empty() || !self.ssh.iter().all(SshKey::is_locked);
+        match self.locked.clone() {
+            Some(why) if !has_other => Err(why),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -199,6 +210,7 @@ fn parse(text: &[u8], from: &str) -> Result<Keys, StoreError> {
         x25519: Vec::new(),
         ssh: Vec::new(),
         from: from.to_owned(),
+        locked: None,
     };
     let mut other = None;
     let mut rest = text.trim_ascii_start();

@@ -1,14 +1,15 @@
 //! Lists of recipients, in the format of `age -R`: the members, their names, and changes to them.
 //!
 //! A member's name is one word in a comment: in the line above the key, or behind the key. The comment
-//! of an SSH key is its own, and counts where no name stands above it. A member who is removed leaves a comment with the end of the key, so that the removal can be finished
-//! later, and so that a merge does not bring the key back.
+//! of an SSH key is its own, and counts where no name stands above it. A member who is removed leaves
+//! a comment with the end of the key. So the removal can be finished later, and a merge does not bring
+//! the key back.
 
 use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, short};
 use super::{RECIPIENTS, bad_recipient, foreign, git, no_recipients, ssh};
-use crate::model::error::{Malformed, StoreError};
+use crate::model::error::StoreError;
 use crate::model::name::Scope;
 use crate::model::store_error::FaultKind;
 use crate::stores::folder::scope_folder;
@@ -214,20 +215,22 @@ pub fn parse(list: &[u8], path: &Path) -> Result<Vec<Entry>, StoreError> {
                 }
                 false => "this is no age recipient (age1…)",
             };
-            let (line, column) = (line.number, 1);
-            let at = Malformed { line, column, reason };
-            match foreign::recipient(text.as_bytes()) {
-                Some(what) => {
-                    let what = format_args!("{path}:{line}:{column}: this is {what}");
-                    StoreError::of(FaultKind::Corrupt, what)
-                }
-                None => StoreError::of(FaultKind::Corrupt, format_args!("{path}:{at}")),
-            }
+            let reason = match foreign::recipient(text.as_bytes()) {
+                Some(what) => &format!("this is {what}"),
+                None => reason,
+            };
+            let what = format_args!("{path}:{}:1: {reason}", line.number);
+            StoreError::of(FaultKind::Corrupt, what)
         })?;
-        entries.push(Entry {
-            name: line.name.map(str::to_owned),
-            ..entry
-        });
+        let name = line.name.map(str::to_owned);
+        // A merge may leave a key twice.
+        match entries
+            .iter_mut()
+            .find(|one: &&mut Entry| one.text == entry.text)
+        {
+            Some(there) => there.name = there.name.take().or(name),
+            None => entries.push(Entry { name, ..entry }),
+        }
     }
     match entries.is_empty() {
         true => Err(no_recipients(&path)),
@@ -258,10 +261,8 @@ pub fn removals(list: &[u8]) -> impl Iterator<Item = (&str, Option<&str>)> {
 
 /// The ends of the keys of these members, be they in a list or removed from it.
 pub fn ends_of(list: &[u8], members: &[Who]) -> Vec<String> {
-    let mut ends: Vec<String> = keys_of(list, members)
-        .iter()
-        .map(|key| short(key))
-        .collect();
+    let keys = keys_of(list, members);
+    let mut ends: Vec<_> = keys.iter().map(|key| short(key)).collect();
     for who in members {
         match who {
             Who::Key(key) => ends.push(short(key)),
@@ -375,6 +376,7 @@ mod tests {
                 format!("# alice\n\n{A}\n# removed: {}\n{B}", short(A)),
                 ["", ""],
             ),
+            (format!("{A}\n# bob\n{B}\n# alice\n{A}"), ["alice", "bob"]),
             (
                 format!("# alice\n{A} # bob\n# age1x\n{B} # two words"),
                 ["bob", ""],

@@ -330,7 +330,7 @@ fn versions(
 ) -> Result<BTreeMap<PathBuf, Versions<Vec<u8>>>, StoreError> {
     let wanted = files.values().flatten().flatten().map(String::as_str);
     let mut read = git.read(&wanted.collect::<Vec<_>>())?.into_iter();
-    let mut one = |object: &Option<String>| object.as_ref().and_then(|_| read.next().flatten());
+    let mut one = |object: &Option<String>| object.as_ref().and_then(|_| read.next());
     let all = files
         .iter()
         .map(|(path, objects)| (path.clone(), objects.each_ref().map(&mut one)));

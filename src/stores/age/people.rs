@@ -28,6 +28,9 @@ impl Age {
 
     /// The error that no key of ours opens a file: which keys these are, who can add one, and how.
     pub(super) fn closed(&self, file: &[u8], location: &Location, keys: &Keys) -> StoreError {
+        if let Some(locked) = &keys.locked {
+            return locked.clone();
+        }
         let what = format_args!("the key {} is not one of its recipients", keys.shown());
         let scope = Path::new(&location.path).parent();
         let scope = scope.and_then(|scope| Scope::parse(scope.to_str()?));

@@ -184,9 +184,12 @@ impl Age {
             ("can still read it", other.collect()),
         ];
         let lines = lines.iter().filter(|(_, who)| !who.is_empty());
-        let lines: Vec<_> = lines
+        let mut lines: Vec<_> = lines
             .map(|(what, who)| format!("{} {what}", who.join(", ")))
             .collect();
+        if lines.is_empty() {
+            lines.push("it names somebody twice".to_owned());
+        }
         format!(
             "its recipients are not those of its scope: {}; run doorkey store check --fix",
             lines.join("; ")

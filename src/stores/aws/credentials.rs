@@ -277,6 +277,7 @@ impl Aws {
             file: &file,
             arguments,
             environment: &[],
+            without: &[],
             input: &[],
             deadline: remote.client()?.deadline(),
         })?;

@@ -204,6 +204,7 @@ impl Gcp {
             file: &file,
             arguments,
             environment: &environment,
+            without: &[],
             input: &[],
             deadline: limit.min(remote.client()?.deadline()),
         })?;

@@ -113,6 +113,7 @@ pub fn ask(chosen: &Chosen, deadline: Instant) -> Result<Credential, StoreError>
         file: &file,
         arguments: &arguments,
         environment: &environment,
+        without: &[],
         input: b"",
         deadline,
     })?;

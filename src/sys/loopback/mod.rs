@@ -5,11 +5,13 @@
 
 mod peer;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
@@ -25,9 +27,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use super::memory;
@@ -38,6 +42,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The size of a connection's buffer, in bytes: a head fits, and the body comes in pieces.
 const BUFFER: usize = 16 * 1024;
+
+/// The time for reading what comes after the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The largest number of connections whose request is not judged yet, or was refused. A browser
+/// has six.
+const MOST_STRANGERS: usize = 64;
 
 /// The pause after a connection that the system could not give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -114,7 +125,9 @@ pub struct Answer {
 /// The reason why the work on a request is not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undone {
-    /// The body is too large, or did not come in time.
+    /// The body is too large.
+    TooLarge,
+    /// The body breaks off, or did not come in time.
     Unread,
     /// The system gives no thread.
     NoThread,
@@ -163,9 +176,9 @@ impl Loopback {
         Ok(Loopback { listener, address })
     }
 
-    /// Returns the address and port, as in a URL.
+    /// Returns the address and port, as a browser writes them: it leaves out port 80.
     pub fn host(&self) -> String {
-        self.address.to_string()
+        host(self.address)
     }
 
     /// Serves a site until it is not wanted any more. The last work is done to its end.
@@ -196,6 +209,7 @@ impl Loopback {
     async fn accept<S: Site>(self, site: &Arc<S>, jobs: mpsc::Sender<Job>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let changed = Arc::new(Notify::new());
+        let mut strangers = Strangers::default();
         while let Some(rest) = site.rest() {
             let mut is_changed = pin!(changed.notified());
             let accepted = poll_fn(|context| match listener.poll_accept(context) {
@@ -207,10 +221,13 @@ impl Loopback {
                     if peer::is_ours(self.address, from) {
                         let (site, jobs) = (Arc::clone(site), jobs.clone());
                         let changed = Arc::clone(&changed);
-                        tokio::spawn(async move {
-                            converse(stream, &site, &jobs).await;
+                        let is_judged = Arc::new(AtomicBool::new(false));
+                        let judged = Arc::clone(&is_judged);
+                        let task = tokio::spawn(async move {
+                            converse(stream, &site, &jobs, &judged).await;
                             changed.notify_one();
                         });
+                        strangers.add(is_judged, task.abort_handle());
                     }
                 }
                 Ok(Some(Err(_))) => sleep(PAUSE).await,
@@ -221,10 +238,44 @@ impl Loopback {
     }
 }
 
+fn host(address: SocketAddr) -> String {
+    let host = address.to_string();
+    match host.strip_suffix(":80") {
+        Some(address) => address.to_owned(),
+        None => host,
+    }
+}
+
+/// The connections that nobody has judged yet, the oldest first.
+#[derive(Default)]
+struct Strangers(VecDeque<(Arc<AtomicBool>, AbortHandle)>);
+
+impl Strangers {
+    /// Adds a connection. If there are too many then, the oldest is closed: whoever opens many
+    /// without a right request keeps nobody else out.
+    fn add(&mut self, is_judged: Arc<AtomicBool>, task: AbortHandle) {
+        let is_strange = |(is_judged, task): &(Arc<AtomicBool>, AbortHandle)| {
+            !is_judged.load(Relaxed) && !task.is_finished()
+        };
+        self.0.retain(is_strange);
+        self.0.push_back((is_judged, task));
+        if self.0.len() > MOST_STRANGERS
+            && let Some((_, oldest)) = self.0.pop_front()
+        {
+            oldest.abort();
+        }
+    }
+}
+
 /// Answers the one request of a connection. Its buffers are freed, and so wiped, when it ends.
-async fn converse<S: Site>(stream: TcpStream, site: &Arc<S>, jobs: &mpsc::Sender<Job>) {
+async fn converse<S: Site>(
+    stream: TcpStream,
+    site: &Arc<S>,
+    jobs: &mpsc::Sender<Job>,
+    is_judged: &AtomicBool,
+) {
     let service = service_fn(|request: Request<Incoming>| async {
-        let answer = answer(request, site, jobs).await;
+        let answer = answer(request, site, jobs, is_judged).await;
         Ok::<_, hyper::Error>(response(answer))
     });
     let connection = http1::Builder::new()
@@ -233,21 +284,34 @@ async fn converse<S: Site>(stream: TcpStream, site: &Arc<S>, jobs: &mpsc::Sender
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = connection.await;
+    // Whoever still sends a body that is refused would not hear why.
+    if let Ok(mut parts) = connection.without_shutdown().await {
+        let stream = parts.io.inner_mut();
+        let mut rest = vec![0; BUFFER];
+        let read = async {
+            let _ = stream.shutdown().await;
+            while let Ok(1..) = stream.read(&mut rest).await {}
+        };
+        let _ = timeout(LINGER, read).await;
+    }
 }
 
 async fn answer<S: Site>(
     request: Request<Incoming>,
     site: &Arc<S>,
     jobs: &mpsc::Sender<Job>,
+    is_judged: &AtomicBool,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let (asked, largest) = match site.judge(&Head(parts)) {
         Ok(asked) => asked,
         Err(answer) => return answer,
     };
-    let Ok(Some(body)) = timeout(PATIENCE, read(body, largest)).await else {
-        return site.undone(Undone::Unread);
+    is_judged.store(true, Relaxed);
+    let body = match timeout(PATIENCE, read(body, largest)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(why)) => return site.undone(why),
+        Err(_) => return site.undone(Undone::Unread),
     };
     let (done, answered) = oneshot::channel();
     let of_site = Arc::clone(site);
@@ -259,18 +323,18 @@ async fn answer<S: Site>(
     answered.unwrap_or_else(|_| site.undone(Undone::NoThread))
 }
 
-/// Reads a body; `None` if it is larger, or breaks off.
-async fn read(mut body: Incoming, largest: usize) -> Option<Secret> {
+/// Reads a body.
+async fn read(mut body: Incoming, largest: usize) -> Result<Secret, Undone> {
     let mut bytes = Vec::with_capacity(body.size_hint().lower().min(largest as u64) as usize);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        if let Ok(data) = frame.ok()?.into_data() {
+        if let Ok(data) = frame.map_err(|_| Undone::Unread)?.into_data() {
             if bytes.len() + data.len() > largest {
-                return None;
+                return Err(Undone::TooLarge);
             }
             bytes.extend_from_slice(&data);
         }
     }
-    Some(Secret::new(bytes))
+    Ok(Secret::new(bytes))
 }
 
 /// The content of an answer, in one piece.
@@ -301,4 +365,21 @@ fn response(answer: Answer) -> Response<Whole> {
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::host;
+
+    #[test]
+    fn a_host_is_as_a_browser_writes_it() {
+        for (address, expected) in [
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:80", "[::1]"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            ("[::1]:1080", "[::1]:1080"),
+        ] {
+            assert_eq!(host(address.parse().unwrap()), expected);
+        }
+    }
 }
