@@ -7,6 +7,7 @@
 //!
 //! Options: `--rounds N`, and `--also LABEL=FILE` (repeatable) for further builds of doorkey.
 
+#[allow(dead_code, reason = "each program uses a part of it")]
 mod measure;
 
 use std::collections::BTreeMap;
