@@ -300,7 +300,7 @@ fn a_spec_s_references_must_resolve_too() {
     spec("secret:bytes");
     render(&place, "--spec spec.json app.in").fails(
         1,
-        "doorkey: error: A: the value contains a NUL byte, which an environment can't hold\n",
+        "doorkey: error: spec.json:1: A: the value contains a NUL byte, which an environment can't hold\n",
     );
 }
 
