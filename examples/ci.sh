@@ -3,7 +3,7 @@
 #
 #   sh examples/ci.sh make integration-test
 #
-# The CI keeps one secret, DOORKEY_KEY: a key of its own, made by age-keygen and let in by
+# The CI keeps one secret, DOORKEY_KEY: a key of its own, made by `doorkey key new` and let in by
 # `doorkey store recipient add`. The job's file has references only.
 set -eu
 

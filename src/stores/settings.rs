@@ -80,7 +80,7 @@ fn may_say(option: &StoreOption, named: bool) -> Result<(), String> {
     let id = option.option.id;
     match option.file {
         InFile::Named if !named => Err(named_only(id)),
-        InFile::Never => Err(format!("{id} is nothing for a file; give --{id}")),
+        InFile::Never => Err(format!("{id} can't be set in a file; give --{id}")),
         _ => Ok(()),
     }
 }

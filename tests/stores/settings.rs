@@ -156,7 +156,7 @@ fn in_the_configuration_file() {
         ),
         (
             format!("{store}token-file = 'canary'\n"),
-            format!("{file}:3:1: token-file is nothing for a file; give --token-file"),
+            format!("{file}:3:1: token-file can't be set in a file; give --token-file"),
         ),
         (
             format!("{store}nmespace = 'canary'\n"),
